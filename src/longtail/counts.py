@@ -1,0 +1,226 @@
+"""Class counts: long-tailed profiles, measures of imbalance, many / medium / few groups."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from longtail.errors import InputError
+
+__all__ = [
+    "GROUPS",
+    "PROFILES",
+    "class_counts",
+    "exponential_counts",
+    "gini",
+    "group_of_class",
+    "imbalance_ratio",
+    "pareto_counts",
+    "step_counts",
+]
+
+IntArray = NDArray[np.int64]
+
+GROUPS = ("many", "medium", "few")
+
+
+def class_counts(labels: ArrayLike, num_classes: int | None = None) -> IntArray:
+    """Count the images of each class.
+
+    Args:
+        labels: class indices 0 .. C-1, shape (N,).
+        num_classes: C; the largest label plus one where it is not given.
+
+    Returns:
+        n_c for each class, shape (C,).
+
+    Raises:
+        InputError: a label lies outside 0 .. C-1.
+
+    Example:
+        >>> class_counts([0, 0, 2], num_classes=4)
+        array([2, 0, 1, 0])
+    """
+    labels = np.asarray(labels)
+    if labels.size == 0:
+        return np.zeros(num_classes or 0, dtype=np.int64)
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or (num_classes is not None and highest >= num_classes):
+        bound = "C-1" if num_classes is None else str(num_classes - 1)
+        row = int(np.flatnonzero((labels < 0) | (labels >= (num_classes or highest + 1)))[0])
+        raise InputError(
+            f"label {labels[row]} of row {row} is out of range: expected labels from 0 to {bound}. "
+            "Number the classes from 0 without gaps, or state the right number of classes."
+        )
+    return np.bincount(labels, minlength=num_classes or 0).astype(np.int64)
+
+
+def exponential_counts(num_classes: int, largest: int, ratio: float) -> IntArray:
+    """Give the counts of the exponential profile, the usual one of CIFAR-LT.
+
+    n_c = floor(n_max * ratio^(-c / (C - 1)))
+
+    Args:
+        num_classes: C, at least 1.
+        largest: n_max, the images of class 0.
+        ratio: n_max / n_min, at least 1.
+
+    Returns:
+        Counts in falling order, shape (C,), each at least 1.
+
+    Raises:
+        InputError: a number is out of its range.
+
+    Reference:
+        Cui, Jia, Lin, Song, Belongie, "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019,
+        arXiv 1901.05555, section 5.1.
+
+    Example:
+        >>> exponential_counts(10, 5000, 100).tolist()
+        [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50]
+    """
+    _check_profile(num_classes, largest, ratio)
+    exponents = np.arange(num_classes) / max(num_classes - 1, 1)
+    return _whole(largest * ratio**-exponents)
+
+
+def step_counts(num_classes: int, largest: int, ratio: float, head_fraction: float = 0.5) -> IntArray:
+    """Give the counts of the step profile: head classes at n_max, all others at n_max / ratio.
+
+    Args:
+        num_classes: C, at least 1.
+        largest: n_max, the images of a head class.
+        ratio: n_max / n_min, at least 1.
+        head_fraction: share of the classes that stay at n_max, 0 to 1.
+
+    Returns:
+        Counts in falling order, shape (C,), each at least 1.
+
+    Raises:
+        InputError: a number is out of its range.
+
+    Reference:
+        Buda, Maki, Mazurowski, "A systematic study of the class imbalance problem in convolutional neural
+        networks", 2018, arXiv 1710.05381, section 3.1.
+
+    Example:
+        >>> step_counts(4, 5000, 100).tolist()
+        [5000, 5000, 50, 50]
+    """
+    _check_profile(num_classes, largest, ratio)
+    if not 0 <= head_fraction <= 1:
+        raise InputError(f"head_fraction is {head_fraction}; expected a share from 0 to 1.")
+    is_head = np.arange(num_classes) < round(num_classes * head_fraction)
+    return _whole(np.where(is_head, float(largest), largest / ratio))
+
+
+def pareto_counts(num_classes: int, largest: int, ratio: float) -> IntArray:
+    """Give the counts of the Pareto profile: size falls as a power of the rank.
+
+    n_c = floor(n_max * (c + 1)^(-1 / a)) with the shape a = ln C / ln ratio, so that the last class has n_max / ratio.
+
+    Args:
+        num_classes: C, at least 1.
+        largest: n_max, the images of class 0.
+        ratio: n_max / n_min, at least 1.
+
+    Returns:
+        Counts in falling order, shape (C,), each at least 1.
+
+    Raises:
+        InputError: a number is out of its range.
+
+    Reference:
+        Liu, Miao, Zhan, Wang, Gong, Yu, "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019,
+        arXiv 1904.05160, section 4 (ImageNet-LT was drawn from a Pareto distribution).
+
+    Example:
+        >>> pareto_counts(8, 1000, 8).tolist()
+        [1000, 500, 333, 250, 200, 166, 142, 125]
+    """
+    _check_profile(num_classes, largest, ratio)
+    exponent = np.log(ratio) / np.log(num_classes) if num_classes > 1 else 0.0
+    return _whole(largest * (np.arange(num_classes) + 1.0) ** -exponent)
+
+
+PROFILES = {"exp": exponential_counts, "step": step_counts, "pareto": pareto_counts}
+
+
+def imbalance_ratio(counts: ArrayLike) -> float:
+    """Give the ratio of the largest to the smallest class, max n_c / min n_c; infinite where a class is empty.
+
+    Example:
+        >>> imbalance_ratio([100, 50, 2])
+        50.0
+    """
+    counts = np.asarray(counts)
+    smallest = counts.min()
+    return float(counts.max() / smallest) if smallest > 0 else float("inf")
+
+
+def gini(counts: ArrayLike) -> float:
+    """Measure how unevenly images are spread over classes: 0 for equal classes, towards 1 for one that holds all.
+
+    G = sum_i (2i - C - 1) n_(i) / (C sum n), with n_(1) <= ... <= n_(C)
+
+    Reference:
+        Yang, Jiang, Song, Guo, "A Survey on Long-Tailed Visual Recognition", IJCV 2022, arXiv 2205.13775, section 3.
+
+    Example:
+        >>> gini([5, 5, 5])
+        0.0
+        >>> round(gini([0, 0, 9]), 3)
+        0.667
+    """
+    ordered = np.sort(np.asarray(counts, dtype=np.float64))
+    total = ordered.sum()
+    if total == 0:
+        return 0.0
+    ranks = 2 * np.arange(1, len(ordered) + 1) - len(ordered) - 1
+    return float((ranks * ordered).sum() / (len(ordered) * total))
+
+
+def group_of_class(
+    train_counts: ArrayLike, many_above: int = 100, few_below: int = 20
+) -> NDArray[np.str_]:
+    """Name the group of each class by its number of TRAINING images.
+
+    many: n_c > many_above; few: n_c < few_below; medium: all others, both bounds included.
+
+    Args:
+        train_counts: n_c, shape (C,).
+        many_above: a class with more images than this is "many".
+        few_below: a class with fewer images than this is "few".
+
+    Returns:
+        "many", "medium" or "few" for each class, shape (C,).
+
+    Raises:
+        InputError: few_below exceeds many_above + 1, so that a class would be in two groups.
+
+    Reference:
+        Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019, arXiv 1904.05160, section 4.
+
+    Example:
+        >>> group_of_class([101, 100, 20, 19]).tolist()
+        ['many', 'medium', 'medium', 'few']
+    """
+    if few_below > many_above + 1:
+        raise InputError(
+            f"few_below {few_below} exceeds many_above {many_above} + 1: a class would be in two groups. "
+            "Lower few_below or raise many_above."
+        )
+    counts = np.asarray(train_counts)
+    return np.where(counts > many_above, "many", np.where(counts < few_below, "few", "medium"))
+
+
+def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
+    expected: list[tuple[str, Any]] = [("num_classes", num_classes), ("largest", largest), ("ratio", ratio)]
+    for name, value in expected:
+        if value < 1:
+            raise InputError(f"{name} is {value}; expected at least 1.")
+
+
+def _whole(counts: NDArray[np.float64]) -> IntArray:
+    # 1e-9: 500 * 10^-1 may come out as 49.999...; a class never vanishes from a profile
+    return np.maximum(np.floor(counts * (1 + 1e-12) + 1e-9), 1).astype(np.int64)
