@@ -1,0 +1,46 @@
+"""Make image classifiers recognise rare classes.
+
+The public names are imported when they are first used, so that `import longtail` takes no time.
+
+Example:
+    >>> import longtail
+    >>> longtail.exponential_counts(3, 100, 100).tolist()
+    [100, 10, 1]
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ClassifierRetraining": "longtail.heads",
+    "InputError": "longtail.errors",
+    "Joint": "longtail.heads",
+    "LearnableWeightScaling": "longtail.heads",
+    "NearestClassMean": "longtail.heads",
+    "Sampler": "longtail.sampling",
+    "TauNormalized": "longtail.heads",
+    "accuracy_report": "longtail.evaluation",
+    "create_backbone": "longtail.backbones",
+    "exponential_counts": "longtail.counts",
+    "open_data": "longtail.data",
+    "open_features": "longtail.features",
+    "pareto_counts": "longtail.counts",
+    "step_counts": "longtail.counts",
+}
+
+__all__ = [  # noqa: PLE0604  the names are those of _HOME
+    "__version__",
+    *sorted(_HOME),
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'longtail' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

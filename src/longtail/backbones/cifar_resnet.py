@@ -1,0 +1,104 @@
+"""The CIFAR ResNets: three stages of 16, 32 and 64 channels for 32-pixel images."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["CifarResNet"]
+
+
+class _Shortcut(nn.Module):
+    """Option A: subsample and fill the new channels with zeros, half before and half behind; no weights."""
+
+    def __init__(self, new_channels: int) -> None:
+        super().__init__()
+        self.new_channels = new_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.new_channels // 2
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, self.new_channels - before))
+
+
+class _Block(nn.Module):
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.shortcut = _Shortcut(channels - in_channels) if stride != 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(out)) + self.shortcut(x))
+
+
+class CifarResNet(nn.Module):
+    """Classify small images with a ResNet of depth 6n + 2 and parameter-free shortcuts.
+
+    It obeys timm's backbone protocol: `num_features`, `forward_features`, `forward_head(x, pre_logits=...)`,
+    `get_classifier`, `reset_classifier`.
+
+    Args:
+        depth: number of weighted layers, 6n + 2: 20, 32, 44, 56, 110.
+        num_classes: C; 0 leaves the classifier out.
+        in_chans: channels of the images.
+
+    Raises:
+        ValueError: the depth is not of the form 6n + 2.
+
+    Reference:
+        He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, arXiv 1512.03385, section 4.2.
+
+    Example:
+        >>> model = CifarResNet(20, num_classes=10)
+        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
+        >>> model.forward_head(model.forward_features(torch.zeros(2, 3, 32, 32)), pre_logits=True).shape
+        torch.Size([2, 64])
+    """
+
+    def __init__(self, depth: int, num_classes: int = 10, in_chans: int = 3) -> None:
+        super().__init__()
+        blocks, rest = divmod(depth - 2, 6)
+        if rest or blocks < 1:
+            raise ValueError(f"depth {depth} is not 6n + 2; expected 20, 32, 44, 56 or 110, for example.")
+        self.num_features = 64
+        self.conv1 = nn.Conv2d(in_chans, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.layer1 = _stage(16, 16, blocks, stride=1)
+        self.layer2 = _stage(16, 32, blocks, stride=2)
+        self.layer3 = _stage(32, 64, blocks, stride=2)
+        self.fc: nn.Module = nn.Identity()
+        self.reset_classifier(num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+
+    def get_classifier(self) -> nn.Module:
+        """Give the last linear layer."""
+        return self.fc
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Put a new linear layer for `num_classes` classes in place of the last one; 0 removes it."""
+        self.num_classes = num_classes
+        self.fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Map images (B, channels, H, W) to the last feature map (B, 64, H/4, W/4)."""
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.layer3(self.layer2(self.layer1(x)))  # type: ignore[no-any-return]
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Average the feature map to features (B, 64) and, unless `pre_logits`, classify them (B, C)."""
+        features = x.mean(dim=(2, 3))
+        return features if pre_logits else self.fc(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (B, channels, H, W) to logits (B, C)."""
+        return self.forward_head(self.forward_features(x))
+
+
+def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    first = _Block(in_channels, channels, stride)
+    return nn.Sequential(first, *(_Block(channels, channels, 1) for _ in range(blocks - 1)))

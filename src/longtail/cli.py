@@ -1,0 +1,127 @@
+"""The command `longtail`: a verb, its settings, the job."""
+
+import difflib
+import errno
+import sys
+from importlib import import_module
+from typing import Any
+
+from longtail.errors import InputError, LongtailError
+
+__all__ = ["main"]
+
+# verb: (module of the job, its config class, one line of help)
+VERBS = {
+    "run": ("longtail.jobs.run", "RunConfig", "the whole path: a recipe, from images to the report"),
+    "describe": ("longtail.jobs.describe", "DescribeConfig", "counts, imbalance, groups: know your tail first"),
+    "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
+    "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
+    "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
+    "fit": ("longtail.jobs.fit", "FitConfig", "stage 2: heads on feature files, compared"),
+    "evaluate": ("longtail.jobs.evaluate", "EvaluateConfig", "a fitted head, or a prediction file, on a split"),
+    "predict": ("longtail.jobs.predict", "PredictConfig", "classes and probabilities of new images or features"),
+    "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one command.
+
+    Args:
+        arguments: what was typed behind `longtail`; default: of this process.
+
+    Returns:
+        0; 2 for what the user can mend, told in one sentence; 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _dispatch(arguments)
+    except LongtailError as error:
+        return _tell(str(error))
+    except KeyboardInterrupt:
+        _tell("stopped. What was written is whole; `run` with the same words, or `train --resume`, goes on from there.")
+        return 130
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            where = f" while writing {error.filename}" if error.filename else ""
+            return _tell(f"no space left on the disk{where}. Free some and call again: nothing half-written was left.")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT):
+            return _tell(f"{error.filename}: {error.strerror}. Choose another path, or change its permissions.")
+        raise
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from longtail import __version__
+
+        print(f"longtail {__version__}")
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        close = difflib.get_close_matches(verb, VERBS, n=1)
+        raise InputError(
+            f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(VERBS)}."
+        )
+    module_name, class_name, summary = VERBS[verb]
+    module = import_module(module_name)
+    if verb == "run":
+        recipe, rest, default = _recipe(rest)
+        config = _parse(module.RunConfig, f"longtail run {recipe}", rest, default.__doc__ or summary, default)
+    else:
+        config = _parse(getattr(module, class_name), f"longtail {verb}", rest, summary)
+    module.run(config)
+    return 0
+
+
+def _parse(kind: Any, program: str, arguments: list[str], description: str, default: Any = None) -> Any:
+    import tyro
+
+    extra = {} if default is None else {"default": default}
+    # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
+    return tyro.cli(
+        kind,
+        prog=program,
+        args=arguments,
+        description=description,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        **extra,
+    )
+
+
+def _recipe(arguments: list[str]) -> tuple[str, list[str], Any]:
+    from longtail.recipes import RECIPES
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = [f"  {name:<14}{(build.__doc__ or '').splitlines()[0]}" for name, build in RECIPES.items()]
+        print("usage: longtail run RECIPE [OPTIONS]\n\nrecipes:\n" + "\n".join(lines))
+        print("\n`longtail run RECIPE --help` lists every setting of a recipe.")
+        raise SystemExit(0)
+    name, rest = arguments[0], arguments[1:]
+    if name not in RECIPES:
+        close = difflib.get_close_matches(name.replace("_", "-"), RECIPES, n=1)
+        raise InputError(
+            f"no recipe {name!r}.{f' Did you mean {close[0]}?' if close else ''} Recipes: {', '.join(RECIPES)}."
+        )
+    return name, rest, RECIPES[name]()
+
+
+def _overview() -> str:
+    lines = [f"  {verb:<10}{summary}" for verb, (_, _, summary) in VERBS.items()]
+    return (
+        "usage: longtail VERB [OPTIONS]\n\n"
+        "Make image classifiers recognise rare classes.\n\n"
+        "verbs:\n" + "\n".join(lines) + "\n\n"
+        "`longtail run digits` shows all of it in a minute, offline. `longtail VERB --help` lists a verb's settings."
+    )
+
+
+def _tell(sentence: str) -> int:
+    print(f"longtail: {sentence}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""From decoded images to a backbone's input: augmentation and normalisation."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
+
+__all__ = ["Augmentation", "Preprocessing", "image_transform", "normalize", "random_crop", "random_flip"]
+
+Augmentation = Literal["none", "shift", "crop-flip", "resized-crop", "resized-crop-jitter"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Everything that turns a decoded image into a network's input; it stands in the checkpoint.
+
+    Attributes:
+        size: height and width that the network sees, in pixels.
+        resize: shorter side after resizing, before the centre is cropped to `size`, in pixels.
+        channels: 1 or 3.
+        mean: of each channel, on the scale 0 to 1.
+        std: of each channel, on the scale 0 to 1.
+        augmentation: what training adds: `shift` moves the image by up to an eighth of its size, `crop-flip` also mirrors
+            it (the CIFAR literature), `resized-crop` takes a random part (8 to 100 %) and mirrors it (ImageNet),
+            `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT).
+        resident: whole data set on the device as uint8 images of `size`, augmented there in a batch; else each image is
+            loaded and augmented by a worker when it is needed.
+    """
+
+    size: int
+    resize: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation
+    resident: bool
+
+
+def normalize(images: Tensor, preprocessing: Preprocessing, *, channels_last: bool = True) -> Tensor:
+    """Scale uint8 images to zero mean and unit variance.
+
+    x = (image / 255 - mean) / std
+
+    Args:
+        images: uint8, shape (B, channels, H, W).
+        preprocessing: holds mean and std.
+        channels_last: lay the result out with the channels innermost, which convolutions prefer.
+
+    Returns:
+        float32, shape (B, channels, H, W).
+    """
+    mean = torch.tensor(preprocessing.mean, device=images.device).view(1, -1, 1, 1)
+    std = torch.tensor(preprocessing.std, device=images.device).view(1, -1, 1, 1)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    # one multiplication and one addition, in place: (x - 255 m) / (255 s)
+    scaled = images.to(memory_format=layout, dtype=torch.float32)
+    return scaled.mul_(1 / (255 * std)).add_(-mean / std)
+
+
+def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    """Shift each image by up to `padding` pixels in both directions; what comes in from outside is black.
+
+    Args:
+        images: shape (B, channels, H, W).
+        padding: largest shift, in pixels.
+        generator: on the CPU, so that every device draws the same shifts.
+
+    Returns:
+        Images of the same shape.
+
+    Example:
+        >>> images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4)
+        >>> random_crop(images, 1, torch.Generator().manual_seed(0)).shape
+        torch.Size([1, 1, 4, 4])
+    """
+    B, _, H, W = images.shape
+    offsets = torch.randint(0, 2 * padding + 1, (2, B), generator=generator).to(images.device)
+    padded = torch.nn.functional.pad(images, (padding,) * 4)
+    # every window is a view; only the chosen ones are copied
+    windows = padded.unfold(2, H, 1).unfold(3, W, 1)
+    return windows[torch.arange(B, device=images.device), :, offsets[0], offsets[1]]
+
+
+def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image left to right with probability 1/2; shape (B, channels, H, W) in and out."""
+    flip = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    return torch.where(flip[:, None, None, None], images.flip(3), images)
+
+
+def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
+    """Augment a batch of resident images, shape (B, channels, H, W), where it lies."""
+    if preprocessing.augmentation == "none":
+        return images
+    images = random_crop(images, max(preprocessing.size // 8, 1), generator)
+    return images if preprocessing.augmentation == "shift" else random_flip(images, generator)
+
+
+def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose":
+    """Give the torchvision transform of one image: uint8 (channels, H, W) of any size in, `size` x `size` out.
+
+    Args:
+        preprocessing: sizes and augmentation.
+        train: augment; else resize and take the centre.
+    """
+    from torchvision.transforms import v2
+
+    size = preprocessing.size
+    augmentation = preprocessing.augmentation if train else "none"
+    if augmentation.startswith("resized-crop"):
+        steps = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]
+        if augmentation == "resized-crop-jitter":
+            steps.append(v2.ColorJitter(0.4, 0.4, 0.4))
+    else:
+        steps = [v2.Resize(preprocessing.resize, antialias=True), v2.CenterCrop(size)]
+        if augmentation != "none":
+            steps.append(v2.RandomCrop(size, padding=max(size // 8, 1)))
+        if augmentation == "crop-flip":
+            steps.append(v2.RandomHorizontalFlip())
+    return v2.Compose(steps)

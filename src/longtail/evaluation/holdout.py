@@ -1,0 +1,49 @@
+"""Hold a part of the training data out, class by class."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.errors import InputError
+
+__all__ = ["stratified_holdout"]
+
+IntArray = NDArray[np.int64]
+
+
+def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Split indices so that each class gives the same share to the held-out part.
+
+    A class of n images gives round(fraction n) of them, at least one where it has two or more, and never its last: a class
+    with one image stays in training.
+
+    Args:
+        labels: class indices, shape (N,).
+        fraction: share to hold out, 0 to below 1.
+        seed: of the choice.
+
+    Returns:
+        Indices that stay and indices that are held out, both rising.
+
+    Raises:
+        InputError: the fraction is out of range.
+
+    Example:
+        >>> rest, held_out = stratified_holdout(np.array([0] * 8 + [1, 1, 2]), 0.25, seed=0)
+        >>> np.bincount([0] * 8 + [1, 1, 2], minlength=3)[:3].tolist(), len(held_out)
+        ([8, 2, 1], 3)
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"the held-out fraction is {fraction}; expected at least 0 and below 1.")
+    labels = np.asarray(labels)
+    if fraction == 0:
+        return np.arange(len(labels)), np.empty(0, dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    # a random order of all images, stably sorted by class: each class's images in random order
+    shuffled = rng.permutation(len(labels))
+    ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    wanted = np.maximum(np.rint(counts * fraction), 1).astype(np.int64)
+    wanted = np.minimum(wanted, np.maximum(counts - 1, 0))
+    place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    is_held_out = place < np.repeat(wanted, counts)
+    return np.sort(ordered[~is_held_out]), np.sort(ordered[is_held_out])

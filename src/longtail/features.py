@@ -1,0 +1,304 @@
+"""The feature file: one HDF5 file a split, `features` (N x D) and `labels` (N), memory-mapped.
+
+The layout is the one in which the authors of DLSA publish features. `features` is stored contiguously, so that it can be
+mapped by its offset in the file and be read, or written by several processes, without a copy.
+"""
+
+import json
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.atomic import atomic_path
+from longtail.errors import InputError
+
+__all__ = [
+    "SPLITS",
+    "FeatureFile",
+    "FeatureRows",
+    "check_finite",
+    "create_feature_file",
+    "open_feature_folder",
+    "open_features",
+    "read_original_pickle",
+    "write_features",
+]
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """The features of one split.
+
+    Attributes:
+        path: where it lies.
+        features: float16 or float32, shape (N, D); memory-mapped where the file is contiguous.
+        labels: int64, shape (N,).
+        attributes: from which weights, data and transform they came; empty for files of others.
+    """
+
+    path: Path
+    features: NDArray[Any]
+    labels: NDArray[np.int64]
+    attributes: dict[str, Any]
+
+
+def open_features(path: Path | str) -> FeatureFile:
+    """Open a feature file; ours and those of DLSA (`labels` or `label`) alike.
+
+    Args:
+        path: HDF5 file with `features` (N x D) and `labels` (N).
+
+    Returns:
+        Features (memory-mapped unless the file stores them compressed or in chunks), labels, attributes.
+
+    Raises:
+        InputError: no such file, truncated, no feature file, lengths that differ, labels that are no class indices.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such feature file. Expected an HDF5 file with `features` and `labels`.")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise InputError(
+            f"{path}: truncated, or not an HDF5 file ({error}). Extract the features again."
+        ) from error
+
+
+def _read(path: Path, file: h5py.File) -> FeatureFile:
+    label_name = "labels" if "labels" in file else "label"
+    for name in ("features", label_name):
+        if not isinstance(file.get(name), h5py.Dataset):
+            held = ", ".join(file) or "nothing"
+            raise InputError(f"{path}: holds {held}; expected the datasets `features` and `labels`.")
+    stored, labels = file["features"], np.asarray(file[label_name])
+    if stored.ndim != 2 or stored.dtype.kind != "f":
+        raise InputError(
+            f"{path}: `features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D."
+        )
+    if labels.shape != stored.shape[:1]:
+        raise InputError(
+            f"{path}: {stored.shape[0]} rows of features but labels of shape {labels.shape}; "
+            "expected one label a row."
+        )
+    if labels.dtype.kind not in "iu" and not np.array_equal(labels, np.floor(labels)):
+        raise InputError(f"{path}: `{label_name}` has type {labels.dtype}; expected whole class numbers.")
+    if len(labels) == 0:
+        raise InputError(f"{path}: holds no row. Extract the features again.")
+    offset = stored.id.get_offset()
+    mapped = stored.chunks is None and stored.compression is None and offset is not None
+    features = (
+        np.memmap(path, mode="r", dtype=stored.dtype, shape=stored.shape, offset=offset)
+        if mapped
+        else stored[:]
+    )
+    attributes = {name: _plain(value) for name, value in file.attrs.items()}
+    return FeatureFile(path, features, labels.astype(np.int64), attributes)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
+    """Open `feature_{train,val,test}.h5` of a folder; train must be there, and all must have the same D.
+
+    Raises:
+        InputError: no such folder, no `feature_train.h5`, or features of different dimensions.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder. Expected one with feature_train.h5 and feature_test.h5.")
+    paths = {split: folder / f"feature_{split}.h5" for split in SPLITS}
+    if not paths["train"].is_file():
+        held = ", ".join(sorted(p.name for p in folder.glob("*.h5"))) or "no .h5 file"
+        raise InputError(f"{folder}: holds {held}; expected feature_train.h5 (and _val, _test).")
+    files = {split: open_features(path) for split, path in paths.items() if path.is_file()}
+    dimension = files["train"].features.shape[1]
+    for file in files.values():
+        if file.features.shape[1] != dimension:
+            raise InputError(
+                f"{file.path}: features of {file.features.shape[1]} dimensions, but feature_train.h5 has {dimension}. "
+                "Extract all splits with the same network."
+            )
+    return files
+
+
+class FeatureRows:
+    """Rows of a laid-out feature file; any number of processes write theirs at once.
+
+    Args:
+        path: a file that `create_feature_file` laid out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with h5py.File(path, "r") as file:
+            stored = file["features"]
+            self._offset, self._dtype = stored.id.get_offset(), stored.dtype
+            self._row_bytes = stored.shape[1] * stored.dtype.itemsize
+
+    def write(self, first_row: int, features: NDArray[Any]) -> None:
+        """Write rows `first_row`, `first_row` + 1, ...; shape (rows, D)."""
+        # written, not mapped: a full disk is then an error that can be told, not a signal that kills the process
+        with self.path.open("rb+") as file:
+            file.seek(self._offset + first_row * self._row_bytes)
+            file.write(np.ascontiguousarray(features, dtype=self._dtype).data)
+
+
+def create_feature_file(
+    path: Path, labels: NDArray[np.int64], dimension: int, dtype: str, attributes: dict[str, Any]
+) -> None:
+    """Lay out a feature file whose rows are still to be written.
+
+    Args:
+        path: of the unfinished file; the caller renames it when all rows are there.
+        labels: shape (N,).
+        dimension: D.
+        dtype: "float32" or "float16".
+        attributes: plain values that say where the features come from.
+
+    Raises:
+        OSError: the disk has no room for all rows.
+    """
+    kind = np.dtype(dtype)
+    with h5py.File(path, "w") as file:
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((len(labels), dimension))
+        stored = h5py.h5d.create(file.id, b"features", h5py.h5t.py_create(kind), space, dcpl=layout)
+        offset = stored.get_offset()
+        file.create_dataset("labels", data=labels.astype(np.int64))
+        for name, value in attributes.items():
+            file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
+    with path.open("rb+") as reserved:
+        os.posix_fallocate(reserved.fileno(), offset, len(labels) * dimension * kind.itemsize)
+
+
+def write_features(
+    path: Path | str,
+    features: NDArray[Any],
+    labels: NDArray[np.int64],
+    *,
+    dtype: str = "float32",
+    attributes: dict[str, Any] | None = None,
+) -> None:
+    """Write features and labels to a feature file, whole or not at all.
+
+    Args:
+        path: the file.
+        features: shape (N, D).
+        labels: class indices, shape (N,).
+        dtype: "float32" or "float16".
+        attributes: plain values that say where the features come from.
+
+    Raises:
+        InputError: lengths differ.
+    """
+    if len(features) != len(labels):
+        raise InputError(f"{len(features)} rows of features but {len(labels)} labels; expected one label a row.")
+    with atomic_path(path) as temporary:
+        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {})
+        FeatureRows(temporary).write(0, features)
+
+
+def check_finite(
+    features: NDArray[Any], origin: str = "features", *, advice: str = "", chunk: int = 8192
+) -> None:
+    """Make sure that all features are finite numbers, without a second copy of them.
+
+    Args:
+        features: shape (N, D).
+        origin: named in the message.
+        advice: an option that leaves such rows out, where there is one.
+        chunk: rows looked at together.
+
+    Raises:
+        InputError: naming the first row that is not, and how many there are.
+    """
+    first, bad_in_first, rows = -1, 0, 0
+    for start in range(0, len(features), chunk):
+        bad = ~np.isfinite(features[start : start + chunk])
+        if not bad.any():
+            continue
+        bad_rows = np.flatnonzero(bad.any(axis=1))
+        rows += len(bad_rows)
+        if first < 0:
+            first, bad_in_first = start + int(bad_rows[0]), int(bad[bad_rows[0]].sum())
+    if rows:
+        raise InputError(
+            f"{origin}: row {first} holds NaN or infinity in {bad_in_first} of its {features.shape[1]} features "
+            f"({rows} such rows). Expected finite numbers. Extract the features again, or leave those rows out"
+            + (f" with {advice}." if advice else ".")
+        )
+
+
+def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Read a `{train,val,test}feat_all.pkl` of the decoupling paper's released code.
+
+    The reader admits dicts and numpy arrays and nothing else: no other code that a file names is ever run.
+
+    Args:
+        path: pickle of {"feats": N x D, "labels": N, "idxs": N}.
+
+    Returns:
+        Features (N, D), labels (N,) and indices (N,).
+
+    Raises:
+        InputError: no such file, truncated, other content, or a pickle that names code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Expected a trainfeat_all.pkl, valfeat_all.pkl or testfeat_all.pkl.")
+    try:
+        with path.open("rb") as file:
+            content = _ArraysOnly(file).load()
+    except _RefusedError as error:
+        raise InputError(
+            f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
+            "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
+        ) from error
+    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+        raise InputError(f"{path}: truncated, or not a pickle ({error}).") from error
+    expected = ("feats", "labels", "idxs")
+    if not isinstance(content, dict) or any(not isinstance(content.get(name), np.ndarray) for name in expected):
+        raise InputError(f"{path}: expected a dict of the numpy arrays `feats`, `labels`, `idxs`.")
+    features, labels, indices = (content[name] for name in expected)
+    if features.ndim != 2 or features.dtype.kind != "f" or labels.shape != features.shape[:1]:
+        raise InputError(
+            f"{path}: `feats` of shape {features.shape} and `labels` of shape {labels.shape}; expected N x D and N."
+        )
+    return features, labels.astype(np.int64), indices.astype(np.int64)
+
+
+class _RefusedError(Exception):
+    """A pickle names something that is no part of a numpy array."""
+
+
+class _ArraysOnly(pickle.Unpickler):
+    # numpy.core is where numpy 1 kept what numpy 2 keeps in numpy._core
+    _ADMITTED = frozenset(
+        {
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy.core.numeric", "_frombuffer"),
+            ("numpy._core.numeric", "_frombuffer"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._ADMITTED:
+            raise _RefusedError(f"{module}.{name}")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)

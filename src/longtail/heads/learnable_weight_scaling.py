@@ -1,0 +1,140 @@
+"""LWS: learn one factor a class, on class-balanced samples."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from longtail.errors import InputError
+from longtail.heads.base import chunks
+from longtail.heads.joint import linear_or_joint
+from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.heads.linear_training import SGDPlan, fit_by_sgd
+from longtail.sampling import Sampler
+from longtail.schedules import Schedule, ScheduleKind
+
+__all__ = ["LearnableWeightScaling"]
+
+MOST_CACHED_LOGITS = 2**28  # 1 GiB of float32: above it they are computed again for each batch
+
+
+class LearnableWeightScaling(LinearHead):
+    """Learnable weight scaling (LWS): each class's weight vector of a trained head gets a learned length.
+
+    logits_c = f_c (w_c . x + b_c), or f_c w_c . x + b_c; only f is trained, by cross-entropy on class-balanced samples.
+
+    Args:
+        head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        initial: "ones" starts at f_c = 1, as the released code does; "tau" at 1 / ||w_c||^tau, as the paper's equation 4.
+        tau: exponent of that start, at least 0.
+        scale_bias: multiply the bias too, as the released code does.
+        epochs: passes of N draws.
+        batch_size: images a step.
+        learning_rate: at the start.
+        momentum: 0 to 1.
+        weight_decay: at least 0; it pulls f towards 0.
+        schedule: "cosine-epoch" (the paper), "cosine-epoch-shifted" (its code on a recent torch), "cosine", "constant".
+        run_length: consecutive images each time a class is visited.
+        random_state: seed of the sampling.
+        device: where to compute, such as "cpu" or "cuda".
+
+    Attributes:
+        scales_: f, shape (C,).
+        weight_: f_c w_c, shape (C, D).
+        bias_: shape (C,).
+        classes_: labels in the order of the logits, shape (C,).
+        losses_: mean loss of each epoch.
+        selected_on_: "not selected".
+
+    Raises:
+        InputError: unusable features, labels or head.
+
+    Reference:
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
+        section 4.3, equation 4.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat([0, 1, 2], [80, 15, 5])
+        >>> features = rng.normal(size=(100, 3)) + 2 * np.eye(3)[labels]
+        >>> LearnableWeightScaling(random_state=0).fit(features, labels).scales_.shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        head: LinearParameters | None = None,
+        *,
+        initial: Literal["ones", "tau"] = "ones",
+        tau: float = 1.0,
+        scale_bias: bool = True,
+        epochs: int = 5,
+        batch_size: int = 512,
+        learning_rate: float = 0.2,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        schedule: ScheduleKind = "cosine-epoch",
+        run_length: int = 4,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.head = head
+        self.initial = initial
+        self.tau = tau
+        self.scale_bias = scale_bias
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.run_length = run_length
+        self.random_state = random_state
+        self.device = device
+
+    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
+        """Learn the factors from features (N, D) and labels (N,)."""
+        if self.initial not in ("ones", "tau"):
+            raise InputError(f"initial is {self.initial!r}; expected 'ones' or 'tau'.")
+        array, codes, dtype = self._begin(features, labels)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        head = linear_or_joint(self.head, array, labels, random_state=seed, device=self.device)
+        weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
+        scales = torch.ones_like(bias)
+        if self.initial == "tau":
+            scales = weight.norm(dim=1).clamp(min=torch.finfo(dtype).tiny) ** -self.tau
+        plan = SGDPlan(
+            self.epochs,
+            self.batch_size,
+            self.learning_rate,
+            self.momentum,
+            self.weight_decay,
+            Schedule(self.schedule),
+        )
+
+        def scaled(products: Tensor) -> Tensor:
+            return (products + bias) * scales if self.scale_bias else products * scales + bias
+
+        # w_c . x never changes: where N x C fits, it is computed once instead of once an epoch
+        inputs, logits_of = array, lambda rows: scaled(rows @ weight.T)
+        if len(array) * len(bias) <= MOST_CACHED_LOGITS:
+            inputs, logits_of = _products(array, weight, self.device), scaled
+        sampler = Sampler(codes, strategy="class", run_length=self.run_length, seed=seed)
+        self.losses_ = fit_by_sgd(
+            inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device
+        )
+        self.scales_ = scales.cpu().numpy()
+        self._set_linear(scales[:, None] * weight, scales * bias if self.scale_bias else bias)
+        self.selected_on_ = "not selected"
+        return self
+
+
+def _products(features: NDArray[Any], weight: Tensor, device: str) -> NDArray[Any]:
+    kind = np.float64 if weight.dtype == torch.float64 else np.float32
+    products = np.empty((len(features), len(weight)), dtype=kind)
+    for rows, block in chunks(features, device):
+        products[rows] = (block @ weight.T).cpu().numpy()
+    return products

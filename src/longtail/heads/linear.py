@@ -1,0 +1,85 @@
+"""Linear heads: logits = features W^T + b."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from longtail.errors import InputError
+from longtail.heads.base import Head
+
+__all__ = ["LinearHead", "LinearParameters", "check_linear"]
+
+LinearParameters = tuple[ArrayLike, ArrayLike]
+
+
+class LinearHead(Head):
+    """A head whose logits are features W^T + b.
+
+    Attributes:
+        weight_: W, shape (C, D).
+        bias_: b, shape (C,).
+    """
+
+    weight_: NDArray[Any]
+    bias_: NDArray[Any]
+    selected_on_: str
+
+    def take(self, weight: NDArray[Any], bias: NDArray[Any], classes: ArrayLike | None = None) -> Self:
+        """Take over a classifier that was trained elsewhere, as if it had been fitted here.
+
+        Args:
+            weight: shape (C, D).
+            bias: shape (C,).
+            classes: labels in the order of the logits, shape (C,); default 0 .. C-1.
+        """
+        self.weight_, self.bias_ = check_linear((weight, bias), *np.shape(weight))
+        self.classes_ = np.arange(len(weight)) if classes is None else np.asarray(classes)
+        self.n_features_in_ = weight.shape[1]
+        self.selected_on_ = "not selected"
+        return self
+
+    def _set_linear(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight_ = weight.detach().cpu().numpy()
+        self.bias_ = bias.detach().cpu().numpy()
+
+    def _chunk_logits(self, features: Tensor) -> Tensor:
+        weight = torch.from_numpy(self.weight_).to(features)
+        return torch.addmm(torch.from_numpy(self.bias_).to(features), features, weight.T)
+
+    @property
+    def weight_norms_(self) -> NDArray[Any]:
+        """Length of each class's weight vector, shape (C,)."""
+        return np.linalg.norm(self.weight_, axis=1)
+
+
+def check_linear(
+    head: LinearParameters, num_classes: int, dimension: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Check a trained linear head that was handed in.
+
+    Args:
+        head: weight (C, D) and bias (C,).
+        num_classes: C of the labels.
+        dimension: D of the features.
+
+    Returns:
+        Weight and bias as arrays.
+
+    Raises:
+        InputError: not two arrays, other shapes than (C, D) and (C,), or numbers that are not finite.
+    """
+    if not isinstance(head, tuple | list) or len(head) != 2:
+        raise InputError(f"head is {type(head).__name__}; expected a pair (weight C x D, bias C).")
+    weight, bias = (np.asarray(part) for part in head)
+    if weight.shape != (num_classes, dimension) or bias.shape != (num_classes,):
+        raise InputError(
+            f"head has weight {weight.shape} and bias {bias.shape}; expected ({num_classes}, {dimension}) and "
+            f"({num_classes},) for {num_classes} classes and {dimension} features. Use the head of the network that "
+            "made the features."
+        )
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise InputError("head holds NaN or infinity; expected finite weights.")
+    return weight, bias

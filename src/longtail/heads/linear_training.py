@@ -1,0 +1,113 @@
+"""Train a few parameters on fixed features by stochastic gradient descent: the core of Joint, cRT and LWS."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.errors import LongtailError
+from longtail.heads.base import torch_rows
+from longtail.sampling import Sampler
+from longtail.schedules import Schedule
+
+__all__ = ["SGDPlan", "fit_by_sgd", "initial_linear"]
+
+FEWEST_STEPS = 8
+
+
+@dataclass(frozen=True)
+class SGDPlan:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: T.
+        batch_size: B; made smaller where an epoch would have fewer than 8 steps.
+        learning_rate: at the start.
+        momentum: of the gradient, 0 to 1.
+        weight_decay: added to the gradient as weight_decay x parameter.
+        schedule: of the learning rate.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Schedule
+
+
+def initial_linear(
+    num_classes: int, dimension: int, seed: int, dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Draw a linear layer as torch does: weight (C, D) and bias (C,) uniform in +- 1 / sqrt(D)."""
+    generator = torch.Generator().manual_seed(seed)
+    bound = 1 / math.sqrt(dimension)
+    weight = torch.rand(num_classes, dimension, generator=generator, dtype=torch.float64)
+    bias = torch.rand(num_classes, generator=generator, dtype=torch.float64)
+    return tuple(((2 * bound) * p - bound).to(device, dtype) for p in (weight, bias))  # type: ignore[return-value]
+
+
+def fit_by_sgd(
+    inputs: NDArray[Any],
+    codes: NDArray[np.int64],
+    parameters: list[Tensor],
+    logits_of: Callable[[Tensor], Tensor],
+    *,
+    plan: SGDPlan,
+    sampler: Sampler,
+    device: str = "cpu",
+) -> list[float]:
+    """Minimise the cross-entropy of `logits_of(inputs)` over `parameters`, in place.
+
+    Args:
+        inputs: features (N, D), or logits (N, C) that are only rescaled; memory-mapped or not.
+        codes: class indices, shape (N,).
+        parameters: what is trained.
+        logits_of: maps a batch of inputs to logits (B, C), using the parameters.
+        plan: length and rates.
+        sampler: draws the rows of each epoch.
+        device: where the batches are computed.
+
+    Returns:
+        The mean loss of each epoch.
+
+    Raises:
+        LongtailError: the loss is not finite.
+    """
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.SGD(
+        parameters, lr=plan.learning_rate, momentum=plan.momentum, weight_decay=plan.weight_decay
+    )
+    targets = torch.from_numpy(codes).to(device)
+    batch_size = max(min(plan.batch_size, len(codes) // FEWEST_STEPS), 1)
+    losses = []
+    for epoch in range(plan.epochs):
+        stream = sampler.epoch_indices(epoch)
+        steps = max(len(stream) // batch_size, 1)
+        total = torch.zeros((), device=device)
+        for step in range(steps):
+            rows = stream[step * batch_size : (step + 1) * batch_size]
+            optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(
+                epoch, step, steps, plan.epochs
+            )
+            logits = logits_of(torch_rows(inputs, rows, device))
+            loss = torch.nn.functional.cross_entropy(logits, targets[torch.from_numpy(rows).to(device)])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        losses.append(float(total) / steps)
+        if not math.isfinite(losses[-1]):
+            raise LongtailError(
+                f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large for "
+                f"learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
+            )
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    return losses

@@ -1,0 +1,92 @@
+"""Fitted heads as files: arrays and JSON in one .npz, no pickle."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from longtail.atomic import atomic_path
+from longtail.errors import InputError
+from longtail.heads.base import Head
+
+__all__ = ["load_head", "save_head"]
+
+FORMAT = 1
+
+
+def save_head(head: Head, path: Path | str) -> None:
+    """Write a fitted head to an .npz file, whole or not at all.
+
+    The file holds each learned attribute (`name_`) as an array, and class name, parameters and all other attributes as JSON.
+
+    Args:
+        head: a fitted head of this package, with labels that are numbers or strings.
+        path: the file; ends in .npz.
+
+    Raises:
+        InputError: labels of another type.
+    """
+    arrays, plain = {}, {}
+    for name, value in vars(head).items():
+        if not name.endswith("_"):
+            continue
+        if isinstance(value, np.ndarray):
+            if value.dtype == object:
+                raise InputError(f"{name} holds Python objects; expected numbers or strings. Convert the labels with astype(str).")
+            arrays[name] = value
+        else:
+            plain[name] = value
+    # a given head is an argument, not something learned: the learned arrays hold all that prediction needs
+    parameters = {name: value for name, value in head.get_params().items() if name not in ("head", "random_state")}
+    meta = {"format": FORMAT, "class": type(head).__name__, "parameters": parameters, "attributes": plain}
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+
+
+def load_head(path: Path | str) -> Head:
+    """Read a head that `save_head` wrote.
+
+    Args:
+        path: .npz file.
+
+    Returns:
+        The fitted head; it predicts what the saved one did.
+
+    Raises:
+        InputError: no such file, truncated, not a head, or a head of a class that is not known here.
+
+    Example:
+        >>> import tempfile
+        >>> from longtail.heads import NearestClassMean
+        >>> head = NearestClassMean().fit(np.eye(2), ["a", "b"])
+        >>> path = Path(tempfile.mkdtemp()) / "ncm.npz"
+        >>> save_head(head, path)
+        >>> load_head(path).predict(np.eye(2))
+        array(['a', 'b'], dtype='<U1')
+    """
+    import longtail.heads as heads
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such head. Expected a file such as RUN/heads/tau.npz.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in file.files}
+        meta: dict[str, Any] = json.loads(str(content.pop("meta")))
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: truncated, or not a head of longtail ({error}).") from error
+    kinds = {name: kind for name in heads.__all__ if isinstance(kind := getattr(heads, name), type)}
+    if meta.get("format") != FORMAT or meta.get("class") not in kinds:
+        raise InputError(
+            f"{path}: format {meta.get('format')}, class {meta.get('class')!r}; expected format {FORMAT} and one of "
+            f"{', '.join(kinds)}."
+        )
+    parameters = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in meta["parameters"].items()
+    }
+    head: Head = kinds[meta["class"]](**parameters)
+    for name, value in {**content, **meta["attributes"]}.items():
+        setattr(head, name, value)
+    return head

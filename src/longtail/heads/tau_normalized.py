@@ -1,0 +1,220 @@
+"""tau-normalisation: shrink each class's weight vector by a power of its length."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from longtail.errors import InputError
+from longtail.evaluation.accuracy import accuracy_of_hits
+from longtail.evaluation.holdout import stratified_holdout
+from longtail.heads.base import check_features, chunks
+from longtail.heads.joint import linear_or_joint
+from longtail.heads.linear import LinearHead, LinearParameters
+
+__all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
+
+TAU_GRID = tuple(round(0.1 * step, 1) for step in range(21))
+SWEEP_CHUNK = 256  # rows whose logits stay in the cache while every tau is tried
+
+
+class TauNormalized(LinearHead):
+    """tau-normalised classifier: the weights of a trained head, each divided by a power of its length.
+
+    logits_c = (w_c / ||w_c||^tau) . x, with the bias dropped, as in the released code, or kept.
+
+    Weight vectors of common classes are long because they are seen often; tau = 0 leaves them, tau = 1 makes all equally
+    long. Nothing is trained. Where tau is to be chosen, all values of the grid cost one matrix product.
+
+    Args:
+        tau: exponent, at least 0; "auto" chooses the one with the best balanced accuracy on `validation`, the smallest of
+            equals. Without validation data a stratified fifth of the training features is held out: a head that is fitted
+            here is then fitted without them for the choice; one that is given has seen them, and tends to choose too low.
+        head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        keep_bias: add b_c unchanged.
+        grid: the values that "auto" tries.
+        random_state: seed, of the `Joint` and the held-out fifth.
+        device: where to compute, such as "cpu" or "cuda".
+
+    Attributes:
+        tau_: the exponent in use.
+        curve_: None, or what was measured at each value of the grid: {"grid", "all", "balanced", "hits"}.
+        weight_: normalised, shape (C, D).
+        bias_: shape (C,); zeros unless kept.
+        classes_: labels in the order of the logits, shape (C,).
+        selected_on_: "val", "train-cv" (held out of training) or "given".
+
+    Raises:
+        InputError: unusable features, labels, head or tau.
+
+    Reference:
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
+        section 4.2.
+
+    Example:
+        >>> weight, bias = np.array([[4.0, 0.0], [0.0, 1.0]]), np.array([0.0, 0.0])
+        >>> features, labels = np.array([[1.0, 0.2], [1.0, 3.0]]), np.array([0, 1])
+        >>> TauNormalized(tau=0.0, head=(weight, bias)).fit(features, labels).predict(features)
+        array([0, 0])
+        >>> TauNormalized(tau=1.0, head=(weight, bias)).fit(features, labels).predict(features)
+        array([0, 1])
+    """
+
+    def __init__(
+        self,
+        tau: float | Literal["auto"] = "auto",
+        head: LinearParameters | None = None,
+        *,
+        keep_bias: bool = False,
+        grid: tuple[float, ...] = TAU_GRID,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.tau = tau
+        self.head = head
+        self.keep_bias = keep_bias
+        self.grid = grid
+        self.random_state = random_state
+        self.device = device
+
+    def fit(
+        self,
+        features: ArrayLike,
+        labels: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Normalise the head; choose tau where it is "auto".
+
+        Args:
+            features: of the training images, shape (N, D).
+            labels: shape (N,).
+            validation: features and labels on which tau is chosen.
+        """
+        if self.tau != "auto" and (isinstance(self.tau, str) or not self.tau >= 0):
+            raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
+        array, codes, _ = self._begin(features, labels)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.curve_: dict[str, Any] | None = None
+        if self.tau != "auto":
+            self.tau_, self.selected_on_ = float(self.tau), "given"
+        elif validation is not None:
+            self._choose(self._start(array, codes, seed), check_features(validation[0]), self._encode(validation[1]))
+            self.selected_on_ = "val"
+        else:
+            rest, held_out = stratified_holdout(codes, 0.2, seed)
+            head = self._start(array[rest], codes[rest], seed)
+            self._choose(head, array[held_out], codes[held_out])
+            self.selected_on_ = "train-cv"
+        weight, bias = self._start(array, codes, seed)
+        self.weight_ = normalized_weight(weight, self.tau_)
+        self.bias_ = np.array(bias) if self.keep_bias else np.zeros_like(self.weight_[:, 0])
+        return self
+
+    def _start(
+        self, features: NDArray[Any], codes: NDArray[np.int64], seed: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
+        return np.asarray(weight), np.asarray(bias)
+
+    def _choose(
+        self,
+        head: tuple[NDArray[Any], NDArray[Any]],
+        features: NDArray[Any],
+        codes: NDArray[np.int64],
+    ) -> None:
+        weight, bias = head
+        hits = tau_sweep(
+            features, codes, weight, self.grid, bias=bias if self.keep_bias else None, device=self.device
+        )
+        totals = np.bincount(codes, minlength=len(weight))
+        measured = [accuracy_of_hits(row, totals) for row in hits]
+        balanced = [row["balanced"] for row in measured]
+        self.tau_ = float(self.grid[int(np.argmax(balanced))])
+        self.curve_ = {
+            "grid": [float(tau) for tau in self.grid],
+            "all": [row["all"] for row in measured],
+            "balanced": balanced,
+            "hits": hits.tolist(),
+            "totals": totals.tolist(),
+        }
+
+
+def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
+    """Divide each row of a weight matrix by a power of its length.
+
+    w_c / ||w_c||^tau
+
+    Args:
+        weight: shape (C, D).
+        tau: exponent, at least 0.
+
+    Returns:
+        Shape (C, D); a row of zeros stays one.
+
+    Example:
+        >>> normalized_weight(np.array([[3.0, 4.0]]), 1.0)
+        array([[0.6, 0.8]])
+    """
+    return weight * _row_factors(weight, tau)[:, None]  # type: ignore[no-any-return]
+
+
+def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:
+    norms = np.linalg.norm(weight, axis=1)
+    return np.where(norms > 0, norms, 1.0) ** -tau  # type: ignore[no-any-return]
+
+
+def tau_sweep(
+    features: NDArray[Any],
+    codes: NDArray[np.int64],
+    weight: NDArray[Any],
+    grid: tuple[float, ...] = TAU_GRID,
+    *,
+    bias: NDArray[Any] | None = None,
+    device: str = "cpu",
+) -> NDArray[np.int64]:
+    """Count how many images of each class every tau gets right.
+
+    One matrix product serves all: (w_c / ||w_c||^tau) . x = ||w_c||^-tau (w_c . x).
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        codes: class indices, shape (N,).
+        weight: of the head before normalisation, shape (C, D).
+        grid: the values of tau.
+        bias: added unchanged, shape (C,); None drops it.
+        device: where to compute.
+
+    Returns:
+        Images found, shape (len(grid), C).
+
+    Example:
+        >>> weight = np.array([[4.0, 0.0], [0.0, 1.0]])
+        >>> tau_sweep(np.array([[1.0, 0.2], [1.0, 3.0]]), np.array([0, 1]), weight, (0.0, 1.0))
+        array([[1, 0],
+               [1, 1]])
+    """
+    num_classes = len(weight)
+    hits = torch.zeros(len(grid), num_classes, dtype=torch.int64, device=device)
+    targets = torch.from_numpy(codes).to(device)
+    dtype = torch.float64 if features.dtype == np.float64 else torch.float32
+    matrix = torch.from_numpy(np.array(weight)).to(device, dtype)
+    shift = None if bias is None else torch.from_numpy(np.array(bias)).to(device, dtype)
+    factors = [torch.from_numpy(_row_factors(np.asarray(weight), tau)).to(device, dtype) for tau in grid]
+    scaled = torch.empty(SWEEP_CHUNK, num_classes, dtype=dtype, device=device)
+    for rows, block in chunks(features, device):
+        truth_of_block = targets[rows]
+        products = block @ matrix.T
+        for start in range(0, len(block), SWEEP_CHUNK):
+            part, truth = products[start : start + SWEEP_CHUNK], truth_of_block[start : start + SWEEP_CHUNK]
+            logits = scaled[: len(part)]
+            for row, factor in enumerate(factors):
+                torch.mul(part, factor, out=logits)
+                if shift is not None:
+                    logits += shift
+                # max with its index is much faster than argmax on a CPU
+                found = logits.max(dim=1).indices == truth
+                hits[row] += torch.bincount(truth[found], minlength=num_classes)
+    return hits.cpu().numpy()

@@ -1,0 +1,43 @@
+"""What a result was computed with."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+__all__ = ["environment"]
+
+
+def environment() -> dict[str, str]:
+    """Give versions, processor and threads, as strings for results.json."""
+    import numpy as np
+    import sklearn
+    import torch
+
+    from longtail import __version__
+
+    found = {
+        "longtail": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "platform": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": str(os.cpu_count()),
+        "threads": str(torch.get_num_threads()),
+    }
+    if "timm" in sys.modules:
+        found["timm"] = sys.modules["timm"].__version__
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

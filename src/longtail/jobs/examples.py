@@ -1,0 +1,82 @@
+"""Sample images for the report: what rare classes look like, and what they are confused with."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from longtail.data.source import DataSplits, ImageSource
+
+__all__ = ["add_examples"]
+
+PER_CLASS = 4
+LONGER_SIDE = 160
+
+
+def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> None:
+    """Save sample images as PNG and name them in `results`, in place.
+
+    For each rare class: test images, first those that joint misses, with what joint and the recommended method make of
+    them, and one training image. For each class that they are confused with: one training image.
+
+    Args:
+        results: content of results.json; needs `rare_classes`.
+        splits: with the images.
+        folder: of the run; images go to `examples/`.
+    """
+    if splits.test is None or not results["rare_classes"]:
+        return
+    predictions = _read_predictions(folder / "predictions" / "test.csv")
+    labels = predictions["label"]
+    methods = [name for name in predictions if name not in ("row", "label")]
+    train_labels = np.asarray(splits.train.labels)
+    confused: set[int] = set()
+    for row in results["rare_classes"]:
+        members = np.flatnonzero(labels == row["class"])
+        reference = predictions[methods[0]]
+        # stable: missed ones first, each in the order of the split
+        members = members[np.argsort(reference[members] == row["class"], kind="stable")]
+        for index in members[:PER_CLASS]:
+            name = f"examples/test-{index:06d}.png"
+            _save(splits.test, int(index), folder / name)
+            said = {method: int(predictions[method][index]) for method in methods}
+            row["examples"].append({"file": name, "predicted": said})
+        row["train_example"] = _train_example(splits.train, train_labels, row["class"], folder)
+        confused |= {other["class"] for found in row["confused_with"].values() for other in found}
+    for number in sorted(confused):
+        results["class_examples"][str(number)] = _train_example(splits.train, train_labels, number, folder)
+
+
+def _read_predictions(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8") as file:
+        names = file.readline().strip().split(",")
+        columns = np.loadtxt(file, dtype=np.int64, delimiter=",", ndmin=2).T
+    return dict(zip(names, columns, strict=True))
+
+
+def _train_example(train: ImageSource, labels: Any, number: int, folder: Path) -> str:
+    index = int(np.flatnonzero(labels == number)[0])
+    name = f"examples/train-{index:06d}.png"
+    _save(train, index, folder / name)
+    return name
+
+
+def _save(source: ImageSource, index: int, path: Path) -> None:
+    from torchvision.io import encode_png
+
+    if path.is_file():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_png(_small(source.load(index))).numpy().tobytes())
+
+
+def _small(image: Tensor) -> Tensor:
+    from torchvision.transforms import v2
+
+    height, width = image.shape[1:]
+    scale = LONGER_SIDE / max(height, width)
+    if scale >= 1:
+        return image
+    size = [max(round(height * scale), 1), max(round(width * scale), 1)]
+    return v2.functional.resize(image, size, antialias=True)  # type: ignore[no-any-return]

@@ -1,0 +1,133 @@
+"""`longtail extract`: images to feature files, with the network's own classifier beside them."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tyro
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.features import SPLITS
+from longtail.jobs.options import DataOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from longtail.jobs.model import TrainedModel
+
+__all__ = ["ExtractConfig", "extract_splits", "run"]
+
+
+@dataclass(frozen=True)
+class ExtractConfig:
+    """Run a trained network over images and keep its features."""
+
+    checkpoint: tyro.conf.Positional[Path]
+    """Checkpoint file, or the folder of a run."""
+    dataset: tyro.conf.Positional[str | None] = None
+    """As in `train`; default: the data, and the very splits, that the checkpoint was trained with."""
+    data: DataOptions = field(default_factory=DataOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    dtype: Literal["float32", "float16"] = "float32"
+    """Of the stored features."""
+    workers: int = 2
+    """Processes that load images of more than 64 pixels."""
+
+
+def run(config: ExtractConfig) -> Path:
+    """Write feature_{train,val,test}.h5 and joint_head.npz."""
+    from longtail.jobs.images import open_splits
+    from longtail.jobs.launch import launch
+    from longtail.jobs.model import find_checkpoint, open_model
+
+    path = find_checkpoint(config.checkpoint)
+    fabric = launch(config.runtime)
+    model = open_model(path, fabric.device)
+    settings = model.about["settings"]
+    dataset = config.dataset or settings["dataset"]
+    same = dataset == settings["dataset"]
+    splits = open_splits(dataset, _as_trained(config.data, settings["data"]) if same else config.data)
+    if tuple(model.about["class_names"]) != tuple(splits.class_names):
+        raise InputError(
+            f"{path} knows {len(model.about['class_names'])} classes, {dataset} has {len(splits.class_names)}, or "
+            "their names differ. Expected the classes that the network was trained on, in the same order."
+        )
+    folder = config.runtime.out or path.parent.parent / "features"
+    extract_splits(
+        fabric, model, splits, folder, dtype=config.dtype, workers=config.workers, quiet=config.runtime.quiet
+    )
+    if fabric.is_global_zero and not config.runtime.quiet:
+        print(folder)
+    return folder
+
+
+def _as_trained(given: DataOptions, trained: dict[str, Any]) -> DataOptions:
+    """Take the checkpoint's data settings, but for those that were given now."""
+    default = DataOptions()
+    chosen = {
+        f.name: getattr(given, f.name)
+        if getattr(given, f.name) != getattr(default, f.name)
+        else trained.get(f.name, getattr(default, f.name))
+        for f in fields(DataOptions)
+    }
+    if isinstance(chosen["data"], str):
+        chosen["data"] = Path(chosen["data"])
+    return DataOptions(**chosen)
+
+
+def extract_splits(
+    fabric: "Fabric",
+    model: "TrainedModel",
+    splits: DataSplits,
+    folder: Path,
+    *,
+    dtype: str,
+    workers: int,
+    quiet: bool,
+) -> None:
+    """Write the features of every split, and the classifier as joint_head.npz."""
+    from longtail.atomic import atomic_path
+    from longtail.backbones import classifier_of
+    from longtail.jobs.images import prepare
+    from longtail.training.extraction import extract_features
+
+    for split in SPLITS:
+        source = getattr(splits, split)
+        if source is None or len(source) == 0:
+            continue
+        images = prepare(source, model.preprocessing, fabric.device)
+        extract_features(
+            fabric,
+            model.features,
+            images.batches(fabric, model.preprocessing, workers=workers),
+            images.labels,
+            folder / f"feature_{split}.h5",
+            dimension=model.dimension,
+            dtype=dtype,
+            attributes={
+                "split": split,
+                "data": splits.name,
+                "class_names": list(splits.class_names),
+                "weights": fingerprint(model.path),
+                "backbone": model.about["backbone"],
+                "preprocessing": model.about["preprocessing"],
+            },
+            quiet=quiet,
+        )
+    if fabric.is_global_zero:
+        layer = classifier_of(model.model)
+        weight = layer.weight.detach().cpu().numpy()
+        bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().cpu().numpy()
+        with atomic_path(folder / "joint_head.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, weight=weight, bias=bias)
+    fabric.barrier()
+
+
+def fingerprint(path: Path) -> str:
+    """Give the SHA-256 of a file: which weights made these features."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,118 @@
+"""Open a data set for a job: the splits, and each split's images in the form that training and inference take."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.data.source import DataSplits, ImageSource
+from longtail.data.transforms import Preprocessing
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, StageOneOptions
+
+if TYPE_CHECKING:
+    import torch
+    from lightning.fabric import Fabric
+
+    from longtail.training.inference import EvaluationBatches
+
+__all__ = ["Images", "choose_preprocessing", "open_splits", "prepare"]
+
+RESIDENT_SIZE = 64
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass
+class Images:
+    """The images of one split, ready for batches.
+
+    Attributes:
+        source: images on demand, with labels.
+        pixels: uint8 (N, channels, size, size) on the device where they are resident, else None.
+    """
+
+    source: ImageSource
+    pixels: "torch.Tensor | None"
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, shape (N,)."""
+        return np.asarray(self.source.labels, dtype=np.int64)
+
+    def batches(
+        self, fabric: "Fabric", preprocessing: Preprocessing, *, workers: int, batch_size: int = 256
+    ) -> "EvaluationBatches":
+        """Give this process's batches of the split, in order and without augmentation."""
+        from longtail.training.inference import EvaluationBatches
+
+        return EvaluationBatches(
+            self.source if self.pixels is None else self.pixels,
+            preprocessing,
+            device=fabric.device,
+            batch_size=batch_size,
+            workers=workers,
+            rank=fabric.global_rank,
+            num_ranks=fabric.world_size,
+        )
+
+
+def open_splits(dataset: str, options: DataOptions) -> DataSplits:
+    """Open a data set with the settings of a job."""
+    from longtail.data.open import open_data
+
+    return open_data(
+        dataset,
+        root=options.data,
+        profile=options.profile,
+        ratio=options.ratio,
+        val_fraction=options.val_fraction,
+        test_fraction=options.test_fraction,
+        seed=options.split_seed,
+        skip_bad=options.skip_bad,
+        download=options.download,
+    )
+
+
+def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:
+    """Decide size, residence and augmentation; mean and deviation of resident images are measured later."""
+    first = splits.train.load(0)
+    channels, height, width = first.shape
+    is_small_by_nature = splits.name.split(":")[0] in ("digits", "cifar10", "cifar100")
+    size = options.image_size or (min(height, width) if is_small_by_nature else 224)
+    if size < 8:
+        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
+    resident = size <= RESIDENT_SIZE
+    augmentation = options.augmentation
+    if augmentation == "auto":
+        # a mirrored digit is no digit
+        small = "shift" if channels == 1 else "crop-flip"
+        augmentation = small if resident else "resized-crop"
+    if resident and augmentation.startswith("resized"):
+        raise InputError(
+            f"--augmentation {augmentation} is for images of more than {RESIDENT_SIZE} pixels; "
+            "expected none, shift or crop-flip."
+        )
+    return Preprocessing(
+        size=size,
+        resize=size if resident else round(size * 256 / 224),
+        channels=channels,
+        mean=IMAGENET_MEAN[:channels],
+        std=IMAGENET_STD[:channels],
+        augmentation=augmentation,
+        resident=resident,
+    )
+
+
+def prepare(source: ImageSource, preprocessing: Preprocessing, device: "torch.device") -> Images:
+    """Load a split into memory where its images are small; else leave it to the workers."""
+    from longtail.data.resident import load_resident
+
+    if not preprocessing.resident:
+        return Images(source, None)
+    return Images(source, load_resident(source, preprocessing).to(device))
+
+
+def plain_preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Give the preprocessing as plain values for a checkpoint."""
+    return asdict(preprocessing)

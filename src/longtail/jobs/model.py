@@ -1,0 +1,78 @@
+"""A trained network from its checkpoint: weights, classes, preprocessing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from longtail.backbones import classifier_of, create_backbone, features_of
+from longtail.data.transforms import Preprocessing
+from longtail.errors import InputError
+from longtail.training.checkpoints import load_checkpoint, load_weights
+
+__all__ = ["TrainedModel", "find_checkpoint", "open_model", "preprocessing_of"]
+
+
+@dataclass
+class TrainedModel:
+    """A network in evaluation mode with what is needed to feed it.
+
+    Attributes:
+        model: maps images (B, channels, H, W) to logits (B, C).
+        preprocessing: from decoded images to its input.
+        about: what the checkpoint says of its training.
+        path: of the checkpoint.
+    """
+
+    model: nn.Module
+    preprocessing: Preprocessing
+    about: dict[str, Any]
+    path: Path
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a feature vector."""
+        return classifier_of(self.model).in_features
+
+    def features(self, images: Tensor) -> Tensor:
+        """Map images (B, channels, H, W) to features (B, D)."""
+        return features_of(self.model, images)
+
+
+def find_checkpoint(path: Path, which: str = "last") -> Path:
+    """Give the checkpoint file of a run folder, or the file itself."""
+    return path / "checkpoints" / f"{which}.pt" if path.is_dir() else path
+
+
+def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
+    """Build the network of a checkpoint and load its weights.
+
+    Raises:
+        InputError: unreadable file, or weights of another architecture.
+    """
+    import torch
+
+    checkpoint = load_checkpoint(path)
+    about = checkpoint["about"]
+    preprocessing = preprocessing_of(about)
+    model = create_backbone(
+        about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels
+    )
+    weights = {
+        name.removeprefix("model."): tensor
+        for name, tensor in checkpoint["task"].items()
+        if name.startswith("model.")
+    }
+    if not weights:
+        raise InputError(f"{path}: holds no network. Expected a checkpoint of `longtail train` or `run`.")
+    load_weights(model, weights, str(path))
+    model.eval()
+    return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
+
+
+def preprocessing_of(about: dict[str, Any]) -> Preprocessing:
+    """Read the preprocessing that stands in a checkpoint."""
+    stored = dict(about["preprocessing"])
+    stored["mean"], stored["std"] = tuple(stored["mean"]), tuple(stored["std"])
+    return Preprocessing(**stored)

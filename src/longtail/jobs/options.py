@@ -1,0 +1,132 @@
+"""Groups of settings that several verbs share; plain values with the words that `--help` prints."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from longtail.data.transforms import Augmentation
+from longtail.schedules import ScheduleKind
+
+__all__ = ["METHODS", "DataOptions", "HeadOptions", "RuntimeOptions", "StageOneOptions"]
+
+METHODS = ("joint", "ncm", "crt", "tau", "lws")
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """Where and how to compute."""
+
+    out: Path | None = None
+    """Folder for what is written."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto takes a GPU where there is one."""
+    devices: int = 1
+    """Processes, one a device; torchrun and SLURM set it themselves."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the network's arithmetic; auto is bfloat16 where the processor computes in it, else float32."""
+    quiet: bool = False
+    """Print results and errors only."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which images, and how they are split."""
+
+    data: Path | None = None
+    """Folder of images, image pack, or folder with torchvision's CIFAR files."""
+    profile: Literal["exp", "step", "pareto"] | None = None
+    """Make the training split long-tailed: exponential, step or Pareto counts; none leaves it as it is."""
+    ratio: float | None = None
+    """Largest class over smallest class of that profile."""
+    val_fraction: float = 0.1
+    """Share of train to split off for validation, class by class, where there is no validation split; 0 for none."""
+    test_fraction: float = 0.2
+    """Share to split off for testing where there is no test split."""
+    split_seed: int = 0
+    """Seed of the long-tailed choice and of the splits; the run's own seed leaves them alone."""
+    download: bool = False
+    """Fetch CIFAR's files where they are missing."""
+    skip_bad: bool = False
+    """Leave unreadable images out, and name them, instead of stopping."""
+
+
+@dataclass(frozen=True)
+class StageOneOptions:
+    """How the representation is learnt."""
+
+    backbone: str = "resnet32"
+    """resnet20/32/44/56/110 (small images), digits_cnn, or any model of timm."""
+    pretrained: bool = False
+    """Start from timm's weights for that backbone."""
+    representation: Literal["instance", "class", "square-root", "progressive"] = "instance"
+    """Which images training sees how often: every image alike, every class alike, in between, or from one to the other."""
+    epochs: int = 90
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images of one step, over all processes and accumulated parts."""
+    accumulate: int = 1
+    """Parts that a step's batch is computed in, one after another, to save memory."""
+    learning_rate: float = 0.1
+    """At the start, after the warm-up."""
+    momentum: float = 0.9
+    """Of stochastic gradient descent."""
+    weight_decay: float = 5e-4
+    """Added to the gradient as weight_decay x weight."""
+    schedule: ScheduleKind = "cosine-epoch"
+    """How the learning rate falls."""
+    warmup_epochs: float = 0.0
+    """Epochs over which it rises first."""
+    image_size: int | None = None
+    """Height and width that the network sees; images up to 64 pixels are kept in memory. Default: digits 8, CIFAR 32, others 224."""
+    augmentation: Literal["auto"] | Augmentation = "auto"
+    """What training adds; auto: shift for digits, crop-flip up to 64 pixels, else resized-crop."""
+    workers: int = 2
+    """Processes that load images of more than 64 pixels."""
+    save_every: float = 30.0
+    """Seconds between checkpoints inside an epoch."""
+    use: Literal["last", "best"] = "last"
+    """Which weights the features come from: of the last epoch, or of the epoch best on validation."""
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Which classifiers are fitted on the features, and how they are compared."""
+
+    methods: str = "all"
+    """joint, ncm, crt, tau, lws, several with commas between, or all."""
+    head: Path | None = None
+    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default joint_head.npz beside the features."""
+    select_on: Literal["val", "train", "test"] | None = None
+    """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
+    i_know_test_is_spoiled: bool = False
+    """Allow --select-on test, to reproduce a publication that did so; every table says it."""
+    many_above: int = 100
+    """A class with more training images is called many."""
+    few_below: int = 20
+    """A class with fewer training images is called few."""
+    drop_nonfinite: bool = False
+    """Leave rows with NaN or infinite features out instead of stopping."""
+    crt_from: Literal["features", "images"] = "features"
+    """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
+    bn_mode: Literal["frozen", "reestimated"] = "frozen"
+    """Batch-norm statistics of that backbone: as they are, or re-estimated on class-balanced batches as the original does."""
+    tau: float | None = None
+    """Exponent of tau; default: chosen."""
+    keep_bias: bool = False
+    """Let tau keep the bias."""
+    ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
+    """Features of ncm: as they are, of length 1, or centred and of length 1."""
+    ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
+    """How ncm compares."""
+    crt_epochs: int = 10
+    """Epochs of crt."""
+    lws_epochs: int = 5
+    """Epochs of lws."""
+    head_learning_rate: float = 0.2
+    """Of crt and lws."""
+    head_batch_size: int = 512
+    """Of crt and lws."""
+    head_weight_decay: float = 5e-4
+    """Of crt and lws."""

@@ -1,0 +1,80 @@
+"""End a job: complete its results, write them, make the report, print the table."""
+
+import shlex
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from longtail.jobs.environment import environment
+from longtail.jobs.verdict import verdict
+
+__all__ = ["finish", "print_table"]
+
+
+def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool) -> dict[str, Any]:
+    """Write config.json, results.json and report.html into the run's folder and print what came out.
+
+    Args:
+        results: as `compare_heads` gives them, perhaps with stage 1 and examples.
+        folder: of the run.
+        config: the job's settings.
+        quiet: print the table only.
+
+    Returns:
+        The completed results.
+    """
+    from longtail.atomic import write_json
+    from longtail.jobs.train import plain
+    from longtail.report import write_report
+
+    results = {
+        **results,
+        "command": "longtail " + shlex.join(sys.argv[1:]),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "verdict": verdict(results),
+        "environment": environment(),
+    }
+    write_json(folder / "config.json", plain(asdict(config)))
+    write_json(folder / "results.json", results)
+    page = write_report(folder)
+    print_table(results)
+    if not quiet:
+        print(f"\n{results['verdict']['sentence']}\nOpen {page}")
+    return results
+
+
+def print_table(results: dict[str, Any]) -> None:
+    """Print the methods with their accuracies on test, or on validation where there is no test split."""
+    console = Console()
+    split = "test" if any("test" in entry["metrics"] for entry in results["methods"].values()) else "val"
+    table = Table(box=None, pad_edge=False, caption=None)
+    for name in ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", ""):
+        table.add_column(name, justify="left" if name in ("", "chosen on") else "right", no_wrap=True)
+    for name, entry in results["methods"].items():
+        metrics = entry["metrics"].get(split)
+        if metrics is None:
+            continue
+        low, high = metrics["intervals"]["balanced"]
+        chosen = f"tau = {entry['params']['tau']:g}" if name == "tau" else ""
+        table.add_row(
+            name,
+            {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),
+            _number(metrics["all"]),
+            _number(metrics["balanced"]),
+            f"{low:.1f} .. {high:.1f}",
+            *(_number(metrics[group]) for group in ("many", "medium", "few")),
+            f"{entry['seconds']:.1f} s",
+            chosen,
+        )
+    console.print(table)
+    if split == "val":
+        console.print("(measured on validation: there is no test split)")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

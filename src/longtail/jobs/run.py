@@ -1,0 +1,160 @@
+"""`longtail run RECIPE`: images in, classifiers and a report out."""
+
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions, StageOneOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from longtail.data.source import DataSplits
+
+__all__ = ["RunConfig", "run"]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The whole path: data, stage 1, features, heads, report."""
+
+    dataset: tyro.conf.Suppress[str] = "folder"
+    data: DataOptions = field(default_factory=DataOptions)
+    stage: StageOneOptions = field(default_factory=StageOneOptions)
+    heads: HeadOptions = field(default_factory=HeadOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    seeds: int = 1
+    """Runs that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
+
+
+def run(config: RunConfig) -> Path:
+    """Carry out a recipe; what an earlier call with the same settings finished is not done again."""
+    from longtail.jobs.comparison import wanted_methods
+    from longtail.jobs.images import open_splits
+    from longtail.jobs.launch import launch
+    from longtail.jobs.seeds import summarize
+
+    wanted_methods(config.heads.methods)  # a misspelt method should not cost a training first
+    if config.seeds < 1:
+        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
+    dataset, data = _dataset(config)
+    name = config.dataset if config.dataset != "folder" else Path(dataset).resolve().stem
+    folder = config.runtime.out or Path("runs") / name
+    splits = open_splits(dataset, data)
+    fabric = launch(config.runtime)
+    first = config.runtime.seed
+    runs = []
+    for seed in range(first, first + config.seeds):
+        seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
+        seed_config = replace(config, runtime=replace(config.runtime, seed=seed, out=seed_folder))
+        runs.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder))
+    if fabric.is_global_zero and config.seeds > 1:
+        summarize(runs, folder)
+    return folder
+
+
+def _dataset(config: RunConfig) -> tuple[str, DataOptions]:
+    if config.dataset != "folder":
+        return config.dataset, config.data
+    if config.data.data is None:
+        raise InputError("run folder needs --data: a folder with a sub-folder for each class, a list file or an image pack.")
+    path = config.data.data
+    # the root of a list's images is the list's own folder; for a folder or pack `data` says nothing more
+    return str(path), replace(config.data, data=None)
+
+
+def _run_one(
+    fabric: "Fabric", config: RunConfig, splits: "DataSplits", dataset: str, data: DataOptions, folder: Path
+) -> dict[str, Any]:
+    from longtail.features import open_feature_folder
+    from longtail.jobs.comparison import compare_heads, wanted_methods
+    from longtail.jobs.examples import add_examples
+    from longtail.jobs.extract import extract_splits, fingerprint
+    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.model import find_checkpoint, open_model
+    from longtail.jobs.outcome import finish
+    from longtail.jobs.retrain import retrain_from_images
+    from longtail.jobs.train import train_stage_one
+
+    runtime, stage = config.runtime, config.stage
+    _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
+    state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder)
+    images_per_second = stage.epochs * len(splits.train) / max(state.seconds, 1e-9)
+    trained = f"{stage.backbone}, {stage.representation}-balanced, {stage.epochs} epochs, {state.seconds:.0f} s"
+    _say(fabric, runtime, "stage 1", trained)
+    model = open_model(find_checkpoint(folder, stage.use), fabric.device)
+    features = folder / "features"
+    if not _are_current(features, fingerprint(model.path)):
+        extract_splits(fabric, model, splits, features, dtype="float32", workers=stage.workers, quiet=runtime.quiet)
+    problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
+    _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
+    ready: dict[str, Any] = {}
+    if config.heads.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
+        ready["crt"] = retrain_from_images(fabric, model, splits, stage, config.heads, runtime, folder)
+    if not fabric.is_global_zero:
+        fabric.barrier()
+        return {}
+    results = compare_heads(
+        problem,
+        config.heads,
+        title=config.dataset if config.dataset != "folder" else splits.name,
+        seed=runtime.seed,
+        device=str(fabric.device),
+        folder=folder,
+        quiet=True,
+        ready=ready,
+    )
+    _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
+    results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
+    results["stage1"] = {
+        "backbone": stage.backbone,
+        "sampling": stage.representation,
+        "epochs": stage.epochs,
+        "seconds": round(state.seconds, 1),
+        "images_per_second": round(images_per_second, 1),
+        "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
+        "history": [_history_row(row) for row in state.history],
+    }
+    add_examples(results, splits, folder)
+    results = finish(results, folder, config, quiet=runtime.quiet)
+    fabric.barrier()
+    return results
+
+
+def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> None:
+    if fabric.is_global_zero and not runtime.quiet:
+        print(f"  {what:<10}{text}", file=sys.stderr, flush=True)
+
+
+def _counted(splits: "DataSplits") -> str:
+    from longtail.counts import class_counts, imbalance_ratio
+
+    counts = class_counts(splits.train.labels, len(splits.class_names))
+    sizes = [f"{len(splits.train):,} train"]
+    sizes += [f"{len(part):,} {name}" for name, part in (("val", splits.val), ("test", splits.test)) if part]
+    return (
+        f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
+        f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
+    )
+
+
+def _are_current(features: Path, weights: str) -> bool:
+    """Are the stored features those of these weights?"""
+    from longtail.features import open_feature_folder
+
+    if not (features / "joint_head.npz").is_file():  # written last
+        return False
+    try:
+        files = open_feature_folder(features)
+    except InputError:
+        return False
+    return all(file.attributes.get("weights") == weights for file in files.values())
+
+
+def _history_row(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("epoch", "learning_rate", "train_loss", "train_accuracy", "val_all", "val_balanced", "seconds")
+    return {name: row.get(name) for name in names}

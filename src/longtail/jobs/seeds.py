@@ -1,0 +1,98 @@
+"""Several seeds of one run: mean and interval of each method."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["mean_and_interval", "summarize"]
+
+METRICS = ("all", "balanced", "many", "medium", "few")
+
+
+def summarize(runs: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Write summary.json and summary.md over the runs' test results, and print the table.
+
+    Args:
+        runs: the results of each seed, of the same methods.
+        folder: of the runs.
+
+    Returns:
+        {"seeds", "methods": {name: {metric: {"mean", "interval", "values"}}}, "versus_joint": the same of differences}.
+    """
+    from longtail.atomic import write_json, write_text
+
+    split = "test" if "test" in next(iter(runs[0]["methods"].values()))["metrics"] else "val"
+    values = {
+        name: {
+            metric: [run["methods"][name]["metrics"][split][metric] for run in runs] for metric in METRICS
+        }
+        for name in runs[0]["methods"]
+    }
+    summary: dict[str, Any] = {
+        "schema": 1,
+        "title": runs[0]["title"],
+        "command": runs[0]["command"],
+        "split": split,
+        "seeds": [run["seed"] for run in runs],
+        "methods": {
+            name: {metric: mean_and_interval(found) for metric, found in metrics.items()}
+            for name, metrics in values.items()
+        },
+        "versus_joint": {
+            name: {
+                metric: mean_and_interval(
+                    [
+                        None if ours is None or base is None else ours - base
+                        for ours, base in zip(found, values["joint"][metric], strict=True)
+                    ]
+                )
+                for metric, found in metrics.items()
+            }
+            for name, metrics in values.items()
+            if "joint" in values and name != "joint"
+        },
+        "environment": runs[0]["environment"],
+    }
+    table = _markdown(summary)
+    write_json(folder / "summary.json", summary)
+    write_text(folder / "summary.md", table)
+    print(f"\n{table}\nmean over {len(runs)} seeds and 95 % interval of that mean (t distribution), on {split}")
+    return summary
+
+
+def mean_and_interval(values: list[float | None], level: float = 0.95) -> dict[str, Any] | None:
+    """Give the mean over seeds and the t interval of that mean; None where a value is missing.
+
+    Example:
+        >>> found = mean_and_interval([1.0, 2.0, 3.0])
+        >>> found["mean"], [round(edge, 2) for edge in found["interval"]]
+        (2.0, [-0.48, 4.48])
+    """
+    from scipy.stats import t
+
+    if any(value is None for value in values):
+        return None
+    known = np.array(values, dtype=np.float64)
+    mean = float(known.mean())
+    interval = None
+    if len(known) > 1:
+        half = float(t.ppf((1 + level) / 2, len(known) - 1) * known.std(ddof=1) / math.sqrt(len(known)))
+        interval = [mean - half, mean + half]
+    return {"mean": mean, "interval": interval, "values": [float(value) for value in known]}
+
+
+def _markdown(summary: dict[str, Any]) -> str:
+    lines = ["| | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
+    for name, metrics in summary["methods"].items():
+        lines.append(f"| {name} | " + " | ".join(_cell(metrics[metric]) for metric in METRICS) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    if found["interval"] is None:
+        return f"{found['mean']:.1f}"
+    return f"{found['mean']:.1f} ± {found['interval'][1] - found['mean']:.1f}"

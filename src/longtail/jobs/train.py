@@ -1,0 +1,238 @@
+"""`longtail train`: learn a representation, stage 1."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from longtail.training.loop import TrainingState
+
+__all__ = ["TrainConfig", "run", "train_stage_one"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a backbone with its linear classifier."""
+
+    dataset: tyro.conf.Positional[str]
+    """digits, cifar10, cifar100, or the path of an image folder, list file or image pack."""
+    data: DataOptions = field(default_factory=DataOptions)
+    stage: StageOneOptions = field(default_factory=StageOneOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    resume: bool = False
+    """Go on from the last checkpoint in --out."""
+
+
+def run(config: TrainConfig) -> Path:
+    """Train, and write checkpoints, metrics and splits to the run's folder."""
+    from longtail.jobs.images import open_splits
+    from longtail.jobs.launch import launch
+
+    folder = config.runtime.out or Path("runs") / f"train-{Path(config.dataset).stem}"
+    last = folder / "checkpoints" / "last.pt"
+    if last.is_file() and not config.resume:
+        raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
+    splits = open_splits(config.dataset, config.data)
+    fabric = launch(config.runtime)
+    train_stage_one(fabric, splits, config.dataset, config.data, config.stage, config.runtime, folder)
+    if fabric.is_global_zero and not config.runtime.quiet:
+        print(f"{last}")
+    return folder
+
+
+def train_stage_one(
+    fabric: "Fabric",
+    splits: DataSplits,
+    dataset: str,
+    data: DataOptions,
+    stage: StageOneOptions,
+    runtime: RuntimeOptions,
+    folder: Path,
+) -> "TrainingState":
+    """Train stage 1 in `folder`, from its last checkpoint where there is one.
+
+    Raises:
+        InputError: the folder holds a run with other settings, or the data cannot be trained on.
+    """
+    import torch
+
+    from longtail.atomic import write_json
+    from longtail.backbones import create_backbone
+    from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.training.checkpoints import load_checkpoint
+    from longtail.training.inference import validation_accuracy
+    from longtail.training.loop import Classification, TrainingState, train
+
+    settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "seed": runtime.seed})
+    last = folder / "checkpoints" / "last.pt"
+    checkpoint = load_checkpoint(last) if last.is_file() else None
+    if checkpoint is not None:
+        _check_same(checkpoint["about"]["settings"], settings, folder)
+        done = TrainingState(**checkpoint["state"])
+        if done.epoch >= stage.epochs:
+            return done
+        if fabric.is_global_zero and not runtime.quiet:
+            print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
+
+    preprocessing = (
+        choose_preprocessing(splits, stage) if checkpoint is None else _preprocessing_of(checkpoint)
+    )
+    train_images = prepare(splits.train, preprocessing, fabric.device)
+    if checkpoint is None and train_images.pixels is not None:
+        preprocessing = _measured(preprocessing, train_images.pixels)
+    num_classes = len(splits.class_names)
+    torch.manual_seed(runtime.seed)
+    model = create_backbone(
+        stage.backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
+    )
+    task = Classification(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.SGD(
+        task.parameters(), lr=stage.learning_rate, momentum=stage.momentum, weight_decay=stage.weight_decay
+    )
+    task, optimizer = fabric.setup(task, optimizer)
+    batches = training_batches(fabric, train_images, preprocessing, stage, runtime.seed, stage.representation)
+    validate = None
+    if splits.val is not None and len(splits.val):
+        val_images = prepare(splits.val, preprocessing, fabric.device)
+        val_batches = val_images.batches(fabric, preprocessing, workers=stage.workers)
+
+        def validate() -> dict[str, float]:
+            return validation_accuracy(
+                fabric, model, val_batches, val_images.labels, num_classes
+            )
+
+    about = {
+        "backbone": stage.backbone,
+        "class_names": list(splits.class_names),
+        "preprocessing": plain_preprocessing(preprocessing),
+        "settings": settings,
+    }
+    if fabric.is_global_zero:
+        write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
+        write_json(folder / "train.json", settings)
+    state = train(
+        fabric,
+        task,
+        optimizer,
+        batches,
+        num_epochs=stage.epochs,
+        schedule=schedule_of(stage),
+        seed=runtime.seed,
+        folder=folder / "checkpoints",
+        about=plain(about),
+        validate=validate,
+        resume=checkpoint,
+        save_every=stage.save_every,
+        quiet=runtime.quiet,
+    )
+    if fabric.is_global_zero:
+        write_metrics(folder / "metrics.csv", state.history)
+    return state
+
+
+def training_batches(
+    fabric: "Fabric",
+    images: Any,
+    preprocessing: Any,
+    stage: StageOneOptions,
+    seed: int,
+    strategy: str,
+    *,
+    num_epochs: int | None = None,
+) -> Any:
+    """Build the batches of a training from resident or loaded images."""
+    import torch
+
+    from longtail.sampling import Sampler
+    from longtail.training.batches import LoaderBatches, ResidentBatches
+
+    sampler = Sampler(images.labels, strategy=strategy, num_epochs=num_epochs or stage.epochs, seed=seed)
+    shared = {
+        "batch_size": stage.batch_size,
+        "accumulate": stage.accumulate,
+        "seed": seed,
+        "rank": fabric.global_rank,
+        "num_ranks": fabric.world_size,
+    }
+    if images.pixels is None:
+        return LoaderBatches(
+            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, **shared
+        )
+    labels = torch.from_numpy(images.labels).to(fabric.device)
+    return ResidentBatches(images.pixels, labels, sampler, preprocessing, **shared)
+
+
+def schedule_of(stage: StageOneOptions) -> Any:
+    """Build the learning-rate schedule of stage 1."""
+    from longtail.schedules import Schedule
+
+    return Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs)
+
+
+def write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
+    """Write the rows of a training's history as CSV, whole or not at all."""
+    import csv
+    import io
+
+    from longtail.atomic import write_text
+
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())
+
+
+def plain(value: Any) -> Any:
+    """Turn settings into what JSON and a checkpoint can hold: paths become strings, tuples lists."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _preprocessing_of(checkpoint: dict[str, Any]) -> Any:
+    from longtail.jobs.model import preprocessing_of
+
+    return preprocessing_of(checkpoint["about"])
+
+
+def _measured(preprocessing: Any, pixels: Any) -> Any:
+    from dataclasses import replace
+
+    from longtail.data.resident import channel_statistics
+
+    mean, std = channel_statistics(pixels.cpu())
+    return replace(preprocessing, mean=mean, std=std)
+
+
+def _check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+    """Refuse to go on with other settings; how often is saved and how many workers load changes no result."""
+    old, new = _flat(before), _flat(now)
+    harmless = {"stage.save_every", "stage.workers", "stage.use", "data.download"}
+    other = [name for name in old if name not in harmless and old[name] != new.get(name)]
+    if other:
+        first = other[0]
+        raise InputError(
+            f"{folder} holds a run with other settings: {first.split('.')[-1].replace('_', '-')} {old[first]}, not "
+            f"{new.get(first)}{f' (and {len(other) - 1} more)' if len(other) > 1 else ''}. "
+            "Choose another --out, delete that folder, or call with its settings."
+        )
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,72 @@
+"""Say in words what was gained, what it cost, and how sure that is."""
+
+from typing import Any
+
+import numpy as np
+
+from longtail.counts import GROUPS
+
+__all__ = ["verdict"]
+
+
+def verdict(results: dict[str, Any]) -> dict[str, Any]:
+    """Choose the method to recommend and put its gain over joint into a sentence.
+
+    The method is the one with the best balanced accuracy on validation. Without validation data none is chosen by its
+    result: the sentence is about tau, or else the last method, whatever it gives.
+
+    Args:
+        results: content of results.json.
+
+    Returns:
+        {"best", "selected_on", "sentence"}.
+    """
+    methods = results["methods"]
+    with_val = {name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]}
+    if with_val:
+        best, selected_on = max(with_val, key=lambda name: with_val[name]), "val"
+    else:
+        best, selected_on = ("tau" if "tau" in methods else list(methods)[-1]), "not selected"
+    return {"best": best, "selected_on": selected_on, "sentence": _sentence(results, best, selected_on)}
+
+
+def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
+    methods = results["methods"]
+    if "test" not in methods[best]["metrics"]:
+        return "There is no test split: nothing can be said about new images."
+    if best == "joint":
+        return (
+            "On validation no method is better than joint: keep the classifier as it is."
+            if selected_on == "val" and len(methods) > 1
+            else "Only joint was fitted: there is nothing to compare it with."
+        )
+    if "joint" not in methods:
+        balanced = methods[best]["metrics"]["test"]["balanced"]
+        return f"{best} reaches a balanced accuracy of {balanced:.1f} %. Add joint to the methods to compare."
+    versus = methods[best]["versus_joint"]
+    present = [group for group in GROUPS if versus[group] is not None]
+    rare, common = present[-1], present[0]
+    name = {"few": "rare classes", "medium": "classes of medium size", "many": "common classes"}
+    before, after, total = (_found(results, method, rare) for method in ("joint", best, None))
+    change = versus[rare]
+    low, high = change["interval"]
+    sure = "" if low > 0 or high < 0 else ", which may be chance"
+    text = (
+        f"The {name[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
+        f"({change['difference']:+.1f} points, 95 % interval [{low:+.1f}, {high:+.1f}]{sure})"
+    )
+    if common != rare:
+        cost = versus[common]["difference"]
+        verb = "lose" if cost < 0 else "gain"
+        text += f"; the {name[common]} {verb} {abs(cost):.1f} points"
+    return text + "."
+
+
+def _found(results: dict[str, Any], method: str | None, group: str) -> int:
+    """Count the test images of a group, or those of them that a method finds."""
+    test = results["methods"][method or "joint"]["metrics"]["test"]
+    groups = np.array(results["data"]["group_of_class"])
+    counts = np.array(test["per_class_images"])
+    recall = np.array([0.0 if value is None else value for value in test["per_class"]]) / 100
+    chosen = groups == group
+    return int(np.rint((counts * (recall if method else 1))[chosen]).sum())

@@ -1,0 +1,17 @@
+"""Published settings as functions that return a job's config; the key is what a person types."""
+
+from collections.abc import Callable
+
+from longtail.jobs.run import RunConfig
+from longtail.recipes.cifar import cifar10_lt, cifar100_lt
+from longtail.recipes.digits import digits
+from longtail.recipes.folder import folder
+
+__all__ = ["RECIPES", "cifar10_lt", "cifar100_lt", "digits", "folder"]
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "cifar10-lt": cifar10_lt,
+    "cifar100-lt": cifar100_lt,
+    "digits": digits,
+    "folder": folder,
+}

@@ -1,0 +1,82 @@
+"""Learning-rate schedules as pure functions of the step."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from longtail.errors import InputError
+
+__all__ = ["Schedule"]
+
+ScheduleKind = Literal["cosine", "cosine-epoch", "cosine-epoch-shifted", "step", "constant"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Say by which factor the base learning rate is multiplied at each step.
+
+    With epoch k of T (from 0) and s steps of S done in it:
+
+    - cosine: (1 + cos(pi (k + s/S) / T)) / 2, changing at every iteration;
+    - cosine-epoch: (1 + cos(pi k / T)) / 2, changing at every epoch, as the decoupling paper trains;
+    - cosine-epoch-shifted: (1 + cos(pi (k + 1) / T)) / 2: what the released code of that paper does under torch >= 1.1,
+      where its scheduler steps before the optimizer; the last epoch has rate 0;
+    - step: gamma to the power of the milestones passed;
+    - constant: 1.
+
+    During the first `warmup_epochs` the factor also rises linearly from 1 / (warm-up steps) to 1.
+
+    Args:
+        kind: one of the above.
+        warmup_epochs: length of the linear warm-up, in epochs.
+        milestones: for `step`: the epochs at which the rate falls, or shares of the training where all are below 1.
+        gamma: for `step`: the factor at each milestone.
+
+    Example:
+        >>> schedule = Schedule("cosine-epoch")
+        >>> [round(schedule.factor(epoch, 0, 10, 4), 3) for epoch in range(4)]
+        [1.0, 0.854, 0.5, 0.146]
+    """
+
+    kind: ScheduleKind = "cosine"
+    warmup_epochs: float = 0.0
+    milestones: tuple[float, ...] = (0.8, 0.9)
+    gamma: float = 0.1
+
+    def factor(self, epoch: int, step: int, steps_per_epoch: int, num_epochs: int) -> float:
+        """Give the factor of the base learning rate at one step.
+
+        Args:
+            epoch: from 0.
+            step: of the epoch, from 0.
+            steps_per_epoch: S.
+            num_epochs: T.
+        """
+        warmup_steps = self.warmup_epochs * steps_per_epoch
+        done = epoch * steps_per_epoch + step
+        warmup = min((done + 1) / warmup_steps, 1.0) if warmup_steps > 0 else 1.0
+        return warmup * self._decay(epoch, step / steps_per_epoch, num_epochs)
+
+    def _decay(self, epoch: int, fraction: float, num_epochs: int) -> float:
+        match self.kind:
+            case "cosine":
+                return _half_cosine((epoch + fraction) / num_epochs)
+            case "cosine-epoch":
+                return _half_cosine(epoch / num_epochs)
+            case "cosine-epoch-shifted":
+                return _half_cosine((epoch + 1) / num_epochs)
+            case "step":
+                is_share = all(milestone < 1 for milestone in self.milestones)
+                scale = num_epochs if is_share else 1
+                return self.gamma ** sum(epoch >= milestone * scale for milestone in self.milestones)
+            case "constant":
+                return 1.0
+            case _:
+                raise InputError(
+                    f"no schedule {self.kind!r}. "
+                    "Schedules: cosine, cosine-epoch, cosine-epoch-shifted, step, constant."
+                )
+
+
+def _half_cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

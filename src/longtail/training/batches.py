@@ -1,0 +1,194 @@
+"""Batches of images: resident on the device, or loaded by workers; both a pure function of (seed, epoch, step)."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from longtail.data.source import ImageSource
+from longtail.data.transforms import Preprocessing, augment_batch, image_transform, normalize
+from longtail.errors import InputError
+from longtail.sampling import Sampler
+
+__all__ = ["LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
+
+
+class TrainingBatches(Protocol):
+    """What the training loop asks of its data: the steps of an epoch, each as micro-batches of this rank."""
+
+    steps_per_epoch: int
+    images_per_step: int
+
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """Give the steps of an epoch from `first_step` on, each a list of (images, labels) on the device."""
+        ...
+
+
+def draw_seed(*key: int) -> int:
+    """Mix numbers such as (seed, epoch, step, rank) to one 64-bit seed.
+
+    Whatever is random in a step is drawn from a generator seeded so. Nothing random needs saving then, and a run goes
+    on from any step exactly as if it had never stopped.
+
+    Example:
+        >>> draw_seed(0, 1) != draw_seed(1, 0)
+        True
+    """
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class _Plan:
+    """Cut an epoch's stream of indices into steps, ranks and micro-batches.
+
+    A step takes the next `batch_size` draws of the one stream; a rank takes every `num_ranks`-th of them. An epoch has
+    floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step.
+    """
+
+    def __init__(self, sampler: Sampler, batch_size: int, accumulate: int, rank: int, num_ranks: int) -> None:
+        if batch_size < 1 or accumulate < 1 or batch_size % (num_ranks * accumulate):
+            raise InputError(
+                f"a batch of {batch_size} cannot be shared by {num_ranks} processes x {accumulate} accumulated parts; "
+                f"expected a multiple of {num_ranks * accumulate}."
+            )
+        self.sampler = sampler
+        self.num_draws = len(sampler.epoch_indices(0))
+        self.batch_size = min(batch_size, self.num_draws)
+        self.steps_per_epoch = self.num_draws // self.batch_size
+        self.accumulate = accumulate
+        self.rank, self.num_ranks = rank, num_ranks
+
+    def micro_batches(self, epoch: int, step: int, stream: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Give this rank's positions in the epoch's stream, one array for each micro-batch."""
+        first = step * self.batch_size
+        mine = np.arange(first + self.rank, first + self.batch_size, self.num_ranks)
+        return np.array_split(mine, min(self.accumulate, len(mine)))
+
+
+class ResidentBatches:
+    """Batches of a data set that lies on the device as uint8, augmented there.
+
+    Args:
+        images: uint8, shape (N, channels, H, W), on the device.
+        labels: shape (N,), on the device.
+        sampler: draws the indices of each epoch; single-process stream.
+        preprocessing: normalisation and augmentation.
+        batch_size: images of one optimizer step over all ranks and micro-batches.
+        accumulate: micro-batches a step.
+        seed: of the augmentation.
+        rank: of this process.
+        num_ranks: processes.
+
+    Raises:
+        InputError: the batch cannot be divided evenly.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        sampler: Sampler,
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        seed: int = 0,
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
+        self._images, self._labels, self._preprocessing, self._seed = images, labels, preprocessing, seed
+        self.steps_per_epoch = self._plan.steps_per_epoch
+        self.images_per_step = self._plan.batch_size
+
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """Give the steps of an epoch from `first_step` on."""
+        stream = self._plan.sampler.epoch_indices(epoch)
+        on_device = torch.from_numpy(stream).to(self._images.device)
+        generator = torch.Generator()
+        for step in range(first_step, self.steps_per_epoch):
+            generator.manual_seed(draw_seed(self._seed, epoch, step, self._plan.rank))
+            batches = []
+            for positions in self._plan.micro_batches(epoch, step, stream):
+                indices = on_device[torch.from_numpy(positions).to(on_device.device)]
+                images = augment_batch(self._images[indices], self._preprocessing, generator)
+                batches.append((normalize(images, self._preprocessing), self._labels[indices]))
+            yield batches
+
+
+class _AugmentedImages(Dataset[tuple[Tensor, int]]):
+    """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
+
+    def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int) -> None:
+        self.source, self.seed = source, seed
+        self.labels = np.asarray(source.labels)
+        self.transform = image_transform(preprocessing, train=True)
+
+    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+        index, epoch, position = key
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
+            torch.manual_seed(draw_seed(self.seed, epoch, position))
+            return self.transform(self.source.load(index)), int(self.labels[index])
+
+
+class LoaderBatches:
+    """Batches of images that are loaded, augmented and cropped by worker processes.
+
+    Each image's augmentation is drawn from (seed, epoch, position in the stream), so neither the number of workers nor
+    a stop in the middle of an epoch changes what is trained on.
+
+    Args:
+        source: images on demand.
+        device: where the batches go.
+        workers: processes that load; 0 loads in this one.
+        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks: as in `ResidentBatches`.
+
+    Raises:
+        InputError: the batch cannot be divided evenly, or an image cannot be read.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        sampler: Sampler,
+        preprocessing: Preprocessing,
+        *,
+        device: torch.device,
+        batch_size: int,
+        accumulate: int = 1,
+        workers: int = 2,
+        seed: int = 0,
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
+        self._dataset = _AugmentedImages(source, preprocessing, seed)
+        self._preprocessing, self._device, self._workers = preprocessing, device, workers
+        self.steps_per_epoch = self._plan.steps_per_epoch
+        self.images_per_step = self._plan.batch_size
+
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """Give the steps of an epoch from `first_step` on."""
+        stream = self._plan.sampler.epoch_indices(epoch)
+        parts = [
+            self._plan.micro_batches(epoch, step, stream) for step in range(first_step, self.steps_per_epoch)
+        ]
+        keys = [[(int(stream[p]), epoch, int(p)) for p in part] for step in parts for part in step]
+        loader = iter(
+            DataLoader(
+                self._dataset,
+                batch_sampler=keys,  # type: ignore[arg-type]  # any iterable of index lists will do
+                num_workers=self._workers,
+                pin_memory=self._device.type == "cuda",
+            )
+        )
+        for step in parts:
+            batches = []
+            for _ in step:
+                images, labels = next(loader)
+                images = images.to(self._device, non_blocking=True)
+                batches.append((normalize(images, self._preprocessing), labels.to(self._device)))
+            yield batches

@@ -1,0 +1,107 @@
+"""Run a network over a whole split: logits for validation, features for the heads."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from longtail.counts import class_counts
+from longtail.data.source import ImageSource
+from longtail.data.transforms import Preprocessing, image_transform, normalize
+
+__all__ = ["EvaluationBatches", "validation_accuracy"]
+
+
+class _PlainImages(Dataset[Tensor]):
+    def __init__(self, source: ImageSource, preprocessing: Preprocessing) -> None:
+        self.source, self.transform = source, image_transform(preprocessing, train=False)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.transform(self.source.load(index))  # type: ignore[no-any-return]
+
+
+class EvaluationBatches:
+    """All images of a split in order, as normalised batches; a rank takes every `num_ranks`-th batch.
+
+    No image is seen twice, and the batches are the same whatever the number of ranks, so that their results are too.
+
+    Args:
+        images: resident uint8 images (N, channels, H, W), or a source that is loaded by workers.
+        preprocessing: sizes and normalisation.
+        device: where the batches go.
+        batch_size: images at once.
+        workers: processes that load; unused where the images are resident.
+        rank: of this process.
+        num_ranks: processes.
+    """
+
+    def __init__(
+        self,
+        images: Tensor | ImageSource,
+        preprocessing: Preprocessing,
+        *,
+        device: torch.device,
+        batch_size: int = 256,
+        workers: int = 2,
+        rank: int = 0,
+        num_ranks: int = 1,
+    ) -> None:
+        self._images, self._preprocessing, self._device = images, preprocessing, device
+        self._workers = workers
+        starts = range(0, len(images), batch_size)
+        self._rows = [range(start, min(start + batch_size, len(images))) for start in starts][rank::num_ranks]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[range, Tensor]]:
+        """Give (rows of the split, normalised images) batch by batch."""
+        if isinstance(self._images, Tensor):
+            for rows in self._rows:
+                images = self._images[rows.start : rows.stop].to(self._device)
+                yield rows, normalize(images, self._preprocessing)
+            return
+        loader = DataLoader(
+            _PlainImages(self._images, self._preprocessing),
+            batch_sampler=[list(rows) for rows in self._rows],  # type: ignore[arg-type]
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+        )
+        for rows, images in zip(self._rows, loader, strict=True):
+            yield rows, normalize(images.to(self._device, non_blocking=True), self._preprocessing)
+
+
+@torch.inference_mode()
+def validation_accuracy(
+    fabric: Fabric,
+    logits_of: Callable[[Tensor], Tensor],
+    batches: EvaluationBatches,
+    labels: NDArray[np.int64],
+    num_classes: int,
+) -> dict[str, float]:
+    """Measure top-1 and balanced accuracy over all ranks.
+
+    Args:
+        fabric: sums over ranks.
+        logits_of: maps images (B, channels, H, W) to logits (B, C).
+        batches: this rank's batches of the split.
+        labels: of the whole split, shape (N,).
+        num_classes: C.
+
+    Returns:
+        `all`: correct share of the images; `balanced`: mean recall of the classes that occur; percent.
+    """
+    correct = torch.zeros(num_classes, dtype=torch.int64)
+    with fabric.autocast():
+        for rows, images in batches:
+            truth = torch.from_numpy(labels[rows.start : rows.stop])
+            hit = logits_of(images).argmax(dim=1).cpu() == truth
+            correct += torch.bincount(truth[hit], minlength=num_classes)
+    correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr, arg-type]
+    counts = torch.from_numpy(class_counts(labels, num_classes))
+    recall = correct[counts > 0] / counts[counts > 0]
+    return {"all": float(correct.sum() / counts.sum() * 100), "balanced": float(recall.mean() * 100)}

@@ -1,0 +1,81 @@
+"""Progress for a person: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+__all__ = ["ProgressBar", "progress_bar"]
+
+
+class ProgressBar:
+    """Count finished images; `advance` moves on, `say` writes a line about the last stretch.
+
+    Args:
+        bar: rich's progress display, or None where lines are written instead.
+        label: what is being done.
+        total: images in all.
+        quiet: show nothing.
+    """
+
+    def __init__(self, bar: Progress | None, label: str, total: int, *, quiet: bool) -> None:
+        self._bar, self._label, self._total, self._quiet = bar, label, total, quiet
+        self._done = self._counted = 0
+        self._started = time.monotonic()
+        self._task = bar.add_task(label, total=total, rate="") if bar else None
+
+    def skip(self, images: int) -> None:
+        """Count images that an earlier call finished; they say nothing about the rate."""
+        self._done += images
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+
+    def advance(self, images: int) -> None:
+        """Count images that were finished now."""
+        self._done += images
+        self._counted += images
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, advance=images, rate=f"{self.rate:,.0f} images/s")
+
+    @property
+    def rate(self) -> float:
+        """Images a second since the start."""
+        return self._counted / max(time.monotonic() - self._started, 1e-9)
+
+    def say(self, text: str) -> None:
+        """Write one line; on a terminal the bar already shows rate and time left."""
+        if self._quiet:
+            return
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, description=f"{self._label}  {text}")
+        else:
+            left = (self._total - self._done) / max(self.rate, 1e-9)
+            clock = f"{int(left) // 3600}:{int(left) // 60 % 60:02d}:{int(left) % 60:02d}"
+            print(f"{self._label}  {text}  {self.rate:,.0f} images/s  {clock} left", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_bar(label: str, total: int, *, quiet: bool = False) -> Iterator[ProgressBar]:
+    """Show how far a job is, on standard error, so that standard output stays clean.
+
+    Args:
+        label: what is being done.
+        total: images in all.
+        quiet: show nothing.
+    """
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield ProgressBar(None, label, total, quiet=quiet)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield ProgressBar(bar, label, total, quiet=quiet)
