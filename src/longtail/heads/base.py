@@ -8,7 +8,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    assert_all_finite,
+    check_array,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 from torch import Tensor
 
 from longtail.errors import InputError
@@ -24,15 +30,15 @@ class HeadProtocol(Protocol):
 
     classes_: NDArray[Any]
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Learn from features (N, D) and labels (N,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from features X (N, D) and labels y (N,)."""
         ...
 
-    def logits(self, features: ArrayLike) -> NDArray[Any]:
+    def logits(self, X: ArrayLike) -> NDArray[Any]:
         """Give one score a class, shape (N, C)."""
         ...
 
-    def predict(self, features: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Give the label of the highest logit, shape (N,)."""
         ...
 
@@ -62,12 +68,15 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{len(array)} rows of features but {len(target)} labels; expected one label a row "
                 "(inconsistent numbers of samples)."
             )
+        if target.dtype.kind == "f":
+            assert_all_finite(target, input_name="y")
         check_classification_targets(target)
         check_finite(array)
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"all {len(target)} labels are {self.classes_[0]!r}: only one class. Expected at least two classes to tell apart."
+                f"all {len(target)} labels are {self.classes_[0]}: only one class. Expected at least two classes to tell "
+                "apart."
             )
         return array, codes.astype(np.int64), _compute_dtype(array)
 
@@ -77,17 +86,17 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         codes = np.searchsorted(self.classes_, target).clip(max=len(self.classes_) - 1)
         unknown = target[self.classes_[codes] != target]
         if len(unknown):
-            raise InputError(f"label {unknown[0]!r} is not among the {len(self.classes_)} classes of training.")
+            raise InputError(f"label {unknown[0]} is not among the {len(self.classes_)} classes of training.")
         return codes.astype(np.int64)
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def logits(self, features: ArrayLike) -> NDArray[Any]:
+    def logits(self, X: ArrayLike) -> NDArray[Any]:
         """Give one score a class.
 
         Args:
-            features: shape (N, D).
+            X: features, shape (N, D).
 
         Returns:
             Scores in the order of `classes_`, shape (N, C).
@@ -96,7 +105,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             InputError: features that are not finite.
         """
         check_is_fitted(self)
-        array = validate_data(self, features, reset=False, **_FEATURES)
+        array = validate_data(self, X, reset=False, **_FEATURES)
         check_finite(array)
         return np.concatenate([self._chunk_logits(rows).cpu().numpy() for _, rows in chunks(array, self._device)])
 
@@ -104,23 +113,23 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _device(self) -> str:
         return str(getattr(self, "device", "cpu"))
 
-    def decision_function(self, features: ArrayLike) -> NDArray[Any]:
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Give the logits (N, C); of two classes, as scikit-learn has it, the second minus the first (N,)."""
-        scores = self.logits(features)
+        scores = self.logits(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, features: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Give the label of the highest logit, shape (N,)."""
         check_is_fitted(self)
-        array = validate_data(self, features, reset=False, **_FEATURES)
+        array = validate_data(self, X, reset=False, **_FEATURES)
         check_finite(array)
         # the logits of a chunk are dropped once their maximum is known: N x C may be larger than the memory
         best = [self._chunk_logits(rows).argmax(dim=1).cpu().numpy() for _, rows in chunks(array, self._device)]
         return self.classes_[np.concatenate(best)]  # type: ignore[no-any-return]
 
-    def predict_proba(self, features: ArrayLike) -> NDArray[Any]:
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated probabilities."""
-        scores = torch.from_numpy(self.logits(features))
+        scores = torch.from_numpy(self.logits(X))
         return torch.softmax(scores, dim=1).numpy()
 
 

@@ -79,9 +79,9 @@ class ClassifierRetraining(LinearHead):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Learn the classifier from features (N, D) and labels (N,)."""
-        array, codes, dtype = self._begin(features, labels)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn the classifier from features X (N, D) and labels y (N,)."""
+        array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
         plan = SGDPlan(

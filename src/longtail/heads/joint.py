@@ -74,9 +74,9 @@ class Joint(LinearHead):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Learn the classifier from features (N, D) and labels (N,), or take over the given one."""
-        array, codes, dtype = self._begin(features, labels)
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""
+        array, codes, dtype = self._begin(X, y)
         num_classes, dimension = len(self.classes_), array.shape[1]
         self.losses_: list[float] = []
         if self.head is not None:

@@ -95,13 +95,13 @@ class LearnableWeightScaling(LinearHead):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Learn the factors from features (N, D) and labels (N,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn the factors from features X (N, D) and labels y (N,)."""
         if self.initial not in ("ones", "tau"):
             raise InputError(f"initial is {self.initial!r}; expected 'ones' or 'tau'.")
-        array, codes, dtype = self._begin(features, labels)
+        array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        head = linear_or_joint(self.head, array, labels, random_state=seed, device=self.device)
+        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device)
         weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
         scales = torch.ones_like(bias)
         if self.initial == "tau":

@@ -16,6 +16,19 @@ TRANSFORMS = ("un", "l2n", "cl2n")
 METRICS = ("l2", "cosine", "dot")
 
 
+class _ParameterOnly:
+    """A constructor argument that is no attribute: scikit-learn takes whatever has `transform` for a transformer."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(f"{self.name} is a parameter; read it with get_params()['{self.name}'].")
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self.name] = value
+
+
 class NearestClassMean(Head):
     """Nearest class mean (NCM): assign an image to the class whose mean feature is nearest; nothing is trained.
 
@@ -51,6 +64,8 @@ class NearestClassMean(Head):
         array(['right'], dtype='<U5')
     """
 
+    transform = _ParameterOnly()
+
     def __init__(
         self,
         *,
@@ -62,17 +77,25 @@ class NearestClassMean(Head):
         self.metric = metric
         self.device = device
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Average the features (N, D) of each class of labels (N,)."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the constructor's arguments by name."""
+        return {"device": self.device, "metric": self.metric, "transform": self._transform}
+
+    @property
+    def _transform(self) -> Any:
+        return vars(self)["transform"]
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Average the features X (N, D) of each class of labels y (N,)."""
         for name, value, valid in (
-            ("transform", self.transform, TRANSFORMS),
+            ("transform", self._transform, TRANSFORMS),
             ("metric", self.metric, METRICS),
         ):
             if value not in valid:
                 raise InputError(f"{name} is {value!r}; expected one of {', '.join(valid)}.")
-        array, codes, dtype = self._begin(features, labels)
+        array, codes, dtype = self._begin(X, y)
         self.center_: NDArray[Any] = np.zeros(array.shape[1], dtype=np.float64)
-        if self.transform == "cl2n":
+        if self._transform == "cl2n":
             total = sum(rows.sum(dim=0, dtype=torch.float64).cpu() for _, rows in chunks(array, self.device))
             self.center_ = (total / len(array)).numpy()  # type: ignore[union-attr]
         sums = torch.zeros(
@@ -87,9 +110,9 @@ class NearestClassMean(Head):
         return self
 
     def _transformed(self, features: Tensor) -> Tensor:
-        if self.transform == "un":
+        if self._transform == "un":
             return features
-        if self.transform == "cl2n":
+        if self._transform == "cl2n":
             features = features - torch.from_numpy(self.center_).to(features)
         # a zero feature has no direction: it stays zero instead of becoming NaN
         return torch.nn.functional.normalize(features, dim=1, eps=torch.finfo(features.dtype).tiny)

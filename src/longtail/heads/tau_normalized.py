@@ -81,21 +81,21 @@ class TauNormalized(LinearHead):
 
     def fit(
         self,
-        features: ArrayLike,
-        labels: ArrayLike,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> Self:
         """Normalise the head; choose tau where it is "auto".
 
         Args:
-            features: of the training images, shape (N, D).
-            labels: shape (N,).
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
             validation: features and labels on which tau is chosen.
         """
         if self.tau != "auto" and (isinstance(self.tau, str) or not self.tau >= 0):
             raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
-        array, codes, _ = self._begin(features, labels)
+        array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.curve_: dict[str, Any] | None = None
         if self.tau != "auto":

@@ -17,6 +17,7 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
     Raises:
         InputError: a device that is not there, or float16 on a CPU.
     """
+    import logging
     import os
     import warnings
 
@@ -25,6 +26,7 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
         warnings.filterwarnings("ignore", category=FutureWarning)
         from lightning.fabric import Fabric
 
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # it announces what was asked for
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
     flag = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]

@@ -50,7 +50,8 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool) -
 
 def print_table(results: dict[str, Any]) -> None:
     """Print the methods with their accuracies on test, or on validation where there is no test split."""
-    console = Console()
+    width = Console().width
+    console = Console(width=max(width, 96))  # a file or pipe counts as 80 columns, which would cut the table
     split = "test" if any("test" in entry["metrics"] for entry in results["methods"].values()) else "val"
     table = Table(box=None, pad_edge=False, caption=None)
     for name in ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", ""):

@@ -1,0 +1,90 @@
+"""scikit-learn's handwritten digits, made long-tailed: real images that need no download."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.counts import PROFILES
+from longtail.data.long_tailed import long_tailed_indices
+from longtail.data.source import DataSplits, Subset
+from longtail.errors import InputError
+
+__all__ = ["DigitImages", "digits_splits"]
+
+TEST_PER_CLASS, VAL_PER_CLASS = 40, 15
+
+
+class DigitImages:
+    """The 1,797 digits of scikit-learn as grey uint8 images of 8 x 8 pixels."""
+
+    name = "digits"
+    class_names = tuple(str(digit) for digit in range(10))
+
+    def __init__(self) -> None:
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        # the file holds grey levels 0 to 16
+        self._pixels = torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None]
+        self._labels = bunch.target.astype(np.int64)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, shape (1797,)."""
+        return self._labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def load(self, index: int) -> Tensor:
+        """Give one image: uint8, shape (1, 8, 8)."""
+        return self._pixels[index]
+
+    def identify(self, index: int) -> str:
+        """Name one image by its row in scikit-learn's data."""
+        return f"digits[{index}]"
+
+
+def digits_splits(profile: str | None = "exp", ratio: float | None = 40.0, seed: int = 0) -> DataSplits:
+    """Split the digits: a fixed balanced test and validation split, and a long-tailed training split.
+
+    The last 40 images of each class in the file's order are the test split, the 15 before them the validation split,
+    whatever the seed; the file is ordered by writer, so that most test digits were written by other hands than the training
+    digits. The first 119 of each class are the pool that training images are drawn from.
+
+    Args:
+        profile: "exp", "step" or "pareto"; None keeps the whole pool.
+        ratio: largest class over smallest; 40 gives 119 to 2 images.
+        seed: of the drawn training images.
+
+    Returns:
+        Splits of 8 x 8 images.
+
+    Raises:
+        InputError: a ratio that would leave a class without images.
+    """
+    source = DigitImages()
+    members = [np.flatnonzero(source.labels == digit) for digit in range(10)]
+    held = TEST_PER_CLASS + VAL_PER_CLASS
+    test = np.sort(np.concatenate([rows[-TEST_PER_CLASS:] for rows in members]))
+    val = np.sort(np.concatenate([rows[-held:-TEST_PER_CLASS] for rows in members]))
+    smallest = min(len(rows) for rows in members) - held
+    pool = np.sort(np.concatenate([rows[:smallest] for rows in members]))
+    record: dict[str, object] = {"source": "digits", "profile": profile, "ratio": ratio, "seed": seed}
+    train = pool
+    if profile is not None:
+        if profile not in PROFILES:
+            raise InputError(f"no profile {profile!r}. Profiles: {', '.join(PROFILES)}.")
+        counts = PROFILES[profile](10, smallest, ratio or 40.0)
+        train = pool[long_tailed_indices(source.labels[pool], counts, seed)]
+    record["indices"] = {"train": train.tolist(), "val": val.tolist(), "test": test.tolist()}
+    return DataSplits(
+        "digits",
+        source.class_names,
+        Subset(source, train),
+        Subset(source, val),
+        Subset(source, test),
+        record,
+        ("validation (15 a class) and test (40 a class) are fixed and balanced, mostly of other writers than train",),
+    )

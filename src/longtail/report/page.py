@@ -1,0 +1,163 @@
+"""The HTML page of a run: one file that opens anywhere."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from longtail.counts import GROUPS
+from longtail.report.class_figures import (
+    NAMED_CLASSES,
+    SINGLE_CLASSES,
+    accuracy_by_class,
+    class_counts_figure,
+    weight_norms,
+)
+from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
+from longtail.report.rare import rare_classes
+from longtail.report.results import read_results
+
+__all__ = ["render_report", "write_report"]
+
+METRICS = ("all", "balanced", *GROUPS)
+
+
+def write_report(run_folder: Path | str) -> Path:
+    """Make report.html beside the results.json of a run, whole or not at all.
+
+    Args:
+        run_folder: folder of the run.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: results.json is missing or cannot be used.
+    """
+    folder = Path(run_folder)
+    html = render_report(read_results(folder), folder)
+    page = folder / "report.html"
+    temporary = folder / f".report.html.{os.getpid()}.part"
+    try:
+        temporary.write_text(html, encoding="utf-8")
+        temporary.replace(page)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return page
+
+
+def render_report(results: dict[str, Any], folder: Path | str) -> str:
+    """Put results into a page that needs no other file, no network and no script.
+
+    Args:
+        results: as `read_results` gives them.
+        folder: that image paths in the results are relative to.
+
+    Returns:
+        HTML; the same results and images give the same text.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("longtail.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(fixed=_fixed, signed=_signed, whole=_whole, duration=_duration)
+    return environment.get_template("report.html.j2").render(_view(results, Path(folder)))
+
+
+def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
+    methods, data = results["methods"], results["data"]
+    split = next((s for s in ("test", "val") if any(s in m["metrics"] for m in methods.values())), None)
+    measured = {name: entry["metrics"][split] for name, entry in methods.items() if split in entry["metrics"]}
+    best = results["verdict"].get("best")
+    # "val" beside "test": a reader of the literature compares both
+    beside = {name: entry["metrics"]["val"] for name, entry in methods.items() if "val" in entry["metrics"]}
+    return {
+        "results": results,
+        "data": data,
+        "groups": GROUPS,
+        "metrics": METRICS,
+        "split": split,
+        "split_words": {"test": "the test split", "val": "the validation split", None: ""}[split],
+        "measured": measured,
+        "beside": beside if split == "test" else {},
+        "best": best,
+        "versus": {name: entry["versus_joint"] for name, entry in methods.items() if entry.get("versus_joint")},
+        "thresholds": data["group_thresholds"],
+        "spoiled": [name for name, entry in methods.items() if entry["selected_on"] == "test"],
+        "figures": _figures(results, measured, split, best),
+        "rare": rare_classes(results, folder, best or next(iter(methods))),
+        "classes": _class_rows(data, measured, _compared(measured, best)),
+        "compared": _compared(measured, best),
+        "few_classes": len(data["class_names"]) <= NAMED_CLASSES,
+        "averaged": len(data["class_names"]) > SINGLE_CLASSES,
+    }
+
+
+def _figures(
+    results: dict[str, Any], measured: dict[str, dict[str, Any]], split: str | None, best: str | None
+) -> dict[str, Any]:
+    """Draw every figure that there is data for, as markup; the others are empty."""
+    from markupsafe import Markup
+
+    data, methods, stage1 = results["data"], results["methods"], results["stage1"]
+    norms = {name: entry["weight_norms"] for name, entry in methods.items() if entry.get("weight_norms")}
+    curves = {name: entry["curve"] for name, entry in methods.items() if entry.get("curve")}
+    drawn = {"counts": class_counts_figure(data), **dict.fromkeys(("groups", "classes", "norms", "stage1"), "")}
+    if split is not None:
+        compared = {name: measured[name]["per_class"] for name in _compared(measured, best)}
+        drawn["groups"] = accuracy_by_group(measured, data["group_thresholds"], split)
+        drawn["classes"] = accuracy_by_class(data, compared, split)
+    if norms:
+        drawn["norms"] = weight_norms(data, norms)
+    if stage1 and stage1.get("history"):
+        drawn["stage1"] = learning_curves(stage1["history"])
+    return {
+        **{name: Markup(svg) for name, svg in drawn.items()},  # noqa: S704  our own drawing, its texts are escaped
+        "curves": {name: Markup(hyperparameter_curve(name, curve)) for name, curve in curves.items()},
+    }
+
+
+def _compared(measured: dict[str, Any], best: str | None) -> list[str]:
+    """Joint and the method of the verdict, of those that were measured; or the first method."""
+    return [name for name in dict.fromkeys(("joint", best)) if name in measured] or list(measured)[:1]
+
+
+def _class_rows(data: dict[str, Any], measured: dict[str, Any], compared: list[str]) -> list[dict[str, Any]]:
+    order = sorted(range(len(data["class_names"])), key=lambda c: (data["train_counts"][c], c))
+    return [
+        {
+            "name": data["class_names"][c],
+            "train": data["train_counts"][c],
+            "group": data["group_of_class"][c],
+            "found": [measured[name]["per_class"][c] for name in compared],
+            "precision": [(measured[name].get("per_class_precision") or {c: None})[c] for name in compared],
+        }
+        for c in order
+    ]
+
+
+def _fixed(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def _signed(value: float) -> str:
+    # what rounds to zero has no sign
+    return f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
+
+
+def _whole(value: float | None) -> str:
+    return _fixed(value, 0)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0.05:
+        return "< 0.1 s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,44 @@
+"""The stratified hold-out: shares, the last image of a class, and purity."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longtail.errors import InputError
+from longtail.evaluation import stratified_holdout
+
+label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=120)
+
+
+@given(label_lists, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_shares_by_class(labels, fraction, seed):
+    labels = np.array(labels)
+    rest, held_out = stratified_holdout(labels, fraction, seed)
+    np.testing.assert_array_equal(np.sort(np.concatenate([rest, held_out])), np.arange(len(labels)))
+    for c in np.unique(labels):
+        total, out = (labels == c).sum(), (labels[held_out] == c).sum()
+        assert total - out >= 1
+        if total >= 2:
+            assert out == min(max(round(total * fraction), 1), total - 1)
+
+
+def test_same_seed_same_split_and_other_seed_another():
+    labels = np.repeat([0, 1], 50)
+    first = stratified_holdout(labels, 0.3, 1)[1]
+    np.testing.assert_array_equal(first, stratified_holdout(labels, 0.3, 1)[1])
+    assert not np.array_equal(first, stratified_holdout(labels, 0.3, 2)[1])
+
+
+def test_every_image_is_held_out_equally_often():
+    labels = np.repeat([0, 1], [10, 4])
+    times = np.zeros(14)
+    for seed in range(2000):
+        times[stratified_holdout(labels, 0.5, seed)[1]] += 1
+    np.testing.assert_allclose(times / 2000, 0.5, atol=0.05)
+
+
+def test_nothing_held_out_at_zero_and_a_share_of_one_is_refused():
+    assert len(stratified_holdout(np.array([0, 0, 1]), 0.0, 0)[1]) == 0
+    with pytest.raises(InputError, match=r"expected at least 0 and below 1"):
+        stratified_holdout(np.array([0, 0]), 1.0, 0)

@@ -1,0 +1,125 @@
+"""What every head must keep, whatever it computes; a new head in `longtail.heads` is tested here without a word."""
+
+import inspect
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import longtail.heads as heads
+from longtail.errors import InputError
+from longtail.features import open_features, write_features
+
+KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
+CHECKS = [
+    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{getattr(check, 'func', check).__name__}")
+    for kind in KINDS
+    for estimator, check in estimator_checks_generator(kind())
+]
+
+every_head = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def seeded(kind, **parameters):
+    if "random_state" in inspect.signature(kind).parameters:
+        parameters.setdefault("random_state", 0)
+    return kind(**parameters)
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@every_head
+def test_permuting_classes_permutes_outputs(kind, tailed):
+    """Names of classes are names: a head that is not random gives the same images to the same classes under new ones."""
+    (train, labels), (test, _) = tailed
+    if "random_state" in inspect.signature(kind).parameters and kind is not heads.TauNormalized:
+        pytest.skip("its random draws go by class number; the fixed-head methods below are exact")
+    renamed = np.array([4, 2, 5, 0, 3, 1])
+    parameters = {}
+    if kind is heads.TauNormalized:
+        joint = heads.Joint(random_state=0).fit(train, labels)
+        parameters = {"tau": 0.5, "head": (joint.weight_, joint.bias_)}
+        back = np.argsort(renamed)
+        other = {"tau": 0.5, "head": (joint.weight_[back], joint.bias_[back])}
+    else:
+        other = parameters
+    before = kind(**parameters).fit(train, labels).predict(test)
+    after = kind(**other).fit(train, renamed[labels]).predict(test)
+    np.testing.assert_array_equal(renamed[before], after)
+
+
+@every_head
+def test_memory_mapped_half_precision_equals_memory(kind, tailed, tmp_path):
+    (train, labels), (test, _) = tailed
+    write_features(tmp_path / "feature_train.h5", train, labels, dtype="float16")
+    file = open_features(tmp_path / "feature_train.h5")
+    assert isinstance(file.features, np.memmap)
+    mapped = seeded(kind).fit(file.features, file.labels)
+    memory = seeded(kind).fit(train.astype(np.float16), labels)
+    np.testing.assert_array_equal(mapped.predict(test), memory.predict(test))
+
+
+@every_head
+def test_saved_and_loaded_predicts_the_same(kind, tailed, tmp_path):
+    (train, labels), (test, _) = tailed
+    names = np.array(["ant", "bee", "cat", "dog", "eel", "fox"])
+    head = seeded(kind).fit(train, names[labels])
+    heads.save_head(head, tmp_path / "head.npz")
+    loaded = heads.load_head(tmp_path / "head.npz")
+    np.testing.assert_array_equal(loaded.predict(test), head.predict(test))
+    np.testing.assert_array_equal(loaded.predict_proba(test), head.predict_proba(test))
+    assert loaded.selected_on_ == head.selected_on_
+
+
+@every_head
+def test_pickled_by_joblib_predicts_the_same(kind, tailed, tmp_path):
+    (train, labels), (test, _) = tailed
+    head = seeded(kind).fit(train, labels)
+    joblib.dump(head, tmp_path / "head.joblib")
+    np.testing.assert_array_equal(joblib.load(tmp_path / "head.joblib").predict(test), head.predict(test))
+
+
+@every_head
+def test_same_seed_same_result_and_clone_is_unfitted(kind, tailed):
+    (train, labels), (test, _) = tailed
+    first = seeded(kind).fit(train, labels)
+    second = clone(first)
+    assert not hasattr(second, "classes_")
+    np.testing.assert_array_equal(first.logits(test), second.fit(train, labels).logits(test))
+
+
+@every_head
+def test_in_a_pipeline_and_better_than_chance(kind, tailed):
+    (train, labels), (test, truth) = tailed
+    pipeline = make_pipeline(StandardScaler(), seeded(kind)).fit(train, labels)
+    assert pipeline.score(test, truth) > 0.4
+
+
+@every_head
+def test_zero_features_give_finite_probabilities(kind, tailed):
+    (train, labels), _ = tailed
+    train[:20] = 0
+    probabilities = seeded(kind).fit(train, labels).predict_proba(np.zeros((3, train.shape[1]), np.float32))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@every_head
+def test_nan_is_named_by_row(kind, tailed):
+    (train, labels), _ = tailed
+    train[17, 3] = np.nan
+    with pytest.raises(InputError, match="row 17 holds NaN"):
+        seeded(kind).fit(train, labels)
+
+
+@every_head
+def test_one_class_is_refused(kind):
+    with pytest.raises(InputError, match="only one class"):
+        seeded(kind).fit(np.eye(4), [3, 3, 3, 3])
