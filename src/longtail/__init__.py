@@ -30,7 +30,7 @@ _HOME = {
     "step_counts": "longtail.counts",
 }
 
-__all__ = [  # noqa: PLE0604  the names are those of _HOME
+__all__ = [
     "__version__",
     *sorted(_HOME),
 ]

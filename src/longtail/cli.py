@@ -13,13 +13,25 @@ __all__ = ["main"]
 # verb: (module of the job, its config class, one line of help)
 VERBS = {
     "run": ("longtail.jobs.run", "RunConfig", "the whole path: a recipe, from images to the report"),
-    "describe": ("longtail.jobs.describe", "DescribeConfig", "counts, imbalance, groups: know your tail first"),
+    "describe": (
+        "longtail.jobs.describe",
+        "DescribeConfig",
+        "counts, imbalance, groups: know your tail first",
+    ),
     "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
     "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
     "fit": ("longtail.jobs.fit", "FitConfig", "stage 2: heads on feature files, compared"),
-    "evaluate": ("longtail.jobs.evaluate", "EvaluateConfig", "a fitted head, or a prediction file, on a split"),
-    "predict": ("longtail.jobs.predict", "PredictConfig", "classes and probabilities of new images or features"),
+    "evaluate": (
+        "longtail.jobs.evaluate",
+        "EvaluateConfig",
+        "a fitted head, or a prediction file, on a split",
+    ),
+    "predict": (
+        "longtail.jobs.predict",
+        "PredictConfig",
+        "classes and probabilities of new images or features",
+    ),
     "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
 }
 
@@ -62,9 +74,7 @@ def _dispatch(arguments: list[str]) -> int:
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
         close = difflib.get_close_matches(verb, VERBS, n=1)
-        raise InputError(
-            f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(VERBS)}."
-        )
+        raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(VERBS)}.")
     module_name, class_name, summary = VERBS[verb]
     module = import_module(module_name)
     if verb == "run":

@@ -180,9 +180,7 @@ def gini(counts: ArrayLike) -> float:
     return float((ranks * ordered).sum() / (len(ordered) * total))
 
 
-def group_of_class(
-    train_counts: ArrayLike, many_above: int = 100, few_below: int = 20
-) -> NDArray[np.str_]:
+def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: int = 20) -> NDArray[np.str_]:
     """Name the group of each class by its number of TRAINING images.
 
     many: n_c > many_above; few: n_c < few_below; medium: all others, both bounds included.

@@ -1,7 +1,7 @@
 """The feature file: one HDF5 file a split, `features` (N x D) and `labels` (N), memory-mapped.
 
-The layout is the one in which the authors of DLSA publish features. `features` is stored contiguously, so that it can be
-mapped by its offset in the file and be read, or written by several processes, without a copy.
+The layout is the one in which the authors of DLSA publish features. `features` is stored contiguously, so that it can
+be mapped by its offset in the file and be read, or written by several processes, without a copy.
 """
 
 import json
@@ -69,9 +69,7 @@ def open_features(path: Path | str) -> FeatureFile:
         with h5py.File(path, "r") as file:
             return _read(path, file)
     except OSError as error:
-        raise InputError(
-            f"{path}: truncated, or not an HDF5 file ({error}). Extract the features again."
-        ) from error
+        raise InputError(f"{path}: truncated, or not an HDF5 file ({error}). Extract the features again.") from error
 
 
 def _read(path: Path, file: h5py.File) -> FeatureFile:
@@ -82,13 +80,10 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
             raise InputError(f"{path}: holds {held}; expected the datasets `features` and `labels`.")
     stored, labels = file["features"], np.asarray(file[label_name])
     if stored.ndim != 2 or stored.dtype.kind != "f":
-        raise InputError(
-            f"{path}: `features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D."
-        )
+        raise InputError(f"{path}: `features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D.")
     if labels.shape != stored.shape[:1]:
         raise InputError(
-            f"{path}: {stored.shape[0]} rows of features but labels of shape {labels.shape}; "
-            "expected one label a row."
+            f"{path}: {stored.shape[0]} rows of features but labels of shape {labels.shape}; expected one label a row."
         )
     if labels.dtype.kind not in "iu" and not np.array_equal(labels, np.floor(labels)):
         raise InputError(f"{path}: `{label_name}` has type {labels.dtype}; expected whole class numbers.")
@@ -96,11 +91,7 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
         raise InputError(f"{path}: holds no row. Extract the features again.")
     offset = stored.id.get_offset()
     mapped = stored.chunks is None and stored.compression is None and offset is not None
-    features = (
-        np.memmap(path, mode="r", dtype=stored.dtype, shape=stored.shape, offset=offset)
-        if mapped
-        else stored[:]
-    )
+    features = np.memmap(path, mode="r", dtype=stored.dtype, shape=stored.shape, offset=offset) if mapped else stored[:]
     attributes = {name: _plain(value) for name, value in file.attrs.items()}
     return FeatureFile(path, features, labels.astype(np.int64), attributes)
 
@@ -175,6 +166,7 @@ def create_feature_file(
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        layout.set_obj_track_times(False)  # the same features give the same file
         space = h5py.h5s.create_simple((len(labels), dimension))
         stored = h5py.h5d.create(file.id, b"features", h5py.h5t.py_create(kind), space, dcpl=layout)
         offset = stored.get_offset()
@@ -212,9 +204,7 @@ def write_features(
         FeatureRows(temporary).write(0, features)
 
 
-def check_finite(
-    features: NDArray[Any], origin: str = "features", *, advice: str = "", chunk: int = 8192
-) -> None:
+def check_finite(features: NDArray[Any], origin: str = "features", *, advice: str = "", chunk: int = 8192) -> None:
     """Make sure that all features are finite numbers, without a second copy of them.
 
     Args:
@@ -268,7 +258,15 @@ def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int
             f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
             "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
         ) from error
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+    ) as error:
         raise InputError(f"{path}: truncated, or not a pickle ({error}).") from error
     expected = ("feats", "labels", "idxs")
     if not isinstance(content, dict) or any(not isinstance(content.get(name), np.ndarray) for name in expected):

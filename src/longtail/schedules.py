@@ -73,8 +73,7 @@ class Schedule:
                 return 1.0
             case _:
                 raise InputError(
-                    f"no schedule {self.kind!r}. "
-                    "Schedules: cosine, cosine-epoch, cosine-epoch-shifted, step, constant."
+                    f"no schedule {self.kind!r}. Schedules: cosine, cosine-epoch, cosine-epoch-shifted, step, constant."
                 )
 
 

@@ -30,9 +30,7 @@ def test_equals_scikit_learn(pairs, counts):
     assert report["macro_f1"] == pytest.approx(100 * f1_score(labels, predictions, average="macro", zero_division=0))
     assert report["geometric_mean"] == pytest.approx(100 * np.prod(recalls[present]) ** (1 / len(present)))
     precisions = precision_score(labels, predictions, labels=range(6), average=None, zero_division=np.nan)
-    np.testing.assert_allclose(
-        [np.nan if p is None else p for p in report["per_class_precision"]], 100 * precisions
-    )
+    np.testing.assert_allclose([np.nan if p is None else p for p in report["per_class_precision"]], 100 * precisions)
 
 
 def test_balanced_is_scikit_learns_where_every_class_occurs():

@@ -38,7 +38,7 @@ def test_scikit_learn_contract(estimator, check):
 
 @every_head
 def test_permuting_classes_permutes_outputs(kind, tailed):
-    """Names of classes are names: a head that is not random gives the same images to the same classes under new ones."""
+    """A head that is not random gives the same images to the same classes under new numbers."""
     (train, labels), (test, _) = tailed
     if "random_state" in inspect.signature(kind).parameters and kind is not heads.TauNormalized:
         pytest.skip("its random draws go by class number; the fixed-head methods below are exact")

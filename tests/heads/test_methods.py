@@ -103,7 +103,12 @@ def test_auto_takes_the_best_of_validation_and_says_so(tailed, linear):
     (train, labels), (test, truth) = tailed
     head = TauNormalized(head=linear).fit(train, labels, validation=(test, truth))
     by_hand = [
-        np.mean([TauNormalized(tau=tau, head=linear).fit(train, labels).score(test[truth == c], truth[truth == c]) for c in range(6)])
+        np.mean(
+            [
+                TauNormalized(tau=tau, head=linear).fit(train, labels).score(test[truth == c], truth[truth == c])
+                for c in range(6)
+            ]
+        )
         for tau in TAU_GRID
     ]
     assert head.tau_ == TAU_GRID[int(np.argmax(by_hand))]
@@ -147,9 +152,7 @@ def test_joint_takes_a_given_head_as_it_is(tailed, linear):
 def test_a_head_of_another_shape_is_refused(tailed, linear, kind):
     (train, labels), _ = tailed
     with pytest.raises(InputError, match=r"expected \(6, 8\)"):
-        kind((linear[0][:, :5], linear[1])) if kind is Joint else None
-        parameters = {"head": (linear[0][:, :5], linear[1])}
-        kind(**parameters).fit(train, labels)
+        kind(head=(linear[0][:, :5], linear[1])).fit(train, labels)
 
 
 def test_joint_minimises_the_regularised_cross_entropy(tailed):
@@ -187,7 +190,7 @@ def test_lws_without_training_is_its_start(tailed, linear):
 
 
 def test_lws_on_cached_logits_equals_computing_them(tailed, linear, monkeypatch):
-    (train, labels), (test, _) = tailed
+    (train, labels), _ = tailed
     cached = LearnableWeightScaling(linear, random_state=0).fit(train, labels)
     monkeypatch.setattr("longtail.heads.learnable_weight_scaling.MOST_CACHED_LOGITS", 0)
     computed = LearnableWeightScaling(linear, random_state=0).fit(train, labels)

@@ -1,5 +1,6 @@
 """Made-up but plausible results, as the jobs would write them."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def _metrics(per_class, groups):
 
 def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
     counts = exponential_counts(num_classes, largest, ratio) if counts is None else np.array(counts)
+    num_classes = len(counts)
     groups = group_of_class(counts)
     rng = np.random.default_rng(0)
     share = np.log(np.maximum(counts, 1)) / np.log(max(counts.max(), 2))
@@ -51,7 +53,7 @@ def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
             "params": {"epochs": 10, "metric": "l2"} if name != "tau" else {"tau": 0.6, "keep_bias": False},
             "selected_on": "val" if name == "tau" else "not selected",
             "seconds": 0.4 + 70 * strength,
-            "metrics": {"val": metrics, "test": metrics},
+            "metrics": {"val": deepcopy(metrics), "test": metrics},
             "weight_norms": None if name == "ncm" else (1 + 0.5 * share * (5 - strength)).tolist(),
             "curve": None
             if name != "tau"
@@ -73,7 +75,10 @@ def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
         entries[name]["versus_joint"] = {
             key: None
             if found[key] is None
-            else {"difference": found[key] - joint[key], "interval": [found[key] - joint[key] - 3, found[key] - joint[key] + 3]}
+            else {
+                "difference": found[key] - joint[key],
+                "interval": [found[key] - joint[key] - 3, found[key] - joint[key] + 3],
+            }
             for key in ("all", "balanced", *GROUPS)
         }
     few = [int(c) for c in np.argsort(counts, kind="stable")[:14]]
@@ -102,7 +107,11 @@ def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
             "train_counts": counts.tolist(),
             "imbalance_ratio": imbalance_ratio(counts) if counts.min() > 0 else None,
             "gini": gini(counts),
-            "splits": {"train": {"images": int(counts.sum())}, "val": {"images": 90}, "test": {"images": 400}},
+            "splits": {
+                "train": {"images": int(counts.sum())},
+                "val": {"images": 90},
+                "test": {"images": 400},
+            },
             "group_thresholds": {"many_above": 100, "few_below": 20},
             "group_of_class": groups.tolist(),
             "notes": ["no val folder: 120 of 1,200 training images split off, stratified, seed 0"],

@@ -1,6 +1,5 @@
 """The CIFAR ResNets: three stages of 16, 32 and 64 channels for 32-pixel images."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

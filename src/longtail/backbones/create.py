@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["classifier_of", "create_backbone", "features_of"]
 
 
-def create_backbone(
-    name: str, *, num_classes: int, in_chans: int = 3, pretrained: bool = False
-) -> "nn.Module":
+def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretrained: bool = False) -> "nn.Module":
     """Build a backbone that ends in a linear classifier.
 
     Args:

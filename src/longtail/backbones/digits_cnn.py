@@ -1,6 +1,5 @@
 """A small convolutional network for 8 x 8 digits."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -50,8 +50,8 @@ def digits_splits(profile: str | None = "exp", ratio: float | None = 40.0, seed:
     """Split the digits: a fixed balanced test and validation split, and a long-tailed training split.
 
     The last 40 images of each class in the file's order are the test split, the 15 before them the validation split,
-    whatever the seed; the file is ordered by writer, so that most test digits were written by other hands than the training
-    digits. The first 119 of each class are the pool that training images are drawn from.
+    whatever the seed; the file is ordered by writer, so that most test digits were written by other hands than the
+    training digits. The first 119 of each class are the pool that training images are drawn from.
 
     Args:
         profile: "exp", "step" or "pareto"; None keeps the whole pool.

@@ -36,7 +36,5 @@ def long_tailed_indices(labels: ArrayLike, counts: ArrayLike, seed: int) -> NDAr
             f"class {c} has {there[c]} images, the profile wants {wanted[c]}. Lower the largest class, or the ratio."
         )
     rng = np.random.default_rng(seed)
-    chosen = [
-        rng.choice(np.flatnonzero(labels == c), size=number, replace=False) for c, number in enumerate(wanted)
-    ]
+    chosen = [rng.choice(np.flatnonzero(labels == c), size=number, replace=False) for c, number in enumerate(wanted)]
     return np.sort(np.concatenate(chosen))

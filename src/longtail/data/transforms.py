@@ -24,9 +24,9 @@ class Preprocessing:
         channels: 1 or 3.
         mean: of each channel, on the scale 0 to 1.
         std: of each channel, on the scale 0 to 1.
-        augmentation: what training adds: `shift` moves the image by up to an eighth of its size, `crop-flip` also mirrors
-            it (the CIFAR literature), `resized-crop` takes a random part (8 to 100 %) and mirrors it (ImageNet),
-            `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT).
+        augmentation: what training adds: `shift` moves the image by up to an eighth of its size, `crop-flip` also
+            mirrors it (the CIFAR literature), `resized-crop` takes a random part (8 to 100 %) and mirrors it
+            (ImageNet), `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT).
         resident: whole data set on the device as uint8 images of `size`, augmented there in a batch; else each image is
             loaded and augmented by a worker when it is needed.
     """

@@ -99,7 +99,8 @@ def accuracy_report(
         InputError: an index out of range, or thresholds that overlap.
 
     Reference:
-        Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019, arXiv 1904.05160, section 4 (groups).
+        Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019, arXiv 1904.05160, section 4
+        (groups).
 
     Example:
         >>> report = accuracy_report([0, 0, 1, 2], [0, 0, 0, 2], train_counts=[500, 50, 5])

@@ -13,8 +13,8 @@ IntArray = NDArray[np.int64]
 def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
     """Split indices so that each class gives the same share to the held-out part.
 
-    A class of n images gives round(fraction n) of them, at least one where it has two or more, and never its last: a class
-    with one image stays in training.
+    A class of n images gives round(fraction n) of them, at least one where it has two or more, and never its last: a
+    class with one image stays in training.
 
     Args:
         labels: class indices, shape (N,).

@@ -53,15 +53,11 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_: NDArray[Any]
     n_features_in_: int
 
-    def _begin(
-        self, features: ArrayLike, labels: ArrayLike
-    ) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
+    def _begin(self, features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
         """Check what came, set `classes_`; give features, class indices and the type to compute in."""
         array = validate_data(self, features, **_FEATURES)
         if labels is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         target = column_or_1d(labels, warn=True)
         if len(target) != len(array):
             raise InputError(
@@ -75,8 +71,8 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(
-                f"all {len(target)} labels are {self.classes_[0]}: only one class. Expected at least two classes to tell "
-                "apart."
+                f"all {len(target)} labels are {self.classes_[0]}: only one class. "
+                "Expected at least two classes to tell apart."
             )
         return array, codes.astype(np.int64), _compute_dtype(array)
 

@@ -45,8 +45,8 @@ class ClassifierRetraining(LinearHead):
         InputError: unusable features or labels.
 
     Reference:
-        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
-        section 4.1.
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, section 4.1.
 
     Example:
         >>> rng = np.random.default_rng(0)

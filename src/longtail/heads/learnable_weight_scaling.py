@@ -28,7 +28,8 @@ class LearnableWeightScaling(LinearHead):
 
     Args:
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
-        initial: "ones" starts at f_c = 1, as the released code does; "tau" at 1 / ||w_c||^tau, as the paper's equation 4.
+        initial: "ones" starts at f_c = 1, as the released code does; "tau" at 1 / ||w_c||^tau, as the paper's
+            equation 4.
         tau: exponent of that start, at least 0.
         scale_bias: multiply the bias too, as the released code does.
         epochs: passes of N draws.
@@ -53,8 +54,8 @@ class LearnableWeightScaling(LinearHead):
         InputError: unusable features, labels or head.
 
     Reference:
-        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
-        section 4.3, equation 4.
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, section 4.3, equation 4.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -123,9 +124,7 @@ class LearnableWeightScaling(LinearHead):
         if len(array) * len(bias) <= MOST_CACHED_LOGITS:
             inputs, logits_of = _products(array, weight, self.device), scaled
         sampler = Sampler(codes, strategy="class", run_length=self.run_length, seed=seed)
-        self.losses_ = fit_by_sgd(
-            inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device
-        )
+        self.losses_ = fit_by_sgd(inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device)
         self.scales_ = scales.cpu().numpy()
         self._set_linear(scales[:, None] * weight, scales * bias if self.scale_bias else bias)
         self.selected_on_ = "not selected"

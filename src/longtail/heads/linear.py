@@ -55,9 +55,7 @@ class LinearHead(Head):
         return np.linalg.norm(self.weight_, axis=1)
 
 
-def check_linear(
-    head: LinearParameters, num_classes: int, dimension: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Check a trained linear head that was handed in.
 
     Args:

@@ -93,9 +93,7 @@ def fit_by_sgd(
         total = torch.zeros((), device=device)
         for step in range(steps):
             rows = stream[step * batch_size : (step + 1) * batch_size]
-            optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(
-                epoch, step, steps, plan.epochs
-            )
+            optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs)
             logits = logits_of(torch_rows(inputs, rows, device))
             loss = torch.nn.functional.cross_entropy(logits, targets[torch.from_numpy(rows).to(device)])
             optimizer.zero_grad()

@@ -40,8 +40,8 @@ class NearestClassMean(Head):
 
     Args:
         transform: "un" leaves features as they are, "l2n" divides by their length, "cl2n" subtracts the mean of all
-            training features before. As in the released code, that mean is over images, so common classes weigh more, and
-            class means are not normalised again.
+            training features before. As in the released code, that mean is over images, so common classes weigh more,
+            and class means are not normalised again.
         metric: "l2", "cosine" or "dot".
         device: where to compute, such as "cpu" or "cuda".
 
@@ -55,8 +55,8 @@ class NearestClassMean(Head):
         InputError: unusable features or labels, or an unknown transform or metric.
 
     Reference:
-        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
-        section 4.1.
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, section 4.1.
 
     Example:
         >>> features = np.array([[0.0, 1.0], [0.2, 1.0], [1.0, 0.0]])

@@ -19,7 +19,8 @@ FORMAT = 1
 def save_head(head: Head, path: Path | str) -> None:
     """Write a fitted head to an .npz file, whole or not at all.
 
-    The file holds each learned attribute (`name_`) as an array, and class name, parameters and all other attributes as JSON.
+    The file holds each learned attribute (`name_`) as an array, and class name, parameters and all other attributes
+    as JSON.
 
     Args:
         head: a fitted head of this package, with labels that are numbers or strings.
@@ -34,7 +35,9 @@ def save_head(head: Head, path: Path | str) -> None:
             continue
         if isinstance(value, np.ndarray):
             if value.dtype == object:
-                raise InputError(f"{name} holds Python objects; expected numbers or strings. Convert the labels with astype(str).")
+                raise InputError(
+                    f"{name} holds Python objects; expected numbers or strings. Convert the labels with astype(str)."
+                )
             arrays[name] = value
         else:
             plain[name] = value

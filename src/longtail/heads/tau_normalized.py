@@ -25,13 +25,14 @@ class TauNormalized(LinearHead):
 
     logits_c = (w_c / ||w_c||^tau) . x, with the bias dropped, as in the released code, or kept.
 
-    Weight vectors of common classes are long because they are seen often; tau = 0 leaves them, tau = 1 makes all equally
-    long. Nothing is trained. Where tau is to be chosen, all values of the grid cost one matrix product.
+    Weight vectors of common classes are long because they are seen often; tau = 0 leaves them, tau = 1 makes all
+    equally long. Nothing is trained. Where tau is to be chosen, all values of the grid cost one matrix product.
 
     Args:
-        tau: exponent, at least 0; "auto" chooses the one with the best balanced accuracy on `validation`, the smallest of
-            equals. Without validation data a stratified fifth of the training features is held out: a head that is fitted
-            here is then fitted without them for the choice; one that is given has seen them, and tends to choose too low.
+        tau: exponent, at least 0; "auto" chooses the one with the best balanced accuracy on `validation`, the
+            smallest of equals. Without validation data a stratified fifth of the training features is held out: a
+            head that is fitted here is then fitted without them for the choice; one that is given has seen them, and
+            tends to choose too low.
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
         keep_bias: add b_c unchanged.
         grid: the values that "auto" tries.
@@ -50,8 +51,8 @@ class TauNormalized(LinearHead):
         InputError: unusable features, labels, head or tau.
 
     Reference:
-        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv 1910.09217,
-        section 4.2.
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, section 4.2.
 
     Example:
         >>> weight, bias = np.array([[4.0, 0.0], [0.0, 1.0]]), np.array([0.0, 0.0])
@@ -113,9 +114,7 @@ class TauNormalized(LinearHead):
         self.bias_ = np.array(bias) if self.keep_bias else np.zeros_like(self.weight_[:, 0])
         return self
 
-    def _start(
-        self, features: NDArray[Any], codes: NDArray[np.int64], seed: int
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
         weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
         return np.asarray(weight), np.asarray(bias)
 
@@ -126,9 +125,7 @@ class TauNormalized(LinearHead):
         codes: NDArray[np.int64],
     ) -> None:
         weight, bias = head
-        hits = tau_sweep(
-            features, codes, weight, self.grid, bias=bias if self.keep_bias else None, device=self.device
-        )
+        hits = tau_sweep(features, codes, weight, self.grid, bias=bias if self.keep_bias else None, device=self.device)
         totals = np.bincount(codes, minlength=len(weight))
         measured = [accuracy_of_hits(row, totals) for row in hits]
         balanced = [row["balanced"] for row in measured]

@@ -80,9 +80,7 @@ def compare_heads(
         else:
             head = _fitted(name, problem, options, linear, joint, select_on, seed, device)
             predictions[name] = {
-                split: head.predict(file.features)
-                for split, file in problem.splits.items()
-                if split != "train"
+                split: head.predict(file.features) for split, file in problem.splits.items() if split != "train"
             }
         seconds = time.perf_counter() - started
         save_head(head, folder / "heads" / f"{name}.npz")
@@ -134,7 +132,8 @@ def wanted_methods(text: str) -> tuple[str, ...]:
         if name not in METHODS:
             close = difflib.get_close_matches(name, METHODS, n=1)
             raise InputError(
-                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} Methods: {', '.join(METHODS)}, all."
+                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} "
+                f"Methods: {', '.join(METHODS)}, all."
             )
     if not names:
         raise InputError(f"--methods is empty; expected some of {', '.join(METHODS)}, or all.")
@@ -182,9 +181,7 @@ def _fitted(
         case "joint":
             return joint
         case "ncm":
-            ncm = NearestClassMean(
-                transform=options.ncm_transform, metric=options.ncm_metric, device=device
-            )
+            ncm = NearestClassMean(transform=options.ncm_transform, metric=options.ncm_metric, device=device)
             return ncm.fit(train.features, train.labels)
         case "crt":
             return ClassifierRetraining(epochs=options.crt_epochs, **shared).fit(train.features, train.labels)
@@ -309,8 +306,17 @@ def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder
         if split == "train":
             continue
         names = ["row", "label", *predictions]
-        columns = [np.arange(len(file.labels)), file.labels, *(predictions[name][split] for name in predictions)]
+        columns = [
+            np.arange(len(file.labels)),
+            file.labels,
+            *(predictions[name][split] for name in predictions),
+        ]
         with atomic_path(folder / "predictions" / f"{split}.csv") as temporary:
             np.savetxt(
-                temporary, np.stack(columns, axis=1), fmt="%d", delimiter=",", header=",".join(names), comments=""
+                temporary,
+                np.stack(columns, axis=1),
+                fmt="%d",
+                delimiter=",",
+                header=",".join(names),
+                comments="",
             )

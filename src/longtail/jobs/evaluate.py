@@ -47,13 +47,9 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         labels, predictions, counts = _predict(config)
     measured = {}
     for name, predicted in predictions.items():
-        report = accuracy_report(
-            labels, predicted, counts, many_above=config.many_above, few_below=config.few_below
-        )
+        report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
         groups = group_of_class(counts, config.many_above, config.few_below)
-        intervals = accuracy_intervals(
-            tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed
-        )
+        intervals = accuracy_intervals(tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed)
         measured[name] = {**report, "intervals": intervals}
         print(f"{name} on {config.split}, {report['images']:,} images")
         for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):

@@ -70,7 +70,8 @@ def check_problem(
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(
             f"{checked['train'].path}: class {first} ({class_names[first]}){more} has no training row. "
-            "Expected every class from 0 to the highest label in train: add images of it, or number the classes without it."
+            "Expected every class from 0 to the highest label in train: add images of it, or number the classes "
+            "without it."
         )
     beside = checked["train"].path.parent / "joint_head.npz"
     linear = read_linear_head(head or beside) if head or beside.is_file() else None
@@ -96,17 +97,12 @@ def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         with np.load(path, allow_pickle=False) as file:
             return file["weight"], file["bias"]
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: truncated, or without `weight` (C x D) and `bias` (C) ({error})."
-        ) from error
+        raise InputError(f"{path}: truncated, or without `weight` (C x D) and `bias` (C) ({error}).") from error
 
 
 def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
     good = np.concatenate(
-        [
-            np.isfinite(file.features[start : start + 8192]).all(axis=1)
-            for start in range(0, len(file.features), 8192)
-        ]
+        [np.isfinite(file.features[start : start + 8192]).all(axis=1) for start in range(0, len(file.features), 8192)]
     )
     if good.all():
         return file

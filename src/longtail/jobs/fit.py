@@ -32,7 +32,8 @@ def run(config: FitConfig) -> dict[str, Any]:
 
     if config.heads.crt_from == "images":
         raise InputError(
-            "--crt-from images needs the images and the network, not only features. Use `longtail run ... --crt-from images`."
+            "--crt-from images needs the images and the network, not only features. "
+            "Use `longtail run ... --crt-from images`."
         )
     folder = config.runtime.out or Path("runs") / f"fit-{config.features.resolve().name}"
     problem = check_problem(

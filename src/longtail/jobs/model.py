@@ -56,13 +56,9 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     checkpoint = load_checkpoint(path)
     about = checkpoint["about"]
     preprocessing = preprocessing_of(about)
-    model = create_backbone(
-        about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels
-    )
+    model = create_backbone(about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels)
     weights = {
-        name.removeprefix("model."): tensor
-        for name, tensor in checkpoint["task"].items()
-        if name.startswith("model.")
+        name.removeprefix("model."): tensor for name, tensor in checkpoint["task"].items() if name.startswith("model.")
     }
     if not weights:
         raise InputError(f"{path}: holds no network. Expected a checkpoint of `longtail train` or `run`.")

@@ -61,7 +61,7 @@ class StageOneOptions:
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
     representation: Literal["instance", "class", "square-root", "progressive"] = "instance"
-    """Which images training sees how often: every image alike, every class alike, in between, or from one to the other."""
+    """What training sees how often: every image alike, every class alike, in between, or from one to the other."""
     epochs: int = 90
     """Passes over the training images."""
     batch_size: int = 128
@@ -79,7 +79,7 @@ class StageOneOptions:
     warmup_epochs: float = 0.0
     """Epochs over which it rises first."""
     image_size: int | None = None
-    """Height and width that the network sees; images up to 64 pixels are kept in memory. Default: digits 8, CIFAR 32, others 224."""
+    """Height and width that the network sees; up to 64 are kept in memory. Default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """What training adds; auto: shift for digits, crop-flip up to 64 pixels, else resized-crop."""
     workers: int = 2
@@ -97,7 +97,7 @@ class HeadOptions:
     methods: str = "all"
     """joint, ncm, crt, tau, lws, several with commas between, or all."""
     head: Path | None = None
-    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default joint_head.npz beside the features."""
+    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default: joint_head.npz beside them."""
     select_on: Literal["val", "train", "test"] | None = None
     """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
     i_know_test_is_spoiled: bool = False
@@ -111,7 +111,7 @@ class HeadOptions:
     crt_from: Literal["features", "images"] = "features"
     """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
     bn_mode: Literal["frozen", "reestimated"] = "frozen"
-    """Batch-norm statistics of that backbone: as they are, or re-estimated on class-balanced batches as the original does."""
+    """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
     tau: float | None = None
     """Exponent of tau; default: chosen."""
     keep_bias: bool = False

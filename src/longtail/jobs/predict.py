@@ -129,9 +129,7 @@ def _used(run_folder: Path) -> str:
     return str(json.loads(config.read_text(encoding="utf-8")).get("stage", {}).get("use", "last"))
 
 
-def _write(
-    path: Path, identities: list[str], probabilities: NDArray[Any], names: list[str], top: int | None
-) -> None:
+def _write(path: Path, identities: list[str], probabilities: NDArray[Any], names: list[str], top: int | None) -> None:
     from longtail.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
@@ -143,9 +141,7 @@ def _write(
         writer.writerows(_rows(identities, probabilities, names, top))
 
 
-def _rows(
-    identities: list[str], probabilities: NDArray[Any], names: list[str], top: int | None
-) -> Iterator[list[str]]:
+def _rows(identities: list[str], probabilities: NDArray[Any], names: list[str], top: int | None) -> Iterator[list[str]]:
     for identity, row in zip(identities, probabilities, strict=True):
         if top is None:
             yield [identity, names[int(row.argmax())], *(f"{p:.6g}" for p in row)]

@@ -80,8 +80,8 @@ def retrain_from_images(
         folder: of the run; checkpoints go to `checkpoints/crt/`.
 
     Returns:
-        The head, and the network's predictions on val and test, which differ from those on the stored features where the
-        statistics were re-estimated.
+        The head, and the network's predictions on val and test, which differ from those on the stored features where
+        the statistics were re-estimated.
     """
     preprocessing = trained.preprocessing
     torch.manual_seed(runtime.seed)

@@ -61,7 +61,9 @@ def _dataset(config: RunConfig) -> tuple[str, DataOptions]:
     if config.dataset != "folder":
         return config.dataset, config.data
     if config.data.data is None:
-        raise InputError("run folder needs --data: a folder with a sub-folder for each class, a list file or an image pack.")
+        raise InputError(
+            "run folder needs --data: a folder with a sub-folder for each class, a list file or an image pack."
+        )
     path = config.data.data
     # the root of a list's images is the list's own folder; for a folder or pack `data` says nothing more
     return str(path), replace(config.data, data=None)

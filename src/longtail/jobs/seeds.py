@@ -25,9 +25,7 @@ def summarize(runs: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
 
     split = "test" if "test" in next(iter(runs[0]["methods"].values()))["metrics"] else "val"
     values = {
-        name: {
-            metric: [run["methods"][name]["metrics"][split][metric] for run in runs] for metric in METRICS
-        }
+        name: {metric: [run["methods"][name]["metrics"][split][metric] for run in runs] for metric in METRICS}
         for name in runs[0]["methods"]
     }
     summary: dict[str, Any] = {

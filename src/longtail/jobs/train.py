@@ -84,9 +84,7 @@ def train_stage_one(
         if fabric.is_global_zero and not runtime.quiet:
             print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
 
-    preprocessing = (
-        choose_preprocessing(splits, stage) if checkpoint is None else _preprocessing_of(checkpoint)
-    )
+    preprocessing = choose_preprocessing(splits, stage) if checkpoint is None else _preprocessing_of(checkpoint)
     train_images = prepare(splits.train, preprocessing, fabric.device)
     if checkpoint is None and train_images.pixels is not None:
         preprocessing = _measured(preprocessing, train_images.pixels)
@@ -107,9 +105,7 @@ def train_stage_one(
         val_batches = val_images.batches(fabric, preprocessing, workers=stage.workers)
 
         def validate() -> dict[str, float]:
-            return validation_accuracy(
-                fabric, model, val_batches, val_images.labels, num_classes
-            )
+            return validation_accuracy(fabric, model, val_batches, val_images.labels, num_classes)
 
     about = {
         "backbone": stage.backbone,

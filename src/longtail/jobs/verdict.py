@@ -22,7 +22,9 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         {"best", "selected_on", "sentence"}.
     """
     methods = results["methods"]
-    with_val = {name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]}
+    with_val = {
+        name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]
+    }
     if with_val:
         best, selected_on = max(with_val, key=lambda name: with_val[name]), "val"
     else:

@@ -22,9 +22,9 @@ def cifar10_lt() -> RunConfig:
     """CIFAR-10, exponential profile of ratio 100, ResNet-32, 200 epochs.
 
     Source: Cao, Wei, Gaidon, Arechiga, Ma, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss",
-    NeurIPS 2019, arXiv 1906.07413 (profile, network, batch, rate, decay); Kang et al., ICLR 2020, arXiv 1910.09217 (cosine,
-    decoupled heads). A tenth of train is split off for validation, class by class, so that nothing is chosen on test; the
-    literature trains on that tenth too and reports the best test epoch.
+    NeurIPS 2019, arXiv 1906.07413 (profile, network, batch, rate, decay); Kang et al., ICLR 2020, arXiv 1910.09217
+    (cosine, decoupled heads). A tenth of train is split off for validation, class by class, so that nothing is chosen
+    on test; the literature trains on that tenth too and reports the best test epoch.
 
     Command: longtail run cifar10-lt --data DIR --download
     """

@@ -17,7 +17,12 @@ def digits() -> RunConfig:
         dataset="digits",
         data=DataOptions(profile="exp", ratio=40.0),
         stage=StageOneOptions(
-            backbone="digits_cnn", epochs=40, batch_size=32, learning_rate=0.05, schedule="cosine", weight_decay=5e-4
+            backbone="digits_cnn",
+            epochs=40,
+            batch_size=32,
+            learning_rate=0.05,
+            schedule="cosine",
+            weight_decay=5e-4,
         ),
         heads=HeadOptions(head_batch_size=32),
     )

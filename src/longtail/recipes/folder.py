@@ -17,7 +17,12 @@ def folder() -> RunConfig:
         dataset="folder",
         data=DataOptions(),
         stage=StageOneOptions(
-            backbone="resnet18", epochs=30, batch_size=64, learning_rate=0.05, schedule="cosine", warmup_epochs=1.0
+            backbone="resnet18",
+            epochs=30,
+            batch_size=64,
+            learning_rate=0.05,
+            schedule="cosine",
+            warmup_epochs=1.0,
         ),
         heads=HeadOptions(),
     )

@@ -55,7 +55,8 @@ def class_counts_figure(data: dict[str, Any]) -> str:
             inside = groups[order] == group
             if inside.any():
                 heights = np.maximum(counts[order][inside], 0.7)
-                axes.bar(ranks[inside], heights - 0.7, 1.0, bottom=0.7, color=color(group), gid=f"bars-{group}")
+                edges = np.append(ranks[inside], ranks[inside][-1] + 1) + 0.5
+                axes.stairs(heights, edges, baseline=0.7, fill=True, color=color(group), gid=f"steps-{group}")
                 names.append(f"{group}: {inside.sum():,}")
                 middles.append(float((ranks[inside].mean() + 0.5) / len(order)))
         for name, middle in zip(names, spread(middles, gap=0.24), strict=True):
@@ -63,12 +64,12 @@ def class_counts_figure(data: dict[str, Any]) -> str:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7)
         axes.set_yticks(*_decades(1, counts.max()))
-        axes.set_xlim(-0.5, len(order) - 0.5)
+        axes.set_xlim(0.5, len(order) + 0.5)
         axes.set_title("training images (log scale)", pad=18)
         axes.set_xlabel("classes, largest first")
 
     label = (
-        f"Bars: training images of the {len(counts)} classes, from {counts.max():,} down to {counts.min():,}; "
+        f"Bars: training images of {len(counts)} classes, from {counts.max():,} down to {counts.min():,}; "
         + ", ".join(f"{int((groups == group).sum())} {group}" for group in GROUPS)
         + "."
     )
@@ -77,7 +78,7 @@ def class_counts_figure(data: dict[str, Any]) -> str:
 
 
 def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None]], split: str) -> str:
-    """Draw the accuracy of each class against its training images, for one method or two that are joined by a line.
+    """Draw the accuracy of each class against its training images, for one method or for two in pairs.
 
     Args:
         data: the part `data` of results.json.
@@ -104,16 +105,18 @@ def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None
                 facecolor=color("paper") if hollow else color(name),
                 edgecolor=color(name),
                 linewidth=0.8 if many_points else 1.5,
-                alpha=0.55 if many_points else 1.0,
+                alpha=0.4 if many_points else 1.0,
                 clip_on=False,
                 zorder=3 + place,
                 gid=f"points-{name}",
                 label=name,
             )
             if many_points:
-                axes.plot(*_averages(x[known], recall[known]), **_line(name), linewidth=2.4, zorder=6)
+                means = _averages(x[known], recall[known])
+                axes.plot(*means, color=color("paper"), linewidth=4, zorder=6)
+                axes.plot(*means, **_line(name), linewidth=2.2, zorder=7)
         axes.set_ylim(-3, 103)
-        _count_axis(axes, data)
+        _count_axis(axes, data, x)
         axes.set_title(f"accuracy on {split}, %", pad=18)
         axes.grid(axis="y", alpha=0.4)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -123,7 +126,7 @@ def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None
 
 
 def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
-    """Draw the length of each class's weight vector against its training images, divided by the method's mean length.
+    """Draw the norm of each class's weights against its training images, divided by the method's mean norm.
 
     Args:
         data: the part `data` of results.json.
@@ -149,7 +152,7 @@ def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
                 xs, ys = _averages(xs, ys)
             axes.plot(xs, ys, **method_style(name), markersize=4, gid=f"line-{name}")
             ends[shorten(name, 12)] = (float(xs[-1]), float(ys[-1]))
-        _count_axis(axes, data)
+        _count_axis(axes, data, x)
         axes.set_title("weight norm / mean norm", pad=18)
         axes.grid(axis="y", alpha=0.4)
         label_line_ends(axes, ends, {shorten(name, 12): color(name) for name in relative})
@@ -159,7 +162,7 @@ def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
 
 
 def x_positions(counts: list[int]) -> FloatArray:
-    """Place classes on a log axis of counts; classes of equal count stand side by side, closer than any other count.
+    """Place classes on a log axis of counts; those of equal count stand side by side, close together.
 
     Args:
         counts: n_c, shape (C,).
@@ -184,18 +187,21 @@ def x_positions(counts: list[int]) -> FloatArray:
     return result
 
 
-def _count_axis(axes: "Axes", data: dict[str, Any]) -> None:
-    counts = np.maximum(np.array(data["train_counts"]), 0.5)
-    low, high = counts.min() / 1.35, counts.max() * 1.35
+def _count_axis(axes: "Axes", data: dict[str, Any], x: FloatArray) -> None:
+    low, high = x.min() / 1.3, x.max() * 1.3
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     ticks, names = _decades(low, high)
-    if counts.min() < 1:
+    if min(data["train_counts"]) == 0:
         ticks, names = [0.5, *ticks], ["0", *names]
     axes.set_xticks(ticks, names)
     axes.set_xlabel("training images of the class (log scale)")
     few_below, many_above = (data["group_thresholds"][key] for key in ("few_below", "many_above"))
-    edges = {"few": (low, few_below - 0.5), "medium": (few_below - 0.5, many_above + 0.5), "many": (many_above + 0.5, high)}
+    edges = {
+        "few": (low, few_below - 0.5),
+        "medium": (few_below - 0.5, many_above + 0.5),
+        "many": (many_above + 0.5, high),
+    }
     present = [group for group in edges if group in data["group_of_class"]]
     middles = []
     for group in present:

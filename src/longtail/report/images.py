@@ -32,8 +32,8 @@ def inline_image(folder: Path, name: str | None) -> InlineImage | None:
         name: path relative to the folder.
 
     Returns:
-        None where no file is named, it is not there, lies outside the folder or is no PNG, JPEG or GIF: a page
-        without a picture is better than no page.
+        None where no file is named, it is not there, lies outside the folder or is no PNG, JPEG or GIF: a
+        page without a picture is better than no page.
     """
     if not name:
         return None

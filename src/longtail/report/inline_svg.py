@@ -4,22 +4,23 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["METHOD_STYLES", "color", "inline_svg", "method_style", "shorten", "spread"]
+__all__ = ["color", "inline_svg", "method_style", "shorten", "spread"]
 
 # Inches. Narrow, so that 10-point text is still about 10 pixels high on a phone of 390 pixels.
 WIDTH = 4.6
 
-# Matplotlib draws in a colour that stands for a CSS variable of the page: light, dark and print decide what it is.
+# Matplotlib draws in colours that stand for CSS variables: the page decides, for light, dark and print.
 _VARIABLES = ("ink", "muted", "paper", "many", "medium", "few", "joint", "ncm", "crt", "tau", "lws", "other")
 _SENTINEL = "#0102{:02x}"
+_SENTINELS = re.compile("#0102([0-9a-f]{2})")
 
 # name: (line style, marker); colour is never what alone tells methods apart
-METHOD_STYLES = {
+_METHOD_STYLES = {
     "joint": ((0, (4, 2)), "o"),
     "ncm": ((0, (1, 1.2)), "D"),
     "crt": ((0, (6, 2, 1, 2)), "s"),
@@ -27,7 +28,7 @@ METHOD_STYLES = {
     "lws": ((0, (3, 1, 1, 1, 1, 1)), "v"),
 }
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "longtail",
     "text.parse_math": False,
@@ -50,15 +51,24 @@ _STYLE = {
     "grid.linewidth": 0.5,
 }
 
+_INKED: tuple[Any, ...] = (
+    "text.color",
+    "axes.edgecolor",
+    "axes.labelcolor",
+    "axes.titlecolor",
+    "xtick.color",
+    "ytick.color",
+)
+
 
 def color(name: str) -> str:
     """Give the colour that becomes the page's CSS variable of that name; an unknown name becomes `other`."""
     return _SENTINEL.format(_VARIABLES.index(name if name in _VARIABLES else "other"))
 
 
-def method_style(name: str) -> dict[str, object]:
+def method_style(name: str) -> dict[str, Any]:
     """Give colour, line style and marker of a method, for `Axes.plot`."""
-    line, marker = METHOD_STYLES.get(name, ("dotted", "P"))
+    line, marker = _METHOD_STYLES.get(name, ("dotted", "P"))
     return {"color": color(name), "linestyle": line, "marker": marker}
 
 
@@ -78,18 +88,16 @@ def inline_svg(name: str, label: str, height: float, paint: Callable[["Figure"],
     from markupsafe import escape
     from matplotlib.figure import Figure
 
-    ink = color("ink")
-    names = ("text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
     buffer = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         # the page's font draws the text, so it does not matter what matplotlib's own lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_STYLE, **dict.fromkeys(names, ink), "grid.color": color("muted")})
+        matplotlib.rcParams.update({**_STYLE, **dict.fromkeys(_INKED, color("ink")), "grid.color": color("muted")})
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         paint(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return _for_page(buffer.getvalue(), name, str(escape(label)))
+    return _for_page(buffer.getvalue(), re.sub(r"[^\w-]", "_", name), str(escape(label)))
 
 
 def _for_page(svg: str, name: str, label: str) -> str:
@@ -108,9 +116,13 @@ def _for_page(svg: str, name: str, label: str) -> str:
 
 
 def _page_colors(svg: str) -> str:
-    for index, variable in enumerate(_VARIABLES):
-        svg = svg.replace(_SENTINEL.format(index), "currentColor" if variable == "ink" else f"var(--{variable})")
-    return svg
+    # in styles only: a class may be called "#010203"
+    return re.sub(r'style="[^"]*"', lambda style: _SENTINELS.sub(_variable, style.group()), svg)
+
+
+def _variable(sentinel: re.Match[str]) -> str:
+    name = _VARIABLES[int(sentinel.group(1), 16)]
+    return "currentColor" if name == "ink" else f"var(--{name})"
 
 
 def shorten(text: str, length: int = 18) -> str:

@@ -21,7 +21,7 @@ _CURVE_STYLES: dict[str, dict[str, Any]] = {
 
 
 def accuracy_by_group(metrics: dict[str, dict[str, Any]], thresholds: dict[str, int], split: str) -> str:
-    """Draw bars of accuracy, one panel a group that is not empty, one bar a method, with whiskers for the interval.
+    """Draw accuracy as bars with interval whiskers: a panel for each group that is not empty, a bar a method.
 
     Args:
         metrics: for each method its metrics on the split, in percent.
@@ -45,7 +45,7 @@ def accuracy_by_group(metrics: dict[str, dict[str, Any]], thresholds: dict[str, 
             panel.set_ylim(len(names) - 0.4, -0.6)
             panel.tick_params(axis="y", length=0)
 
-    label = f"Bars: accuracy on {split} of {', '.join(names)} over the {', '.join(groups)} classes, with intervals."
+    label = f"Bars: accuracy on {split} of {', '.join(names)} by group ({', '.join(groups)}), with intervals."
     return inline_svg("by-group", label, 0.95 + 0.26 * len(names), paint)
 
 
@@ -107,7 +107,7 @@ def _words(split: str) -> str:
 
 
 def label_line_ends(axes: "Axes", ends: dict[str, tuple[float, float]], colors: dict[str, str | None]) -> None:
-    """Write names right of the axes where their lines end, moved apart where they would touch, with thin leaders.
+    """Write names right of the axes with leaders to their lines' ends, moved apart where they would touch.
 
     Args:
         axes: with all lines drawn.

@@ -61,9 +61,7 @@ def _tests(results: dict[str, Any], folder: Path, row: dict[str, Any]) -> list[d
     return shown
 
 
-def _others(
-    results: dict[str, Any], folder: Path, row: dict[str, Any], methods: list[str]
-) -> list[dict[str, Any]]:
+def _others(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: list[str]) -> list[dict[str, Any]]:
     """Training images of the classes that this one is taken for, most frequent first."""
     votes: dict[int, int] = {}
     for method in methods:

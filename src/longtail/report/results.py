@@ -52,7 +52,7 @@ def read_results(path: Path | str) -> dict[str, Any]:
             where = f"methods.{name}.metrics.{split}."
             _need(path, metrics, where, _METRICS)
             _same_length(path, f"{where}per_class", metrics["per_class"], num_classes)
-    absent = {"stage1": None, "rare_classes": [], "class_examples": {}, "environment": {}}
+    absent: dict[str, Any] = {"stage1": None, "rare_classes": [], "class_examples": {}, "environment": {}}
     return {**absent, **results}
 
 
@@ -75,7 +75,7 @@ def _load(path: Path) -> Any:
 def _missing(path: Path) -> str:
     inside = sorted(found.parent.name for found in path.parent.glob("*/results.json"))
     if inside:
-        return f"{path.parent} holds no results.json, but its folders do. Name one of them: {', '.join(inside[:10])}."
+        return f"{path.parent} holds no results.json, but its folders do. Name one: {', '.join(inside[:10])}."
     return f"{path}: no such file; expected the folder of a finished run, such as runs/digits."
 
 

@@ -173,9 +173,7 @@ class LoaderBatches:
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
-        parts = [
-            self._plan.micro_batches(epoch, step, stream) for step in range(first_step, self.steps_per_epoch)
-        ]
+        parts = [self._plan.micro_batches(epoch, step, stream) for step in range(first_step, self.steps_per_epoch)]
         keys = [[(int(stream[p]), epoch, int(p)) for p in part] for step in parts for part in step]
         loader = iter(
             DataLoader(

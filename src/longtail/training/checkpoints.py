@@ -71,6 +71,6 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], origi
     parts = [("missing", missing), ("unknown", unknown), ("of another shape", other)]
     told = "; ".join(f"{len(names)} {what} (first: {names[0]})" for what, names in parts if names)
     raise InputError(
-        f"{origin}: the weights are of another architecture: {told}. Build the backbone that the checkpoint was trained "
-        "with."
+        f"{origin}: the weights are of another architecture: {told}. "
+        "Build the backbone that the checkpoint was trained with."
     )

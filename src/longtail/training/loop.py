@@ -12,10 +12,10 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from longtail.errors import LongtailError
+from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
 from longtail.training.checkpoints import save_checkpoint
 from longtail.training.progress import ProgressBar, progress_bar
-from longtail.schedules import Schedule
 
 __all__ = ["Classification", "TrainingDiverged", "TrainingState", "train"]
 
@@ -125,9 +125,7 @@ def train(
     with progress_bar("train", num_epochs * images_per_epoch, quiet=quiet) as bar:
         bar.skip(state.epoch * images_per_epoch + state.step * batches.images_per_step)
         while state.epoch < num_epochs:
-            _train_epoch(
-                fabric, task, optimizer, batches, state, bar, num_epochs, schedule, seed, save, save_every
-            )
+            _train_epoch(fabric, task, optimizer, batches, state, bar, num_epochs, schedule, seed, save, save_every)
             started = time.monotonic()
             row = _close_epoch(fabric, optimizer, batches, state)
             if validate is not None:
@@ -186,17 +184,15 @@ def _train_epoch(
             saved = time.monotonic()
 
 
-def _close_epoch(
-    fabric: Fabric, optimizer: Any, batches: TrainingBatches, state: TrainingState
-) -> dict[str, Any]:
+def _close_epoch(fabric: Fabric, optimizer: Any, batches: TrainingBatches, state: TrainingState) -> dict[str, Any]:
     means = {
         name: float(fabric.all_reduce(total, reduce_op="mean")) / batches.steps_per_epoch  # type: ignore[arg-type]
         for name, total in state.sums.items()
     }
     if not math.isfinite(means["loss"]):
         raise TrainingDiverged(
-            f"the loss became {means['loss']} in epoch {state.epoch + 1}. Lower --learning-rate, add --warmup-epochs, or "
-            "use --precision float32; the checkpoint of the epoch before is kept."
+            f"the loss became {means['loss']} in epoch {state.epoch + 1}. Lower --learning-rate, add "
+            "--warmup-epochs, or use --precision float32; the checkpoint of the epoch before is kept."
         )
     return {
         "epoch": state.epoch + 1,

@@ -1,0 +1,324 @@
+import json
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from longtail.errors import InputError
+from longtail.report import render_report, write_report
+
+VOID = {"meta", "img", "br", "link", "hr", "input", "path", "use"}
+
+
+class Page(HTMLParser):
+    """Checks nesting and gathers what tests ask for."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.tags, self.attributes, self.text = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert self.open == [], f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.handle_startendtag(tag, attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes.append((tag, dict(attributes)))
+        self.ids += [value for name, value in attributes if name == "id"]
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open, f"</{tag}> closes nothing"
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.attributes if name == tag]
+
+
+def check(html):
+    """What must hold for every page."""
+    page = Page(html)
+    assert len(page.ids) == len(set(page.ids)), "ids are not unique"
+    for tag, attributes in page.attributes:
+        assert tag not in ("script", "link", "iframe", "object"), tag
+        for name, value in attributes.items():
+            assert not name.startswith("on"), f"{tag} {name}"
+            if name in ("src", "href", "xlink:href", "action"):
+                assert value.startswith(("data:image/", "#")), value
+                assert not value.startswith("#") or value[1:] in page.ids, value
+            if name in ("aria-labelledby", "aria-describedby"):
+                assert value in page.ids, value
+            for target in re.findall(r"url\(#([^)]*)\)", value or ""):
+                assert target in page.ids, target
+    assert "@import" not in html
+    assert all(attributes.get("alt") for attributes in page.of("img"))
+    assert all(attributes.get("aria-label") for attributes in page.of("svg"))
+    assert all(attributes.get("scope") for attributes in page.of("th"))
+    return page
+
+
+EVIL = [
+    "<script>alert(1)</script>",
+    "$x^2$ $",
+    "a & b \"q\" 'r'",
+    "{{ 70*70 }}",
+    "猫 日本語",
+    "line\nbreak\x07",
+    "--> </svg>",
+    "Leopardus tigrinus, also called oncilla, of the north",
+    "",
+    "%s {0}",
+]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"num_classes": 121, "largest": 5000, "ratio": 1500},
+        {"names": EVIL},
+        {"counts": [500, 500, 5, 5]},
+        {"counts": [300, 40, 2, 0]},
+        {"counts": [7, 7]},
+        {"counts": [2000] * 30},
+    ],
+    ids=["ten", "many", "evil names", "step", "empty class", "few only", "balanced"],
+)
+def test_page_is_sound_for_every_shape_of_data(tmp_path, build_results, save_images, shape):
+    results = build_results(**shape)
+    save_images(results, tmp_path)
+    page = check(render_report(results, tmp_path))
+    assert page.tags.count("svg") == 6
+
+
+def test_everything_there_is_is_shown(tmp_path, build_results, save_images):
+    results = build_results()
+    save_images(results, tmp_path)
+    page = check(render_report(results, tmp_path))
+    shown = [
+        results["verdict"]["sentence"],
+        results["command"],
+        results["created"],
+        "made-up processor",
+        results["data"]["notes"][0],
+        "keep_bias=False",
+        "best on validation",
+        *(f"{entry['metrics']['test'][key]:.1f}" for entry in results["methods"].values() for key in ("all", "few")),
+    ]
+    for words in shown:
+        assert words in page.words, words
+    # ten classes with three test images, one of their own, and one or two of others
+    assert page.tags.count("img") == 10 * 4 + 10 * 2
+
+
+def test_names_are_escaped_everywhere(tmp_path, build_results, save_images):
+    results = build_results(names=EVIL)
+    results["title"] = results["verdict"]["sentence"] = results["command"] = "</title><img src=x onerror=alert(1)>"
+    results["data"]["notes"] = ["<iframe src='http://example.org'>"]
+    results["environment"]["cpu"] = "<b>"
+    results["methods"]['"><script>'] = results["methods"].pop("lws")
+    save_images(results, tmp_path)
+    page = check(render_report(results, tmp_path))
+    assert "<script>alert(1)</script>" in page.words
+    assert "{{ 70*70 }}" in page.words
+    assert "4900" not in page.words
+
+
+def test_interval_decides_the_words(tmp_path, build_results):
+    results = build_results()
+    change = {"difference": 1.0, "interval": [-1.0, 3.0]}
+    for entry in results["methods"].values():
+        entry["versus_joint"] = None
+    results["methods"]["tau"]["versus_joint"] = {
+        "all": {"difference": -2.0, "interval": [-3.0, -1.0]},
+        "balanced": {"difference": 2.0, "interval": [1.0, 3.0]},
+        "many": change,
+        "medium": None,
+        "few": {"difference": -0.01, "interval": [0.0, 3.0]},
+    }
+    words = check(render_report(results, tmp_path)).words
+    found = words[words.index("Difference to joint") : words.index("▲ and ▼")]
+    assert re.findall("better|worse|may be chance", found) == [
+        "worse",
+        "better",
+        "may be chance",
+        "may be chance",
+    ]
+    assert "−2.0" in found
+    assert "−0.0" not in found
+
+
+def test_empty_group_is_a_dash_never_zero(tmp_path, build_results):
+    page = check(render_report(build_results(counts=[500, 500, 5, 5]), tmp_path))
+    assert "no class of this group has an image here" in [found.get("title") for found in page.of("abbr")]
+
+
+def test_choice_on_test_is_stamped(tmp_path, build_results):
+    results = build_results()
+    assert "spoiled" not in check(render_report(results, tmp_path)).words
+    results["methods"]["tau"]["selected_on"] = results["methods"]["tau"]["curve"]["split"] = "test"
+    words = check(render_report(results, tmp_path)).words
+    assert "Chosen on test: tau" in words
+    assert "This was chosen on the test split." in words
+    assert "never on test" not in words
+
+
+def without_stage1(results):
+    results["stage1"] = None
+
+
+def without_curves(results):
+    for entry in results["methods"].values():
+        entry["curve"] = None
+
+
+def without_norms(results):
+    for entry in results["methods"].values():
+        entry["weight_norms"] = None
+
+
+def without_comparison(results):
+    for entry in results["methods"].values():
+        entry["versus_joint"] = None
+
+
+def without_rare(results):
+    results["rare_classes"] = []
+
+
+def without_test(results):
+    without_comparison(results)
+    without_rare(results)
+    for entry in results["methods"].values():
+        del entry["metrics"]["test"]
+
+
+def without_any_metrics(results):
+    without_test(results)
+    for entry in results["methods"].values():
+        entry["metrics"] = {}
+
+
+@pytest.mark.parametrize(
+    ("remove", "gone"),
+    [
+        (without_stage1, ["Stage 1"]),
+        (without_curves, ["the choice of tau"]),
+        (without_norms, ["Weight norm of each class"]),
+        (without_comparison, ["Gained and lost"]),
+        (without_rare, ["The rarest classes"]),
+        (without_test, ["Gained and lost", "The rarest classes", "on the test split"]),
+        (without_any_metrics, ["Is it better?", "Accuracy by group", "Every class in numbers"]),
+    ],
+)
+def test_missing_part_leaves_no_trace(tmp_path, build_results, remove, gone):
+    results = build_results()
+    before = check(render_report(results, tmp_path)).words
+    remove(results)
+    after = check(render_report(results, tmp_path)).words
+    for words in gone:
+        assert words in before
+        assert words not in after
+
+
+def test_all_parts_missing_at_once(tmp_path, build_results):
+    results = build_results()
+    for remove in (without_stage1, without_curves, without_norms, without_any_metrics):
+        remove(results)
+    for key in ("command", "created", "seed"):
+        del results[key]
+    results["verdict"] = {"best": None, "selected_on": "not selected", "sentence": "Nothing was measured."}
+    results["data"]["splits"] = {"train": {"images": 5}}
+    page = check(render_report(results, tmp_path))
+    assert "Nothing was measured." in page.words
+    assert "What changed inside" not in page.words
+
+
+def test_validation_stands_in_for_test_and_says_so(tmp_path, build_results):
+    results = build_results()
+    without_test(results)
+    words = check(render_report(results, tmp_path)).words
+    assert "There is no test split." in words
+    assert "Accuracy on the validation split" in words
+
+
+def test_joint_alone(tmp_path, build_results):
+    results = build_results()
+    results["methods"] = {"joint": results["methods"]["joint"]}
+    results["verdict"]["best"] = "joint"
+    for row in results["rare_classes"]:
+        row["found"], row["confused_with"] = {"joint": 4}, {"joint": []}
+    check(render_report(results, tmp_path))
+
+
+def test_missing_images_are_left_out_and_the_table_stays(tmp_path, build_results):
+    page = check(render_report(build_results(), tmp_path))
+    assert page.tags.count("img") == 0
+    assert "class 0 (20), class 1 (3)" in page.words
+
+
+def test_rare_classes_are_capped(tmp_path, build_results):
+    results = build_results(121, 5000, 1500)
+    html = render_report(results, tmp_path)
+    table = html[html.index('<p class="caption" id="table-rare"') :]
+    assert table[: table.index("</table>")].count('<th scope="row"') == 12 < len(results["rare_classes"])
+
+
+def test_same_input_gives_the_same_page(tmp_path, build_results, save_images):
+    save_images(build_results(), tmp_path)
+    assert render_report(build_results(), tmp_path) == render_report(build_results(), tmp_path)
+
+
+def test_write_report_puts_one_file_beside_the_results(tmp_path, build_results):
+    (tmp_path / "results.json").write_text(json.dumps(build_results()))
+    page = write_report(tmp_path)
+    assert page == tmp_path / "report.html"
+    check(page.read_text(encoding="utf-8"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "results.json"]
+
+
+def test_old_page_stays_when_the_new_one_cannot_be_made(tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    (tmp_path / "results.json").write_text("{")
+    with pytest.raises(InputError):
+        write_report(tmp_path)
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def luminance(color):
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_colors_are_readable(theme):
+    css = files("longtail.report").joinpath("templates/report.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{([^}]*)\}", css)
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[theme]))
+    grounds = [colors[name] for name in ("page", "card", "mark")]
+    written = set(colors) - {"page", "card", "paper", "line", "mark"}
+    assert {"ink", "muted", "few", "joint", "tau"} <= written
+    for name in written:
+        for ground in grounds:
+            # 4.5: level AA of WCAG 2.2 for text of normal size
+            assert contrast(colors[name], ground) >= 4.5, (name, ground)

@@ -1,0 +1,88 @@
+import json
+
+import pytest
+
+from longtail.errors import InputError
+from longtail.report import read_results
+
+
+def save(results, folder):
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    return folder / "results.json"
+
+
+def test_file_and_folder_give_the_same(tmp_path, build_results):
+    path = save(build_results(), tmp_path)
+    assert read_results(path) == read_results(tmp_path) == build_results()
+
+
+def test_absent_optional_parts_become_empty(tmp_path, build_results):
+    results = build_results()
+    for key in ("stage1", "rare_classes", "class_examples", "environment"):
+        del results[key]
+    found = read_results(save(results, tmp_path))
+    assert (found["stage1"], found["rare_classes"], found["class_examples"]) == (None, [], {})
+
+
+def test_missing_file_says_what_was_expected(tmp_path):
+    with pytest.raises(InputError, match=r"results\.json: no such file; expected the folder of a finished run"):
+        read_results(tmp_path)
+
+
+def test_folder_of_several_seeds_names_them(tmp_path, build_results):
+    for seed in (0, 1):
+        (tmp_path / f"seed-{seed}").mkdir()
+        save(build_results(), tmp_path / f"seed-{seed}")
+    with pytest.raises(InputError, match="Name one: seed-0, seed-1"):
+        read_results(tmp_path)
+
+
+def test_truncated_json_names_the_line(tmp_path):
+    (tmp_path / "results.json").write_text('{"schema": 1,\n"title": ')
+    with pytest.raises(InputError, match=r"not JSON.*line 2"):
+        read_results(tmp_path)
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "results.json").write_bytes(b"\x89HDF\xff\xfe")
+    with pytest.raises(InputError, match="not text"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize("schema", [2, 0, "1", None])
+def test_other_schema_is_refused(tmp_path, build_results, schema):
+    with pytest.raises(InputError, match="reads schema 1"):
+        read_results(save(build_results() | {"schema": schema}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("where", "key"),
+    [
+        ([], "verdict"),
+        (["data"], "train_counts"),
+        (["data", "group_thresholds"], "many_above"),
+        (["methods", "tau"], "selected_on"),
+        (["methods", "tau", "metrics", "test"], "balanced"),
+    ],
+)
+def test_missing_key_is_named(tmp_path, build_results, where, key):
+    results = build_results()
+    part = results
+    for step in where:
+        part = part[step]
+    del part[key]
+    with pytest.raises(InputError, match=rf"'{'.'.join([*where, key])}' is missing"):
+        read_results(save(results, tmp_path))
+
+
+def test_wrong_number_of_classes_is_told(tmp_path, build_results):
+    results = build_results()
+    results["methods"]["crt"]["metrics"]["test"]["per_class"].pop()
+    with pytest.raises(InputError, match=r"crt.*per_class' holds 9 values; expected one for each of the 10 classes"):
+        read_results(save(results, tmp_path))
+
+
+@pytest.mark.parametrize("content", [[], "text", 3, None])
+def test_json_of_another_kind(tmp_path, content):
+    with pytest.raises(InputError, match="no JSON object"):
+        read_results(save(content, tmp_path))
