@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -47,12 +48,18 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _dispatch(arguments)
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
     except LongtailError as error:
         return _tell(str(error))
     except KeyboardInterrupt:
         _tell("stopped. What was written is whole; `run` with the same words, or `train --resume`, goes on from there.")
         return 130
+    except BrokenPipeError:
+        # the reader of our output, `head` for example, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.errno == errno.ENOSPC:
             where = f" while writing {error.filename}" if error.filename else ""

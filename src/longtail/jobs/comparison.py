@@ -205,7 +205,13 @@ def _fitted(
 
 
 def _parameters(head: Head) -> dict[str, Any]:
-    given = {name: value for name, value in head.get_params().items() if name not in ("head", "device", "grid")}
+    """Give the settings that had a part in this head."""
+    if isinstance(head, Joint) and head.selected_on_ == "given":
+        return {}
+    unused = {"head", "device", "grid"}
+    if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
+        unused |= {"tau"}
+    given = {name: value for name, value in head.get_params().items() if name not in unused}
     learned = {"tau": head.tau_} if isinstance(head, TauNormalized) else {}
     return {**given, **learned}
 

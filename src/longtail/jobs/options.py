@@ -97,7 +97,7 @@ class HeadOptions:
     methods: str = "all"
     """joint, ncm, crt, tau, lws, several with commas between, or all."""
     head: Path | None = None
-    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default: joint_head.npz beside them."""
+    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default: joint_head.npz beside."""
     select_on: Literal["val", "train", "test"] | None = None
     """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
     i_know_test_is_spoiled: bool = False

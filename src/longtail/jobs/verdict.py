@@ -52,16 +52,20 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     before, after, total = (_found(results, method, rare) for method in ("joint", best, None))
     change = versus[rare]
     low, high = change["interval"]
-    sure = "" if low > 0 or high < 0 else ", which may be chance"
     text = (
         f"The {name[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
-        f"({change['difference']:+.1f} points, 95 % interval [{low:+.1f}, {high:+.1f}]{sure})"
+        f"({change['difference']:+.1f} points, 95 % interval [{low:+.1f}, {high:+.1f}]{_doubt(change)})"
     )
     if common != rare:
-        cost = versus[common]["difference"]
-        verb = "lose" if cost < 0 else "gain"
-        text += f"; the {name[common]} {verb} {abs(cost):.1f} points"
+        cost = versus[common]
+        verb = "lose" if cost["difference"] < 0 else "gain"
+        text += f"; the {name[common]} {verb} {abs(cost['difference']):.1f} points{_doubt(cost)}"
     return text + "."
+
+
+def _doubt(change: dict[str, Any]) -> str:
+    low, high = change["interval"]
+    return "" if low > 0 or high < 0 else ", which may be chance"
 
 
 def _found(results: dict[str, Any], method: str | None, group: str) -> int:

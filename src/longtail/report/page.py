@@ -1,10 +1,10 @@
 """The HTML page of a run: one file that opens anywhere."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
+from longtail.atomic import write_text
 from longtail.counts import GROUPS
 from longtail.report.class_figures import (
     NAMED_CLASSES,
@@ -37,12 +37,7 @@ def write_report(run_folder: Path | str) -> Path:
     folder = Path(run_folder)
     html = render_report(read_results(folder), folder)
     page = folder / "report.html"
-    temporary = folder / f".report.html.{os.getpid()}.part"
-    try:
-        temporary.write_text(html, encoding="utf-8")
-        temporary.replace(page)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(page, html)
     return page
 
 

@@ -1,0 +1,59 @@
+"""The direction in which rooms may import each other."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import longtail
+
+ROOT = Path(longtail.__file__).parent
+PURE = {"counts", "priors", "schedules", "holdout", "atomic", "errors"}
+LIBRARY = PURE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation"}
+ALLOWED = {
+    **dict.fromkeys(PURE, PURE),
+    **dict.fromkeys(LIBRARY - PURE, LIBRARY),
+    "heads": LIBRARY | {"heads"},
+    "pretraining": LIBRARY | {"heads", "pretraining"},
+    "training": LIBRARY | {"heads", "pretraining", "training"},
+    "report": {"report", "counts", "atomic", "errors"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs"},
+    "recipes": LIBRARY | {"jobs", "recipes"},
+    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
+}
+MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_import_only_what_they_may(path):
+    for name in imported(path):
+        if name.startswith("longtail."):
+            assert name.split(".")[1] in ALLOWED[room(path)], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in MATHS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_maths_imports_no_framework(path):
+    heavy = {"lightning", "timm", "torchvision", "matplotlib", "tyro", "rich"}
+    assert not {name.split(".")[0] for name in imported(path)} & heavy
+
+
+def test_import_longtail_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = "import sys, longtail; print([m for m in ('torch', 'numpy', 'sklearn', 'h5py') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
