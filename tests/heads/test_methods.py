@@ -5,7 +5,6 @@ import pytest
 from sklearn.utils import check_random_state
 
 from longtail.errors import InputError
-from longtail.evaluation import stratified_holdout
 from longtail.heads import (
     ClassifierRetraining,
     Joint,
@@ -14,6 +13,7 @@ from longtail.heads import (
     TauNormalized,
 )
 from longtail.heads.tau_normalized import TAU_GRID, normalized_weight, tau_sweep
+from longtail.holdout import stratified_holdout
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ from longtail.features import open_features
 from longtail.heads import ClassifierRetraining, Joint, LearnableWeightScaling, NearestClassMean
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
-NAMES = {"many": "many", "medium": "med", "few": "few", "all": "all_micro", "balanced": "all_macro", "macro_f1": "f1_macro"}
+NAMES = {
+    "many": "many",
+    "medium": "med",
+    "few": "few",
+    "all": "all_micro",
+    "balanced": "all_macro",
+    "macro_f1": "f1_macro",
+}
 
 
 class Problem:

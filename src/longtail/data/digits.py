@@ -27,7 +27,7 @@ class DigitImages:
         bunch = load_digits()
         # the file holds grey levels 0 to 16
         self._pixels = torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None]
-        self._labels = bunch.target.astype(np.int64)
+        self._labels: NDArray[np.int64] = bunch.target.astype(np.int64)
 
     @property
     def labels(self) -> NDArray[np.int64]:

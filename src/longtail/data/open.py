@@ -1,65 +1,215 @@
-"""temporary: replaced by the full version"""
+"""Open a data set by name or path, and split it."""
 
+import difflib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from longtail.counts import PROFILES
+from longtail.counts import PROFILES, class_counts
+from longtail.data.cifar import open_cifar
+from longtail.data.decode import IMAGE_SUFFIXES
 from longtail.data.digits import digits_splits
+from longtail.data.files import ImageFiles
+from longtail.data.folder import open_folder
+from longtail.data.list_file import open_lists
 from longtail.data.long_tailed import long_tailed_indices
-from longtail.data.source import DataSplits, Subset
+from longtail.data.pack import ImagePack, pack_splits
+from longtail.data.readable import find_unreadable
+from longtail.data.source import DataSplits, ImageSource, Subset
+from longtail.errors import InputError
+from longtail.holdout import stratified_holdout
 
+__all__ = ["DATA_NAMES", "open_data", "open_unlabelled"]
 
-class _Pack:
-    def __init__(self, path):
-        import h5py
-
-        self.path = path
-        self.name = "cifar10"
-        with h5py.File(path) as f:
-            self._b = f["bytes"][:]
-            self._o = f["offset"][:]
-            self._l = f["label"][:].astype(np.int64)
-            self.split = f["split"][:]
-            self.class_names = tuple(n.decode() for n in f["class_names"][:])
-
-    @property
-    def labels(self):
-        return self._l
-
-    def __len__(self):
-        return len(self._l)
-
-    def load(self, i):
-        import torch
-        from torchvision.io import ImageReadMode, decode_image
-
-        return decode_image(torch.from_numpy(self._b[self._o[i] : self._o[i + 1]]), ImageReadMode.RGB)
-
-    def identify(self, i):
-        return f"{self.path}[{i}]"
+DATA_NAMES = ("digits", "cifar10", "cifar100")
+PACK_SUFFIXES = (".h5", ".hdf5")
 
 
 def open_data(
     dataset: str,
     *,
     root: Path | None = None,
-    profile=None,
-    ratio=None,
-    val_fraction=0.1,
-    test_fraction=0.2,
-    seed=0,
-    skip_bad=False,
-    download=False,
+    profile: str | None = None,
+    ratio: float | None = None,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+    download: bool = False,
 ) -> DataSplits:
+    """Open a data set, make it long-tailed where that is wanted, and complete its splits.
+
+    Splits that the data has are taken as they are. A missing test split, then a missing validation split, are split off
+    train, class by class.
+
+    Args:
+        dataset: "digits", "cifar10", "cifar100", or the path of an image folder, list file (.txt) or image pack (.h5).
+        root: of CIFAR: folder of torchvision's files, or an image pack of it; of a list: folder of its images.
+        profile: "exp", "step" or "pareto"; None leaves train as it is.
+        ratio: largest class over smallest of the profile.
+        val_fraction: share of train to split off for validation; 0 for none.
+        test_fraction: share to split off for testing.
+        seed: of the long-tailed choice and of the splits.
+        skip_bad: leave unreadable images out and name them, instead of failing when one is met.
+        download: fetch CIFAR.
+
+    Returns:
+        Splits, with a record of every choice.
+
+    Raises:
+        InputError: an unknown name, a missing path, or data that cannot be used.
+
+    Example:
+        >>> splits = open_data("digits", profile="exp", ratio=40)
+        >>> len(splits.test), splits.train.load(0).shape
+        (400, torch.Size([1, 8, 8]))
+    """
     if dataset == "digits":
         return digits_splits(profile, ratio, seed)
-    from longtail.evaluation.holdout import stratified_holdout
+    parts, notes = _sources(dataset, root, download)
+    record: dict[str, Any] = {
+        "source": dataset,
+        "profile": profile,
+        "ratio": ratio,
+        "seed": seed,
+        "val_fraction": val_fraction,
+        "test_fraction": test_fraction,
+    }
+    rows = {split: np.arange(len(source)) for split, source in parts.items()}
+    told = list(notes)
+    if skip_bad:
+        record["skipped"] = _skip_bad(parts, rows, told)
+    pool = parts["train"]
+    labels = np.asarray(pool.labels)
+    if profile is not None:
+        rows["train"] = rows["train"][_profiled(labels[rows["train"]], profile, ratio, seed, len(pool.class_names))]
+    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
+        if split in parts or fraction == 0:
+            continue
+        rest, held_out = stratified_holdout(labels[rows["train"]], fraction, seed)
+        told.append(
+            f"no {split} split: {len(held_out):,} of {len(rows['train']):,} training images were split off, class by "
+            f"class, seed {seed}"
+        )
+        parts[split], rows[split] = pool, rows["train"][held_out]
+        rows["train"] = rows["train"][rest]
+    record["indices"] = {split: found.tolist() for split, found in rows.items()}
+    sources: dict[str, ImageSource] = {split: Subset(parts[split], rows[split]) for split in rows}
+    _check_train(sources["train"], dataset)
+    return DataSplits(
+        pool.name if dataset not in DATA_NAMES else dataset,
+        pool.class_names,
+        sources["train"],
+        sources.get("val"),
+        sources.get("test"),
+        record,
+        tuple(told),
+    )
 
-    p = _Pack(root)
-    tr = np.flatnonzero(p.split == 0)
-    te = np.flatnonzero(p.split == 1)
-    counts = PROFILES[profile](10, 5000, ratio)
-    tr = tr[long_tailed_indices(p.labels[tr], counts, seed)]
-    a, b = stratified_holdout(p.labels[tr], val_fraction, seed)
-    return DataSplits(dataset, p.class_names, Subset(p, tr[a]), Subset(p, tr[b]), Subset(p, te), {}, ())
+
+def open_unlabelled(path: Path, *, channels: int = 3, skip_bad: bool = False) -> ImageSource:
+    """Open images whose classes are not known: one file, all images below a folder, or a pack.
+
+    Args:
+        path: image, folder or pack.
+        channels: 1 or 3, as the network expects.
+        skip_bad: leave unreadable images out.
+
+    Raises:
+        InputError: no image there.
+    """
+    source: ImageSource
+    if path.suffix in PACK_SUFFIXES and path.is_file():
+        source = ImagePack(path)
+    else:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder. Expected an image, a folder of images or a pack.")
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not files:
+            raise InputError(f"{path}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        source = ImageFiles(files, np.zeros(len(files)), ("unknown",), path.name)
+    if skip_bad:
+        bad = {index for index, _ in find_unreadable(source)}
+        source = Subset(source, np.array([i for i in range(len(source)) if i not in bad], dtype=np.int64))
+    return _Grey(source) if channels == 1 else source
+
+
+class _Grey(Subset):
+    """All images of a source, with one channel."""
+
+    def __init__(self, source: ImageSource) -> None:
+        super().__init__(source, np.arange(len(source)))
+
+    def load(self, index: int) -> Any:
+        from torchvision.transforms.v2 import functional
+
+        return functional.rgb_to_grayscale(super().load(index))
+
+
+def _sources(dataset: str, root: Path | None, download: bool) -> tuple[dict[str, ImageSource], tuple[str, ...]]:
+    if dataset in ("cifar10", "cifar100"):
+        if root is None:
+            raise InputError(f"{dataset} needs --data: the folder of torchvision's files, or an image pack of it.")
+        if root.suffix not in PACK_SUFFIXES:
+            return dict(open_cifar(dataset, root, download=download)), ()
+        dataset = str(root)
+    path = Path(dataset)
+    if not path.exists():
+        close = difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
+        raise InputError(
+            f"no data {dataset!r}: no such file or folder.{f' Did you mean {close[0]}?' if close else ''} Expected "
+            f"{', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
+        )
+    if path.is_dir():
+        found, notes = open_folder(path)
+        return dict(found), notes
+    if path.suffix in PACK_SUFFIXES:
+        pack = ImagePack(path)
+        parts = pack_splits(pack)
+        if "train" not in parts:
+            raise InputError(f"{path}: no image of it is of the training split (code 0). Make the pack again.")
+        return {split: Subset(pack, rows) for split, rows in parts.items()}, ()
+    if path.suffix in (".txt", ".lst", ".list"):
+        listed, notes = open_lists(path, root)
+        return dict(listed), notes
+    raise InputError(f"{path}: expected a folder of images, a list file (.txt) or an image pack (.h5).")
+
+
+def _skip_bad(
+    parts: Mapping[str, ImageSource], rows: dict[str, NDArray[np.int64]], told: list[str]
+) -> list[dict[str, str]]:
+    skipped = []
+    for split, source in parts.items():
+        bad = find_unreadable(source)
+        skipped += [{"split": split, "image": source.identify(index), "reason": reason} for index, reason in bad]
+        rows[split] = np.setdiff1d(rows[split], [index for index, _ in bad])
+    if skipped:
+        names = ", ".join(item["image"] for item in skipped[:3])
+        told.append(f"{len(skipped)} unreadable images were left out: {names}{', ...' if len(skipped) > 3 else ''}")
+    return skipped
+
+
+def _profiled(
+    labels: NDArray[np.int64], profile: str, ratio: float | None, seed: int, num_classes: int
+) -> NDArray[np.int64]:
+    if profile not in PROFILES:
+        raise InputError(f"no profile {profile!r}. Profiles: {', '.join(PROFILES)}.")
+    if ratio is None:
+        raise InputError(f"profile {profile} needs --ratio: the largest class over the smallest, 100 for example.")
+    largest = int(class_counts(labels, num_classes).max())
+    return long_tailed_indices(labels, PROFILES[profile](num_classes, largest, ratio), seed)
+
+
+def _check_train(train: ImageSource, dataset: str) -> None:
+    counts = class_counts(train.labels, len(train.class_names))
+    if len(counts) < 2:
+        raise InputError(f"{dataset}: one class only. Expected at least two classes to tell apart.")
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        raise InputError(
+            f"{dataset}: class {empty[0]} ({train.class_names[empty[0]]}) has no training image, nor have "
+            f"{len(empty) - 1} others. Add images of it, or take the class out."
+        )

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.errors import InputError
+
 __all__ = ["DataSplits", "ImageSource", "Subset"]
 
 
@@ -57,6 +59,16 @@ class Subset:
     def load(self, index: int) -> Tensor:
         """Decode one image: uint8, shape (1 or 3, H, W)."""
         return self.source.load(int(self.indices[index]))
+
+    def encoded(self, index: int) -> bytes:
+        """Give the bytes of one image file, where the source is made of files.
+
+        Raises:
+            InputError: the source holds no files.
+        """
+        if not hasattr(self.source, "encoded"):
+            raise InputError(f"{self.name} holds no image files.")
+        return self.source.encoded(int(self.indices[index]))  # type: ignore[no-any-return]
 
     def identify(self, index: int) -> str:
         """Name one image as its source does."""

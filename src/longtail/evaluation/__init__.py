@@ -1,7 +1,6 @@
 """Accuracy over images, classes and groups, and how sure it is."""
 
 from longtail.evaluation.accuracy import ClassTally, accuracy_of_hits, accuracy_report, group_means, tally
-from longtail.evaluation.holdout import stratified_holdout
 from longtail.evaluation.intervals import accuracy_intervals, paired_differences
 
 __all__ = [
@@ -11,6 +10,5 @@ __all__ = [
     "accuracy_report",
     "group_means",
     "paired_differences",
-    "stratified_holdout",
     "tally",
 ]

@@ -52,7 +52,8 @@ class LinearHead(Head):
     @property
     def weight_norms_(self) -> NDArray[Any]:
         """Length of each class's weight vector, shape (C,)."""
-        return np.linalg.norm(self.weight_, axis=1)
+        norms: NDArray[Any] = np.linalg.norm(self.weight_, axis=1)
+        return norms
 
 
 def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -97,7 +97,7 @@ def fit_by_sgd(
             logits = logits_of(torch_rows(inputs, rows, device))
             loss = torch.nn.functional.cross_entropy(logits, targets[torch.from_numpy(rows).to(device)])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach()
         losses.append(float(total) / steps)

@@ -45,7 +45,7 @@ def save_head(head: Head, path: Path | str) -> None:
     parameters = {name: value for name, value in head.get_params().items() if name not in ("head", "random_state")}
     meta = {"format": FORMAT, "class": type(head).__name__, "parameters": parameters, "attributes": plain}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+        np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
 
 
 def load_head(path: Path | str) -> Head:

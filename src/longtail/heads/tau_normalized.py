@@ -9,10 +9,10 @@ from sklearn.utils import check_random_state
 
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_of_hits
-from longtail.evaluation.holdout import stratified_holdout
 from longtail.heads.base import check_features, chunks
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.holdout import stratified_holdout
 
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
@@ -94,7 +94,8 @@ class TauNormalized(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which tau is chosen.
         """
-        if self.tau != "auto" and (isinstance(self.tau, str) or not self.tau >= 0):
+        given: Any = self.tau
+        if given != "auto" and (isinstance(given, str) or not given >= 0):
             raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.data.source import DataSplits, ImageSource
-from longtail.data.transforms import Preprocessing
+from longtail.data.transforms import Augmentation, Preprocessing
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, StageOneOptions
 
@@ -83,11 +83,10 @@ def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Prepro
     if size < 8:
         raise InputError(f"--image-size {size}; expected at least 8 pixels.")
     resident = size <= RESIDENT_SIZE
-    augmentation = options.augmentation
-    if augmentation == "auto":
-        # a mirrored digit is no digit
-        small = "shift" if channels == 1 else "crop-flip"
-        augmentation = small if resident else "resized-crop"
+    # a mirrored digit is no digit
+    small: Augmentation = "shift" if channels == 1 else "crop-flip"
+    fitting: Augmentation = small if resident else "resized-crop"
+    augmentation = fitting if options.augmentation == "auto" else options.augmentation
     if resident and augmentation.startswith("resized"):
         raise InputError(
             f"--augmentation {augmentation} is for images of more than {RESIDENT_SIZE} pixels; "

@@ -15,6 +15,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from longtail.sampling import Strategy
     from longtail.training.loop import TrainingState
 
 __all__ = ["TrainConfig", "run", "train_stage_one"]
@@ -142,7 +143,7 @@ def training_batches(
     preprocessing: Any,
     stage: StageOneOptions,
     seed: int,
-    strategy: str,
+    strategy: "Strategy",
     *,
     num_epochs: int | None = None,
 ) -> Any:

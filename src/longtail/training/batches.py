@@ -55,7 +55,7 @@ class _Plan:
                 f"expected a multiple of {num_ranks * accumulate}."
             )
         self.sampler = sampler
-        self.num_draws = len(sampler.epoch_indices(0))
+        self.num_draws = sampler.num_samples
         self.batch_size = min(batch_size, self.num_draws)
         self.steps_per_epoch = self.num_draws // self.batch_size
         self.accumulate = accumulate
@@ -178,7 +178,7 @@ class LoaderBatches:
         loader = iter(
             DataLoader(
                 self._dataset,
-                batch_sampler=keys,  # type: ignore[arg-type]  # any iterable of index lists will do
+                batch_sampler=keys,  # any iterable of index lists will do
                 num_workers=self._workers,
                 pin_memory=self._device.type == "cuda",
             )

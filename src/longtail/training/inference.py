@@ -67,7 +67,7 @@ class EvaluationBatches:
             return
         loader = DataLoader(
             _PlainImages(self._images, self._preprocessing),
-            batch_sampler=[list(rows) for rows in self._rows],  # type: ignore[arg-type]
+            batch_sampler=[list(rows) for rows in self._rows],
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
         )
@@ -101,7 +101,7 @@ def validation_accuracy(
             truth = torch.from_numpy(labels[rows.start : rows.stop])
             hit = logits_of(images).argmax(dim=1).cpu() == truth
             correct += torch.bincount(truth[hit], minlength=num_classes)
-    correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr, arg-type]
+    correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr]
     counts = torch.from_numpy(class_counts(labels, num_classes))
     recall = correct[counts > 0] / counts[counts > 0]
     return {"all": float(correct.sum() / counts.sum() * 100), "balanced": float(recall.mean() * 100)}

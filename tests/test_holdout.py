@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.errors import InputError
-from longtail.evaluation import stratified_holdout
+from longtail.holdout import stratified_holdout
 
 label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=120)
 

@@ -1,0 +1,172 @@
+"""`longtail describe`: know your tail before you train."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
+from longtail.data.source import DataSplits, ImageSource
+from longtail.jobs.options import DataOptions, RuntimeOptions
+
+__all__ = ["DescribeConfig", "describe_splits", "run"]
+
+
+@dataclass(frozen=True)
+class DescribeConfig:
+    """Count classes, find unreadable and identical images, draw the tail."""
+
+    dataset: tyro.conf.Positional[str]
+    """digits, cifar10, cifar100, or the path of an image folder, list file or image pack."""
+    data: DataOptions = field(default_factory=DataOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    many_above: int = 100
+    """A class with more training images is called many."""
+    few_below: int = 20
+    """A class with fewer training images is called few."""
+    look: bool = True
+    """Open every image, to find those that cannot be read and those that are the same."""
+
+
+def run(config: DescribeConfig) -> dict[str, Any]:
+    """Print what there is; write describe.json and counts.png."""
+    from dataclasses import replace
+
+    from longtail.atomic import write_json
+    from longtail.jobs.images import open_splits
+
+    # unreadable images are found below, and named: they need not stop the opening
+    splits = open_splits(config.dataset, replace(config.data, skip_bad=False))
+    found = describe_splits(splits, many_above=config.many_above, few_below=config.few_below, look=config.look)
+    folder = config.runtime.out or Path("runs") / f"describe-{Path(splits.name).stem}"
+    write_json(folder / "describe.json", found)
+    _draw(found, folder / "counts.png")
+    _print(found, config.dataset, folder)
+    return found
+
+
+def describe_splits(splits: DataSplits, *, many_above: int, few_below: int, look: bool = True) -> dict[str, Any]:
+    """Count the classes of all splits.
+
+    Args:
+        splits: an opened data set.
+        many_above: a class with more training images is "many".
+        few_below: a class with fewer is "few".
+        look: open every image.
+
+    Returns:
+        JSON-ready facts: counts, imbalance, groups, unreadable and byte-identical images.
+    """
+    counts = class_counts(splits.train.labels, len(splits.class_names))
+    groups = group_of_class(counts, many_above, few_below)
+    parts = {name: getattr(splits, name) for name in ("train", "val", "test")}
+    sources: dict[str, ImageSource] = {name: part for name, part in parts.items() if part is not None}
+    return {
+        "name": splits.name,
+        "class_names": list(splits.class_names),
+        "train_counts": counts.tolist(),
+        "splits": {name: len(source) for name, source in sources.items()},
+        "imbalance_ratio": imbalance_ratio(counts),
+        "gini": gini(counts),
+        "group_thresholds": {"many_above": many_above, "few_below": few_below},
+        "groups": {group: int((groups == group).sum()) for group in GROUPS},
+        "notes": list(splits.notes),
+        **(_look(sources) if look else {}),
+    }
+
+
+def _look(sources: dict[str, ImageSource]) -> dict[str, Any]:
+    from longtail.data.readable import find_duplicates, find_unreadable
+
+    unreadable = [
+        {"image": source.identify(index), "reason": reason}
+        for source in sources.values()
+        for index, reason in find_unreadable(source)
+    ]
+    joined = _Joined(list(sources.values()))
+    same = find_duplicates(joined)
+    return {
+        "unreadable": unreadable,
+        "identical": [[joined.identify(index) for index in members] for members in same],
+        "identical_with_two_labels": [
+            [joined.identify(index) for index in members]
+            for members in same
+            if len({int(joined.labels[index]) for index in members}) > 1
+        ],
+    }
+
+
+class _Joined:
+    """The images of several sources in a row: the same photograph may lie in train and in test."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        self.places = [(source, index) for source in sources for index in range(len(source))]
+        self.labels = np.concatenate([np.asarray(source.labels) for source in sources])
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def encoded(self, index: int) -> bytes:
+        source, row = self.places[index]
+        return source.encoded(row)  # type: ignore[no-any-return]
+
+    def identify(self, index: int) -> str:
+        source, row = self.places[index]
+        return str(source.identify(row))
+
+
+def _print(found: dict[str, Any], dataset: str, folder: Path) -> None:
+    counts, names = np.array(found["train_counts"]), found["class_names"]
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    total = sum(found["splits"].values())
+    thresholds, groups = found["group_thresholds"], found["groups"]
+    indent = " " * (len(dataset) + 3)
+    sizes = ", ".join(f"{number:,} {name}" for name, number in found["splits"].items())
+    print(
+        f"{dataset}   {len(counts)} classes, {total:,} images ({sizes})\n"
+        f"{indent}train from {counts.max():,} ({names[largest]}) down to {counts.min():,} ({names[smallest]}) a class: "
+        f"ratio {found['imbalance_ratio']:,.0f}, Gini {found['gini']:.2f}\n"
+        f"{indent}many (> {thresholds['many_above']}): {groups['many']} classes   medium: {groups['medium']}   "
+        f"few (< {thresholds['few_below']}): {groups['few']}"
+    )
+    for note in found["notes"]:
+        print(indent + note)
+    if found.get("unreadable"):
+        bad = len(found["unreadable"])
+        print(f"{indent}{bad} files cannot be read (named in describe.json); leave them out with --skip-bad")
+    if found.get("identical"):
+        same, two = len(found["identical"]), len(found["identical_with_two_labels"])
+        print(f"{indent}{same} sets of byte-identical images, {two} of them with two labels (describe.json)")
+    print(f"{indent}{folder / 'counts.png'}")
+
+
+def _draw(found: dict[str, Any], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from longtail.atomic import atomic_path
+
+    counts = np.sort(np.array(found["train_counts"]))[::-1]
+    thresholds = found["group_thresholds"]
+    groups = group_of_class(counts, thresholds["many_above"], thresholds["few_below"])
+    colors = dict(zip(GROUPS, ("#2b5fae", "#13796b", "#c2410c"), strict=True))
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for group in GROUPS:
+        members = np.flatnonzero(groups == group)
+        if len(members):
+            axes.bar(
+                members + 1, counts[members], width=1.0, color=colors[group], label=f"{group}: {len(members)} classes"
+            )
+    axes.set(
+        yscale="log",
+        xlabel="classes, largest first",
+        ylabel="training images",
+        title=f"{found['name']}: ratio {found['imbalance_ratio']:,.0f}, Gini {found['gini']:.2f}".replace("$", r"\$"),
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150, format="png")
