@@ -1,4 +1,4 @@
-"""The outputs of the decoupling paper's released code, on its features and head: equal, or within a point where it is random."""
+"""The outputs of the decoupling paper's released code: equal, or within a point where it is random."""
 
 import json
 
@@ -92,7 +92,7 @@ def test_tau_chosen_on_validation_is_theirs(shared):
 
 @pytest.mark.parametrize("method", ["crt", "lws"])
 def test_random_methods_within_a_point(problem, method):
-    """Mean of five seeds with the original's settings: its learning rates (one epoch ahead on a recent torch), runs of 4."""
+    """Mean of five seeds with the original's settings: rates one epoch ahead (recent torch), runs of 4."""
     runs = []
     for seed in range(5):
         shared_settings = {"schedule": "cosine-epoch-shifted", "run_length": 4, "random_state": seed}

@@ -54,7 +54,7 @@ def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretraine
             "Train without --pretrained, or connect to where timm keeps them."
         ) from error
     classifier_of(model)
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def features_of(model: Any, images: "Tensor") -> "Tensor":

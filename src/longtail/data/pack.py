@@ -52,8 +52,8 @@ class ImagePack:
             raise InputError(f"{path}: truncated, or not an HDF5 file ({error}).") from error
         if len(self._offsets) != len(self._labels) + 1 or len(self._labels) == 0 or self._offsets[-1] > total:
             raise InputError(
-                f"{path}: {len(self._labels)} labels, {len(self._offsets)} offsets up to {self._offsets[-1:]} in {total} "
-                "bytes; expected one offset more than labels, none behind the end. Make the pack again."
+                f"{path}: {len(self._labels)} labels, {len(self._offsets)} offsets, {total} bytes; expected one offset "
+                "more than labels, none behind the end. Make the pack again."
             )
         if self._labels.min() < 0 or self._labels.max() >= len(self.class_names):
             raise InputError(f"{path}: labels outside 0 .. {len(self.class_names) - 1}. Make the pack again.")

@@ -161,7 +161,7 @@ def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
 
 def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:
     norms = np.linalg.norm(weight, axis=1)
-    return np.where(norms > 0, norms, 1.0) ** -tau  # type: ignore[no-any-return]
+    return np.where(norms > 0, norms, 1.0) ** -tau
 
 
 def tau_sweep(

@@ -94,7 +94,7 @@ def train_stage_one(
     model = create_backbone(
         stage.backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
-    task = Classification(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task = Classification(model).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         task.parameters(), lr=stage.learning_rate, momentum=stage.momentum, weight_decay=stage.weight_decay
     )

@@ -81,7 +81,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         _check_names(strategy, draw)
         if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
             raise InputError(
-                f"labels have shape {array.shape} and type {array.dtype}; expected at least one whole number, shape (N,)."
+                f"labels have shape {array.shape} and type {array.dtype}; expected whole numbers, shape (N,), N > 0."
             )
         if strategy == "progressive" and q is None and (num_epochs is None or num_epochs < 1):
             raise InputError("progressive sampling needs num_epochs: over how many epochs it goes to class-balanced.")
@@ -172,8 +172,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         """
         if state["seed"] != self.seed:
             raise InputError(
-                f"the saved position is of seed {state['seed']}, this sampler has seed {self.seed}: their streams differ. "
-                "Use the saved seed."
+                f"the saved position is of seed {state['seed']}, this sampler has seed {self.seed}: their streams "
+                "differ. Use the saved seed."
             )
         self.epoch, self._position = state["epoch"], state["position"]
 

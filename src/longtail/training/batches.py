@@ -127,7 +127,7 @@ class _AugmentedImages(Dataset[tuple[Tensor, int]]):
         self.labels = np.asarray(source.labels)
         self.transform = image_transform(preprocessing, train=True)
 
-    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:
         index, epoch, position = key
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.manual_seed(draw_seed(self.seed, epoch, position))
