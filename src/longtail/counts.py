@@ -91,7 +91,7 @@ def step_counts(num_classes: int, largest: int, ratio: float, head_fraction: flo
         num_classes: C, at least 1.
         largest: n_max, the images of a head class.
         ratio: n_max / n_min, at least 1.
-        head_fraction: share of the classes that stay at n_max, 0 to 1.
+        head_fraction: share of the classes that stay at n_max, 0 to 1; one at least.
 
     Returns:
         Counts in falling order, shape (C,), each at least 1.
@@ -110,7 +110,7 @@ def step_counts(num_classes: int, largest: int, ratio: float, head_fraction: flo
     _check_profile(num_classes, largest, ratio)
     if not 0 <= head_fraction <= 1:
         raise InputError(f"head_fraction is {head_fraction}; expected a share from 0 to 1.")
-    is_head = np.arange(num_classes) < round(num_classes * head_fraction)
+    is_head = np.arange(num_classes) < max(round(num_classes * head_fraction), 1)
     return _whole(np.where(is_head, float(largest), largest / ratio))
 
 

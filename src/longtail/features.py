@@ -103,22 +103,31 @@ def _plain(value: Any) -> Any:
 def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
     """Open `feature_{train,val,test}.h5` of a folder; train must be there, and all must have the same D.
 
+    Where there is no such file, the decoupling paper's `{train,val,test}feat_all.pkl` is taken in its place.
+
     Raises:
-        InputError: no such folder, no `feature_train.h5`, or features of different dimensions.
+        InputError: no such folder, no training features, or features of different dimensions.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder. Expected one with feature_train.h5 and feature_test.h5.")
-    paths = {split: folder / f"feature_{split}.h5" for split in SPLITS}
-    if not paths["train"].is_file():
+    files = {}
+    for split in SPLITS:
+        ours, original = folder / f"feature_{split}.h5", folder / f"{split}feat_all.pkl"
+        if ours.is_file():
+            files[split] = open_features(ours)
+        elif original.is_file():
+            features, labels, _ = read_original_pickle(original)
+            files[split] = FeatureFile(original, features, labels, {})
+    if "train" not in files:
         held = ", ".join(sorted(p.name for p in folder.glob("*.h5"))) or "no .h5 file"
         raise InputError(f"{folder}: holds {held}; expected feature_train.h5 (and _val, _test).")
-    files = {split: open_features(path) for split, path in paths.items() if path.is_file()}
     dimension = files["train"].features.shape[1]
     for file in files.values():
         if file.features.shape[1] != dimension:
             raise InputError(
-                f"{file.path}: features of {file.features.shape[1]} dimensions, but feature_train.h5 has {dimension}. "
+                f"{file.path}: features of {file.features.shape[1]} dimensions, but {files['train'].path.name} has "
+                f"{dimension}. "
                 "Extract all splits with the same network."
             )
     return files

@@ -1,17 +1,23 @@
-"""Decode image files of any format and mode to uint8 tensors."""
+"""Decode image files of any format and mode to uint8 tensors.
+
+Pillow does it: torchvision's own decoders are deprecated.
+"""
 
 import io
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from longtail.errors import InputError
 
-__all__ = ["IMAGE_SUFFIXES", "decode_image"]
+__all__ = ["IMAGE_SUFFIXES", "decode_image", "read_bytes", "write_png"]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+_FAILURES = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
 def decode_image(encoded: bytes, origin: str) -> Tensor:
@@ -29,35 +35,26 @@ def decode_image(encoded: bytes, origin: str) -> Tensor:
     Raises:
         InputError: this is no image that can be read.
     """
-    import torchvision.io
-
-    buffer = torch.frombuffer(bytearray(encoded), dtype=torch.uint8) if encoded else torch.empty(0, dtype=torch.uint8)
-    if encoded[:2] == b"\xff\xd8":  # JPEG, which torchvision decodes fastest and turns by EXIF
-        try:
-            return torchvision.io.decode_jpeg(  # type: ignore[no-any-return]
-                buffer, torchvision.io.ImageReadMode.RGB, apply_exif_orientation=True
-            )
-        except RuntimeError:
-            pass  # CMYK, for example: PIL knows more kinds
-    return _decode_by_pil(encoded, origin)
-
-
-def _decode_by_pil(encoded: bytes, origin: str) -> Tensor:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
         with Image.open(io.BytesIO(encoded)) as opened:
             image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):  # 16 bits: PIL would clip at 255 instead of scaling
+            if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255 instead of scaling
                 levels = np.asarray(image).astype(np.float64)
                 image = Image.fromarray((levels / 257).clip(0, 255).round().astype(np.uint8))
             pixels = np.array(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except _FAILURES as error:
         raise InputError(
             f"{origin}: cannot be read as an image ({type(error).__name__}). "
             "Mend or remove it, or leave such images out with --skip-bad."
         ) from error
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def write_png(image: Tensor, path: Path) -> None:
+    """Write a uint8 image (1 or 3, H, W) as PNG."""
+    pixels = image.permute(1, 2, 0).numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, "PNG")
 
 
 def read_bytes(path: Path) -> bytes:

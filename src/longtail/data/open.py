@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from longtail.counts import PROFILES, class_counts
@@ -143,10 +144,11 @@ class _Grey(Subset):
     def __init__(self, source: ImageSource) -> None:
         super().__init__(source, np.arange(len(source)))
 
-    def load(self, index: int) -> Any:
-        from torchvision.transforms.v2 import functional
-
-        return functional.rgb_to_grayscale(super().load(index))
+    def load(self, index: int) -> torch.Tensor:
+        image = super().load(index).float()
+        # the usual weights of brightness; they sum to 1, so that an image that is grey already stays as it is
+        grey = 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
+        return grey.round().to(torch.uint8)[None]
 
 
 def _sources(dataset: str, root: Path | None, download: bool) -> tuple[dict[str, ImageSource], tuple[str, ...]]:

@@ -75,7 +75,7 @@ def load_head(path: Path | str) -> Head:
     if not path.is_file():
         raise InputError(f"{path}: no such head. Expected a file such as RUN/heads/tau.npz.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
         meta: dict[str, Any] = json.loads(str(content.pop("meta")))
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:

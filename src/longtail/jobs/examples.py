@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from longtail.data.decode import write_png
 from longtail.data.source import DataSplits, ImageSource
 
 __all__ = ["add_examples"]
@@ -63,12 +64,8 @@ def _train_example(train: ImageSource, labels: Any, number: int, folder: Path) -
 
 
 def _save(source: ImageSource, index: int, path: Path) -> None:
-    from torchvision.io import encode_png
-
-    if path.is_file():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode_png(_small(source.load(index))).numpy().tobytes())
+    if not path.is_file():
+        write_png(_small(source.load(index)), path)
 
 
 def _small(image: Tensor) -> Tensor:

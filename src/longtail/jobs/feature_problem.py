@@ -94,7 +94,7 @@ def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected an .npz with `weight` (C x D) and `bias` (C).")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file["weight"], file["bias"]
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: truncated, or without `weight` (C x D) and `bias` (C) ({error}).") from error

@@ -26,7 +26,8 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
         warnings.filterwarnings("ignore", category=FutureWarning)
         from lightning.fabric import Fabric
 
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # it announces what was asked for
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they announce what was asked for
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
     flag = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]

@@ -54,7 +54,7 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     low, high = change["interval"]
     text = (
         f"The {name[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
-        f"({change['difference']:+.1f} points, 95 % interval [{low:+.1f}, {high:+.1f}]{_doubt(change)})"
+        f"({change['difference']:+.1f} points of mean recall, 95 % interval [{low:+.1f}, {high:+.1f}]{_doubt(change)})"
     )
     if common != rare:
         cost = versus[common]

@@ -1,0 +1,182 @@
+"""The commands as a user types them, one after the other, on the digits."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.data import open_data
+from longtail.data.decode import write_png
+from longtail.features import open_features
+
+FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    """`longtail run digits`, shortened."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    assert main(["run", "digits", "--epochs", "12", "--out", str(folder), *FAST]) == 0
+    return folder
+
+
+def test_run_leaves_what_the_design_says(digits_run):
+    for name in ("config.json", "results.json", "report.html", "metrics.csv", "splits.json"):
+        assert (digits_run / name).is_file(), name
+    assert {path.stem for path in (digits_run / "checkpoints").iterdir()} == {"last", "best"}
+    assert {path.stem for path in (digits_run / "heads").iterdir()} == {"joint", "ncm", "crt", "tau", "lws"}
+    names = {path.name for path in (digits_run / "features").iterdir()}
+    assert names == {"feature_train.h5", "feature_val.h5", "feature_test.h5", "joint_head.npz"}
+    assert not [path for path in digits_run.rglob(".*")], "temporary files are left"
+
+
+def test_results_hold_the_contract(digits_run):
+    results = json.loads((digits_run / "results.json").read_text())
+    assert results["schema"] == 1
+    assert results["data"]["train_counts"] == [119, 78, 52, 34, 23, 15, 10, 6, 4, 2]
+    assert results["methods"]["tau"]["selected_on"] == "val"
+    assert results["methods"]["joint"]["selected_on"] == "given"
+    test = results["methods"]["joint"]["metrics"]["test"]
+    assert test["images"] == 400
+    assert test["balanced"] == pytest.approx(np.mean(test["per_class"]))
+    assert results["stage1"]["history"][-1]["epoch"] == 12
+    assert results["verdict"]["sentence"].startswith("The rare classes: joint finds")
+    for row in results["rare_classes"]:
+        assert all((digits_run / example["file"]).is_file() for example in row["examples"])
+    config = json.loads((digits_run / "config.json").read_text())
+    assert config["stage"]["epochs"] == 12
+    assert config["data"]["ratio"] == 40
+
+
+def test_rare_classes_are_found_again(digits_run):
+    methods = json.loads((digits_run / "results.json").read_text())["methods"]
+    few = {name: entry["metrics"]["test"]["few"] for name, entry in methods.items()}
+    assert max(few["crt"], few["tau"], few["lws"]) > few["joint"] + 5
+
+
+def test_joint_is_the_networks_own_classifier(digits_run):
+    """The stored features and head give the accuracy that training measured on validation."""
+    results = json.loads((digits_run / "results.json").read_text())
+    last = results["stage1"]["history"][-1]
+    assert results["methods"]["joint"]["metrics"]["val"]["balanced"] == pytest.approx(last["val_balanced"])
+
+
+def test_a_second_call_trains_nothing_and_gives_the_same(digits_run, capsys):
+    before = json.loads((digits_run / "results.json").read_text())
+    stamps = {p: p.stat().st_mtime_ns for p in [*digits_run.glob("checkpoints/*"), *digits_run.glob("features/*")]}
+    assert main(["run", "digits", "--epochs", "12", "--out", str(digits_run), *FAST]) == 0
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+    after = json.loads((digits_run / "results.json").read_text())
+    for name, entry in before["methods"].items():
+        assert entry["metrics"] == after["methods"][name]["metrics"]
+
+
+def test_other_settings_in_the_same_folder_are_refused(digits_run, capsys):
+    assert main(["run", "digits", "--epochs", "13", "--out", str(digits_run), *FAST]) == 2
+    assert "other settings: epochs 12, not 13" in capsys.readouterr().err
+
+
+def test_train_refuses_a_used_folder_without_resume(digits_run, capsys):
+    assert main(["train", "digits", "--out", str(digits_run), *FAST]) == 2
+    assert "Go on with --resume" in capsys.readouterr().err
+
+
+def test_the_steps_one_by_one_give_the_run(digits_run, tmp_path):
+    steps = ["--backbone", "digits_cnn", "--profile", "exp", "--ratio", "40", "--epochs", "12", "--batch-size", "32"]
+    steps += ["--learning-rate", "0.05", "--schedule", "cosine"]
+    assert main(["train", "digits", *steps, "--out", str(tmp_path / "t"), *FAST]) == 0
+    assert main(["extract", str(tmp_path / "t" / "checkpoints" / "last.pt"), *FAST]) == 0
+    for split in ("train", "val", "test"):
+        ours = open_features(tmp_path / "t" / "features" / f"feature_{split}.h5")
+        np.testing.assert_array_equal(
+            ours.features, open_features(digits_run / f"features/feature_{split}.h5").features
+        )
+    fit = ["--head-batch-size", "32", "--methods", "joint,tau", "--out", str(tmp_path / "f"), "--quiet"]
+    assert main(["fit", str(tmp_path / "t" / "features"), *fit]) == 0
+    ours, whole = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path / "f", digits_run))
+    assert ours["methods"]["tau"]["metrics"] == whole["methods"]["tau"]["metrics"]
+    assert ours["stage1"] is None
+
+
+def test_evaluate_a_head_and_a_prediction_file(digits_run, tmp_path):
+    results = json.loads((digits_run / "results.json").read_text())["methods"]
+    assert main(["evaluate", str(digits_run / "heads/tau.npz"), "--out", str(tmp_path)]) == 0
+    measured = json.loads((tmp_path / "evaluation.json").read_text())["methods"]
+    assert measured["tau"] == results["tau"]["metrics"]["test"]
+    assert main(["evaluate", str(digits_run / "predictions/test.csv"), "--out", str(tmp_path)]) == 0
+    measured = json.loads((tmp_path / "evaluation.json").read_text())["methods"]
+    assert measured["ncm"]["per_class"] == results["ncm"]["metrics"]["test"]["per_class"]
+
+
+def test_predict_images_and_features_alike(digits_run, tmp_path):
+    """Test images written out as files are predicted as their stored features are."""
+    test = open_data("digits", profile="exp", ratio=40).test
+    for index in range(0, 400, 20):
+        write_png(test.load(index), tmp_path / "new" / f"{index:03}.png")
+    arguments = ["--method", "tau", *FAST]
+    assert main(["predict", str(digits_run), str(tmp_path / "new"), *arguments, "--out", str(tmp_path / "i.csv")]) == 0
+    stored = str(digits_run / "features/feature_test.h5")
+    assert main(["predict", str(digits_run), stored, *arguments, "--out", str(tmp_path / "f.csv")]) == 0
+    images, features = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in ("i.csv", "f.csv"))
+    assert len(images) == 20
+    for row, index in zip(images, range(0, 400, 20), strict=True):
+        assert row["input"].endswith(f"{index:03}.png")
+        assert row["prediction"] == features[index]["prediction"]
+        ours, theirs = ([float(r[str(c)]) for c in range(10)] for r in (row, features[index]))
+        assert ours == pytest.approx(theirs, abs=1e-4)
+        assert sum(ours) == pytest.approx(1, abs=1e-4)
+
+
+def test_report_again(digits_run):
+    page = (digits_run / "report.html").read_text()
+    (digits_run / "report.html").unlink()
+    assert main(["report", str(digits_run), "--quiet"]) == 0
+    assert (digits_run / "report.html").read_text() == page
+
+
+def test_describe_and_pack_a_folder(tmp_path, capsys):
+    digits = open_data("digits", profile="exp", ratio=40).train
+    for index in range(0, len(digits), 4):
+        write_png(digits.load(index), tmp_path / "photos" / f"digit {digits.labels[index]}" / f"{index}.png")
+    (tmp_path / "photos" / "digit 0" / "broken.png").write_text("x")
+    assert main(["describe", str(tmp_path / "photos"), "--out", str(tmp_path / "d")]) == 0
+    told = capsys.readouterr().out
+    assert "1 files cannot be read" in told
+    facts = json.loads((tmp_path / "d" / "describe.json").read_text())
+    assert facts["unreadable"][0]["image"].endswith("broken.png")
+    assert (tmp_path / "d" / "counts.png").read_bytes().startswith(b"\x89PNG")
+    pack = tmp_path / "photos.h5"
+    assert main(["pack", str(tmp_path / "photos"), "--out", str(pack)]) == 2
+    assert not pack.exists()
+    assert main(["pack", str(tmp_path / "photos"), "--out", str(pack), "--skip-bad", "--quiet"]) == 0
+    assert main(["describe", str(pack), "--out", str(tmp_path / "p")]) == 0
+    packed = json.loads((tmp_path / "p" / "describe.json").read_text())
+    assert sum(packed["splits"].values()) == sum(facts["splits"].values()) - 1
+
+
+def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
+    import shutil
+
+    found = {}
+    for mode in ("frozen", "reestimated"):
+        shutil.copytree(digits_run, tmp_path / mode)
+        arguments = ["--epochs", "12", "--methods", "joint,crt", "--crt-from", "images", "--bn-mode", mode]
+        assert main(["run", "digits", *arguments, "--out", str(tmp_path / mode), *FAST]) == 0
+        methods = json.loads((tmp_path / mode / "results.json").read_text())["methods"]
+        found[mode] = methods["crt"]["metrics"]["test"]
+        assert found[mode]["few"] > methods["joint"]["metrics"]["test"]["few"]
+    assert found["frozen"] != found["reestimated"]
+
+
+def test_several_seeds_are_summarised(tmp_path, capsys):
+    arguments = ["--epochs", "2", "--seeds", "2", "--methods", "joint,ncm", "--out", str(tmp_path)]
+    assert main(["run", "digits", *arguments, *FAST]) == 0
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    runs = [json.loads((tmp_path / f"seed-{seed}" / "results.json").read_text()) for seed in (0, 1)]
+    values = [run["methods"]["ncm"]["metrics"]["test"]["few"] for run in runs]
+    assert summary["methods"]["ncm"]["few"]["values"] == values
+    assert summary["methods"]["ncm"]["few"]["mean"] == pytest.approx(np.mean(values))
+    assert "| ncm |" in (tmp_path / "summary.md").read_text()
+    assert runs[0]["data"]["train_counts"] == runs[1]["data"]["train_counts"]
