@@ -52,9 +52,14 @@ def test_unknown_schedule():
 
 def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path):
     write_json(tmp_path / "a" / "x.json", {"before": 1})
-    with pytest.raises(RuntimeError, match="power cut"), atomic_path(tmp_path / "a" / "x.json") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("power cut")
+
+    def write_half():
+        with atomic_path(tmp_path / "a" / "x.json") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_half()
     assert json.loads((tmp_path / "a" / "x.json").read_text()) == {"before": 1}
     assert len(list((tmp_path / "a").iterdir())) == 1
 

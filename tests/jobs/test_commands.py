@@ -29,7 +29,7 @@ def test_run_leaves_what_the_design_says(digits_run):
     assert {path.stem for path in (digits_run / "heads").iterdir()} == {"joint", "ncm", "crt", "tau", "lws"}
     names = {path.name for path in (digits_run / "features").iterdir()}
     assert names == {"feature_train.h5", "feature_val.h5", "feature_test.h5", "joint_head.npz"}
-    assert not [path for path in digits_run.rglob(".*")], "temporary files are left"
+    assert not list(digits_run.rglob(".*")), "temporary files are left"
 
 
 def test_results_hold_the_contract(digits_run):
@@ -112,7 +112,7 @@ def test_evaluate_a_head_and_a_prediction_file(digits_run, tmp_path):
 
 def test_predict_images_and_features_alike(digits_run, tmp_path):
     """Test images written out as files are predicted as their stored features are."""
-    test = open_data("digits", profile="exp", ratio=40).test
+    test = open_data("digits").test
     for index in range(0, 400, 20):
         write_png(test.load(index), tmp_path / "new" / f"{index:03}.png")
     arguments = ["--method", "tau", *FAST]
@@ -137,7 +137,7 @@ def test_report_again(digits_run):
 
 
 def test_describe_and_pack_a_folder(tmp_path, capsys):
-    digits = open_data("digits", profile="exp", ratio=40).train
+    digits = open_data("digits").train
     for index in range(0, len(digits), 4):
         write_png(digits.load(index), tmp_path / "photos" / f"digit {digits.labels[index]}" / f"{index}.png")
     (tmp_path / "photos" / "digit 0" / "broken.png").write_text("x")

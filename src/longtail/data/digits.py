@@ -46,7 +46,7 @@ class DigitImages:
         return f"digits[{index}]"
 
 
-def digits_splits(profile: str | None = "exp", ratio: float | None = 40.0, seed: int = 0) -> DataSplits:
+def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 0) -> DataSplits:
     """Split the digits: a fixed balanced test and validation split, and a long-tailed training split.
 
     The last 40 images of each class in the file's order are the test split, the 15 before them the validation split,
@@ -54,7 +54,7 @@ def digits_splits(profile: str | None = "exp", ratio: float | None = 40.0, seed:
     training digits. The first 119 of each class are the pool that training images are drawn from.
 
     Args:
-        profile: "exp", "step" or "pareto"; None keeps the whole pool.
+        profile: "exp", "step" or "pareto"; "none" keeps the whole pool.
         ratio: largest class over smallest; 40 gives 119 to 2 images.
         seed: of the drawn training images.
 
@@ -73,10 +73,10 @@ def digits_splits(profile: str | None = "exp", ratio: float | None = 40.0, seed:
     pool = np.sort(np.concatenate([rows[:smallest] for rows in members]))
     record: dict[str, object] = {"source": "digits", "profile": profile, "ratio": ratio, "seed": seed}
     train = pool
-    if profile is not None:
+    if profile != "none":
         if profile not in PROFILES:
             raise InputError(f"no profile {profile!r}. Profiles: {', '.join(PROFILES)}.")
-        counts = PROFILES[profile](10, smallest, ratio or 40.0)
+        counts = PROFILES[profile](10, smallest, 40.0 if ratio is None else ratio)
         train = pool[long_tailed_indices(source.labels[pool], counts, seed)]
     record["indices"] = {"train": train.tolist(), "val": val.tolist(), "test": test.tolist()}
     return DataSplits(

@@ -26,6 +26,7 @@ from longtail.holdout import stratified_holdout
 __all__ = ["DATA_NAMES", "open_data", "open_unlabelled"]
 
 DATA_NAMES = ("digits", "cifar10", "cifar100")
+DEFAULT_RATIOS = {"digits": 40.0, "cifar10": 100.0, "cifar100": 100.0}
 PACK_SUFFIXES = (".h5", ".hdf5")
 
 
@@ -33,7 +34,7 @@ def open_data(
     dataset: str,
     *,
     root: Path | None = None,
-    profile: str | None = None,
+    profile: str = "auto",
     ratio: float | None = None,
     val_fraction: float = 0.1,
     test_fraction: float = 0.2,
@@ -49,8 +50,9 @@ def open_data(
     Args:
         dataset: "digits", "cifar10", "cifar100", or the path of an image folder, list file (.txt) or image pack (.h5).
         root: of CIFAR: folder of torchvision's files, or an image pack of it; of a list: folder of its images.
-        profile: "exp", "step" or "pareto"; None leaves train as it is.
-        ratio: largest class over smallest of the profile.
+        profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for the named data sets and
+            "none" for all others.
+        ratio: largest class over smallest of the profile; default: 40 for digits, 100 for CIFAR.
         val_fraction: share of train to split off for validation; 0 for none.
         test_fraction: share to split off for testing.
         seed: of the long-tailed choice and of the splits.
@@ -64,10 +66,15 @@ def open_data(
         InputError: an unknown name, a missing path, or data that cannot be used.
 
     Example:
-        >>> splits = open_data("digits", profile="exp", ratio=40)
+        >>> splits = open_data("digits")
         >>> len(splits.test), splits.train.load(0).shape
         (400, torch.Size([1, 8, 8]))
     """
+    if profile == "auto":
+        profile = "exp" if dataset in DATA_NAMES else "none"
+    if profile not in ("none", *PROFILES):
+        raise InputError(f"no profile {profile!r}. Profiles: auto, none, {', '.join(PROFILES)}.")
+    ratio = DEFAULT_RATIOS.get(dataset) if ratio is None else ratio
     if dataset == "digits":
         return digits_splits(profile, ratio, seed)
     parts, notes = _sources(dataset, root, download)
@@ -85,7 +92,7 @@ def open_data(
         record["skipped"] = _skip_bad(parts, rows, told)
     pool = parts["train"]
     labels = np.asarray(pool.labels)
-    if profile is not None:
+    if profile != "none":
         rows["train"] = rows["train"][_profiled(labels[rows["train"]], profile, ratio, seed, len(pool.class_names))]
     for split, fraction in (("test", test_fraction), ("val", val_fraction)):
         if split in parts or fraction == 0:
@@ -197,8 +204,6 @@ def _skip_bad(
 def _profiled(
     labels: NDArray[np.int64], profile: str, ratio: float | None, seed: int, num_classes: int
 ) -> NDArray[np.int64]:
-    if profile not in PROFILES:
-        raise InputError(f"no profile {profile!r}. Profiles: {', '.join(PROFILES)}.")
     if ratio is None:
         raise InputError(f"profile {profile} needs --ratio: the largest class over the smallest, 100 for example.")
     largest = int(class_counts(labels, num_classes).max())

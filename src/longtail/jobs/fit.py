@@ -19,16 +19,19 @@ class FitConfig:
     """Folder with feature_train.h5 and, if there are, feature_val.h5 and feature_test.h5."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    seeds: int = 1
+    """Fits that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
-    """Fit, measure, write heads, predictions, results.json and the report; print the table."""
+    """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.errors import InputError
     from longtail.features import open_feature_folder
     from longtail.jobs.comparison import compare_heads
     from longtail.jobs.feature_problem import check_problem
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
+    from longtail.jobs.seeds import summarize
 
     if config.heads.crt_from == "images":
         raise InputError(
@@ -41,13 +44,19 @@ def run(config: FitConfig) -> dict[str, Any]:
         head=config.heads.head,
         drop_nonfinite=config.heads.drop_nonfinite,
     )
-    results = compare_heads(
-        problem,
-        config.heads,
-        title=config.features.resolve().name,
-        seed=config.runtime.seed,
-        device=resolve_device(config.runtime.device),
-        folder=folder,
-        quiet=config.runtime.quiet,
-    )
-    return finish(results, folder, config, quiet=config.runtime.quiet)
+    runs = []
+    for seed in range(config.runtime.seed, config.runtime.seed + max(config.seeds, 1)):
+        seed_folder = folder if config.seeds <= 1 else folder / f"seed-{seed}"
+        results = compare_heads(
+            problem,
+            config.heads,
+            title=config.features.resolve().name,
+            seed=seed,
+            device=resolve_device(config.runtime.device),
+            folder=seed_folder,
+            quiet=config.runtime.quiet,
+        )
+        runs.append(finish(results, seed_folder, config, quiet=config.runtime.quiet))
+    if len(runs) > 1:
+        summarize(runs, folder)
+    return runs[0]

@@ -36,10 +36,10 @@ class DataOptions:
 
     data: Path | None = None
     """Folder of images, image pack, or folder with torchvision's CIFAR files."""
-    profile: Literal["exp", "step", "pareto"] | None = None
-    """Make the training split long-tailed: exponential, step or Pareto counts; none leaves it as it is."""
+    profile: Literal["auto", "none", "exp", "step", "pareto"] = "auto"
+    """Make train long-tailed: exponential, step or Pareto counts; auto: exp for digits and CIFAR, none for others."""
     ratio: float | None = None
-    """Largest class over smallest class of that profile."""
+    """Largest class over smallest class of that profile; default: 40 for digits, 100 for CIFAR."""
     val_fraction: float = 0.1
     """Share of train to split off for validation, class by class, where there is no validation split; 0 for none."""
     test_fraction: float = 0.2
@@ -56,8 +56,8 @@ class DataOptions:
 class StageOneOptions:
     """How the representation is learnt."""
 
-    backbone: str = "resnet32"
-    """resnet20/32/44/56/110 (small images), digits_cnn, or any model of timm."""
+    backbone: str = "auto"
+    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: digits_cnn, resnet32 or resnet18."""
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
     representation: Literal["instance", "class", "square-root", "progressive"] = "instance"

@@ -86,9 +86,9 @@ def _run_one(
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder)
     images_per_second = stage.epochs * len(splits.train) / max(state.seconds, 1e-9)
-    trained = f"{stage.backbone}, {stage.representation}-balanced, {stage.epochs} epochs, {state.seconds:.0f} s"
-    _say(fabric, runtime, "stage 1", trained)
+    trained = f"{stage.representation}-balanced, {stage.epochs} epochs, {state.seconds:.0f} s"
     model = open_model(find_checkpoint(folder, stage.use), fabric.device)
+    _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {trained}")
     features = folder / "features"
     if not _are_current(features, fingerprint(model.path)):
         extract_splits(fabric, model, splits, features, dtype="float32", workers=stage.workers, quiet=runtime.quiet)
@@ -113,7 +113,7 @@ def _run_one(
     _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
     results["stage1"] = {
-        "backbone": stage.backbone,
+        "backbone": model.about["backbone"],
         "sampling": stage.representation,
         "epochs": stage.epochs,
         "seconds": round(state.seconds, 1),

@@ -15,6 +15,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from longtail.data.transforms import Preprocessing
     from longtail.sampling import Strategy
     from longtail.training.loop import TrainingState
 
@@ -91,8 +92,9 @@ def train_stage_one(
         preprocessing = _measured(preprocessing, train_images.pixels)
     num_classes = len(splits.class_names)
     torch.manual_seed(runtime.seed)
+    backbone = _backbone(stage.backbone, preprocessing)
     model = create_backbone(
-        stage.backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
+        backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
     task = Classification(model).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
@@ -109,7 +111,7 @@ def train_stage_one(
             return validation_accuracy(fabric, model, val_batches, val_images.labels, num_classes)
 
     about = {
-        "backbone": stage.backbone,
+        "backbone": backbone,
         "class_names": list(splits.class_names),
         "preprocessing": plain_preprocessing(preprocessing),
         "settings": settings,
@@ -167,6 +169,15 @@ def training_batches(
         )
     labels = torch.from_numpy(images.labels).to(fabric.device)
     return ResidentBatches(images.pixels, labels, sampler, preprocessing, **shared)
+
+
+def _backbone(wanted: str, preprocessing: "Preprocessing") -> str:
+    """Say which network "auto" means for images of this kind."""
+    if wanted != "auto":
+        return wanted
+    if preprocessing.size <= 16:
+        return "digits_cnn"
+    return "resnet32" if preprocessing.resident else "resnet18"
 
 
 def schedule_of(stage: StageOneOptions) -> Any:
