@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 
 from longtail.backbones import create_backbone, features_of
 from longtail.data.transforms import Preprocessing, normalize
-from longtail.jobs.launch import resolve_precision
+from longtail.jobs.launch import launch, resolve_precision
+from longtail.jobs.options import RuntimeOptions
 from longtail.training.extraction import extract_features
 from longtail.training.inference import EvaluationBatches
 
@@ -31,9 +31,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=4096)
     parser.add_argument("--repeat", type=int, default=5)
     arguments = parser.parse_args()
-    precision = {"bfloat16": "bf16-mixed", "float32": "32-true"}[resolve_precision("auto", "cpu")]
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    fabric.launch()
+    fabric = launch(RuntimeOptions(device="cpu"))
+    precision = resolve_precision("auto", "cpu")
     model = create_backbone("resnet32", num_classes=10).eval().to(memory_format=torch.channels_last)
     preprocessing = Preprocessing(32, 32, 3, (0.5,) * 3, (0.25,) * 3, "crop-flip", resident=True)
     images = torch.randint(0, 256, (arguments.images, 3, 32, 32), dtype=torch.uint8)

@@ -15,13 +15,13 @@ import time
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from longtail.backbones import create_backbone
 from longtail.data.transforms import Preprocessing
-from longtail.jobs.launch import resolve_precision
+from longtail.jobs.launch import launch, resolve_precision
+from longtail.jobs.options import RuntimeOptions
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
 from longtail.training.loop import Classification
@@ -31,9 +31,7 @@ BATCH = 128
 
 def ours(images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:
     """Train some steps of our loop's parts; give images a second."""
-    precision = {"bfloat16": "bf16-mixed", "float32": "32-true"}[resolve_precision("auto", "cpu")]
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    fabric.launch()
+    fabric = launch(RuntimeOptions(device="cpu"))
     task = Classification(create_backbone("resnet32", num_classes=10)).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1, momentum=0.9, weight_decay=2e-4)
     task, optimizer = fabric.setup(task, optimizer)
