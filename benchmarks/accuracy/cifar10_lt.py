@@ -1,7 +1,7 @@
 """The picture of CIFAR-10-LT: what each class gains, from the results of several seeds.
 
-    longtail run cifar10-lt --data DIR --epochs 30 --warmup-epochs 2 --seeds 3 --out runs/cifar10-lt-30
-    python benchmarks/accuracy/cifar10_lt.py runs/cifar10-lt-30 --out docs/images/cifar10-lt.png
+longtail run cifar10-lt --data DIR --epochs 30 --warmup-epochs 2 --seeds 3 --out runs/cifar10-lt-30
+python benchmarks/accuracy/cifar10_lt.py runs/cifar10-lt-30 --out docs/images/cifar10-lt.png
 """
 
 import argparse

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from longtail.errors import InputError
@@ -17,13 +17,12 @@ __all__ = ["IMAGE_SUFFIXES", "decode_image", "read_bytes", "write_png"]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
-_FAILURES = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
-
 
 def decode_image(encoded: bytes, origin: str) -> Tensor:
     """Decode an image file's bytes.
 
-    Turned as its EXIF data say; grey, palette, transparent, CMYK and 16-bit images become 8-bit RGB.
+    Turned as its EXIF data say, where these can be read. Grey, palette, transparent, CMYK and 16-bit images become
+    8-bit RGB.
 
     Args:
         encoded: content of the file.
@@ -37,17 +36,33 @@ def decode_image(encoded: bytes, origin: str) -> Tensor:
     """
     try:
         with Image.open(io.BytesIO(encoded)) as opened:
-            image = ImageOps.exif_transpose(opened)
+            image = _upright(opened)
+            if image.mode == "F":
+                raise InputError(
+                    f"{origin}: floating-point pixels, of which no file says what is white. Expected 8 or 16 bits: "
+                    "convert it, or leave such images out with --skip-bad."
+                )
+            if image.mode == "P" and "transparency" in image.info:
+                image = image.convert("RGBA")  # Pillow warns of the direct way
             if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255 instead of scaling
                 levels = np.asarray(image).astype(np.float64)
                 image = Image.fromarray((levels / 257).clip(0, 255).round().astype(np.uint8))
             pixels = np.array(image.convert("RGB"))
-    except _FAILURES as error:
+    except InputError:
+        raise
+    except Exception as error:  # in a damaged file, Pillow's readers stumble in every way there is
         raise InputError(
             f"{origin}: cannot be read as an image ({type(error).__name__}). "
             "Mend or remove it, or leave such images out with --skip-bad."
         ) from error
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF data, under pixels that may well be whole
+        return image
 
 
 def write_png(image: Tensor, path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from longtail.data.files import ImageFiles
 from longtail.errors import InputError
 
@@ -27,24 +25,32 @@ def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFile
         InputError: a line that cannot be read, an image that is not there, or a class without training images.
     """
     lists = {"train": train_list}
-    if "train" in train_list.name:
-        siblings = {split: train_list.with_name(train_list.name.replace("train", split)) for split in ("val", "test")}
+    before, train, after = train_list.name.rpartition("train")
+    if train:
+        siblings = {split: train_list.with_name(before + split + after) for split in ("val", "test")}
         lists |= {split: path for split, path in siblings.items() if path.is_file()}
     root = root or train_list.parent
     entries = {split: read_list(path) for split, path in lists.items()}
     num_classes = max(max(labels) for _, labels in entries.values()) + 1
-    class_names = _class_names(train_list.with_name("classes.txt"), num_classes)
-    present = np.bincount(entries["train"][1], minlength=num_classes) > 0
-    if not present.all():
-        first = int(np.flatnonzero(~present)[0])
+    names = _read_names(train_list.with_name("classes.txt"))
+    # a set, and no array of C: one mistyped label can be larger than memory
+    present = set(entries["train"][1])
+    if len(present) < num_classes:
+        first = next(label for label in range(num_classes) if label not in present)
         raise InputError(
-            f"{train_list}: class {first} ({class_names[first]}) has no training image, nor have "
-            f"{int((~present).sum()) - 1} others. Expected every label from 0 to {num_classes - 1}: "
+            f"{train_list}: class {first} ({_name(names, first)}) has no training image, nor have "
+            f"{num_classes - len(present) - 1:,} others. Expected every label from 0 to {num_classes - 1}: "
             "number the classes without gaps."
         )
+    if names is not None and len(names) < num_classes:
+        raise InputError(
+            f"{train_list.with_name('classes.txt')}: {len(names)} names, but labels go up to {num_classes - 1}. "
+            "Expected a name a class."
+        )
+    class_names = tuple(_name(names, label) for label in range(num_classes))
     sources = {}
-    for split, (names, labels) in entries.items():
-        paths = [root / name for name in names]
+    for split, (relative, labels) in entries.items():
+        paths = [root / name for name in relative]
         missing = [path for path in paths if not path.is_file()]
         if missing:
             first_three = ", ".join(str(path) for path in missing[:3])
@@ -69,25 +75,32 @@ def read_list(path: Path) -> tuple[list[str], list[int]]:
         InputError: a line without a whole number of at least 0 at its end, or an empty file.
     """
     names, labels = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
+    for number, line in enumerate(_lines(path), start=1):
+        if not line:
             continue
-        name, _, label = line.strip().rpartition(" ")
-        if not label.isdigit() or not name.strip():
-            name, _, label = line.strip().rpartition("\t")
-        if not label.isdigit() or not name.strip():
+        name, *label = line.rsplit(maxsplit=1)
+        if not label or not (label[0].isascii() and label[0].isdecimal()) or len(label[0]) > 9:
             raise InputError(f"{path}:{number}: {line[:80]!r}; expected a path and a class number of at least 0.")
-        names.append(name.strip())
-        labels.append(int(label))
+        names.append(name)
+        labels.append(int(label[0]))
     if not names:
         raise InputError(f"{path}: is empty; expected `relative/path label` a line.")
     return names, labels
 
 
-def _class_names(path: Path, num_classes: int) -> tuple[str, ...]:
-    if not path.is_file():
-        return tuple(str(number) for number in range(num_classes))
-    names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    if len(names) < num_classes:
-        raise InputError(f"{path}: {len(names)} names, but labels go up to {num_classes - 1}. Expected a name a class.")
-    return names[:num_classes]
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark in front
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
+        ) from error
+    return [line.strip() for line in text.split("\n")]
+
+
+def _read_names(path: Path) -> list[str] | None:
+    return [line for line in _lines(path) if line] if path.is_file() else None
+
+
+def _name(names: list[str] | None, label: int) -> str:
+    return names[label] if names is not None and label < len(names) else str(label)

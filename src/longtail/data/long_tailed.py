@@ -21,7 +21,7 @@ def long_tailed_indices(labels: ArrayLike, counts: ArrayLike, seed: int) -> NDAr
         Chosen indices, rising.
 
     Raises:
-        InputError: a class has fewer images than wanted.
+        InputError: a class has fewer images than wanted, or a wanted number is negative.
 
     Example:
         >>> len(long_tailed_indices([0, 0, 0, 1, 1], [2, 1], seed=0))
@@ -29,6 +29,8 @@ def long_tailed_indices(labels: ArrayLike, counts: ArrayLike, seed: int) -> NDAr
     """
     labels, wanted = np.asarray(labels), np.asarray(counts)
     there = class_counts(labels, len(wanted))
+    if (wanted < 0).any():
+        raise InputError(f"wanted images of each class: {int(wanted.min())} is negative; expected at least 0.")
     short = np.flatnonzero(there < wanted)
     if len(short):
         c = int(short[0])

@@ -14,7 +14,7 @@ from longtail.data.cifar import open_cifar
 from longtail.data.decode import IMAGE_SUFFIXES
 from longtail.data.digits import digits_splits
 from longtail.data.files import ImageFiles
-from longtail.data.folder import open_folder
+from longtail.data.folder import image_files, open_folder
 from longtail.data.list_file import open_lists
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.pack import ImagePack, pack_splits
@@ -51,7 +51,7 @@ def open_data(
         dataset: "digits", "cifar10", "cifar100", or the path of an image folder, list file (.txt) or image pack (.h5).
         root: of CIFAR: folder of torchvision's files, or an image pack of it; of a list: folder of its images.
         profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for the named data sets and
-            "none" for all others.
+            wherever a ratio is given, and "none" for all others.
         ratio: largest class over smallest of the profile; default: 40 for digits, 100 for CIFAR.
         val_fraction: share of train to split off for validation; 0 for none.
         test_fraction: share to split off for testing.
@@ -60,7 +60,8 @@ def open_data(
         download: fetch CIFAR.
 
     Returns:
-        Splits, with a record of every choice.
+        Splits, with a record of every choice. The indices in it count the images of that split of the data; those of a
+        split that was split off count the images of train.
 
     Raises:
         InputError: an unknown name, a missing path, or data that cannot be used.
@@ -71,7 +72,7 @@ def open_data(
         (400, torch.Size([1, 8, 8]))
     """
     if profile == "auto":
-        profile = "exp" if dataset in DATA_NAMES else "none"
+        profile = "exp" if dataset in DATA_NAMES or ratio is not None else "none"
     if profile not in ("none", *PROFILES):
         raise InputError(f"no profile {profile!r}. Profiles: auto, none, {', '.join(PROFILES)}.")
     ratio = DEFAULT_RATIOS.get(dataset) if ratio is None else ratio
@@ -80,6 +81,7 @@ def open_data(
     parts, notes = _sources(dataset, root, download)
     record: dict[str, Any] = {
         "source": dataset,
+        "root": None if root is None else str(root),
         "profile": profile,
         "ratio": ratio,
         "seed": seed,
@@ -135,7 +137,7 @@ def open_unlabelled(path: Path, *, channels: int = 3, skip_bad: bool = False) ->
     else:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder. Expected an image, a folder of images or a pack.")
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        files = [path] if path.is_file() else image_files(path)[0]
         if not files:
             raise InputError(f"{path}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.")
         source = ImageFiles(files, np.zeros(len(files)), ("unknown",), path.name)
@@ -164,12 +166,13 @@ def _sources(dataset: str, root: Path | None, download: bool) -> tuple[dict[str,
             raise InputError(f"{dataset} needs --data: the folder of torchvision's files, or an image pack of it.")
         if root.suffix not in PACK_SUFFIXES:
             return dict(open_cifar(dataset, root, download=download)), ()
-        dataset = str(root)
-    path = Path(dataset)
+        path = Path(root)
+    else:
+        path = Path(dataset)
     if not path.exists():
-        close = difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
+        close = [] if dataset in DATA_NAMES else difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
         raise InputError(
-            f"no data {dataset!r}: no such file or folder.{f' Did you mean {close[0]}?' if close else ''} Expected "
+            f"no data {str(path)!r}: no such file or folder.{f' Did you mean {close[0]}?' if close else ''} Expected "
             f"{', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
         )
     if path.is_dir():
@@ -178,6 +181,10 @@ def _sources(dataset: str, root: Path | None, download: bool) -> tuple[dict[str,
     if path.suffix in PACK_SUFFIXES:
         pack = ImagePack(path)
         parts = pack_splits(pack)
+        if dataset in DATA_NAMES and len(pack.class_names) != int(dataset.removeprefix("cifar")):
+            raise InputError(
+                f"{path}: {len(pack.class_names)} classes; expected those of {dataset}. Give its pack with --data."
+            )
         if "train" not in parts:
             raise InputError(f"{path}: no image of it is of the training split (code 0). Make the pack again.")
         return {split: Subset(pack, rows) for split, rows in parts.items()}, ()

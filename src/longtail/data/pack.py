@@ -1,5 +1,6 @@
 """The image pack: all encoded images of a data set in one HDF5 file."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from longtail.atomic import atomic_path
 from longtail.data.decode import decode_image
+from longtail.data.hdf5_output import create_hdf5
 from longtail.errors import InputError
 
 __all__ = ["SPLIT_CODES", "ImagePack", "pack_splits", "write_pack"]
@@ -23,7 +25,8 @@ class ImagePack:
     """An image source over a pack; opened anew in each process that reads from it.
 
     Args:
-        path: HDF5 with `bytes`, `offset`, `label`, `class_names` and, perhaps, `split`.
+        path: HDF5 with `bytes`, `offset`, `label`, `class_names` and, perhaps, `split` (0 train, 1 test, 2 val; all
+            train where it is missing).
 
     Raises:
         InputError: no such file, truncated, or not a pack.
@@ -33,27 +36,43 @@ class ImagePack:
         self.path = path
         self.name = path.stem
         self._bytes: Any = None
+        self._opened_by = 0  # the process that holds the file open; 0 where the bytes are in memory
         try:
             with h5py.File(path, "r") as file:
-                missing = {"bytes", "offset", "label", "class_names"} - set(file)
+                needed = ("bytes", "offset", "label", "class_names")
+                missing = [name for name in needed if not isinstance(file.get(name), h5py.Dataset)]
                 if missing:
                     raise InputError(
-                        f"{path}: no image pack: {', '.join(sorted(missing))} missing. Make one with `longtail pack`."
+                        f"{path}: no image pack: {', '.join(missing)} missing. Make one with `longtail pack`."
                     )
-                self._offsets: NDArray[np.int64] = file["offset"][:]
+                if any(file[name].dtype.kind not in "iu" for name in ("bytes", "offset", "label")):
+                    raise InputError(f"{path}: bytes, offset and label must hold whole numbers. Make the pack again.")
+                self._offsets: NDArray[np.int64] = file["offset"][:].astype(np.int64)
                 self._labels: NDArray[np.int64] = file["label"][:].astype(np.int64)
                 self.split: NDArray[np.uint8] = (
                     file["split"][:] if "split" in file else np.zeros(len(self._labels), np.uint8)
                 )
-                names = [name.decode() if isinstance(name, bytes) else str(name) for name in file["class_names"][:]]
-                self.class_names = tuple(names)
-                total = file["bytes"].shape[0]
-        except OSError as error:
+                self.class_names = tuple(
+                    name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+                    for name in file["class_names"][:]
+                )
+                total = file["bytes"].size
+        except InputError:
+            raise
+        except (OSError, TypeError, ValueError) as error:
             raise InputError(f"{path}: truncated, or not an HDF5 file ({error}).") from error
-        if len(self._offsets) != len(self._labels) + 1 or len(self._labels) == 0 or self._offsets[-1] > total:
+        number, ends = len(self._labels), self._offsets
+        if len(ends) != number + 1 or number == 0 or len(self.split) != number:
             raise InputError(
-                f"{path}: {len(self._labels)} labels, {len(self._offsets)} offsets, {total} bytes; expected one offset "
-                "more than labels, none behind the end. Make the pack again."
+                f"{path}: {number} labels, {len(ends)} offsets, {len(self.split)} split codes; expected one offset "
+                "more than labels, and a split code a label. Make the pack again."
+            )
+        if ends[0] < 0 or ends[-1] > total or (np.diff(ends) < 0).any():
+            raise InputError(f"{path}: offsets that do not rise from 0 to {total}, its bytes. Make the pack again.")
+        if not np.isin(self.split, list(SPLIT_CODES.values())).all():
+            raise InputError(
+                f"{path}: split codes {np.unique(self.split).tolist()}; expected "
+                f"{', '.join(f'{code} ({name})' for name, code in SPLIT_CODES.items())}. Make the pack again."
             )
         if self._labels.min() < 0 or self._labels.max() >= len(self.class_names):
             raise InputError(f"{path}: labels outside 0 .. {len(self.class_names) - 1}. Make the pack again.")
@@ -68,11 +87,14 @@ class ImagePack:
 
     def encoded(self, index: int) -> bytes:
         """Give the bytes of one image file."""
-        if self._bytes is None:
-            stored = h5py.File(self.path, "r")["bytes"]
-            # compressed chunks would be unpacked again for every image: what fits is read once
-            self._bytes = stored[:] if stored.shape[0] <= MOST_IN_MEMORY else stored
-        return self._bytes[self._offsets[index] : self._offsets[index + 1]].tobytes()  # type: ignore[no-any-return]
+        try:
+            if self._bytes is None or self._opened_by not in (0, os.getpid()):
+                self._open()
+            return self._bytes[self._offsets[index] : self._offsets[index + 1]].tobytes()  # type: ignore[no-any-return]
+        except OSError as error:
+            raise InputError(
+                f"{self.identify(index)}: cannot be read: the pack is damaged or gone ({error}). Make it again."
+            ) from error
 
     def load(self, index: int) -> Tensor:
         """Decode one image: uint8, shape (3, H, W)."""
@@ -81,6 +103,15 @@ class ImagePack:
     def identify(self, index: int) -> str:
         """Name one image by the pack and its place."""
         return f"{self.path}[{index}]"
+
+    def _open(self) -> None:
+        stored = h5py.File(self.path, "r")["bytes"]
+        if stored.size <= MOST_IN_MEMORY:
+            # compressed chunks would be unpacked again for every image: what fits is read once
+            with stored.file:
+                self._bytes, self._opened_by = stored[:], 0
+        else:
+            self._bytes, self._opened_by = stored, os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
         # an open HDF5 file belongs to one process: a worker opens its own
@@ -115,9 +146,10 @@ def write_pack(
 
     Raises:
         InputError: there is none.
+        OSError: no space left, for example; nothing is left of the new file, and an old one is as it was.
     """
     labels, codes, offsets = [], [], [0]
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, create_hdf5(temporary) as (file, output):
         stored = file.create_dataset("bytes", shape=(0,), maxshape=(None,), dtype=np.uint8, chunks=(1 << 20,))
         for encoded, label, split in images:
             stored.resize((offsets[-1] + len(encoded),))
@@ -125,6 +157,7 @@ def write_pack(
             offsets.append(offsets[-1] + len(encoded))
             labels.append(label)
             codes.append(SPLIT_CODES[split])
+            output.check()
         if not labels:
             raise InputError(f"{path}: no image to pack.")
         file["offset"] = np.array(offsets, dtype=np.int64)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,12 +12,15 @@ from longtail.errors import InputError
 __all__ = ["find_duplicates", "find_unreadable"]
 
 
-def find_unreadable(source: ImageSource, *, threads: int = 4) -> list[tuple[int, str]]:
+def find_unreadable(
+    source: ImageSource, *, threads: int = 4, advance: Callable[[int], object] = lambda images: None
+) -> list[tuple[int, str]]:
     """Decode every image.
 
     Args:
         source: images on demand.
         threads: that decode at once.
+        advance: called with the number of images looked at since the last call.
 
     Returns:
         Index and reason of each that cannot be read, rising.
@@ -31,9 +35,12 @@ def find_unreadable(source: ImageSource, *, threads: int = 4) -> list[tuple[int,
 
     if not len(source):
         return []
-    first = attempt(0)  # alone: it imports what decodes
+    found = [attempt(0)]  # alone: it imports what decodes
+    advance(1)
     with ThreadPoolExecutor(threads) as pool:
-        found = [first, *pool.map(attempt, range(1, len(source)))]
+        for failure in pool.map(attempt, range(1, len(source))):
+            advance(1)
+            found.append(failure)
     return [failure for failure in found if failure is not None]
 
 

@@ -20,9 +20,11 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 
-__all__ = ["CHUNK", "Head", "HeadProtocol", "chunks", "torch_rows"]
+__all__ = ["Head", "HeadProtocol", "chunks", "torch_rows"]
 
-CHUNK = 4096  # rows that are converted, multiplied or compared at once
+CHUNK_BYTES = (
+    2**23
+)  # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
 
 
 class HeadProtocol(Protocol):
@@ -149,13 +151,16 @@ def _compute_dtype(features: NDArray[Any]) -> torch.dtype:
 
 
 def torch_rows(features: NDArray[Any], rows: Any, device: str = "cpu") -> Tensor:
-    """Copy some rows to a tensor of the type that heads compute in: float32, or float64 where it came so."""
+    """Give some rows as a tensor of the type that heads compute in: float32, or float64 where it came so."""
     kind = np.float64 if features.dtype == np.float64 else np.float32
-    return torch.from_numpy(np.array(features[rows], dtype=kind)).to(device)
+    block = np.asarray(features[rows], dtype=kind)
+    # torch wants memory that could be written to; a mapped file's cannot
+    return torch.from_numpy(block if block.flags.writeable else block.copy()).to(device)
 
 
-def chunks(features: NDArray[Any], device: str = "cpu", size: int = CHUNK) -> Iterator[tuple[slice, Tensor]]:
-    """Walk over features (N, D) in pieces of `size` rows, each as (rows, tensor)."""
+def chunks(features: NDArray[Any], device: str = "cpu") -> Iterator[tuple[slice, Tensor]]:
+    """Walk over features (N, D) in pieces of a few MiB, each as (rows, tensor)."""
+    size = max(CHUNK_BYTES // (4 * features.shape[1]), 256)
     for start in range(0, len(features), size):
         rows = slice(start, min(start + size, len(features)))
         yield rows, torch_rows(features, rows, device)

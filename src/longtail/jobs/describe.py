@@ -1,5 +1,6 @@
 """`longtail describe`: know your tail before you train."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,13 @@ def run(config: DescribeConfig) -> dict[str, Any]:
 
     # unreadable images are found below, and named: they need not stop the opening
     splits = open_splits(config.dataset, replace(config.data, skip_bad=False))
-    found = describe_splits(splits, many_above=config.many_above, few_below=config.few_below, look=config.look)
+    found = describe_splits(
+        splits,
+        many_above=config.many_above,
+        few_below=config.few_below,
+        look=config.look,
+        quiet=config.runtime.quiet,
+    )
     folder = config.runtime.out or Path("runs") / f"describe-{Path(splits.name).stem}"
     write_json(folder / "describe.json", found)
     _draw(found, folder / "counts.png")
@@ -48,7 +55,9 @@ def run(config: DescribeConfig) -> dict[str, Any]:
     return found
 
 
-def describe_splits(splits: DataSplits, *, many_above: int, few_below: int, look: bool = True) -> dict[str, Any]:
+def describe_splits(
+    splits: DataSplits, *, many_above: int, few_below: int, look: bool = True, quiet: bool = True
+) -> dict[str, Any]:
     """Count the classes of all splits.
 
     Args:
@@ -56,6 +65,7 @@ def describe_splits(splits: DataSplits, *, many_above: int, few_below: int, look
         many_above: a class with more training images is "many".
         few_below: a class with fewer is "few".
         look: open every image.
+        quiet: show no progress of that.
 
     Returns:
         JSON-ready facts: counts, imbalance, groups, unreadable and byte-identical images.
@@ -74,18 +84,20 @@ def describe_splits(splits: DataSplits, *, many_above: int, few_below: int, look
         "group_thresholds": {"many_above": many_above, "few_below": few_below},
         "groups": {group: int((groups == group).sum()) for group in GROUPS},
         "notes": list(splits.notes),
-        **(_look(sources) if look else {}),
+        **(_look(sources, quiet=quiet) if look else {}),
     }
 
 
-def _look(sources: dict[str, ImageSource]) -> dict[str, Any]:
+def _look(sources: dict[str, ImageSource], *, quiet: bool) -> dict[str, Any]:
     from longtail.data.readable import find_duplicates, find_unreadable
+    from longtail.training.progress import progress_bar
 
-    unreadable = [
-        {"image": source.identify(index), "reason": reason}
-        for source in sources.values()
-        for index, reason in find_unreadable(source)
-    ]
+    with progress_bar("look", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
+        unreadable = [
+            {"image": source.identify(index), "reason": reason}
+            for source in sources.values()
+            for index, reason in find_unreadable(source, advance=bar.advance)
+        ]
     joined = _Joined(list(sources.values()))
     same = find_duplicates(joined)
     return {
@@ -157,16 +169,19 @@ def _draw(found: dict[str, Any], path: Path) -> None:
     for group in GROUPS:
         members = np.flatnonzero(groups == group)
         if len(members):
-            axes.bar(
-                members + 1, counts[members], width=1.0, color=colors[group], label=f"{group}: {len(members)} classes"
-            )
+            # one outline a group: thousands of bars would take thousands of shapes
+            edges = np.append(members, members[-1] + 1) + 0.5
+            label = f"{group}: {len(members)} classes"
+            axes.stairs(counts[members], edges, baseline=0.5, fill=True, color=colors[group], label=label)
     axes.set(
         yscale="log",
+        ylim=(0.5, None),
         xlabel="classes, largest first",
         ylabel="training images",
         title=f"{found['name']}: ratio {found['imbalance_ratio']:,.0f}, Gini {found['gini']:.2f}".replace("$", r"\$"),
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font lacks
         figure.savefig(temporary, dpi=150, format="png")

@@ -35,24 +35,29 @@ def run(config: PackConfig) -> Path:
     from longtail.data.list_file import open_lists
     from longtail.data.pack import write_pack
     from longtail.data.readable import find_unreadable
+    from longtail.training.progress import progress_bar
 
     if config.out.suffix not in (".h5", ".hdf5"):
         raise InputError(f"--out {config.out}: expected a file that ends in .h5.")
     if not config.folder.exists():
         raise InputError(f"{config.folder}: no such folder or list file.")
     sources, notes = open_folder(config.folder) if config.folder.is_dir() else open_lists(config.folder, config.data)
-    bad: dict[str, set[int]] = {}
-    for split, source in sources.items():
-        failures = find_unreadable(source)
-        if failures and not config.skip_bad:
-            raise InputError(failures[0][1])
-        bad[split] = {index for index, _ in failures}
-        for _, reason in failures:
-            print(f"left out: {reason}", file=sys.stderr)
+    failures = {}
+    with progress_bar("check", sum(len(source) for source in sources.values()), quiet=config.quiet) as bar:
+        for split, source in sources.items():
+            failures[split] = find_unreadable(source, advance=bar.advance)
+    reasons = [reason for found in failures.values() for _, reason in found]
+    if reasons and not config.skip_bad:
+        raise InputError(reasons[0] + (f" ({len(reasons) - 1:,} more like it.)" if len(reasons) > 1 else ""))
+    for reason in reasons:
+        print(f"left out: {reason}", file=sys.stderr)
+    bad = {split: {index for index, _ in found} for split, found in failures.items()}
     class_names = next(iter(sources.values())).class_names
     images = _images(sources, bad, quiet=config.quiet)
-    number = write_pack(config.out, images, class_names, source=config.folder.name, note="; ".join(notes))
+    number = write_pack(config.out, images, class_names, source=config.folder.resolve().name, note="; ".join(notes))
     if not config.quiet:
+        for note in notes:
+            print(note)
         print(f"{number:,} images of {len(class_names)} classes in {config.out}")
     return config.out
 
