@@ -41,6 +41,12 @@ def test_progressive_goes_from_natural_to_balanced_in_even_steps():
     np.testing.assert_allclose(progressive_probabilities(counts, 9, 5), path[-1])
 
 
+@pytest.mark.parametrize(("epoch", "num_epochs"), [(-1, 5), (0, 0)])
+def test_no_such_epoch(epoch, num_epochs):
+    with pytest.raises(InputError, match="expected an epoch from 0 on"):
+        progressive_probabilities([1, 2], epoch, num_epochs)
+
+
 @pytest.mark.parametrize("q", [-0.1, 1.1])
 def test_q_out_of_range(q):
     with pytest.raises(InputError, match="expected 0"):

@@ -56,32 +56,42 @@ def test_ranks_interleave_to_the_one_stream(kind):
 @every_kind
 def test_position_is_saved_and_restored_anywhere(kind):
     sampler = Sampler(LABELS, seed=2, **kind)
+    whole = sampler.epoch_indices(1).tolist()
     sampler.set_epoch(1)
-    whole = list(sampler)
-    for stop in (0, 1, len(whole) // 2, len(whole) - 1):
-        sampler.set_epoch(1)
-        stream = iter(sampler)
-        begun = [next(stream) for _ in range(stop)]
-        state = json.loads(json.dumps(sampler.state_dict()))
-        other = Sampler(LABELS, seed=2, **kind)
-        other.load_state_dict(state)
-        assert begun + list(other) == whole
-        assert list(other) == list(Sampler(LABELS, seed=2, **kind)) or other.epoch == 1  # then from the beginning
+    states = [sampler.state_dict()] + [sampler.state_dict() for _ in sampler]
+    other = Sampler(LABELS, seed=2, **kind)
+    for stop, state in enumerate(states):
+        other.load_state_dict(json.loads(json.dumps(state)))
+        assert other.state_dict() == state
+        assert list(other) == whole[stop:]
+    assert list(other) == whole  # restored once; then from the beginning
 
 
-def test_a_position_goes_on_with_another_number_of_ranks():
-    whole = Sampler(LABELS, strategy="class", seed=3).epoch_indices(0)
-    two = [Sampler(LABELS, strategy="class", seed=3, rank=rank, num_ranks=2) for rank in range(2)]
-    streams = [iter(sampler) for sampler in two]
-    begun = [next(stream) for _ in range(6) for stream in streams]
-    assert two[0].state_dict() == two[1].state_dict()
-    three = [Sampler(LABELS, strategy="class", seed=3, rank=rank, num_ranks=3) for rank in range(3)]
-    rest = {}
-    for rank, sampler in enumerate(three):
-        sampler.load_state_dict(two[0].state_dict())
-        places = [place for place in range(12, len(whole)) if place % 3 == rank]
-        rest |= dict(zip(places, list(sampler), strict=True))
-    assert begun + [rest[place] for place in range(12, len(whole))] == whole.tolist()
+@pytest.mark.parametrize(("before", "after"), list(product((1, 2, 3, 4), repeat=2)))
+def test_a_position_goes_on_with_another_number_of_ranks(before, after):
+    def ranks(number):
+        return [Sampler(LABELS, strategy="class", seed=3, rank=rank, num_ranks=number) for rank in range(number)]
+
+    def draw(streams, times):
+        return [next(stream) for _ in range(times) for stream in streams]
+
+    whole = Sampler(LABELS, strategy="class", seed=3).epoch_indices(0).tolist()
+    first, second, last = ranks(before), ranks(after), Sampler(LABELS, strategy="class", seed=3)
+    taken = draw([iter(sampler) for sampler in first], 5)
+    assert [sampler.state_dict() for sampler in first] == [first[0].state_dict()] * before
+    for sampler in second:
+        sampler.load_state_dict(first[0].state_dict())
+    taken += draw([iter(sampler) for sampler in second], 3)
+    assert [sampler.state_dict() for sampler in second] == [second[0].state_dict()] * after
+    last.load_state_dict(second[-1].state_dict())
+    assert taken + list(last) == whole
+
+
+def test_a_loop_that_breaks_off_begins_again():
+    sampler = Sampler(LABELS, strategy="class", seed=3)
+    for _ in zip(range(5), sampler, strict=False):
+        pass
+    assert list(sampler) == sampler.epoch_indices(0).tolist()
 
 
 def test_another_seeds_position_is_refused():
@@ -89,11 +99,48 @@ def test_another_seeds_position_is_refused():
         Sampler(LABELS, seed=1).load_state_dict(Sampler(LABELS, seed=2).state_dict())
 
 
+@pytest.mark.parametrize(
+    "state", [{}, {"epoch": 0, "position": 79, "seed": 0}, {"epoch": -1, "position": 0, "seed": 0}]
+)
+def test_a_state_that_cannot_be(state):
+    with pytest.raises(InputError, match=r"expected epoch|has 78 draws|expected 0"):
+        Sampler(LABELS).load_state_dict(state)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_drop_in_for_a_data_loader(workers):
     sampler = Sampler(LABELS, strategy="class", seed=0)
-    loader = DataLoader(np.arange(len(LABELS)), batch_size=8, sampler=sampler, num_workers=workers)
-    assert np.concatenate([batch.numpy() for batch in loader]).tolist() == sampler.epoch_indices(0).tolist()
+    loader = DataLoader(
+        np.arange(len(LABELS)), batch_size=8, sampler=sampler, num_workers=workers, persistent_workers=workers > 0
+    )
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        assert np.concatenate([batch.numpy() for batch in loader]).tolist() == sampler.epoch_indices(epoch).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")  # torchdata itself imports all that torch has
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("batch_size", [7, 13])  # 78 images: with a smaller last batch, and without
+def test_goes_on_inside_a_stateful_data_loader(workers, batch_size):
+    torchdata = pytest.importorskip("torchdata.stateful_dataloader")
+
+    def loader():
+        sampler = Sampler(LABELS, strategy="class", seed=0)
+        return torchdata.StatefulDataLoader(
+            np.arange(len(LABELS)), batch_size=batch_size, sampler=sampler, num_workers=workers
+        )
+
+    whole = Sampler(LABELS, strategy="class", seed=0).epoch_indices(0).tolist()
+    begun = loader()
+    states = [begun.state_dict() for _ in begun]
+    for number in (1, 3, len(states) - 1):
+        resumed = loader()
+        resumed.load_state_dict(states[number - 1])
+        rest = np.concatenate([batch.numpy() for batch in resumed]).tolist()
+        assert rest == whole[number * batch_size :]
+    finished = loader()
+    finished.load_state_dict(begun.state_dict())
+    assert np.concatenate([batch.numpy() for batch in finished]).tolist() == whole
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,6 +212,14 @@ def test_order_within_a_class_and_a_round_is_uniform():
     assert chisquare(follows[~np.eye(6, dtype=bool)]).pvalue > 1e-4
 
 
+def test_a_very_large_class_comes_in_no_order():
+    labels = np.repeat([0, 1], [300_000, 500])
+    stream = Sampler(labels, strategy="class", num_samples=40_000).epoch_indices(0)
+    common = stream[labels[stream] == 0]
+    assert (np.diff(common) > 0).mean() == pytest.approx(0.5, abs=0.02)
+    assert chisquare(np.bincount(common[:500] * 10 // 300_000, minlength=10)).pvalue > 1e-4
+
+
 def test_the_cut_last_round_prefers_no_class():
     labels = np.repeat(np.arange(10), 10)
     last = np.zeros(10)
@@ -212,6 +267,7 @@ def test_statistics_of_the_original(shared):
         ({"run_length": 0}, "run_length is 0"),
         ({"num_samples": 0}, "num_samples is 0"),
         ({"rank": 2, "num_ranks": 2}, "expected 0 to 1"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, message):

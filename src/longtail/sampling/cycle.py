@@ -1,8 +1,4 @@
-"""Low-variance draws: every image of a class once before any repeats.
-
-A shuffle is made by sorting random keys that carry what is shuffled in their low bits: a processor sorts small
-integers much faster than it jumps about in memory.
-"""
+"""Low-variance draws: every image of a class once before any repeats."""
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,36 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.sampling.row_shuffle import PADDING, RowShuffle
+
 __all__ = ["BalancedRounds", "cycle_images"]
 
 IntArray = NDArray[np.int64]
 
-RANDOM_BITS = 12  # of a key at least: two neighbours tie, and keep their order, once in 4096 times
 WIDENING = 1.15  # rows of nearly equal length are shuffled in one call, padded to the longest
-
-
-class _Keys:
-    """Sorting keys: random bits above, the number of what is shuffled below.
-
-    Args:
-        largest: number that must fit.
-    """
-
-    def __init__(self, largest: int) -> None:
-        self.bits = max(int(largest).bit_length(), 1)
-        self.kind: Any = np.uint32 if self.bits + RANDOM_BITS <= 32 else np.uint64
-
-    def random(self, total: int, stream: np.random.SeedSequence) -> NDArray[Any]:
-        """Give `total` keys whose lower bits are still 0."""
-        words = -(-total * np.dtype(self.kind).itemsize // 8)
-        keys: NDArray[Any] = np.random.SFC64(stream).random_raw(words).view(self.kind)[:total]
-        keys <<= self.kind(self.bits)
-        return keys
-
-    def numbers(self, keys: NDArray[Any]) -> NDArray[Any]:
-        """Strip the random bits, in place."""
-        keys &= self.kind(2**self.bits - 1)
-        return keys
 
 
 class BalancedRounds:
@@ -60,17 +33,16 @@ class BalancedRounds:
     def __init__(self, images_by_class: IntArray, counts: IntArray, num_draws: int, run_length: int) -> None:
         self.num_draws, self.num_classes, self.run_length = num_draws, len(counts), run_length
         self.num_rounds = -(-num_draws // (len(counts) * run_length))
-        self._image_keys = _Keys(len(images_by_class) - 1)
-        self._class_keys = _Keys(len(counts) - 1)
-        self._class_numbers = np.arange(len(counts), dtype=self._class_keys.kind)
+        self._rounds = RowShuffle(np.tile(np.arange(len(counts)), (self.num_rounds, 1)), keep=len(counts))
         visits = self.num_rounds * run_length  # images that a class gives in an epoch
         start = np.cumsum(counts) - counts
         visit = np.arange(visits)[:, None]
         # a class of n images is passed through ceil(visits / n) times; each pass is a row of a table of rows of like
         # length
-        self._tables: list[NDArray[Any]] = []
+        self._tables: list[RowShuffle] = []
+        self._ends: list[int] = []
         place = np.empty((visits, len(counts)), dtype=np.intp)
-        self._size = 0
+        size = 0
         lengths = np.unique(counts)
         while len(lengths):
             together = lengths[lengths <= max(lengths[0] * WIDENING, lengths[0] + 1)]
@@ -78,26 +50,23 @@ class BalancedRounds:
             members = np.flatnonzero((counts >= together[0]) & (counts <= width))
             n = counts[members]
             passes = -(-visits // n)
-            self._tables.append(
-                self._table(images_by_class, np.repeat(n, passes), np.repeat(start[members], passes), width)
-            )
+            rows = _padded(images_by_class, np.repeat(n, passes), np.repeat(start[members], passes), width)
+            table = RowShuffle(rows, keep=visits)
             first_row = np.cumsum(passes) - passes
-            place[:, members] = self._size + (first_row + visit // n) * width + visit % n
-            self._size += self._tables[-1].size
+            place[:, members] = size + (first_row + visit // n) * table.kept + visit % n
+            size += len(rows) * table.kept
+            self._tables.append(table)
+            self._ends.append(size)
+        # classes are numbered anew at random: ties between keys of a round then follow no order that a person gave them
+        place = place.take(np.random.default_rng(0).permutation(len(counts)), axis=1)
         self._place = place.reshape(self.num_rounds, run_length, len(counts))
-
-    def _table(self, images_by_class: IntArray, lengths: IntArray, starts: IntArray, width: int) -> NDArray[Any]:
-        column = np.arange(width)
-        entries = np.minimum(starts[:, None] + column, len(images_by_class) - 1)
-        kind = self._image_keys.kind
-        # padding is all ones: it sorts behind every key
-        return np.where(column < lengths[:, None], images_by_class[entries], np.iinfo(kind).max).astype(kind)
+        self._image_kind = np.min_scalar_type(len(images_by_class) - 1)
 
     def draw(self, seed: tuple[int, ...]) -> IntArray:
         """Give the image indices of an epoch, shape (num_draws,); a pure function of the seed."""
         image_stream, class_stream = np.random.SeedSequence(seed).spawn(2)
-        rounds = _second_thread().submit(self._shuffled_rounds, class_stream)
-        images = self._shuffled_images(image_stream)
+        rounds = _second_thread().submit(self._rounds.shuffle, np.random.SFC64(class_stream))
+        images = self._shuffled_images(np.random.SFC64(image_stream))
         classes = rounds.result()
         drawn = np.empty((self.num_rounds, self.num_classes, self.run_length), dtype=np.int64)
         half = self.num_rounds // 2
@@ -106,29 +75,26 @@ class BalancedRounds:
         other.result()
         return drawn.reshape(-1)[: self.num_draws]
 
-    def _shuffled_images(self, stream: np.random.SeedSequence) -> NDArray[Any]:
-        keys = self._image_keys.random(self._size, stream)
-        first = 0
-        for table in self._tables:
-            rows = keys[first : first + table.size].reshape(table.shape)
-            rows |= table
-            rows.sort(axis=1)
-            first += table.size
-        return self._image_keys.numbers(keys)
+    def _shuffled_images(self, random: np.random.SFC64) -> NDArray[Any]:
+        images = np.empty(self._ends[-1], dtype=self._image_kind)
+        for table, part in zip(self._tables, np.split(images, self._ends[:-1]), strict=True):
+            part.reshape(-1, table.kept)[...] = table.shuffle(random)
+        return images
 
-    def _shuffled_rounds(self, stream: np.random.SeedSequence) -> NDArray[np.intp]:
-        keys = self._class_keys.random(self.num_rounds * self.num_classes, stream)
-        keys = keys.reshape(self.num_rounds, self.num_classes)
-        keys |= self._class_numbers
-        keys.sort(axis=1)
-        return self._class_keys.numbers(keys).astype(np.intp)
-
-    def _fill(self, drawn: IntArray, images: NDArray[Any], classes: NDArray[np.intp], rounds: range) -> None:
+    def _fill(self, drawn: IntArray, images: NDArray[Any], classes: NDArray[Any], rounds: range) -> None:
         for number in rounds:
+            order = classes[number].astype(np.intp)
             for run in range(self.run_length):
-                # "clip" spares numpy a check of every index; all are in range
-                place = self._place[number, run].take(classes[number], mode="clip")
-                drawn[number, :, run] = images.take(place, mode="clip")
+                # all classes first, then their order: places are read straight through, and only a short row is jumped
+                # about in; "clip" spares numpy a check of every index; all are in range
+                row = images.take(self._place[number, run], mode="clip")
+                drawn[number, :, run] = row.take(order, mode="clip")
+
+
+def _padded(images_by_class: IntArray, lengths: IntArray, starts: IntArray, width: int) -> IntArray:
+    column = np.arange(width)
+    entries = np.minimum(starts[:, None] + column, len(images_by_class) - 1)
+    return np.where(column < lengths[:, None], images_by_class[entries], PADDING)
 
 
 def _second_thread() -> ThreadPoolExecutor:

@@ -57,7 +57,7 @@ def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: i
         p, shape (C,).
 
     Raises:
-        InputError: there is no image.
+        InputError: epoch is negative, num_epochs is below 1, or there is no image.
 
     Reference:
         Kang et al., ICLR 2020, arXiv 1910.09217, equation 2; the released code divides by T - 1 instead of T.
@@ -66,5 +66,7 @@ def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: i
         >>> [progressive_probabilities([90, 10], epoch, 3).tolist() for epoch in (0, 2)]
         [[0.9, 0.1], [0.5, 0.5]]
     """
+    if epoch < 0 or num_epochs < 1:
+        raise InputError(f"epoch {epoch} of {num_epochs}; expected an epoch from 0 on, of at least 1.")
     share = min(epoch / (num_epochs - 1), 1.0) if num_epochs > 1 else 0.0
     return (1 - share) * class_probabilities(class_counts, 1.0) + share * class_probabilities(class_counts, 0.0)

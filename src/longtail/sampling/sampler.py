@@ -35,7 +35,8 @@ class Sampler(torch.utils.data.Sampler[int]):
 
     The stream of an epoch depends on seed and epoch alone; cycles begin afresh each epoch, where the original's go
     on. Of several processes, rank r takes every `num_ranks`-th draw from the r-th on: together they take exactly the
-    one stream.
+    one stream, with none added and none left out, so that lower ranks may have one draw more. After a restored
+    position they share what is left of it in the same way.
 
     Args:
         labels: class indices, shape (N,).
@@ -99,13 +100,14 @@ class Sampler(torch.utils.data.Sampler[int]):
             ("num_samples", self.num_samples, 1),
             ("num_ranks", num_ranks, 1),
             ("rank", rank, 0),
+            ("seed", seed, 0),
         ):
             if value < lowest:
                 raise InputError(f"{name} is {value}; expected at least {lowest}.")
         if rank >= num_ranks:
             raise InputError(f"rank is {rank} of {num_ranks} processes; expected 0 to {num_ranks - 1}.")
         self.run_length, self.seed, self.rank, self.num_ranks = run_length, seed, rank, num_ranks
-        self.epoch, self._position = 0, 0
+        self.epoch, self._restored, self._position = 0, 0, 0
         counts = class_counts(self.labels)
         present = np.flatnonzero(counts)
         self._counts: NDArray[np.int64] = counts[present]
@@ -143,39 +145,60 @@ class Sampler(torch.utils.data.Sampler[int]):
         return drawn
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives, from its beginning."""
-        self.epoch, self._position = epoch, 0
+        """Choose the epoch that the next iteration gives, from its beginning.
+
+        Raises:
+            InputError: epoch is negative.
+        """
+        if epoch < 0:
+            raise InputError(f"epoch is {epoch}; expected 0 or later.")
+        self.epoch, self._restored, self._position = epoch, 0, 0
 
     def __iter__(self) -> Iterator[int]:
-        """Give this rank's indices of the epoch, from the restored position on."""
-        stream = self.epoch_indices(self.epoch)
-        first = -(-max(self._position - self.rank, 0) // self.num_ranks) * self.num_ranks + self.rank
-        for place in range(first, len(stream), self.num_ranks):
+        """Give this rank's indices of the epoch, once from the restored position on, else from the beginning."""
+        first, self._restored = self._restored, 0
+        self._position = first
+        for index in self.epoch_indices(self.epoch)[first + self.rank :: self.num_ranks].tolist():
             # counted over all ranks, which go in step: another number of ranks can go on from here
-            self._position = place - self.rank + self.num_ranks
-            yield int(stream[place])
+            self._position += self.num_ranks
+            yield index
         self._position = 0
 
     def __len__(self) -> int:
-        """Give the number of this rank's indices in an epoch."""
+        """Give the number of this rank's indices in a whole epoch."""
         return len(range(self.rank, self.num_samples, self.num_ranks))
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the position in the stream, over all ranks."""
+        """Give the position in the stream, over all ranks: all draws before it have been given.
+
+        Worker processes of a DataLoader are given indices ahead of the batches that come out. Torchdata's
+        StatefulDataLoader takes that into account; with a plain DataLoader, count the batches used.
+        """
         return {"epoch": self.epoch, "position": min(self._position, self.num_samples), "seed": self.seed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved position, also with another number of ranks.
 
         Raises:
-            InputError: the state is that of another seed, whose stream differs.
+            InputError: the state is none of this class's, or that of another seed, whose stream differs.
         """
+        if not {"epoch", "position", "seed"} <= state.keys():
+            raise InputError(
+                f"the saved position has {', '.join(map(str, state)) or 'nothing'}; expected epoch, position and seed, "
+                "as state_dict() gives them."
+            )
         if state["seed"] != self.seed:
             raise InputError(
                 f"the saved position is of seed {state['seed']}, this sampler has seed {self.seed}: their streams "
                 "differ. Use the saved seed."
             )
-        self.epoch, self._position = state["epoch"], state["position"]
+        if not 0 <= state["position"] <= self.num_samples:
+            raise InputError(
+                f"the saved position is {state['position']}, but an epoch has {self.num_samples} draws. "
+                "Use the labels and num_samples it was saved with."
+            )
+        self.set_epoch(state["epoch"])
+        self._restored = self._position = state["position"]
 
 
 def _check_names(strategy: str, draw: str | None) -> None:
