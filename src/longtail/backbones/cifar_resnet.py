@@ -50,6 +50,7 @@ class CifarResNet(nn.Module):
         He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, arXiv 1512.03385, section 4.2.
 
     Example:
+        >>> import torch
         >>> model = CifarResNet(20, num_classes=10)
         >>> model(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 10])

@@ -16,6 +16,7 @@ class DigitsCNN(nn.Module):
         in_chans: channels of the images.
 
     Example:
+        >>> import torch
         >>> DigitsCNN(num_classes=10)(torch.zeros(2, 1, 8, 8)).shape
         torch.Size([2, 10])
     """
