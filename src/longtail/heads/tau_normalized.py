@@ -17,7 +17,7 @@ from longtail.holdout import stratified_holdout
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
 TAU_GRID = tuple(round(0.1 * step, 1) for step in range(21))
-SWEEP_CHUNK = 256  # rows whose logits stay in the cache while every tau is tried
+SWEEP_CHUNK = 512  # rows whose logits stay in the cache while every tau is tried
 
 
 class TauNormalized(LinearHead):
@@ -202,17 +202,20 @@ def tau_sweep(
     shift = None if bias is None else torch.from_numpy(np.array(bias)).to(device, dtype)
     factors = [torch.from_numpy(_row_factors(np.asarray(weight), tau)).to(device, dtype) for tau in grid]
     scaled = torch.empty(SWEEP_CHUNK, num_classes, dtype=dtype, device=device)
+    largest = torch.empty(SWEEP_CHUNK, dtype=dtype, device=device)
     for rows, block in chunks(features, device):
-        truth_of_block = targets[rows]
+        truth = targets[rows]
         products = block @ matrix.T
+        predicted = torch.empty(len(grid), len(block), dtype=torch.int64, device=device)
         for start in range(0, len(block), SWEEP_CHUNK):
-            part, truth = products[start : start + SWEEP_CHUNK], truth_of_block[start : start + SWEEP_CHUNK]
+            part = products[start : start + SWEEP_CHUNK]
             logits = scaled[: len(part)]
             for row, factor in enumerate(factors):
                 torch.mul(part, factor, out=logits)
                 if shift is not None:
                     logits += shift
                 # max with its index is much faster than argmax on a CPU
-                found = logits.max(dim=1).indices == truth
-                hits[row] += torch.bincount(truth[found], minlength=num_classes)
+                torch.max(logits, dim=1, out=(largest[: len(part)], predicted[row, start : start + len(part)]))
+        for row, found in enumerate(predicted == truth):
+            hits[row] += torch.bincount(truth[found], minlength=num_classes)
     return hits.cpu().numpy()
