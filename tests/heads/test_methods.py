@@ -99,6 +99,19 @@ def test_the_sweep_equals_one_prediction_a_tau(tailed, linear, with_bias):
         np.testing.assert_array_equal(row, np.bincount(truth[right], minlength=6))
 
 
+def test_the_sweep_of_equal_logits_finds_the_first_class_alone():
+    """Features of zero, and classes with the same weights: as the arg max has it."""
+    weight = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 2.0], [0.0, 0.0]])
+    features = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [-1.0, -1.0], [-1.0, -1.0]])
+    truth = np.array([0, 1, 1, 2, 0, 3, 0])
+    for with_bias in (None, np.zeros(4), np.array([0.0, 1.0, 1.0, 0.5])):
+        hits = tau_sweep(features, truth, weight, (0.0, 0.7), bias=with_bias)
+        for row, tau in zip(hits, (0.0, 0.7), strict=True):
+            logits = features @ normalized_weight(weight, tau).T + (0 if with_bias is None else with_bias)
+            right = logits.argmax(axis=1) == truth
+            np.testing.assert_array_equal(row, np.bincount(truth[right], minlength=4))
+
+
 def test_auto_takes_the_best_of_validation_and_says_so(tailed, linear):
     (train, labels), (test, truth) = tailed
     head = TauNormalized(head=linear).fit(train, labels, validation=(test, truth))

@@ -201,12 +201,14 @@ def tau_sweep(
     matrix = torch.from_numpy(np.array(weight)).to(device, dtype)
     shift = None if bias is None else torch.from_numpy(np.array(bias)).to(device, dtype)
     factors = [torch.from_numpy(_row_factors(np.asarray(weight), tau)).to(device, dtype) for tau in grid]
+    is_first = torch.from_numpy(_first_of_equals(np.asarray(weight), bias)).to(device)
+    of_zero = 0 if shift is None else int(shift.argmax())  # the class of features of zero
     scaled = torch.empty(SWEEP_CHUNK, num_classes, dtype=dtype, device=device)
-    largest = torch.empty(SWEEP_CHUNK, dtype=dtype, device=device)
     for rows, block in chunks(features, device):
         truth = targets[rows]
         products = block @ matrix.T
-        predicted = torch.empty(len(grid), len(block), dtype=torch.int64, device=device)
+        # an image is found where its own logit is the largest: the largest alone is much cheaper than its index
+        largest = torch.empty(len(grid), len(block), dtype=dtype, device=device)
         for start in range(0, len(block), SWEEP_CHUNK):
             part = products[start : start + SWEEP_CHUNK]
             logits = scaled[: len(part)]
@@ -214,8 +216,22 @@ def tau_sweep(
                 torch.mul(part, factor, out=logits)
                 if shift is not None:
                     logits += shift
-                # max with its index is much faster than argmax on a CPU
-                torch.max(logits, dim=1, out=(largest[: len(part)], predicted[row, start : start + len(part)]))
-        for row, found in enumerate(predicted == truth):
+                torch.amax(logits, dim=1, out=largest[row, start : start + len(part)])
+        own = products.gather(1, truth[:, None])[:, 0]
+        # of equal logits the first wins: of classes with the same weights, and of all classes for features of zero
+        can_win = is_first[truth]
+        can_win &= (truth == of_zero) | (products.abs().amax(dim=1) > 0)
+        for row, factor in enumerate(factors):
+            logit = own * factor[truth]
+            if shift is not None:
+                logit += shift[truth]
+            found = (logit >= largest[row]) & can_win
             hits[row] += torch.bincount(truth[found], minlength=num_classes)
     return hits.cpu().numpy()
+
+
+def _first_of_equals(weight: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Say of each class whether no class before it has the same weights and bias, shape (C,)."""
+    rows = weight if bias is None else np.column_stack([weight, bias])
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(row.tobytes(), number) == number for number, row in enumerate(rows)])
