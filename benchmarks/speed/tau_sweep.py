@@ -34,7 +34,7 @@ def ours(features: np.ndarray, labels: np.ndarray, weight: np.ndarray, groups: n
 def originals_way(
     features: torch.Tensor, labels: np.ndarray, weight: torch.Tensor, train_labels: np.ndarray
 ) -> np.ndarray:
-    """Sweep with one product, one list and one pass over the classes a tau, each of which counts the training images."""
+    """Sweep with one product, one list and one pass over the classes a tau, each counting the training images."""
     rows = []
     for tau in np.linspace(0, 2, 21):
         normalized = weight / torch.norm(weight, 2, 1, keepdim=True) ** tau
