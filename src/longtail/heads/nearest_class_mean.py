@@ -126,5 +126,6 @@ class NearestClassMean(Head):
             eps = torch.finfo(features.dtype).tiny
             directions = torch.nn.functional.normalize(means, dim=1, eps=eps)
             return torch.nn.functional.normalize(queries, dim=1, eps=eps) @ directions.T
-        squares = queries.square().sum(dim=1, keepdim=True) + means.square().sum(dim=1)
-        return -(squares - 2 * (queries @ means.T))
+        # -(|q|^2 + |m|^2 - 2 q.m) in one matrix of scores: with thousands of classes each further one would be large
+        scores = torch.addmm(-means.square().sum(dim=1), queries, means.T, alpha=2)
+        return scores.sub_(queries.square().sum(dim=1, keepdim=True))
