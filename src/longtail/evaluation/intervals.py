@@ -34,8 +34,8 @@ def accuracy_intervals(
         seed: of the resamples.
 
     Returns:
-        [low, high] in percent for `all`, `balanced`, `many`, `medium`, `few`; None for an empty group. A class with one
-        test image contributes no spread, so that intervals of groups with single-image classes are too narrow.
+        [low, high] in percent for `all`, `balanced`, `many`, `medium`, `few`; None for an empty group. A class that
+        is found always or never adds no spread: intervals over a handful of images are too narrow.
 
     Reference:
         Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13.
