@@ -6,6 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# how long an example takes says more about the machine than about the code
+settings.register_profile("longtail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("longtail")
 
 SHARED = Path(os.environ.get("LONGTAIL_SHARED", Path(__file__).parents[1] / "../shared")).resolve()
 
