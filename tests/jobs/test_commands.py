@@ -167,6 +167,15 @@ def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
         methods = json.loads((tmp_path / mode / "results.json").read_text())["methods"]
         found[mode] = methods["crt"]["metrics"]["test"]
         assert found[mode]["few"] > methods["joint"]["metrics"]["test"]["few"]
+        test = open_data("digits").test
+        write_png(test.load(7), tmp_path / "one" / "7.png")
+        out = str(tmp_path / f"{mode}.csv")
+        assert (
+            main(["predict", str(tmp_path / mode), str(tmp_path / "one"), "--method", "crt", "--out", out, *FAST]) == 0
+        )
+        (row,) = csv.DictReader((tmp_path / f"{mode}.csv").read_text().splitlines())
+        stored = list(csv.DictReader((tmp_path / mode / "predictions/test.csv").read_text().splitlines()))[7]
+        assert row["prediction"] == stored["crt"]
     assert found["frozen"] != found["reestimated"]
 
 

@@ -43,8 +43,8 @@ def run(config: PredictConfig) -> Path:
     head_path, results = _choose(config)
     head = load_head(head_path)
     run_folder = head_path.parent.parent
-    names = _class_names(results, run_folder, len(head.classes_))
-    identities, features = _inputs(config, run_folder)
+    names = _class_names(results, len(head.classes_))
+    identities, features = _inputs(config, run_folder, head_path.stem)
     if features.shape[1] != head.n_features_in_:
         raise InputError(
             f"{head_path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
@@ -72,19 +72,19 @@ def _choose(config: PredictConfig) -> tuple[Path, dict[str, Any] | None]:
     return config.model / "heads" / f"{method}.npz", results
 
 
-def _class_names(results: dict[str, Any] | None, run_folder: Path, num_classes: int) -> list[str]:
+def _class_names(results: dict[str, Any] | None, num_classes: int) -> list[str]:
     if results is not None:
         return list(results["data"]["class_names"])
     return [str(number) for number in range(num_classes)]
 
 
-def _inputs(config: PredictConfig, run_folder: Path) -> tuple[list[str], NDArray[Any]]:
+def _inputs(config: PredictConfig, run_folder: Path, method: str) -> tuple[list[str], NDArray[Any]]:
     if config.inputs.suffix in (".h5", ".hdf5") and _holds_features(config.inputs):
         from longtail.features import open_features
 
         file = open_features(config.inputs)
         return [f"{config.inputs.name}[{row}]" for row in range(len(file.labels))], file.features
-    return _features_of_images(config, run_folder)
+    return _features_of_images(config, run_folder, method)
 
 
 def _holds_features(path: Path) -> bool:
@@ -99,7 +99,7 @@ def _holds_features(path: Path) -> bool:
         raise InputError(f"{path}: truncated, or not an HDF5 file ({error}).") from error
 
 
-def _features_of_images(config: PredictConfig, run_folder: Path) -> tuple[list[str], NDArray[Any]]:
+def _features_of_images(config: PredictConfig, run_folder: Path, method: str) -> tuple[list[str], NDArray[Any]]:
     import torch
 
     from longtail.data import open_unlabelled
@@ -107,10 +107,12 @@ def _features_of_images(config: PredictConfig, run_folder: Path) -> tuple[list[s
     from longtail.jobs.launch import launch
     from longtail.jobs.model import find_checkpoint, open_model
 
-    if (run_folder / "checkpoints" / "crt").is_dir() and config.method == "crt":
+    settings = _settings(run_folder)
+    if method == "crt" and settings.get("heads", {}).get("crt_from") == "images":
+        # its batch-norm statistics may be its own
         checkpoint = run_folder / "checkpoints" / "crt" / "last.pt"
     else:
-        checkpoint = find_checkpoint(run_folder, _used(run_folder))
+        checkpoint = find_checkpoint(run_folder, settings.get("stage", {}).get("use", "last"))
     fabric = launch(config.runtime)
     model = open_model(checkpoint, fabric.device)
     source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
@@ -122,11 +124,9 @@ def _features_of_images(config: PredictConfig, run_folder: Path) -> tuple[list[s
     return [source.identify(row) for row in range(len(source))], np.concatenate(parts)
 
 
-def _used(run_folder: Path) -> str:
+def _settings(run_folder: Path) -> dict[str, Any]:
     config = run_folder / "config.json"
-    if not config.is_file():
-        return "last"
-    return str(json.loads(config.read_text(encoding="utf-8")).get("stage", {}).get("use", "last"))
+    return dict(json.loads(config.read_text(encoding="utf-8"))) if config.is_file() else {}
 
 
 def _write(path: Path, identities: list[str], probabilities: NDArray[Any], names: list[str], top: int | None) -> None:

@@ -146,8 +146,6 @@ def training_batches(
     stage: StageOneOptions,
     seed: int,
     strategy: "Strategy",
-    *,
-    num_epochs: int | None = None,
 ) -> Any:
     """Build the batches of a training from resident or loaded images."""
     import torch
@@ -155,7 +153,7 @@ def training_batches(
     from longtail.sampling import Sampler
     from longtail.training.batches import LoaderBatches, ResidentBatches
 
-    sampler = Sampler(images.labels, strategy=strategy, num_epochs=num_epochs or stage.epochs, seed=seed)
+    sampler = Sampler(images.labels, strategy=strategy, num_epochs=stage.epochs, seed=seed)
     shared = {
         "batch_size": stage.batch_size,
         "accumulate": stage.accumulate,
