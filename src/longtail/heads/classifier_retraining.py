@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead
-from longtail.heads.linear_training import SGDPlan, fit_by_sgd, initial_linear
+from longtail.heads.linear_training import fit_by_sgd, initial_linear, plan_of
 from longtail.sampling import Sampler
-from longtail.schedules import Schedule, ScheduleKind
+from longtail.schedules import ScheduleKind
 
 __all__ = ["ClassifierRetraining"]
 
@@ -84,14 +84,7 @@ class ClassifierRetraining(LinearHead):
         array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
-        plan = SGDPlan(
-            self.epochs,
-            self.batch_size,
-            self.learning_rate,
-            self.momentum,
-            self.weight_decay,
-            Schedule(self.schedule),
-        )
+        plan = plan_of(self, self.schedule)
         self.losses_ = fit_by_sgd(
             array,
             codes,

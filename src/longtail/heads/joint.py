@@ -8,9 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
-from longtail.heads.linear_training import SGDPlan, fit_by_sgd, initial_linear
+from longtail.heads.linear_training import fit_by_sgd, initial_linear, plan_of
 from longtail.sampling import Sampler
-from longtail.schedules import Schedule
 
 __all__ = ["Joint"]
 
@@ -85,14 +84,7 @@ class Joint(LinearHead):
             return self
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(num_classes, dimension, seed, dtype, self.device)
-        plan = SGDPlan(
-            self.epochs,
-            self.batch_size,
-            self.learning_rate,
-            self.momentum,
-            self.weight_decay,
-            Schedule("cosine"),
-        )
+        plan = plan_of(self, "cosine")
         self.losses_ = fit_by_sgd(
             array,
             codes,

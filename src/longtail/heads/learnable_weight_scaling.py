@@ -12,9 +12,9 @@ from longtail.errors import InputError
 from longtail.heads.base import chunks
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import SGDPlan, fit_by_sgd
+from longtail.heads.linear_training import fit_by_sgd, plan_of
 from longtail.sampling import Sampler
-from longtail.schedules import Schedule, ScheduleKind
+from longtail.schedules import ScheduleKind
 
 __all__ = ["LearnableWeightScaling"]
 
@@ -107,14 +107,7 @@ class LearnableWeightScaling(LinearHead):
         scales = torch.ones_like(bias)
         if self.initial == "tau":
             scales = weight.norm(dim=1).clamp(min=torch.finfo(dtype).tiny) ** -self.tau
-        plan = SGDPlan(
-            self.epochs,
-            self.batch_size,
-            self.learning_rate,
-            self.momentum,
-            self.weight_decay,
-            Schedule(self.schedule),
-        )
+        plan = plan_of(self, self.schedule)
 
         def scaled(products: Tensor) -> Tensor:
             return (products + bias) * scales if self.scale_bias else products * scales + bias

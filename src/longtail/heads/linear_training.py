@@ -13,9 +13,9 @@ from torch import Tensor
 from longtail.errors import LongtailError
 from longtail.heads.base import torch_rows
 from longtail.sampling import Sampler
-from longtail.schedules import Schedule
+from longtail.schedules import Schedule, ScheduleKind
 
-__all__ = ["SGDPlan", "fit_by_sgd", "initial_linear"]
+__all__ = ["SGDPlan", "fit_by_sgd", "initial_linear", "plan_of"]
 
 FEWEST_STEPS = 8
 
@@ -39,6 +39,13 @@ class SGDPlan:
     momentum: float
     weight_decay: float
     schedule: Schedule
+
+
+def plan_of(head: Any, schedule: ScheduleKind) -> SGDPlan:
+    """Read the plan from an estimator's parameters, which scikit-learn wants one by one in its constructor."""
+    return SGDPlan(
+        head.epochs, head.batch_size, head.learning_rate, head.momentum, head.weight_decay, Schedule(schedule)
+    )
 
 
 def initial_linear(
