@@ -2,56 +2,24 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from longtail.counts import PROFILES
+from longtail.data.in_memory import ImagesInMemory
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
 
-__all__ = ["DigitImages", "digits_splits"]
+__all__ = ["digits_splits"]
 
 TEST_PER_CLASS, VAL_PER_CLASS = 40, 15
-
-
-class DigitImages:
-    """The 1,797 digits of scikit-learn as grey uint8 images of 8 x 8 pixels."""
-
-    name = "digits"
-    class_names = tuple(str(digit) for digit in range(10))
-
-    def __init__(self) -> None:
-        from sklearn.datasets import load_digits
-
-        bunch = load_digits()
-        # the file holds grey levels 0 to 16
-        self._pixels = torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None]
-        self._labels: NDArray[np.int64] = bunch.target.astype(np.int64)
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class indices, shape (1797,)."""
-        return self._labels
-
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    def load(self, index: int) -> Tensor:
-        """Give one image: uint8, shape (1, 8, 8)."""
-        return self._pixels[index]
-
-    def identify(self, index: int) -> str:
-        """Name one image by its row in scikit-learn's data."""
-        return f"digits[{index}]"
 
 
 def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 0) -> DataSplits:
     """Split the digits: a fixed balanced test and validation split, and a long-tailed training split.
 
     The last 40 images of each class in the file's order are the test split, the 15 before them the validation split,
-    whatever the seed; the file is ordered by writer, so that most test digits were written by other hands than the
-    training digits. The first 119 of each class are the pool that training images are drawn from.
+    whatever the seed: held out by place, not at random, because neighbours in the file may come from the same writer.
+    The first 119 of each class are the pool that training images are drawn from.
 
     Args:
         profile: "exp", "step" or "pareto"; "none" keeps the whole pool.
@@ -64,7 +32,7 @@ def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 
     Raises:
         InputError: a ratio that would leave a class without images.
     """
-    source = DigitImages()
+    source = _all_digits()
     members = [np.flatnonzero(source.labels == digit) for digit in range(10)]
     held = TEST_PER_CLASS + VAL_PER_CLASS
     test = np.sort(np.concatenate([rows[-TEST_PER_CLASS:] for rows in members]))
@@ -86,5 +54,15 @@ def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 
         Subset(source, val),
         Subset(source, test),
         record,
-        ("validation (15 a class) and test (40 a class) are fixed and balanced, mostly of other writers than train",),
+        ("validation (15 a class) and test (40 a class) are fixed and balanced: the last ones of the file",),
     )
+
+
+def _all_digits() -> ImagesInMemory:
+    """Give the 1,797 digits of scikit-learn as grey uint8 images of 8 x 8 pixels."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    # the file holds grey levels 0 to 16
+    pixels = torch.from_numpy(np.rint(bunch.images * 255 / 16).astype(np.uint8))[:, None]
+    return ImagesInMemory(pixels, bunch.target.astype(np.int64), tuple(str(digit) for digit in range(10)), "digits")
