@@ -79,17 +79,44 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"longtail {__version__}")
         return 0
     verb, rest = arguments[0], arguments[1:]
+    if verb == "study":
+        return _study(rest)
     if verb not in VERBS:
-        close = difflib.get_close_matches(verb, VERBS, n=1)
-        raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(VERBS)}.")
+        verbs = (*VERBS, "study")
+        close = difflib.get_close_matches(verb, verbs, n=1)
+        raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(verbs)}.")
     module_name, class_name, summary = VERBS[verb]
     module = import_module(module_name)
     if verb == "run":
-        recipe, rest, default = _recipe(rest)
+        recipe, rest, default = _recipe(rest, "longtail run")
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, default.__doc__ or summary, default)
     else:
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, summary)
     module.run(config)
+    return 0
+
+
+def _study(arguments: list[str]) -> int:
+    from longtail.studies import STUDIES
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = [f"  {name:<18}{summary}" for name, (_, _, _, summary) in STUDIES.items()]
+        print("usage: longtail study NAME ...\n\nstudies:\n" + "\n".join(lines))
+        print("\n`longtail study NAME --help` lists what a study takes.")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in STUDIES:
+        close = difflib.get_close_matches(name.replace("_", "-"), STUDIES, n=1)
+        raise InputError(
+            f"no study {name!r}.{f' Did you mean {close[0]}?' if close else ''} Studies: {', '.join(STUDIES)}."
+        )
+    module_name, class_name, takes_recipe, summary = STUDIES[name]
+    module = import_module(module_name)
+    kind, program, default = getattr(module, class_name), f"longtail study {name}", None
+    if takes_recipe:
+        recipe, rest, settings = _recipe(rest, program)
+        program, default = f"{program} {recipe}", kind(run=settings)
+    module.run(_parse(kind, program, rest, kind.__doc__ or summary, default))
     return 0
 
 
@@ -108,13 +135,13 @@ def _parse(kind: Any, program: str, arguments: list[str], description: str, defa
     )
 
 
-def _recipe(arguments: list[str]) -> tuple[str, list[str], Any]:
+def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:
     from longtail.recipes import RECIPES
 
     if not arguments or arguments[0] in ("-h", "--help"):
-        lines = [f"  {name:<14}{(build.__doc__ or '').splitlines()[0]}" for name, build in RECIPES.items()]
-        print("usage: longtail run RECIPE [OPTIONS]\n\nrecipes:\n" + "\n".join(lines))
-        print("\n`longtail run RECIPE --help` lists every setting of a recipe.")
+        lines = [f"  {name:<24}{(build.__doc__ or '').splitlines()[0]}" for name, build in RECIPES.items()]
+        print(f"usage: {program} RECIPE [OPTIONS]\n\nrecipes:\n" + "\n".join(lines))
+        print(f"\n`{program} RECIPE --help` lists every setting of a recipe.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
     if name not in RECIPES:
@@ -127,6 +154,7 @@ def _recipe(arguments: list[str]) -> tuple[str, list[str], Any]:
 
 def _overview() -> str:
     lines = [f"  {verb:<10}{summary}" for verb, (_, _, summary) in VERBS.items()]
+    lines.append(f"  {'study':<10}the papers' analyses, on any data")
     return (
         "usage: longtail VERB [OPTIONS]\n\n"
         "Make image classifiers recognise rare classes.\n\n"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from longtail.errors import InputError
 
-__all__ = ["Schedule"]
+__all__ = ["Schedule", "scaled_learning_rate"]
 
 ScheduleKind = Literal["cosine", "cosine-epoch", "cosine-epoch-shifted", "step", "constant"]
 
@@ -79,3 +79,31 @@ class Schedule:
 
 def _half_cosine(progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def scaled_learning_rate(learning_rate: float, batch_size: int, published_batch: int | None) -> float:
+    """Scale a published learning rate to another batch size in proportion.
+
+    rate = learning_rate x batch_size / published_batch
+
+    Args:
+        learning_rate: as published.
+        batch_size: of one optimizer step over all processes and accumulated parts.
+        published_batch: the batch size it was published for; None leaves the rate alone.
+
+    Raises:
+        InputError: published_batch is below 1.
+
+    Reference:
+        Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017, arXiv 1706.02677, section 2.1;
+        the authors of the decoupling paper advise it for their settings too.
+
+    Example:
+        >>> scaled_learning_rate(0.2, 256, 512)
+        0.1
+    """
+    if published_batch is None:
+        return learning_rate
+    if published_batch < 1:
+        raise InputError(f"the published batch size is {published_batch}; expected at least 1.")
+    return learning_rate * batch_size / published_batch

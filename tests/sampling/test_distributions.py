@@ -1,12 +1,15 @@
 """Class probabilities: their special cases and the progressive path."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longtail.counts import group_of_class
 from longtail.errors import InputError
-from longtail.sampling import class_probabilities, progressive_probabilities
+from longtail.sampling import class_probabilities, progressive_probabilities, repeat_factors
 
 counts_lists = st.lists(st.integers(0, 500), min_size=1, max_size=12).filter(lambda counts: sum(counts) > 0)
 
@@ -56,3 +59,29 @@ def test_q_out_of_range(q):
 def test_no_image_at_all():
     with pytest.raises(InputError, match="no image to sample from"):
         class_probabilities([0, 0], 0.5)
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=8), st.floats(0.001, 1.0))
+def test_repeat_factors_by_their_definition(counts, threshold):
+    total = sum(counts)
+    expected = [max(1.0, math.sqrt(threshold / (count / total))) for count in counts]
+    found = repeat_factors(counts, threshold)
+    for repeats, exact in zip(found.tolist(), expected, strict=True):
+        assert exact - 1e-6 <= repeats < exact + 1 + 1e-6
+        assert repeats == max(1, math.ceil(exact - 1e-9))
+
+
+def test_repeat_factors_of_the_mmpretrain_configurations(shared):
+    counts = np.loadtxt(shared / "reference" / "counts" / "imagenet_lt.txt", dtype=np.int64)
+    groups = group_of_class(counts)
+    for threshold, shares, longer in ((0.01, (0.617, 0.339, 0.044), 3.27), (0.005, (0.629, 0.329, 0.042), 2.47)):
+        shown = counts * repeat_factors(counts, threshold)
+        for group, share in zip(("many", "medium", "few"), shares, strict=True):
+            assert shown[groups == group].sum() / shown.sum() == pytest.approx(share, abs=6e-4)
+        assert shown.sum() / counts.sum() == pytest.approx(longer, abs=6e-3)
+
+
+@pytest.mark.parametrize(("counts", "threshold", "told"), [([1, 2], 0.0, "threshold is 0"), ([0, 0], 0.1, "no image")])
+def test_repeat_factors_refuse(counts, threshold, told):
+    with pytest.raises(InputError, match=told):
+        repeat_factors(counts, threshold)

@@ -24,6 +24,7 @@ KINDS = [
     {"strategy": "square-root", "draw": "independent", "num_samples": 31},
     {"strategy": "progressive", "num_epochs": 5},
     {"q": 0.3, "draw": "cycle", "run_length": 2},
+    {"strategy": "repeat-factor", "repeat_threshold": 0.4},
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 counts_lists = st.lists(st.integers(1, 30), min_size=1, max_size=8)

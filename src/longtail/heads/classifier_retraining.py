@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead
-from longtail.heads.linear_training import fit_by_sgd, initial_linear, plan_of
-from longtail.sampling import Sampler
+from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of, rows_sampler
+from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = ["ClassifierRetraining"]
@@ -30,9 +30,13 @@ class ClassifierRetraining(LinearHead):
         momentum: 0 to 1.
         weight_decay: at least 0.
         schedule: "cosine-epoch" (the paper), "cosine-epoch-shifted" (its code on a recent torch), "cosine", "constant".
+        sampling: of the training rows, as in `longtail.sampling.Sampler`; "class" is the paper's.
+        repeat_threshold: of "repeat-factor" sampling.
         run_length: consecutive images each time a class is visited.
         random_state: seed of initialisation and sampling.
         device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
+            GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
 
     Attributes:
         weight_: shape (C, D).
@@ -42,7 +46,7 @@ class ClassifierRetraining(LinearHead):
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features or labels.
+        InputError: unusable features, labels or precision.
 
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
@@ -65,9 +69,12 @@ class ClassifierRetraining(LinearHead):
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         schedule: ScheduleKind = "cosine-epoch",
+        sampling: Strategy = "class",
+        repeat_threshold: float = 0.01,
         run_length: int = 4,
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
+        precision: Precision = "float32",
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -75,9 +82,12 @@ class ClassifierRetraining(LinearHead):
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self.sampling = sampling
+        self.repeat_threshold = repeat_threshold
         self.run_length = run_length
         self.random_state = random_state
         self.device = device
+        self.precision = precision
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,)."""
@@ -91,7 +101,7 @@ class ClassifierRetraining(LinearHead):
             [weight, bias],
             lambda rows: torch.addmm(bias, rows, weight.T),
             plan=plan,
-            sampler=Sampler(codes, strategy="class", run_length=self.run_length, seed=seed),
+            sampler=rows_sampler(self, codes, seed),
             device=self.device,
         )
         self._set_linear(weight, bias)

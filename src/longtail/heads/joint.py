@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
-from longtail.heads.linear_training import fit_by_sgd, initial_linear, plan_of
+from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of
 from longtail.sampling import Sampler
 
 __all__ = ["Joint"]
@@ -29,6 +29,8 @@ class Joint(LinearHead):
         weight_decay: at least 0.
         random_state: seed of initialisation and sampling.
         device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
+            GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
 
     Attributes:
         weight_: shape (C, D).
@@ -38,7 +40,7 @@ class Joint(LinearHead):
         selected_on_: "given" or "not selected".
 
     Raises:
-        InputError: unusable features, labels or head.
+        InputError: unusable features, labels, head or precision.
 
     Reference:
         Kang, Xie, Rohrbach, Yan, Gordo, Feng, Kalantidis, "Decoupling Representation and Classifier for Long-Tailed
@@ -63,6 +65,7 @@ class Joint(LinearHead):
         weight_decay: float = 5e-4,
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
+        precision: Precision = "float32",
     ) -> None:
         self.head = head
         self.epochs = epochs
@@ -72,6 +75,7 @@ class Joint(LinearHead):
         self.weight_decay = weight_decay
         self.random_state = random_state
         self.device = device
+        self.precision = precision
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""
@@ -106,7 +110,8 @@ def linear_or_joint(
     *,
     random_state: int | np.random.RandomState | None,
     device: str,
+    precision: Precision = "float32",
 ) -> LinearParameters:
     """Give the trained head that a method starts from: the given one, or a `Joint` fitted here."""
-    joint = Joint(head, random_state=random_state, device=device).fit(features, labels)
+    joint = Joint(head, random_state=random_state, device=device, precision=precision).fit(features, labels)
     return joint.weight_, joint.bias_

@@ -12,8 +12,8 @@ from longtail.errors import InputError
 from longtail.heads.base import chunks
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import fit_by_sgd, plan_of
-from longtail.sampling import Sampler
+from longtail.heads.linear_training import Precision, computing_in, fit_by_sgd, plan_of, rows_sampler
+from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = ["LearnableWeightScaling"]
@@ -38,9 +38,13 @@ class LearnableWeightScaling(LinearHead):
         momentum: 0 to 1.
         weight_decay: at least 0; it pulls f towards 0.
         schedule: "cosine-epoch" (the paper), "cosine-epoch-shifted" (its code on a recent torch), "cosine", "constant".
+        sampling: of the training rows, as in `longtail.sampling.Sampler`; "class" is the paper's.
+        repeat_threshold: of "repeat-factor" sampling.
         run_length: consecutive images each time a class is visited.
         random_state: seed of the sampling.
         device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
+            GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
 
     Attributes:
         scales_: f, shape (C,).
@@ -51,7 +55,7 @@ class LearnableWeightScaling(LinearHead):
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features, labels or head.
+        InputError: unusable features, labels, head or precision.
 
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
@@ -78,9 +82,12 @@ class LearnableWeightScaling(LinearHead):
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         schedule: ScheduleKind = "cosine-epoch",
+        sampling: Strategy = "class",
+        repeat_threshold: float = 0.01,
         run_length: int = 4,
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
+        precision: Precision = "float32",
     ) -> None:
         self.head = head
         self.initial = initial
@@ -92,9 +99,12 @@ class LearnableWeightScaling(LinearHead):
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self.sampling = sampling
+        self.repeat_threshold = repeat_threshold
         self.run_length = run_length
         self.random_state = random_state
         self.device = device
+        self.precision = precision
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the factors from features X (N, D) and labels y (N,)."""
@@ -102,21 +112,24 @@ class LearnableWeightScaling(LinearHead):
             raise InputError(f"initial is {self.initial!r}; expected 'ones' or 'tau'.")
         array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device)
+        plan = plan_of(self, self.schedule)
+        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device, precision=self.precision)
         weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
         scales = torch.ones_like(bias)
         if self.initial == "tau":
             scales = weight.norm(dim=1).clamp(min=torch.finfo(dtype).tiny) ** -self.tau
-        plan = plan_of(self, self.schedule)
 
         def scaled(products: Tensor) -> Tensor:
             return (products + bias) * scales if self.scale_bias else products * scales + bias
 
-        # w_c . x never changes: where N x C fits, it is computed once instead of once an epoch
-        inputs, logits_of = array, lambda rows: scaled(rows @ weight.T)
+        # the weights never change: they are rounded once instead of at every batch
+        fixed = weight.bfloat16() if plan.precision == "bfloat16" and dtype == torch.float32 else weight
+        # nor does w_c . x: where N x C fits, it is computed once instead of once an epoch
+        inputs, logits_of = array, lambda rows: scaled(rows @ fixed.T)
         if len(array) * len(bias) <= MOST_CACHED_LOGITS:
-            inputs, logits_of = _products(array, weight, self.device), scaled
-        sampler = Sampler(codes, strategy="class", run_length=self.run_length, seed=seed)
+            with computing_in(plan.precision, self.device):
+                inputs, logits_of = _products(array, fixed, self.device), scaled
+        sampler = rows_sampler(self, codes, seed)
         self.losses_ = fit_by_sgd(inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device)
         self.scales_ = scales.cpu().numpy()
         self._set_linear(scales[:, None] * weight, scales * bias if self.scale_bias else bias)
@@ -125,8 +138,8 @@ class LearnableWeightScaling(LinearHead):
 
 
 def _products(features: NDArray[Any], weight: Tensor, device: str) -> NDArray[Any]:
-    kind = np.float64 if weight.dtype == torch.float64 else np.float32
+    kind = np.float64 if features.dtype == np.float64 else np.float32
     products = np.empty((len(features), len(weight)), dtype=kind)
     for rows, block in chunks(features, device):
-        products[rows] = (block @ weight.T).cpu().numpy()
+        products[rows] = (block @ weight.T).to(block).cpu().numpy()
     return products

@@ -3,20 +3,21 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.errors import LongtailError
+from longtail.errors import InputError, LongtailError
 from longtail.heads.base import torch_rows
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
 
-__all__ = ["SGDPlan", "fit_by_sgd", "initial_linear", "plan_of"]
+__all__ = ["Precision", "SGDPlan", "computing_in", "fit_by_sgd", "initial_linear", "plan_of", "rows_sampler"]
 
+Precision = Literal["float32", "bfloat16"]
 FEWEST_STEPS = 8
 
 
@@ -31,6 +32,10 @@ class SGDPlan:
         momentum: of the gradient, 0 to 1.
         weight_decay: added to the gradient as weight_decay x parameter.
         schedule: of the learning rate.
+        precision: of the matrix products.
+
+    Raises:
+        InputError: no such precision.
     """
 
     epochs: int
@@ -39,13 +44,56 @@ class SGDPlan:
     momentum: float
     weight_decay: float
     schedule: Schedule
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
 
 
 def plan_of(head: Any, schedule: ScheduleKind) -> SGDPlan:
     """Read the plan from an estimator's parameters, which scikit-learn wants one by one in its constructor."""
     return SGDPlan(
-        head.epochs, head.batch_size, head.learning_rate, head.momentum, head.weight_decay, Schedule(schedule)
+        head.epochs,
+        head.batch_size,
+        head.learning_rate,
+        head.momentum,
+        head.weight_decay,
+        Schedule(schedule),
+        head.precision,
     )
+
+
+def rows_sampler(head: Any, codes: NDArray[np.int64], seed: int) -> Sampler:
+    """Build the sampler that an estimator's parameters ask for.
+
+    Raises:
+        InputError: no such sampling.
+    """
+    return Sampler(
+        codes,
+        strategy=head.sampling,
+        num_epochs=head.epochs,
+        run_length=head.run_length if head.sampling == "class" else 1,
+        repeat_threshold=head.repeat_threshold,
+        seed=seed,
+    )
+
+
+def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
+    """Give a context in which matrix products of float32 are computed in a precision.
+
+    Args:
+        precision: "float32" leaves everything as it is; "bfloat16" rounds the factors of each product and its result
+            to 8 significant bits. Tensors of float64 stay what they are.
+        device: of the tensors.
+
+    Example:
+        >>> with computing_in("bfloat16"):
+        ...     (torch.ones(2, 3) @ torch.ones(3)).dtype
+        torch.bfloat16
+    """
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def initial_linear(
@@ -76,7 +124,7 @@ def fit_by_sgd(
         codes: class indices, shape (N,).
         parameters: what is trained.
         logits_of: maps a batch of inputs to logits (B, C), using the parameters.
-        plan: length and rates.
+        plan: length, rates, and the precision of the products; parameters and loss keep that of the parameters.
         sampler: draws the rows of each epoch.
         device: where the batches are computed.
 
@@ -89,7 +137,11 @@ def fit_by_sgd(
     for parameter in parameters:
         parameter.requires_grad_(True)
     optimizer = torch.optim.SGD(
-        parameters, lr=plan.learning_rate, momentum=plan.momentum, weight_decay=plan.weight_decay
+        parameters,
+        lr=plan.learning_rate,
+        momentum=plan.momentum,
+        weight_decay=plan.weight_decay,
+        fused=True,  # one pass over weights, gradient and momentum instead of one for each term
     )
     targets = torch.from_numpy(codes).to(device)
     batch_size = max(min(plan.batch_size, len(codes) // FEWEST_STEPS), 1)
@@ -101,8 +153,11 @@ def fit_by_sgd(
         for step in range(steps):
             rows = stream[step * batch_size : (step + 1) * batch_size]
             optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs)
-            logits = logits_of(torch_rows(inputs, rows, device))
-            loss = torch.nn.functional.cross_entropy(logits, targets[torch.from_numpy(rows).to(device)])
+            with computing_in(plan.precision, device):
+                logits = logits_of(torch_rows(inputs, rows, device))
+            loss = torch.nn.functional.cross_entropy(
+                logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)]
+            )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

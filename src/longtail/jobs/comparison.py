@@ -174,6 +174,9 @@ def _fitted(
         "batch_size": options.head_batch_size,
         "learning_rate": options.head_learning_rate,
         "weight_decay": options.head_weight_decay,
+        "schedule": options.head_schedule,
+        "sampling": options.head_sampling,
+        "repeat_threshold": options.head_repeat_threshold,
         "random_state": seed,
         "device": device,
     }

@@ -33,9 +33,9 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.outcome import finish
     from longtail.jobs.seeds import summarize
 
-    if config.heads.crt_from == "images":
+    if config.heads.crt_from == "images" or config.heads.crt_part != "classifier":
         raise InputError(
-            "--crt-from images needs the images and the network, not only features. "
+            "--crt-from images, and --crt-part, need the images and the network, not only features. "
             "Use `longtail run ... --crt-from images`."
         )
     folder = config.runtime.out or Path("runs") / f"fit-{config.features.resolve().name}"

@@ -1,5 +1,6 @@
 """Start Lightning Fabric from the runtime settings."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from longtail.errors import InputError
@@ -8,11 +9,11 @@ from longtail.jobs.options import RuntimeOptions
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["launch", "resolve_device", "resolve_precision"]
+__all__ = ["launch", "processes", "resolve_device", "resolve_precision"]
 
 
 def launch(runtime: RuntimeOptions) -> "Fabric":
-    """Start the processes and place this one on its device.
+    """Start the processes, or join those that torchrun or SLURM started, and place this one on its device.
 
     Raises:
         InputError: a device that is not there, or float16 on a CPU.
@@ -31,19 +32,50 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
     flag = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]
-    from_launcher = int(os.environ.get("WORLD_SIZE", "1"))  # torchrun
-    devices = int(os.environ.get("LOCAL_WORLD_SIZE", runtime.devices))
-    nodes = max(from_launcher // devices, 1) if from_launcher > 1 else 1
-    many = devices * nodes > 1
+    devices, nodes = processes(os.environ, runtime.devices)
     fabric = Fabric(
         accelerator=device,
         devices=devices,
         num_nodes=nodes,
-        strategy="ddp" if many else "auto",
+        strategy="ddp" if devices * nodes > 1 else "auto",
         precision=flag,  # type: ignore[arg-type]
     )
     fabric.launch()
     return fabric
+
+
+def processes(environment: Mapping[str, str], wanted: int) -> tuple[int, int]:
+    """Say how many processes run on each node, and on how many nodes.
+
+    Args:
+        environment: torchrun and `srun` say in it what they started.
+        wanted: processes where neither started this one.
+
+    Returns:
+        Processes a node, nodes.
+
+    Raises:
+        InputError: SLURM's tasks are not spread evenly over its nodes.
+
+    Example:
+        >>> processes({"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"}, 1)
+        (8, 2)
+        >>> processes({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_NNODES": "2"}, 1)
+        (4, 2)
+    """
+    if "LOCAL_WORLD_SIZE" in environment:  # torchrun
+        local = int(environment["LOCAL_WORLD_SIZE"])
+        return local, max(int(environment.get("WORLD_SIZE", local)) // local, 1)
+    # in a shell inside an allocation these are set too, but nothing was started there by srun
+    interactive = environment.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    if {"SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS"} <= environment.keys() and not interactive:
+        tasks, nodes = int(environment["SLURM_NTASKS"]), int(environment.get("SLURM_NNODES", "1"))
+        if tasks % nodes:
+            raise InputError(
+                f"SLURM gives {tasks} tasks on {nodes} nodes; expected as many on each: --ntasks-per-node GPUS."
+            )
+        return tasks // nodes, nodes
+    return wanted, 1
 
 
 def resolve_device(device: str) -> str:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from longtail.backbones.parts import Part
 from longtail.data.transforms import Augmentation
+from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = ["METHODS", "DataOptions", "HeadOptions", "RuntimeOptions", "StageOneOptions"]
@@ -50,6 +52,12 @@ class DataOptions:
     """Fetch CIFAR's files where they are missing."""
     skip_bad: bool = False
     """Leave unreadable images out, and name them, instead of stopping."""
+    lists: Path | None = None
+    """Folder with the lists of ImageNet-LT, Places-LT or iNaturalist 2018; default: looked for in --data."""
+    original_splits: bool = False
+    """iNaturalist 2018: choose on the test images, as the published numbers were; every table says it."""
+    other_counts: bool = False
+    """Take lists whose class counts are not the published ones."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,21 @@ class StageOneOptions:
     """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: digits_cnn, resnet32 or resnet18."""
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
-    representation: Literal["instance", "class", "square-root", "progressive"] = "instance"
-    """What training sees how often: every image alike, every class alike, in between, or from one to the other."""
+    init: Path | None = None
+    """Checkpoint of ours (`longtail import` makes one of others') to start from: its backbone, not its classifier."""
+    train_part: Part = "all"
+    """What learns: all, the last stage or last block with the classifier, or the classifier alone."""
+    backbone_rate: float = 1.0
+    """Learning rate of all but the classifier, as a multiple of --learning-rate."""
+    hold_statistics: bool = False
+    """Keep the batch-norm statistics of what does not learn as they are."""
+    representation: Strategy = "instance"
+    """What training sees how often: every image alike, every class alike, in between (square-root, repeat-factor), or
+    from one to the other (progressive)."""
+    run_length: int = 1
+    """Consecutive images each time class-balanced sampling visits a class; the decoupling paper's code takes 4."""
+    repeat_threshold: float = 0.01
+    """Share of the images below which repeat-factor sampling repeats a class."""
     epochs: int = 90
     """Passes over the training images."""
     batch_size: int = 128
@@ -70,6 +91,8 @@ class StageOneOptions:
     """Parts that a step's batch is computed in, one after another, to save memory."""
     learning_rate: float = 0.1
     """At the start, after the warm-up."""
+    published_batch: int | None = None
+    """Batch size that --learning-rate was published for: another --batch-size scales the rate in proportion."""
     momentum: float = 0.9
     """Of stochastic gradient descent."""
     weight_decay: float = 5e-4
@@ -88,6 +111,10 @@ class StageOneOptions:
     """Seconds between checkpoints inside an epoch."""
     use: Literal["last", "best"] = "last"
     """Which weights the features come from: of the last epoch, or of the epoch best on validation."""
+    sync_bn: bool = False
+    """Batch-norm statistics over all processes instead of each one's own part of the batch; on GPUs."""
+    compile: bool = False
+    """Compile the network with torch.compile: minutes at the start, faster steps."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +139,14 @@ class HeadOptions:
     """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
     bn_mode: Literal["frozen", "reestimated"] = "frozen"
     """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
+    crt_part: Part = "classifier"
+    """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
+    crt_backbone_rate: float = 0.1
+    """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
+    head_sampling: Strategy = "class"
+    """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
+    head_repeat_threshold: float = 0.01
+    """Of repeat-factor sampling there."""
     tau: float | None = None
     """Exponent of tau; default: chosen."""
     keep_bias: bool = False
@@ -126,6 +161,8 @@ class HeadOptions:
     """Epochs of lws."""
     head_learning_rate: float = 0.2
     """Of crt and lws."""
+    head_schedule: ScheduleKind = "cosine-epoch"
+    """Of crt and lws: how the learning rate falls."""
     head_batch_size: int = 512
     """Of crt and lws."""
     head_weight_decay: float = 5e-4

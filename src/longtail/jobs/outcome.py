@@ -16,7 +16,7 @@ from longtail.jobs.verdict import verdict
 __all__ = ["finish", "print_table"]
 
 
-def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool) -> dict[str, Any]:
+def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, table: bool = True) -> dict[str, Any]:
     """Write config.json, results.json and report.html into the run's folder and print what came out.
 
     Args:
@@ -24,6 +24,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool) -
         folder: of the run.
         config: the job's settings.
         quiet: print the table only.
+        table: print that.
 
     Returns:
         The completed results.
@@ -42,8 +43,9 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool) -
     write_json(folder / "config.json", plain(asdict(config)))
     write_json(folder / "results.json", results)
     page = write_report(folder)
-    print_table(results)
-    if not quiet:
+    if table:
+        print_table(results)
+    if table and not quiet:
         print(f"\n{results['verdict']['sentence']}\nOpen {page}")
     return results
 

@@ -1,4 +1,4 @@
-"""cRT from the images: a new classifier behind the frozen backbone, with augmentation."""
+"""cRT from the images: a new classifier, behind a frozen backbone or one that learns on, with augmentation."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,56 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from longtail.backbones import classifier_of, features_of
+from longtail.backbones import classifier_of, hold_all_but
 from longtail.heads import ClassifierRetraining
 from longtail.jobs.images import Images, plain_preprocessing, prepare
 from longtail.jobs.model import TrainedModel
+from longtail.jobs.optimisation import parameter_groups
 from longtail.jobs.options import HeadOptions, RuntimeOptions, StageOneOptions
 from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint
-from longtail.training.loop import TrainingState, train
+from longtail.training.loop import Classification, TrainingState, train
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from longtail.data.source import DataSplits
 
-__all__ = ["ClassifierOnly", "retrain_from_images"]
-
-
-class ClassifierOnly(nn.Module):
-    """The task of retraining: cross-entropy of a linear classifier on the features of a network that learns nothing.
-
-    Args:
-        model: the network; its own classifier is replaced by a new one.
-        reestimate_statistics: leave batch norm in training mode, so that its running statistics become those of the
-            batches drawn here, as the released code of the decoupling paper does; else they stay as they are.
-    """
-
-    def __init__(self, model: Any, *, reestimate_statistics: bool) -> None:
-        super().__init__()
-        layer = classifier_of(model)
-        model.reset_classifier(layer.out_features)
-        self.model = model.requires_grad_(False)
-        self.classifier = classifier_of(model).requires_grad_(True)
-        self.classifier.reset_parameters()
-        self.reestimate_statistics = reestimate_statistics
-
-    def train(self, mode: bool = True) -> "ClassifierOnly":
-        """Switch to training; the network follows only where its statistics are to be re-estimated."""
-        super().train(mode)
-        self.model.train(mode and self.reestimate_statistics)
-        return self
-
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give the loss of a batch and its top-1 accuracy in percent."""
-        with torch.no_grad():
-            features = features_of(self.model, images)
-        logits = self.classifier(features)
-        accuracy = (logits.argmax(dim=1) == labels).float().mean() * 100
-        return nn.functional.cross_entropy(logits, labels), {"accuracy": accuracy}
+__all__ = ["retrain_from_images"]
 
 
 def retrain_from_images(
@@ -68,27 +36,31 @@ def retrain_from_images(
     runtime: RuntimeOptions,
     folder: Path,
 ) -> tuple[ClassifierRetraining, dict[str, NDArray[np.int64]]]:
-    """Train the classifier again on class-balanced, augmented images.
+    """Train the classifier again on class-balanced, augmented images, alone or with a part of the backbone.
 
     Args:
         fabric: launched.
         trained: stage 1; its network is changed in place.
         splits: with the images.
         stage: of stage 1: workers, saving, accumulation.
-        heads: epochs, rates and batch-norm mode.
+        heads: epochs, rates, what learns, and the batch-norm mode of what does not.
         runtime: seed and progress.
-        folder: of the run; checkpoints go to `checkpoints/crt/`.
+        folder: for the checkpoints; `checkpoints/crt` of a run.
 
     Returns:
         The head, and the network's predictions on val and test, which differ from those on the stored features where
-        the statistics were re-estimated.
+        the statistics were re-estimated or the backbone learnt.
     """
     preprocessing = trained.preprocessing
     torch.manual_seed(runtime.seed)
-    module = ClassifierOnly(trained.model, reestimate_statistics=heads.bn_mode == "reestimated")
-    module.to(fabric.device)
+    model: Any = trained.model
+    model.reset_classifier(classifier_of(model).out_features)
+    classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
+    model.to(fabric.device)
+    still = hold_all_but(model, heads.crt_part)
+    module = Classification(model, still=still if heads.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
-        module.classifier.parameters(),
+        parameter_groups(model, heads.head_learning_rate, heads.crt_backbone_rate),
         lr=heads.head_learning_rate,
         momentum=0.9,
         weight_decay=heads.head_weight_decay,
@@ -96,10 +68,19 @@ def retrain_from_images(
     about = {
         **trained.about,
         "preprocessing": plain_preprocessing(preprocessing),
-        "crt": {"epochs": heads.crt_epochs, "bn_mode": heads.bn_mode},
+        "crt": {
+            "epochs": heads.crt_epochs,
+            "batch_size": heads.head_batch_size,
+            "learning_rate": heads.head_learning_rate,
+            "bn_mode": heads.bn_mode,
+            "part": heads.crt_part,
+            "backbone_rate": heads.crt_backbone_rate,
+            "sampling": heads.head_sampling,
+            "schedule": heads.head_schedule,
+            "seed": runtime.seed,
+        },
     }
-    checkpoints = folder / "checkpoints" / "crt"
-    last = checkpoints / "last.pt"
+    last = folder / "last.pt"
     resume = load_checkpoint(last) if last.is_file() else None
     if resume is not None and resume["about"] != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
@@ -109,24 +90,30 @@ def retrain_from_images(
     else:
         from longtail.jobs.train import training_batches
 
-        plan = replace(stage, epochs=heads.crt_epochs, batch_size=heads.head_batch_size)
+        plan = replace(
+            stage,
+            epochs=heads.crt_epochs,
+            batch_size=heads.head_batch_size,
+            run_length=4,
+            repeat_threshold=heads.head_repeat_threshold,
+        )
         images = prepare(splits.train, preprocessing, fabric.device)
         train(
             fabric,
             task,
             optimizer,
-            training_batches(fabric, images, preprocessing, plan, runtime.seed, "class"),
+            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.head_sampling),
             num_epochs=heads.crt_epochs,
-            schedule=Schedule("cosine-epoch"),
+            schedule=Schedule(heads.head_schedule),
             seed=runtime.seed,
-            folder=checkpoints,
+            folder=folder,
             about=about,
             resume=resume,
             save_every=stage.save_every,
             quiet=runtime.quiet,
         )
     module.eval()
-    layer = module.classifier
+    layer = classifier_of(model)
     head = ClassifierRetraining(
         epochs=heads.crt_epochs, batch_size=heads.head_batch_size, learning_rate=heads.head_learning_rate
     ).take(layer.weight.detach().cpu().numpy(), layer.bias.detach().cpu().numpy())

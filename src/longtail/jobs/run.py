@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from longtail.data.source import DataSplits
 
-__all__ = ["RunConfig", "run"]
+__all__ = ["RunConfig", "checked", "data_of", "run", "run_folder", "run_seeds"]
 
 
 @dataclass(frozen=True)
@@ -33,31 +33,76 @@ class RunConfig:
 
 def run(config: RunConfig) -> Path:
     """Carry out a recipe; what an earlier call with the same settings finished is not done again."""
-    from longtail.jobs.comparison import wanted_methods
     from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.seeds import summarize
 
-    wanted_methods(config.heads.methods)  # a misspelt method should not cost a training first
-    if config.seeds < 1:
-        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
-    dataset, data = _dataset(config)
-    name = config.dataset if config.dataset != "folder" else Path(dataset).resolve().stem
-    folder = config.runtime.out or Path("runs") / name
-    splits = open_splits(dataset, data)
+    config = checked(config)
+    folder = run_folder(config)
+    splits = open_splits(*data_of(config))
     fabric = launch(config.runtime)
-    first = config.runtime.seed
-    runs = []
-    for seed in range(first, first + config.seeds):
-        seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
-        seed_config = replace(config, runtime=replace(config.runtime, seed=seed, out=seed_folder))
-        runs.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder))
+    results = run_seeds(fabric, config, splits, folder)
     if fabric.is_global_zero and config.seeds > 1:
-        summarize(runs, folder)
+        summarize(results, folder)
     return folder
 
 
-def _dataset(config: RunConfig) -> tuple[str, DataOptions]:
+def checked(config: RunConfig) -> RunConfig:
+    """Refuse settings that do not go together before they cost a training, and spell out what others imply.
+
+    Raises:
+        InputError: an unknown method, no seed, or a part of the backbone that is to learn from stored features.
+    """
+    from longtail.jobs.comparison import wanted_methods
+
+    wanted_methods(config.heads.methods)
+    if config.seeds < 1:
+        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
+    if config.heads.crt_part != "classifier" and config.heads.crt_from != "images":
+        raise InputError(f"--crt-part {config.heads.crt_part} needs --crt-from images: stored features cannot learn.")
+    if config.data.original_splits:
+        # the published numbers were chosen on what is test here; every table says it
+        config = replace(config, heads=replace(config.heads, select_on="test", i_know_test_is_spoiled=True))
+    return config
+
+
+def run_folder(config: RunConfig) -> Path:
+    """Say where the run's files go."""
+    name = config.dataset if config.dataset != "folder" else Path(data_of(config)[0]).resolve().stem
+    return config.runtime.out or Path("runs") / name
+
+
+def run_seeds(
+    fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, *, table: bool = True
+) -> list[dict[str, Any]]:
+    """Carry out the run with each of its seeds.
+
+    Args:
+        fabric: launched.
+        config: checked.
+        splits: the opened data.
+        folder: for the files; with several seeds each gets a folder of its own in it.
+        table: print the results of each seed.
+
+    Returns:
+        The results of each seed; on other processes than the first, empty ones.
+    """
+    dataset, data = data_of(config)
+    first = config.runtime.seed
+    results = []
+    for seed in range(first, first + config.seeds):
+        seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
+        seed_config = replace(config, runtime=replace(config.runtime, seed=seed, out=seed_folder))
+        results.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder, table))
+    return results
+
+
+def data_of(config: RunConfig) -> tuple[str, DataOptions]:
+    """Give the data's name or path, and the settings to open it with.
+
+    Raises:
+        InputError: a folder without its path.
+    """
     if config.dataset != "folder":
         return config.dataset, config.data
     if config.data.data is None:
@@ -70,7 +115,13 @@ def _dataset(config: RunConfig) -> tuple[str, DataOptions]:
 
 
 def _run_one(
-    fabric: "Fabric", config: RunConfig, splits: "DataSplits", dataset: str, data: DataOptions, folder: Path
+    fabric: "Fabric",
+    config: RunConfig,
+    splits: "DataSplits",
+    dataset: str,
+    data: DataOptions,
+    folder: Path,
+    table: bool,
 ) -> dict[str, Any]:
     from longtail.features import open_feature_folder
     from longtail.jobs.comparison import compare_heads, wanted_methods
@@ -81,12 +132,14 @@ def _run_one(
     from longtail.jobs.outcome import finish
     from longtail.jobs.retrain import retrain_from_images
     from longtail.jobs.train import train_stage_one
+    from longtail.schedules import scaled_learning_rate
 
     runtime, stage = config.runtime, config.stage
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder)
     images_per_second = stage.epochs * len(splits.train) / max(state.seconds, 1e-9)
-    trained = f"{stage.representation}-balanced, {stage.epochs} epochs, {state.seconds:.0f} s"
+    rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
+    trained = f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, {state.seconds:.0f} s"
     model = open_model(find_checkpoint(folder, stage.use), fabric.device)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {trained}")
     features = folder / "features"
@@ -96,7 +149,9 @@ def _run_one(
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}
     if config.heads.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
-        ready["crt"] = retrain_from_images(fabric, model, splits, stage, config.heads, runtime, folder)
+        ready["crt"] = retrain_from_images(
+            fabric, model, splits, stage, config.heads, runtime, folder / "checkpoints" / "crt"
+        )
     if not fabric.is_global_zero:
         fabric.barrier()
         return {}
@@ -116,13 +171,14 @@ def _run_one(
         "backbone": model.about["backbone"],
         "sampling": stage.representation,
         "epochs": stage.epochs,
+        "learning_rate": rate,
         "seconds": round(state.seconds, 1),
         "images_per_second": round(images_per_second, 1),
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
         "history": [_history_row(row) for row in state.history],
     }
     add_examples(results, splits, folder)
-    results = finish(results, folder, config, quiet=runtime.quiet)
+    results = finish(results, folder, config, quiet=runtime.quiet, table=table)
     fabric.barrier()
     return results
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["mean_and_interval", "summarize"]
+__all__ = ["cell_text", "difference_text", "mean_and_interval", "summarize"]
 
 METRICS = ("all", "balanced", "many", "medium", "few")
 
@@ -84,13 +84,34 @@ def mean_and_interval(values: list[float | None], level: float = 0.95) -> dict[s
 def _markdown(summary: dict[str, Any]) -> str:
     lines = ["| | " + " | ".join(METRICS) + " |", "|---" * (len(METRICS) + 1) + "|"]
     for name, metrics in summary["methods"].items():
-        lines.append(f"| {name} | " + " | ".join(_cell(metrics[metric]) for metric in METRICS) + " |")
+        lines.append(f"| {name} | " + " | ".join(cell_text(metrics[metric]) for metric in METRICS) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: dict[str, Any] | None) -> str:
+def cell_text(found: dict[str, Any] | None, digits: int = 1) -> str:
+    """Write a mean with half the width of its interval, or a dash.
+
+    Example:
+        >>> cell_text({"mean": 56.25, "interval": [55.0, 57.5]})
+        '56.2 ± 1.2'
+    """
+    if found is None:
+        return "-"
+    mean = f"{found['mean']:.{digits}f}"
+    return mean if found["interval"] is None else f"{mean} ± {found['interval'][1] - found['mean']:.{digits}f}"
+
+
+def difference_text(found: dict[str, Any] | None) -> str:
+    """Write a difference with its interval, and a doubt where the interval includes zero.
+
+    Example:
+        >>> difference_text({"mean": 1.0, "interval": [-0.5, 2.5]})
+        '+1.0 [-0.5, +2.5], may be chance'
+    """
     if found is None:
         return "-"
     if found["interval"] is None:
-        return f"{found['mean']:.1f}"
-    return f"{found['mean']:.1f} ± {found['interval'][1] - found['mean']:.1f}"
+        return f"{found['mean']:+.1f}, one seed"
+    low, high = found["interval"]
+    doubt = "" if low > 0 or high < 0 else ", may be chance"
+    return f"{found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{doubt}"

@@ -69,8 +69,10 @@ def train_stage_one(
     import torch
 
     from longtail.atomic import write_json
-    from longtail.backbones import create_backbone
+    from longtail.backbones import create_backbone, hold_all_but
     from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.jobs.optimisation import parameter_groups, start_from, synchronised
+    from longtail.schedules import scaled_learning_rate
     from longtail.training.checkpoints import load_checkpoint
     from longtail.training.inference import validation_accuracy
     from longtail.training.loop import Classification, TrainingState, train
@@ -96,9 +98,21 @@ def train_stage_one(
     model = create_backbone(
         backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
-    task = Classification(model).to(memory_format=torch.channels_last)
+    if stage.init is not None and checkpoint is None:
+        start_from(model, stage.init)
+    still = hold_all_but(model, stage.train_part)
+    model = model.to(memory_format=torch.channels_last)
+    if stage.sync_bn:
+        model = synchronised(model, fabric)
+    if stage.compile:
+        model.compile()  # in place: the names of its weights stay
+    task = Classification(model, still=still if stage.hold_statistics else ())
+    rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     optimizer = torch.optim.SGD(
-        task.parameters(), lr=stage.learning_rate, momentum=stage.momentum, weight_decay=stage.weight_decay
+        parameter_groups(model, rate, stage.backbone_rate),
+        lr=rate,
+        momentum=stage.momentum,
+        weight_decay=stage.weight_decay,
     )
     task, optimizer = fabric.setup(task, optimizer)
     batches = training_batches(fabric, train_images, preprocessing, stage, runtime.seed, stage.representation)
@@ -153,7 +167,14 @@ def training_batches(
     from longtail.sampling import Sampler
     from longtail.training.batches import LoaderBatches, ResidentBatches
 
-    sampler = Sampler(images.labels, strategy=strategy, num_epochs=stage.epochs, seed=seed)
+    sampler = Sampler(
+        images.labels,
+        strategy=strategy,
+        num_epochs=stage.epochs,
+        run_length=stage.run_length if strategy == "class" else 1,
+        repeat_threshold=stage.repeat_threshold,
+        seed=seed,
+    )
     shared = {
         "batch_size": stage.batch_size,
         "accumulate": stage.accumulate,
@@ -222,7 +243,9 @@ def _measured(preprocessing: Any, pixels: Any) -> Any:
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
     """Refuse to go on with other settings; how often is saved and how many workers load changes no result."""
-    old, new = _flat(before), _flat(now)
+    # a run of an earlier version lacks the settings that were added since: it had what is now their default
+    usual = _flat(plain({"data": asdict(DataOptions()), "stage": asdict(StageOneOptions())}))
+    old, new = usual | _flat(before), _flat(now)
     harmless = {"stage.save_every", "stage.workers", "stage.use", "data.download"}
     other = [name for name in old if name not in harmless and old[name] != new.get(name)]
     if other:

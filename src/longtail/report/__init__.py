@@ -2,5 +2,6 @@
 
 from longtail.report.page import render_report, write_report
 from longtail.report.results import read_results
+from longtail.report.study_page import render_study, write_study_page
 
-__all__ = ["read_results", "render_report", "write_report"]
+__all__ = ["read_results", "render_report", "render_study", "write_report", "write_study_page"]

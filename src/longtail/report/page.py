@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longtail.atomic import write_text
 from longtail.counts import GROUPS
@@ -17,7 +17,10 @@ from longtail.report.method_figures import accuracy_by_group, hyperparameter_cur
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["page_environment", "render_report", "write_report"]
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 METRICS = ("all", "balanced", *GROUPS)
 
@@ -51,6 +54,11 @@ def render_report(results: dict[str, Any], folder: Path | str) -> str:
     Returns:
         HTML; the same results and images give the same text.
     """
+    return page_environment().get_template("report.html.j2").render(_view(results, Path(folder)))
+
+
+def page_environment() -> "Environment":
+    """Give what templates need: strict names, everything escaped, filters for numbers."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -61,7 +69,7 @@ def render_report(results: dict[str, Any], folder: Path | str) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(fixed=_fixed, signed=_signed, whole=_whole, duration=_duration)
-    return environment.get_template("report.html.j2").render(_view(results, Path(folder)))
+    return environment
 
 
 def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which images are seen how often: distributions over classes, and the one sampler that draws from them."""
 
-from longtail.sampling.distributions import class_probabilities, progressive_probabilities
+from longtail.sampling.distributions import class_probabilities, progressive_probabilities, repeat_factors
 from longtail.sampling.sampler import Draw, Sampler, Strategy
 
-__all__ = ["Draw", "Sampler", "Strategy", "class_probabilities", "progressive_probabilities"]
+__all__ = ["Draw", "Sampler", "Strategy", "class_probabilities", "progressive_probabilities", "repeat_factors"]

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["class_probabilities", "progressive_probabilities"]
+__all__ = ["class_probabilities", "progressive_probabilities", "repeat_factors"]
 
 
 def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64]:
@@ -70,3 +70,40 @@ def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: i
         raise InputError(f"epoch {epoch} of {num_epochs}; expected an epoch from 0 on, of at least 1.")
     share = min(epoch / (num_epochs - 1), 1.0) if num_epochs > 1 else 0.0
     return (1 - share) * class_probabilities(class_counts, 1.0) + share * class_probabilities(class_counts, 0.0)
+
+
+def repeat_factors(class_counts: ArrayLike, threshold: float) -> NDArray[np.int64]:
+    """Say how often repeat-factor sampling shows each image of a class in an epoch.
+
+    r_c = ceil(max(1, sqrt(t / f_c))) with f_c = n_c / N
+
+    With t = 0.01 on ImageNet-LT that is about square-root sampling, not class-balanced sampling, though the MMPretrain
+    version of the decoupling paper calls it so.
+
+    Args:
+        class_counts: n_c, shape (C,).
+        threshold: t, the share of the images below which a class is repeated; above 0, up to 1.
+
+    Returns:
+        r, shape (C,), each at least 1; 0 for a class without images.
+
+    Raises:
+        InputError: threshold is out of range, or there is no image.
+
+    Reference:
+        Gupta, Dollar, Girshick, "LVIS: A Dataset for Large Vocabulary Instance Segmentation", CVPR 2019, arXiv
+        1908.03195, section 5.2; rounded up as in mmengine's ClassBalancedDataset.
+
+    Example:
+        >>> repeat_factors([90, 9, 1], threshold=0.36).tolist()
+        [1, 2, 6]
+    """
+    counts = np.asarray(class_counts, dtype=np.float64)
+    if not 0 < threshold <= 1:
+        raise InputError(f"the repeat threshold is {threshold}; expected a share above 0, up to 1.")
+    if counts.sum() <= 0:
+        raise InputError("there is no image to sample from: all class counts are 0.")
+    share = counts / counts.sum()
+    repeats = np.sqrt(np.divide(threshold, share, out=np.zeros_like(share), where=share > 0))
+    # 1e-9: sqrt(0.36 / 0.09) must not round up to 3
+    return np.where(share > 0, np.ceil(np.maximum(repeats, 1) - 1e-9), 0).astype(np.int64)

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.sampling.cycle import BalancedRounds, cycle_images
-from longtail.sampling.distributions import class_probabilities, progressive_probabilities
+from longtail.sampling.distributions import class_probabilities, progressive_probabilities, repeat_factors
 
 __all__ = ["Draw", "Sampler", "Strategy"]
 
-Strategy = Literal["instance", "class", "square-root", "progressive"]
+Strategy = Literal["instance", "class", "square-root", "progressive", "repeat-factor"]
 Draw = Literal["shuffle", "independent", "cycle"]
 EXPONENTS = {"instance": 1.0, "class": 0.0, "square-root": 0.5}
 
@@ -24,9 +24,10 @@ class Sampler(torch.utils.data.Sampler[int]):
     """Draw image indices with a chosen balance of classes; goes wherever torch takes a sampler.
 
     The class of a draw has probability p_c proportional to n_c^q: q = 1 instance-balanced, 0 class-balanced, 1/2
-    square-root; progressively-balanced goes from the first to the second over the epochs. How images are drawn then:
+    square-root; progressively-balanced goes from the first to the second over the epochs. Repeat-factor sampling shows
+    each image of class c `repeat_factors`_c times an epoch. How images are drawn then:
 
-    - shuffle (instance-balanced only): every image once an epoch, in random order;
+    - shuffle (instance-balanced and repeat-factor only): every image once, or r_c times, an epoch, in random order;
     - independent: class by p_c, then any image of it, with replacement; the same as weights n_c^(q - 1) for each image;
     - cycle: the low-variance way of the decoupling paper's code. Within a class, every image comes once before any
     repeats.
@@ -40,12 +41,13 @@ class Sampler(torch.utils.data.Sampler[int]):
 
     Args:
         labels: class indices, shape (N,).
-        strategy: "instance", "class", "square-root" or "progressive".
+        strategy: "instance", "class", "square-root", "progressive" or "repeat-factor".
         q: exponent in its place, 0 to 1.
         num_epochs: T of "progressive".
-        draw: "shuffle", "independent" or "cycle"; default: shuffle for instance-balanced, else cycle.
+        draw: "shuffle", "independent" or "cycle"; default: shuffle for instance-balanced and repeat-factor, else cycle.
         run_length: consecutive images a visit of "cycle"; the original takes 4.
-        num_samples: draws of an epoch over all ranks; default N.
+        repeat_threshold: t of "repeat-factor"; default 0.01.
+        num_samples: draws of an epoch over all ranks; default N, or the sum of all repeats.
         seed: of all draws.
         rank: of this process.
         num_ranks: processes.
@@ -73,6 +75,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         num_epochs: int | None = None,
         draw: Draw | None = None,
         run_length: int = 1,
+        repeat_threshold: float = 0.01,
         num_samples: int | None = None,
         seed: int = 0,
         rank: int = 0,
@@ -89,12 +92,20 @@ class Sampler(torch.utils.data.Sampler[int]):
         self.labels: NDArray[np.int64] = array.astype(np.int64)
         self.q = EXPONENTS.get(strategy) if q is None else q
         self.num_epochs = num_epochs
-        self.draw: Draw = draw or ("shuffle" if self.q == 1 else "cycle")
-        if self.draw == "shuffle" and self.q != 1:
+        repeats = strategy == "repeat-factor" and q is None
+        self.draw: Draw = draw or ("shuffle" if self.q == 1 or repeats else "cycle")
+        if self.draw == "shuffle" and self.q != 1 and not repeats:
             raise InputError(
                 "draw 'shuffle' takes every image once: it is instance-balanced. Use independent or cycle."
             )
-        self.num_samples = len(array) if num_samples is None else num_samples
+        if repeats and self.draw != "shuffle":
+            raise InputError(f"draw {self.draw!r} cannot give repeat factors; expected shuffle.")
+        counts = class_counts(self.labels)
+        # what an epoch shuffles: every image, as often as its class is repeated
+        self._pool: NDArray[np.int64] = np.arange(len(array))
+        if repeats:
+            self._pool = np.repeat(self._pool, repeat_factors(counts, repeat_threshold)[self.labels])
+        self.num_samples = len(self._pool) if num_samples is None else num_samples
         for name, value, lowest in (
             ("run_length", run_length, 1),
             ("num_samples", self.num_samples, 1),
@@ -108,7 +119,6 @@ class Sampler(torch.utils.data.Sampler[int]):
             raise InputError(f"rank is {rank} of {num_ranks} processes; expected 0 to {num_ranks - 1}.")
         self.run_length, self.seed, self.rank, self.num_ranks = run_length, seed, rank, num_ranks
         self.epoch, self._restored, self._position = 0, 0, 0
-        counts = class_counts(self.labels)
         present = np.flatnonzero(counts)
         self._counts: NDArray[np.int64] = counts[present]
         class_probabilities(self._counts, 1.0 if self.q is None else self.q)  # checks q
@@ -123,6 +133,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         """Give the class probabilities of an epoch, over the classes that have images."""
         if self.q is not None:
             return class_probabilities(self._counts, self.q)
+        if self.draw == "shuffle":
+            return class_probabilities(np.unique(self.labels[self._pool], return_counts=True)[1], 1.0)
         return progressive_probabilities(self._counts, epoch, self.num_epochs or 1)
 
     def epoch_indices(self, epoch: int) -> NDArray[np.int64]:
@@ -131,8 +143,8 @@ class Sampler(torch.utils.data.Sampler[int]):
             return self._rounds.draw((self.seed, epoch))
         rng = np.random.default_rng((self.seed, epoch))
         if self.draw == "shuffle":
-            passes = -(-self.num_samples // len(self.labels))
-            return np.concatenate([rng.permutation(len(self.labels)) for _ in range(passes)])[: self.num_samples]
+            passes = -(-self.num_samples // len(self._pool))
+            return np.concatenate([rng.permutation(self._pool) for _ in range(passes)])[: self.num_samples]
         visits = -(-self.num_samples // (self.run_length if self.draw == "cycle" else 1))
         # the last edge is 1 up to rounding; a draw above it would fall outside
         edges = np.cumsum(self.probabilities(epoch))[:-1]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,21 @@ class Classification(nn.Module):
     Args:
         model: maps images (B, channels, H, W) to logits (B, C).
         loss: maps logits (B, C) and labels (B,) to a scalar.
+        still: modules of the model that stay in evaluation mode, so that their batch-norm statistics stay as they are.
     """
 
-    def __init__(self, model: nn.Module, loss: nn.Module | None = None) -> None:
+    def __init__(self, model: nn.Module, loss: nn.Module | None = None, *, still: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         self.model = model
         self.loss = loss if loss is not None else nn.CrossEntropyLoss()
+        self._still = tuple(still)  # a tuple is no submodule: the state dict holds each weight once
+
+    def train(self, mode: bool = True) -> "Classification":
+        """Switch to training; the still parts do not follow."""
+        super().train(mode)
+        for module in self._still:
+            module.eval()
+        return self
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Give the loss of a batch and its top-1 accuracy in percent."""

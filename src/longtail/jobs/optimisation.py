@@ -1,0 +1,72 @@
+"""What a training job does to a network before it trains: initial weights, learning rates, synchronised batch norm."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longtail.backbones import classifier_of
+from longtail.errors import InputError
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from torch import nn
+
+__all__ = ["parameter_groups", "start_from", "synchronised"]
+
+
+def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> list[dict[str, Any]]:
+    """Share the parameters that learn into groups for an optimizer.
+
+    Args:
+        model: a backbone with its linear classifier.
+        learning_rate: of the classifier.
+        backbone_rate: that of all else, as a multiple of it; at least 0.
+
+    Returns:
+        One group, or the classifier's and that of all else where their rates differ.
+
+    Raises:
+        InputError: backbone_rate is negative.
+    """
+    if backbone_rate < 0:
+        raise InputError(f"--backbone-rate {backbone_rate}; expected a factor of at least 0.")
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if backbone_rate == 1:
+        return [{"params": learning, "lr": learning_rate}]
+    classifier = {id(parameter) for parameter in classifier_of(model).parameters()}
+    groups = [
+        {"params": [p for p in learning if id(p) in classifier], "lr": learning_rate},
+        {"params": [p for p in learning if id(p) not in classifier], "lr": learning_rate * backbone_rate},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def start_from(model: "nn.Module", path: Path) -> None:
+    """Load the backbone of a checkpoint of ours into `model`; the classifier stays as it was drawn.
+
+    Raises:
+        InputError: unreadable file, or weights of another architecture.
+    """
+    from longtail.training.checkpoints import load_checkpoint, load_weights
+
+    classifier = classifier_of(model)
+    prefix = next(name for name, module in model.named_modules() if module is classifier) + "."
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
+    came = {
+        name.removeprefix("model."): tensor
+        for name, tensor in load_checkpoint(path)["task"].items()
+        if name.startswith("model.") and not name.startswith("model." + prefix)
+    }
+    load_weights(model, came | own, str(path))
+
+
+def synchronised(model: "nn.Module", fabric: "Fabric") -> "nn.Module":
+    """Let batch norm take its statistics over the batches of all processes.
+
+    Raises:
+        InputError: the processes compute on a CPU, where torch cannot do it.
+    """
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    if fabric.world_size > 1 and fabric.device.type != "cuda":
+        raise InputError("--sync-bn needs GPUs: torch synchronises batch norm on them alone. Leave it out on a CPU.")
+    return convert_sync_batchnorm(model) if fabric.world_size > 1 else model  # type: ignore[no-untyped-call]

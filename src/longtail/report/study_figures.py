@@ -1,0 +1,81 @@
+"""Figures of a study: points with intervals in panels."""
+
+from typing import TYPE_CHECKING, Any
+
+from longtail.report.inline_svg import color, inline_svg, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["points_figure"]
+
+# a series is told by marker and by colour
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_COLORS = ("tau", "many", "lws", "few", "crt", "joint")
+_COLUMNS = 2
+
+
+def points_figure(figure_data: dict[str, Any], number: int) -> str:
+    """Draw means with their intervals: a panel a metric, a row of points for each thing compared, a point a series.
+
+    Args:
+        figure_data: `title`, `series` (names) and `panels`: each with `name`, `rows` (names) and `values`, by series
+            and row {"mean", "interval"} or null.
+        number: of the figure on its page, for its ids.
+
+    Returns:
+        The `<svg>` element.
+    """
+    panels, series = figure_data["panels"], figure_data["series"]
+    rows = panels[0]["rows"]
+    lines = -(-len(panels) // _COLUMNS)
+    height = 0.5 + lines * (0.55 + len(rows) * (0.12 + 0.11 * len(series)))
+
+    def paint(figure: "Figure") -> None:
+        grid = figure.subplots(lines, min(_COLUMNS, len(panels)), sharey=True, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            _paint_panel(axes, panel, series)
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+        if len(series) > 1:
+            handles, names = grid[0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+
+    label = (
+        f"{figure_data['title']}: panels {', '.join(panel['name'] for panel in panels)}; rows {', '.join(rows)}; "
+        f"a point each for {', '.join(series)}."
+    )
+    return inline_svg(f"points-{number}", label, height + (0.45 if len(series) > 1 else 0), paint)
+
+
+def _paint_panel(axes: "Axes", panel: dict[str, Any], series: list[str]) -> None:
+    rows = panel["rows"]
+    step = 0.7 / max(len(series), 1)
+    for place, name in enumerate(series):
+        style: dict[str, Any] = {
+            "color": color(_COLORS[place % len(_COLORS)]),
+            "marker": _MARKERS[place % len(_MARKERS)],
+        }
+        shift = (place - (len(series) - 1) / 2) * step
+        cells = [(row + shift, panel["values"][name][thing]) for row, thing in enumerate(rows)]
+        known = [(y, cell) for y, cell in cells if cell is not None]
+        axes.plot(
+            [cell["mean"] for _, cell in known],
+            [y for y, _ in known],
+            linestyle="none",
+            markersize=4.5,
+            label=name,
+            gid=f"series-{place}-{panel['name']}",
+            **style,
+        )
+        for y, cell in known:
+            if cell["interval"] is not None:
+                axes.hlines(y, *cell["interval"], color=style["color"], linewidth=1.2)
+    for row in range(len(rows) - 1):
+        axes.axhline(row + 0.5, color=color("muted"), linewidth=0.4)
+    axes.set_title(f"{panel['name']}, %")
+    axes.set_yticks(range(len(rows)), [shorten(name, 22) for name in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", alpha=0.4)

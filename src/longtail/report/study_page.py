@@ -1,0 +1,53 @@
+"""The HTML page of a study, made from study.json alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from longtail.atomic import write_text
+from longtail.errors import InputError
+from longtail.report.class_figures import weight_norms
+from longtail.report.page import page_environment
+from longtail.report.study_figures import points_figure
+
+__all__ = ["render_study", "write_study_page"]
+
+
+def write_study_page(folder: Path) -> Path:
+    """Make report.html beside the study.json of a study, whole or not at all.
+
+    Raises:
+        InputError: study.json is missing or no JSON.
+    """
+    path = folder / "study.json"
+    try:
+        study = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing, or no JSON ({error}). Expected the folder of a finished study.") from error
+    page = folder / "report.html"
+    write_text(page, render_study(study))
+    return page
+
+
+def render_study(study: dict[str, Any]) -> str:
+    """Put a study into a page that needs no other file, no network and no script.
+
+    Args:
+        study: content of study.json.
+
+    Returns:
+        HTML; the same study gives the same text.
+    """
+    from markupsafe import Markup
+
+    figures = [
+        {"title": figure["title"], "caption": figure["caption"], "svg": Markup(_drawn(figure, study, number))}
+        for number, figure in enumerate(study["figures"])
+    ]
+    return page_environment().get_template("study.html.j2").render(study=study, figures=figures)
+
+
+def _drawn(figure: dict[str, Any], study: dict[str, Any], number: int) -> str:
+    if figure["kind"] == "norms":
+        return weight_norms(study["data"], figure["norms"])
+    return points_figure(figure, number)

@@ -1,0 +1,25 @@
+"""The papers' analyses, each on any data: they compose jobs and write a table, a figure and a page."""
+
+__all__ = ["STUDIES"]
+
+# name: (module, its config class, whether a recipe's name follows, one line of help)
+STUDIES = {
+    "representations": (
+        "longtail.studies.representations",
+        "RepresentationsConfig",
+        True,
+        "which sampling learns the best representation, under each classifier",
+    ),
+    "retrained-parts": (
+        "longtail.studies.retrained_parts",
+        "RetrainedPartsConfig",
+        True,
+        "is it enough to train the classifier again, or should the backbone follow?",
+    ),
+    "weight-norms": (
+        "longtail.studies.weight_norms",
+        "WeightNormsConfig",
+        False,
+        "how the lengths of the classifiers' weights follow the class counts",
+    ),
+}

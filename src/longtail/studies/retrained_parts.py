@@ -1,0 +1,156 @@
+"""Is it enough to train the classifier again, or should the backbone follow?"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from longtail.backbones import Part
+from longtail.errors import InputError
+from longtail.jobs.run import RunConfig
+
+__all__ = ["RetrainedPartsConfig", "compare_parts", "run"]
+
+METRICS = ("many", "medium", "few", "all", "balanced")
+
+
+@dataclass(frozen=True)
+class RetrainedPartsConfig:
+    """Go on from stage 1 on class-balanced images with more or less of the network learning."""
+
+    run: RunConfig = field(default_factory=RunConfig)
+    parts: str = "classifier,last-block,all:0.1,all"
+    """What learns, with commas between: classifier, last-block, last-stage, all; behind a colon the backbone's learning
+    rate as a multiple of the classifier's, default 1."""
+
+
+def run(config: RetrainedPartsConfig) -> dict[str, Any]:
+    """Carry out the study; trainings that an earlier call finished are not done again."""
+    from longtail.evaluation import accuracy_report
+    from longtail.jobs.images import open_splits
+    from longtail.jobs.launch import launch
+    from longtail.jobs.model import find_checkpoint, open_model
+    from longtail.jobs.retrain import retrain_from_images
+    from longtail.jobs.run import checked, data_of, run_folder, run_seeds
+    from longtail.studies.outcome import finish_study
+
+    parts = _parts(config.parts)
+    base = checked(replace(config.run, heads=replace(config.run.heads, methods="joint")))
+    folder = base.runtime.out or Path("runs") / f"study-retrained-parts-{run_folder(base).name}"
+    splits = open_splits(*data_of(base))
+    if splits.test is None or not len(splits.test):
+        raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
+    fabric = launch(base.runtime)
+    results = run_seeds(fabric, base, splits, folder, table=False)
+    labels = np.asarray(splits.test.labels)
+    reports: dict[str, list[dict[str, Any]]] = {}
+    for name, (part, rate) in parts.items():
+        heads = replace(base.heads, crt_from="images", crt_part=part, crt_backbone_rate=rate)
+        reports[name] = []
+        for seed in range(base.runtime.seed, base.runtime.seed + base.seeds):
+            place = folder if base.seeds == 1 else folder / f"seed-{seed}"
+            model = open_model(find_checkpoint(place, base.stage.use), fabric.device)
+            _, predictions = retrain_from_images(
+                fabric,
+                model,
+                splits,
+                base.stage,
+                heads,
+                replace(base.runtime, seed=seed),
+                place / "checkpoints" / f"retrained-{name.replace(':', '-')}",
+            )
+            if fabric.is_global_zero:
+                counts = results[0]["data"]["train_counts"]
+                bounds = {"many_above": heads.many_above, "few_below": heads.few_below}
+                reports[name].append(accuracy_report(labels, predictions["test"], counts, **bounds))
+    if not fabric.is_global_zero:
+        return {}
+    joint = [found["methods"]["joint"]["metrics"]["test"] for found in results]
+    study = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.crt_epochs)
+    return finish_study(study, folder, quiet=base.runtime.quiet)
+
+
+def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """Put the test results of networks that were retrained in part side by side.
+
+    Args:
+        reports: for each part the accuracy reports of its seeds; the stage-1 network first.
+        first: results of the first seed's stage 1.
+        epochs: of the retraining.
+
+    Returns:
+        A study with one table and one figure.
+
+    Reference:
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, its comparison of retrained parts.
+    """
+    from longtail.jobs.seeds import difference_text, mean_and_interval
+
+    cells = {
+        name: {metric: mean_and_interval([report[metric] for report in found]) for metric in METRICS}
+        for name, found in reports.items()
+    }
+    plain = [report["balanced"] for report in reports["classifier"]] if "classifier" in reports else []
+    gaps = {
+        name: mean_and_interval([r["balanced"] - base for r, base in zip(found, plain, strict=True)])
+        for name, found in list(reports.items())[1:]
+        if plain and name != "classifier"
+    }
+    return {
+        "name": "retrained-parts",
+        "title": f"{first['title']}: what to train again",
+        "question": (
+            "The decoupling paper finds that it is enough to train the classifier again on class-balanced samples, and "
+            f"that training the backbone too does harm. {epochs} epochs on class-balanced, augmented images; accuracy "
+            "in percent on test, mean over seeds and 95 % interval of that mean."
+        ),
+        "answers": [
+            f"{name}, balanced accuracy against the classifier alone: {difference_text(gap)}."
+            for name, gap in gaps.items()
+        ],
+        "tables": [
+            {
+                "title": "What was trained again; behind a colon the backbone's learning rate over the classifier's",
+                "columns": list(METRICS),
+                "rows": [{"name": name, "cells": [found[m] for m in METRICS]} for name, found in cells.items()],
+            }
+        ],
+        "figures": [
+            {
+                "kind": "points",
+                "title": "Accuracy by what was trained again",
+                "caption": "A point is a mean over seeds, the line its 95 % interval.",
+                "series": ["accuracy"],
+                "panels": [
+                    {
+                        "name": metric,
+                        "rows": list(cells),
+                        "values": {"accuracy": {name: found[metric] for name, found in cells.items()}},
+                    }
+                    for metric in METRICS
+                    if any(found[metric] is not None for found in cells.values())
+                ],
+            }
+        ],
+        "notes": [
+            "Batch norm of what does not learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
+        ],
+        "data": first["data"],
+    }
+
+
+def _parts(text: str) -> dict[str, tuple[Part, float]]:
+    parts: dict[str, tuple[Part, float]] = {}
+    for name in (word.strip() for word in text.split(",") if word.strip()):
+        part, _, rate = name.partition(":")
+        if part not in get_args(Part):
+            raise InputError(f"--parts: no part {part!r}. Parts: {', '.join(get_args(Part))}.")
+        try:
+            parts[name] = (part, float(rate or 1.0))  # type: ignore[assignment]
+        except ValueError:
+            raise InputError(f"--parts {name!r}: {rate!r} is no number. Expected such as all:0.1.") from None
+    if not parts:
+        raise InputError(f"--parts is empty; expected some of {', '.join(get_args(Part))}.")
+    return parts

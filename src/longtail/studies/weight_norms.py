@@ -1,0 +1,119 @@
+"""How do the lengths of the classifiers' weights follow the class counts?"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from longtail.jobs.options import HeadOptions, RuntimeOptions
+
+__all__ = ["WeightNormsConfig", "norms_by_group", "run"]
+
+
+@dataclass(frozen=True)
+class WeightNormsConfig:
+    """Fit the linear classifiers on features and compare the norms of their class weights: the paper's figure 2."""
+
+    features: tyro.conf.Positional[Path]
+    """Folder with feature_train.h5 and its siblings, or the folder of a run."""
+    heads: HeadOptions = field(default_factory=HeadOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    seeds: int = 1
+    """Fits with the seeds --seed, --seed + 1, ..."""
+
+
+def run(config: WeightNormsConfig) -> dict[str, Any]:
+    """Fit, measure and write study.json, study.md and the page."""
+    from longtail.features import open_feature_folder
+    from longtail.jobs.comparison import compare_heads
+    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.launch import resolve_device
+    from longtail.studies.outcome import finish_study
+
+    inside = config.features / "features"
+    problem = check_problem(
+        open_feature_folder(inside if inside.is_dir() else config.features),
+        head=config.heads.head,
+        drop_nonfinite=config.heads.drop_nonfinite,
+    )
+    name = config.features.resolve().name
+    folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
+    first = config.runtime.seed
+    results = [
+        compare_heads(
+            problem,
+            config.heads,
+            title=name,
+            seed=seed,
+            device=resolve_device(config.runtime.device),
+            folder=folder / f"seed-{seed}",
+            quiet=config.runtime.quiet,
+        )
+        for seed in range(first, first + max(config.seeds, 1))
+    ]
+    return finish_study(norms_by_group(results), folder, quiet=config.runtime.quiet)
+
+
+def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Compare the weight norms of the methods that have weights.
+
+    The rank correlation of ||w_c|| with n_c is 1 where more images always mean longer weights, 0 without a trend, -1
+    where they mean shorter ones. Norms are divided by the method's mean, as only proportions matter.
+
+    Args:
+        results: of one or several seeds, as `compare_heads` gives them.
+
+    Returns:
+        A study with one table and one figure.
+
+    Reference:
+        Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
+        1910.09217, figure 2 (left).
+    """
+    from scipy.stats import spearmanr
+
+    from longtail.counts import GROUPS
+    from longtail.jobs.seeds import cell_text, mean_and_interval
+
+    data = results[0]["data"]
+    counts, groups = np.array(data["train_counts"]), np.array(data["group_of_class"])
+    methods = [name for name, entry in results[0]["methods"].items() if entry["weight_norms"]]
+    present = [group for group in GROUPS if (groups == group).any()]
+    rows, relative = [], {}
+    for method in methods:
+        norms = [np.array(found["methods"][method]["weight_norms"]) for found in results]
+        scaled = [one / max(float(one.mean()), 1e-12) for one in norms]
+        relative[method] = np.mean(scaled, axis=0)
+        cells = [mean_and_interval([float(one[groups == group].mean()) for one in scaled]) for group in present]
+        trend = mean_and_interval([float(spearmanr(one, counts).statistic) for one in norms])
+        rows.append({"name": method, "cells": [trend, *cells]})
+    told = "; ".join(f"{row['name']} {cell_text(row['cells'][0], digits=2)}" for row in rows)
+    return {
+        "name": "weight-norms",
+        "title": f"{results[0]['title']}: weight norms and class counts",
+        "question": (
+            "The decoupling paper finds that joint training gives common classes longer weights, and that the "
+            "rebalanced classifiers even this out or turn it round."
+        ),
+        "answers": [f"Rank correlation of a class's weight norm with its training images: {told}."],
+        "tables": [
+            {
+                "title": "Rank correlation with the counts; mean norm of each group over the mean of all classes",
+                "columns": ["correlation", *present],
+                "rows": rows,
+                "digits": 2,
+            }
+        ],
+        "figures": [
+            {
+                "kind": "norms",
+                "title": "Weight norm of each class",
+                "caption": "Divided by the method's mean norm, and averaged over seeds.",
+                "norms": {method: norms.tolist() for method, norms in relative.items()},
+            }
+        ],
+        "notes": [],
+        "data": data,
+    }

@@ -1,0 +1,81 @@
+"""Started by test_ranks.py under torchrun: train a network without batch norm, stop after some steps, or go on."""
+
+import sys
+from pathlib import Path
+
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from longtail.data.transforms import Preprocessing
+from longtail.jobs.launch import processes
+from longtail.sampling import Sampler
+from longtail.schedules import Schedule
+from longtail.training.batches import ResidentBatches
+from longtail.training.checkpoints import load_checkpoint
+from longtail.training.loop import Classification, train
+
+
+class Stop(Exception):
+    pass
+
+
+def main():
+    import os
+
+    folder, stop_after = Path(sys.argv[1]), int(sys.argv[2])
+    torch.set_num_threads(1)
+    ranks, _ = processes(os.environ, 1)
+    fabric = Fabric(accelerator="cpu", devices=ranks, strategy="ddp" if ranks > 1 else "auto", precision="32-true")
+    fabric.launch()
+    preprocessing = Preprocessing(8, 8, 1, (0.3,), (0.4,), "none", resident=True)
+    images = torch.randint(0, 256, (200, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(200) % 7
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 7))
+    task = Classification(model)
+    optimizer = torch.optim.SGD(task.parameters(), lr=0.1, momentum=0.9)
+    task, optimizer = fabric.setup(task, optimizer)
+    batches = ResidentBatches(
+        images,
+        labels,
+        Sampler(labels.numpy(), strategy="class", seed=5),
+        preprocessing,
+        batch_size=40,
+        rank=fabric.global_rank,
+        num_ranks=ranks,
+    )
+    taken = 0
+    original = batches.steps
+
+    def steps(epoch, first_step):
+        nonlocal taken
+        for step in original(epoch, first_step):
+            if taken == stop_after:
+                raise Stop
+            taken += 1
+            yield step
+
+    batches.steps = steps
+    last = folder / "last.pt"
+    try:
+        train(
+            fabric,
+            task,
+            optimizer,
+            batches,
+            num_epochs=3,
+            schedule=Schedule("cosine"),
+            seed=1,
+            folder=folder,
+            about={},
+            resume=load_checkpoint(last) if last.is_file() else None,
+            save_every=0.0,
+            quiet=True,
+        )
+    except Stop:
+        fabric.barrier()
+
+
+if __name__ == "__main__":
+    main()
