@@ -21,6 +21,8 @@ VERBS = {
     ),
     "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
+    "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),
+    "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts"),
     "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
     "fit": ("longtail.jobs.fit", "FitConfig", "stage 2: heads on feature files, compared"),
     "evaluate": (

@@ -6,11 +6,21 @@ Imported by `create_backbone` alone, because importing timm takes seconds.
 from typing import Any
 
 from timm.models import register_model
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from longtail.backbones.cifar_resnet import CifarResNet
 from longtail.backbones.digits_cnn import DigitsCNN
 
-__all__ = ["digits_cnn", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+__all__ = [
+    "digits_cnn",
+    "resnet10",
+    "resnet20",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "resnext152_32x4d",
+]
 
 
 @register_model
@@ -48,6 +58,20 @@ def digits_cnn(pretrained: bool = False, **kwargs: Any) -> DigitsCNN:
     """Build the small network for digits."""
     _refuse_pretrained(pretrained, "digits_cnn")
     return DigitsCNN(**_known(kwargs))
+
+
+@register_model
+def resnet10(pretrained: bool = False, **kwargs: Any) -> ResNet:
+    """Build ResNet-10 of the long-tailed literature: one basic block a stage; timm's resnet10t is another network."""
+    _refuse_pretrained(pretrained, "resnet10")
+    return ResNet(BasicBlock, (1, 1, 1, 1), **_known(kwargs))  # type: ignore[arg-type]
+
+
+@register_model
+def resnext152_32x4d(pretrained: bool = False, **kwargs: Any) -> ResNet:
+    """Build ResNeXt-152 with 32 groups of width 4, which timm lacks."""
+    _refuse_pretrained(pretrained, "resnext152_32x4d")
+    return ResNet(Bottleneck, (3, 8, 36, 3), cardinality=32, base_width=4, **_known(kwargs))  # type: ignore[arg-type]
 
 
 def _cifar_resnet(depth: int, pretrained: bool, **kwargs: Any) -> CifarResNet:

@@ -18,6 +18,7 @@ from longtail.data.folder import image_files, open_folder
 from longtail.data.list_file import open_lists
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.pack import ImagePack, pack_splits
+from longtail.data.published import PUBLISHED, open_published
 from longtail.data.readable import find_unreadable
 from longtail.data.source import DataSplits, ImageSource, Subset
 from longtail.errors import InputError
@@ -25,7 +26,7 @@ from longtail.holdout import stratified_holdout
 
 __all__ = ["DATA_NAMES", "open_data", "open_unlabelled"]
 
-DATA_NAMES = ("digits", "cifar10", "cifar100")
+DATA_NAMES = ("digits", "cifar10", "cifar100", *PUBLISHED)
 DEFAULT_RATIOS = {"digits": 40.0, "cifar10": 100.0, "cifar100": 100.0}
 PACK_SUFFIXES = (".h5", ".hdf5")
 
@@ -41,6 +42,9 @@ def open_data(
     seed: int = 0,
     skip_bad: bool = False,
     download: bool = False,
+    lists: Path | None = None,
+    original_splits: bool = False,
+    other_counts: bool = False,
 ) -> DataSplits:
     """Open a data set, make it long-tailed where that is wanted, and complete its splits.
 
@@ -48,9 +52,10 @@ def open_data(
     train, class by class.
 
     Args:
-        dataset: "digits", "cifar10", "cifar100", or the path of an image folder, list file (.txt) or image pack (.h5).
-        root: of CIFAR: folder of torchvision's files, or an image pack of it; of a list: folder of its images.
-        profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for the named data sets and
+        dataset: "digits", "cifar10", "cifar100", "imagenet-lt", "places-lt", "inat18", or the path of an image folder,
+            list file (.txt) or image pack (.h5).
+        root: of CIFAR: folder of torchvision's files, or an image pack of it; else folder of a list's images.
+        profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for digits and CIFAR and
             wherever a ratio is given, and "none" for all others.
         ratio: largest class over smallest of the profile; default: 40 for digits, 100 for CIFAR.
         val_fraction: share of train to split off for validation; 0 for none.
@@ -58,6 +63,9 @@ def open_data(
         seed: of the long-tailed choice and of the splits.
         skip_bad: leave unreadable images out and name them, instead of failing when one is met.
         download: fetch CIFAR.
+        lists: of imagenet-lt, places-lt and inat18: folder of the lists, where it is not the images'.
+        original_splits: of inat18: split nothing off for validation, as the published numbers were chosen on test.
+        other_counts: accept lists of these whose class counts are not the published ones.
 
     Returns:
         Splits, with a record of every choice. The indices in it count the images of that split of the data; those of a
@@ -72,13 +80,26 @@ def open_data(
         (400, torch.Size([1, 8, 8]))
     """
     if profile == "auto":
-        profile = "exp" if dataset in DATA_NAMES or ratio is not None else "none"
+        profile = "exp" if dataset in DEFAULT_RATIOS or ratio is not None else "none"
     if profile not in ("none", *PROFILES):
         raise InputError(f"no profile {profile!r}. Profiles: auto, none, {', '.join(PROFILES)}.")
     ratio = DEFAULT_RATIOS.get(dataset) if ratio is None else ratio
     if dataset == "digits":
         return digits_splits(profile, ratio, seed)
-    parts, notes = _sources(dataset, root, download)
+    if dataset in PUBLISHED:
+        if root is None:
+            raise InputError(f"{dataset} needs --data: the folder that the paths in its lists are relative to.")
+        found, notes = open_published(dataset, root, lists, other_counts=other_counts, skip_missing=skip_bad)
+        parts: dict[str, ImageSource] = dict(found)
+    else:
+        parts, notes = _sources(dataset, root, download)
+    if original_splits:
+        if dataset != "inat18":
+            raise InputError(
+                f"--original-splits is for inat18, which has no test list; {dataset} needs no such choice."
+            )
+        val_fraction = 0.0
+        notes = (*notes, "nothing was split off train: choices are made on the test images, as the published ones are")
     record: dict[str, Any] = {
         "source": dataset,
         "root": None if root is None else str(root),
@@ -87,6 +108,7 @@ def open_data(
         "seed": seed,
         "val_fraction": val_fraction,
         "test_fraction": test_fraction,
+        "original_splits": original_splits,
     }
     rows = {split: np.arange(len(source)) for split, source in parts.items()}
     told = list(notes)

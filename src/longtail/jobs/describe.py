@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
 from longtail.data.source import DataSplits, ImageSource
@@ -21,7 +22,8 @@ class DescribeConfig:
     """Count classes, find unreadable and identical images, draw the tail."""
 
     dataset: tyro.conf.Positional[str]
-    """digits, cifar10, cifar100, or the path of an image folder, list file or image pack."""
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18 (without --data: their published counts), or the path
+    of a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     many_above: int = 100
@@ -36,9 +38,12 @@ def run(config: DescribeConfig) -> dict[str, Any]:
     """Print what there is; write describe.json and counts.png."""
     from dataclasses import replace
 
-    from longtail.atomic import write_json
+    from longtail.data.published import PUBLISHED
     from longtail.jobs.images import open_splits
 
+    if config.dataset in PUBLISHED and config.data.data is None:
+        found = describe_published(config.dataset, many_above=config.many_above, few_below=config.few_below)
+        return _write(found, config)
     # unreadable images are found below, and named: they need not stop the opening
     splits = open_splits(config.dataset, replace(config.data, skip_bad=False))
     found = describe_splits(
@@ -48,11 +53,43 @@ def run(config: DescribeConfig) -> dict[str, Any]:
         look=config.look,
         quiet=config.runtime.quiet,
     )
-    folder = config.runtime.out or Path("runs") / f"describe-{Path(splits.name).stem}"
+    return _write(found, config)
+
+
+def _write(found: dict[str, Any], config: DescribeConfig) -> dict[str, Any]:
+    from longtail.atomic import write_json
+
+    folder = config.runtime.out or Path("runs") / f"describe-{Path(found['name']).stem}"
     write_json(folder / "describe.json", found)
     _draw(found, folder / "counts.png")
     _print(found, config.dataset, folder)
     return found
+
+
+def describe_published(name: str, *, many_above: int, few_below: int) -> dict[str, Any]:
+    """Describe a benchmark from its published class counts, without an image of it.
+
+    Args:
+        name: key of `longtail.data.published.PUBLISHED`.
+        many_above: a class with more training images is "many".
+        few_below: a class with fewer is "few".
+
+    Returns:
+        JSON-ready facts, as of `describe_splits`.
+    """
+    from longtail.data.published import PUBLISHED, published_counts
+
+    counts = published_counts(name)
+    note = f"from the published counts; give the folder of {PUBLISHED[name].title} with --data to look at its images"
+    return _facts(
+        name,
+        [str(c) for c in range(len(counts))],
+        counts,
+        {"train": int(counts.sum()), **PUBLISHED[name].held_out},
+        (note,),
+        many_above,
+        few_below,
+    )
 
 
 def describe_splits(
@@ -71,20 +108,35 @@ def describe_splits(
         JSON-ready facts: counts, imbalance, groups, unreadable and byte-identical images.
     """
     counts = class_counts(splits.train.labels, len(splits.class_names))
-    groups = group_of_class(counts, many_above, few_below)
     parts = {name: getattr(splits, name) for name in ("train", "val", "test")}
     sources: dict[str, ImageSource] = {name: part for name, part in parts.items() if part is not None}
+    sizes = {name: len(source) for name, source in sources.items()}
     return {
-        "name": splits.name,
-        "class_names": list(splits.class_names),
+        **_facts(splits.name, list(splits.class_names), counts, sizes, splits.notes, many_above, few_below),
+        **(_look(sources, quiet=quiet) if look else {}),
+    }
+
+
+def _facts(
+    name: str,
+    class_names: list[str],
+    counts: NDArray[np.int64],
+    sizes: dict[str, int],
+    notes: tuple[str, ...],
+    many_above: int,
+    few_below: int,
+) -> dict[str, Any]:
+    groups = group_of_class(counts, many_above, few_below)
+    return {
+        "name": name,
+        "class_names": class_names,
         "train_counts": counts.tolist(),
-        "splits": {name: len(source) for name, source in sources.items()},
+        "splits": sizes,
         "imbalance_ratio": imbalance_ratio(counts),
         "gini": gini(counts),
         "group_thresholds": {"many_above": many_above, "few_below": few_below},
         "groups": {group: int((groups == group).sum()) for group in GROUPS},
-        "notes": list(splits.notes),
-        **(_look(sources, quiet=quiet) if look else {}),
+        "notes": list(notes),
     }
 
 

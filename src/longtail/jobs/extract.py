@@ -47,11 +47,15 @@ def run(config: ExtractConfig) -> Path:
     model = open_model(path, fabric.device)
     settings = model.about["settings"]
     dataset = config.dataset or settings["dataset"]
+    if dataset is None:
+        raise InputError(f"{path} was imported: its data is not known. Name it: longtail extract {path} DATA.")
     same = dataset == settings["dataset"]
     splits = open_splits(dataset, _as_trained(config.data, settings["data"]) if same else config.data)
-    if tuple(model.about["class_names"]) != tuple(splits.class_names):
+    known = tuple(model.about["class_names"])
+    numbered = "imported" in settings and known == tuple(str(c) for c in range(len(splits.class_names)))
+    if known != tuple(splits.class_names) and not numbered:
         raise InputError(
-            f"{path} knows {len(model.about['class_names'])} classes, {dataset} has {len(splits.class_names)}, or "
+            f"{path} knows {len(known)} classes, {dataset} has {len(splits.class_names)}, or "
             "their names differ. Expected the classes that the network was trained on, in the same order."
         )
     folder = config.runtime.out or path.parent.parent / "features"

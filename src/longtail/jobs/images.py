@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.data.published import PUBLISHED
 from longtail.data.source import DataSplits, ImageSource
 from longtail.data.transforms import Augmentation, Preprocessing
 from longtail.errors import InputError
@@ -71,6 +72,9 @@ def open_splits(dataset: str, options: DataOptions) -> DataSplits:
         seed=options.split_seed,
         skip_bad=options.skip_bad,
         download=options.download,
+        lists=options.lists,
+        original_splits=options.original_splits,
+        other_counts=options.other_counts,
     )
 
 
@@ -92,12 +96,14 @@ def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Prepro
             f"--augmentation {augmentation} is for images of more than {RESIDENT_SIZE} pixels; "
             "expected none, shift or crop-flip."
         )
+    known = PUBLISHED.get(splits.name)
+    mean, std = (known.mean, known.std) if known else (IMAGENET_MEAN, IMAGENET_STD)
     return Preprocessing(
         size=size,
         resize=size if resident else round(size * 256 / 224),
         channels=channels,
-        mean=IMAGENET_MEAN[:channels],
-        std=IMAGENET_STD[:channels],
+        mean=mean[:channels],
+        std=std[:channels],
         augmentation=augmentation,
         resident=resident,
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch import nn
 
-__all__ = ["parameter_groups", "start_from", "synchronised"]
+__all__ = ["classifier_prefix", "parameter_groups", "start_from", "synchronised"]
 
 
 def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> list[dict[str, Any]]:
@@ -40,6 +40,13 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
     return [group for group in groups if group["params"]]
 
 
+def classifier_prefix(model: "nn.Module") -> str:
+    """Give what the names of the classifier's weights begin with, such as "fc."."""
+    classifier = classifier_of(model)
+    name: str = next(name for name, module in model.named_modules() if module is classifier)
+    return f"{name}."
+
+
 def start_from(model: "nn.Module", path: Path) -> None:
     """Load the backbone of a checkpoint of ours into `model`; the classifier stays as it was drawn.
 
@@ -48,8 +55,7 @@ def start_from(model: "nn.Module", path: Path) -> None:
     """
     from longtail.training.checkpoints import load_checkpoint, load_weights
 
-    classifier = classifier_of(model)
-    prefix = next(name for name, module in model.named_modules() if module is classifier) + "."
+    prefix = classifier_prefix(model)
     own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
     came = {
         name.removeprefix("model."): tensor

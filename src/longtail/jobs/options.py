@@ -37,7 +37,7 @@ class DataOptions:
     """Which images, and how they are split."""
 
     data: Path | None = None
-    """Folder of images, image pack, or folder with torchvision's CIFAR files."""
+    """Folder of images, image pack, or folder with torchvision's CIFAR files or with a list's images."""
     profile: Literal["auto", "none", "exp", "step", "pareto"] = "auto"
     """Make train long-tailed: exponential, step or Pareto counts; auto: exp for digits and CIFAR, none for others."""
     ratio: float | None = None

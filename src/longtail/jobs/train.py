@@ -27,7 +27,7 @@ class TrainConfig:
     """Train a backbone with its linear classifier."""
 
     dataset: tyro.conf.Positional[str]
-    """digits, cifar10, cifar100, or the path of an image folder, list file or image pack."""
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)

@@ -1,13 +1,12 @@
 """Checkpoints: written whole or not at all, read without running code from the file."""
 
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from longtail.atomic import atomic_path
+from longtail.backbones.torch_file import read_torch_file
 from longtail.errors import InputError
 
 __all__ = ["FORMAT", "load_checkpoint", "load_weights", "save_checkpoint"]
@@ -34,24 +33,13 @@ def load_checkpoint(path: Path | str) -> dict[str, Any]:
         InputError: no such file, truncated, not a checkpoint of ours, or a pickle that would run code (never run).
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint. Expected a file such as RUN/checkpoints/last.pt.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: holds more than tensors and plain values, which could run code when it is read; it was not read. "
-            "Expected a checkpoint that longtail wrote."
-        ) from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: truncated, or not a checkpoint ({error}). Expected a file that longtail wrote."
-        ) from error
+    state = read_torch_file(path, expected="a checkpoint that longtail wrote, such as RUN/checkpoints/last.pt")
     if not isinstance(state, dict) or state.get("longtail_checkpoint") != FORMAT:
         raise InputError(
             f"{path}: not a checkpoint of longtail (format {FORMAT}). Expected a file such as RUN/checkpoints/last.pt."
         )
-    return state
+    found: dict[str, Any] = state
+    return found
 
 
 def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], origin: str) -> None:

@@ -1,0 +1,43 @@
+"""Write weights in the layouts of other systems."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from longtail.errors import InputError
+
+__all__ = ["LAYOUTS", "to_layout"]
+
+LAYOUTS = ("classifier-balancing", "mmpretrain", "timm")
+
+
+def to_layout(backbone: Mapping[str, Tensor], weight: Tensor, bias: Tensor, layout: str) -> dict[str, Any]:
+    """Arrange a network's weights as another system reads them.
+
+    Args:
+        backbone: weights of all but the classifier, by torchvision's names.
+        weight: of the classifier, shape (C, D).
+        bias: shape (C,).
+        layout: "classifier-balancing", "mmpretrain", or "timm", which is torchvision's too.
+
+    Returns:
+        What is to be given to `torch.save`.
+
+    Raises:
+        InputError: no such layout.
+    """
+    match layout:
+        case "classifier-balancing":
+            parts = {
+                "feat_model": {f"module.{name}": tensor for name, tensor in backbone.items()},
+                "classifier": {"module.fc.weight": weight, "module.fc.bias": bias},
+            }
+            return {"epoch": 0, "best_epoch": 0, "state_dict_best": parts, "best_acc": 0.0, "centroids": None}
+        case "mmpretrain":
+            named = {f"backbone.{name}": tensor for name, tensor in backbone.items()}
+            return {"meta": {}, "state_dict": {**named, "head.fc.weight": weight, "head.fc.bias": bias}}
+        case "timm":
+            return {**backbone, "fc.weight": weight, "fc.bias": bias}
+        case _:
+            raise InputError(f"no layout {layout!r}. Layouts: {', '.join(LAYOUTS)}.")

@@ -1,0 +1,56 @@
+"""`longtail export`: a checkpoint of ours in the layout of another system."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from longtail.errors import InputError
+
+__all__ = ["ExportConfig", "run"]
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write a trained network, with its own classifier or with a fitted head, as another system reads it."""
+
+    checkpoint: tyro.conf.Positional[Path]
+    """Checkpoint file, or the folder of a run."""
+    out: Path
+    """File to write."""
+    layout: Literal["classifier-balancing", "mmpretrain", "timm"] = "timm"
+    """timm's names are torchvision's too."""
+    head: Path | None = None
+    """A fitted linear head (heads/tau.npz of a run) in the place of the network's classifier."""
+
+
+def run(config: ExportConfig) -> Path:
+    """Write the file, whole or not at all."""
+    import torch
+
+    from longtail.atomic import atomic_path
+    from longtail.backbones import classifier_of
+    from longtail.backbones.layouts import to_layout
+    from longtail.heads import load_head
+    from longtail.heads.linear import LinearHead
+    from longtail.jobs.model import find_checkpoint, open_model
+    from longtail.jobs.optimisation import classifier_prefix
+
+    model = open_model(find_checkpoint(config.checkpoint)).model
+    layer, prefix = classifier_of(model), classifier_prefix(model)
+    weight = layer.weight.detach()
+    bias = layer.bias.detach() if layer.bias is not None else torch.zeros(len(weight))
+    if config.head is not None:
+        head = load_head(config.head)
+        if not isinstance(head, LinearHead) or head.weight_.shape != tuple(weight.shape):
+            raise InputError(
+                f"{config.head}: {type(head).__name__} does not fit; expected a linear head with weights of shape "
+                f"{tuple(weight.shape)}, such as crt, tau or lws of this network."
+            )
+        weight, bias = (torch.from_numpy(part).float() for part in (head.weight_, head.bias_))
+    backbone = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(prefix)}
+    with atomic_path(config.out) as temporary:
+        torch.save(to_layout(backbone, weight.contiguous(), bias, config.layout), temporary)
+    print(config.out)
+    return config.out

@@ -1,0 +1,113 @@
+"""`longtail import`: other people's checkpoints in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from longtail.errors import InputError
+
+__all__ = ["ImportConfig", "run"]
+
+STATISTICS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "inaturalist": ((0.466, 0.471, 0.380), (0.195, 0.194, 0.192)),
+    "cifar": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+}
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """Make a checkpoint of ours out of one of classifier-balancing, MMPretrain, torchvision, timm or a CIFAR ResNet."""
+
+    checkpoint: tyro.conf.Positional[Path]
+    """The file; it is read without running code that it may hold."""
+    out: Path | None = None
+    """File to write; default: beside it, ending in .longtail.pt."""
+    backbone: str = "auto"
+    """Name of the network; auto recognises ResNets and ResNeXts by the shapes of their weights."""
+    num_classes: int | None = None
+    """Classes, where the file holds no classifier: a new one is drawn, and has to be trained."""
+    class_names: Path | None = None
+    """Text file with a class name a line, in the order of the labels; default: 0, 1, 2, ..."""
+    image_size: int | None = None
+    """Height and width that the network sees; default 224, CIFAR ResNets 32."""
+    statistics: Literal["auto", "imagenet", "inaturalist", "cifar"] = "auto"
+    """Mean and deviation that its images were normalised with; auto: imagenet, CIFAR ResNets cifar."""
+
+
+def run(config: ImportConfig) -> Path:
+    """Read, recognise, check by building the network, and write."""
+    import torch
+
+    from longtail.backbones import create_backbone
+    from longtail.backbones.architecture import recognise
+    from longtail.backbones.cifar_resnet import CifarResNet
+    from longtail.backbones.foreign import read_foreign
+    from longtail.jobs.optimisation import classifier_prefix
+    from longtail.training.checkpoints import load_weights, save_checkpoint
+
+    found = read_foreign(config.checkpoint)
+    recognised, seen = recognise(found.backbone)
+    backbone = recognised if config.backbone == "auto" else config.backbone
+    if backbone is None:
+        raise InputError(f"{config.checkpoint}: {seen}: no network that is known here. Name it with --backbone.")
+    num_classes = config.num_classes if found.classifier is None else len(found.classifier[1])
+    if num_classes is None:
+        raise InputError(
+            f"{config.checkpoint}: holds no linear classifier. Say for how many classes one is to be drawn: "
+            "--num-classes C."
+        )
+    names = _class_names(config.class_names, num_classes)
+    torch.manual_seed(0)
+    model = create_backbone(backbone, num_classes=num_classes)
+    prefix = classifier_prefix(model)
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
+    if found.classifier is not None:
+        own |= {f"{prefix}weight": found.classifier[0], f"{prefix}bias": found.classifier[1]}
+    else:
+        found.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
+    load_weights(model, {**found.backbone, **own}, str(config.checkpoint))
+    out = config.out or config.checkpoint.with_suffix(".longtail.pt")
+    about = {
+        "backbone": backbone,
+        "class_names": names,
+        "preprocessing": _preprocessing(config, is_small=isinstance(model, CifarResNet)),
+        "settings": {"dataset": None, "data": {}, "imported": str(config.checkpoint), "layout": found.layout},
+    }
+    task = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, out)
+    print(f"{config.checkpoint}: {found.layout}, {backbone}, {num_classes} classes")
+    print(f"  taken    {len(found.backbone) + 2 * (found.classifier is not None)} tensors")
+    for reason in dict.fromkeys(found.ignored.values()):
+        keys = [key for key, why in found.ignored.items() if why == reason]
+        print(f"  ignored  {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}: {reason}")
+    for note in found.notes:
+        print(f"  note     {note}")
+    print(out)
+    return out
+
+
+def _class_names(path: Path | None, num_classes: int) -> list[str]:
+    if path is None:
+        return [str(c) for c in range(num_classes)]
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Expected a class name a line.")
+    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if len(names) != num_classes:
+        raise InputError(f"{path}: {len(names)} names, but the classifier has {num_classes} classes.")
+    return names
+
+
+def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
+    from longtail.data.transforms import Preprocessing
+    from longtail.jobs.images import RESIDENT_SIZE, plain_preprocessing
+
+    size = config.image_size or (32 if is_small else 224)
+    chosen = config.statistics if config.statistics != "auto" else ("cifar" if is_small else "imagenet")
+    mean, std = STATISTICS[chosen]
+    resident = size <= RESIDENT_SIZE
+    resize = size if resident else round(size * 256 / 224)
+    kind = "crop-flip" if resident else "resized-crop"
+    return plain_preprocessing(Preprocessing(size, resize, 3, mean, std, kind, resident))  # type: ignore[arg-type]

@@ -1,0 +1,198 @@
+"""Others' checkpoints: the originals' nets give the same logits, and what cannot be read is refused in a sentence."""
+
+import pytest
+import torch
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+from longtail.backbones import create_backbone, features_of
+from longtail.backbones.foreign import read_foreign
+from longtail.backbones.layouts import LAYOUTS, to_layout
+from longtail.cli import main
+from longtail.jobs.model import open_model
+
+# the nets of the decoupling paper's code, built with torchvision's class
+NETS = {
+    "resnet10": (BasicBlock, [1, 1, 1, 1], 1, 64),
+    "resnet50": (Bottleneck, [3, 4, 6, 3], 1, 64),
+    "resnet101": (Bottleneck, [3, 4, 23, 3], 1, 64),
+    "resnet152": (Bottleneck, [3, 8, 36, 3], 1, 64),
+    "resnext50_32x4d": (Bottleneck, [3, 4, 6, 3], 32, 4),
+    "resnext101_32x4d": (Bottleneck, [3, 4, 23, 3], 32, 4),
+    "resnext152_32x4d": (Bottleneck, [3, 8, 36, 3], 32, 4),
+}
+C = 11
+
+
+def original(name):
+    """A net with random weights, affine parameters and statistics."""
+    torch.manual_seed(1)
+    block, layers, groups, width = NETS[name]
+    net = ResNet(block, layers, num_classes=C, groups=groups, width_per_group=width)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
+            torch.nn.init.uniform_(module.bias, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+    return net.eval()
+
+
+def parts(net):
+    state = net.state_dict()
+    return {k: v for k, v in state.items() if not k.startswith("fc.")}, state["fc.weight"], state["fc.bias"]
+
+
+def balancing(net, *, key="state_dict_best", scales=None):
+    backbone, weight, bias = parts(net)
+    classifier = {"module.fc.weight": weight, "module.fc.bias": bias}
+    if scales is not None:
+        classifier["module.scales"] = scales
+    model = {f"module.{k}": v for k, v in backbone.items()}
+    return {"epoch": 90, "best_acc": 0.4, key: {"feat_model": model, "classifier": classifier}, "centroids": None}
+
+
+def imported(content, tmp_path, *options):
+    torch.save(content, tmp_path / "theirs.pth")
+    out = tmp_path / "ours.pt"
+    assert main(["import", str(tmp_path / "theirs.pth"), "--out", str(out), *options]) == 0
+    return open_model(out)
+
+
+def refused(path, capsys, *options):
+    assert main(["import", str(path), "--out", str(path.with_suffix(".out")), *options]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert not path.with_suffix(".out").exists()
+    return told
+
+
+@pytest.mark.parametrize("name", NETS)
+@torch.inference_mode()
+def test_the_originals_nets_give_the_same_features_and_logits(name, tmp_path):
+    net = original(name)
+    ours = imported(balancing(net), tmp_path)
+    assert ours.about["backbone"] == name
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    features = torch.nn.Sequential(*list(net.children())[:-1])(images).flatten(1)
+    for mine, theirs in ((ours.features(images), features), (ours.model(images), net(images))):
+        assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+@torch.inference_mode()
+def test_scales_of_lws_are_folded(tmp_path, capsys):
+    net, scales = original("resnet10"), torch.linspace(0.5, 2.0, C)
+    ours = imported(balancing(net, key="state_dict", scales=scales), tmp_path)
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(ours.model(images), scales * net(images), rtol=1e-5, atol=1e-5)
+    assert "LWS" in capsys.readouterr().out
+
+
+def test_old_files_lack_a_counter(tmp_path, capsys):
+    content = balancing(original("resnet10"))
+    model = content["state_dict_best"]["feat_model"]
+    for name in [name for name in model if name.endswith("num_batches_tracked")]:
+        del model[name]
+    imported(content, tmp_path)
+    assert "num_batches_tracked of 12 batch norms" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "model.", "_orig_mod."])
+@pytest.mark.parametrize("container", [None, "state_dict", "model"])
+@torch.inference_mode()
+def test_plain_state_dicts(prefix, container, tmp_path):
+    net = original("resnet10")
+    state = {prefix + name: tensor for name, tensor in net.state_dict().items()}
+    ours = imported({container: state, "epoch": 3} if container else state, tmp_path)
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(ours.model(images), net(images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("classifier", ["linear", "fc", "classifier"])
+@torch.inference_mode()
+def test_cifar_resnets_in_their_namings(classifier, tmp_path):
+    net = create_backbone("resnet20", num_classes=C).eval()
+    state = {f"module.{name.replace('fc.', f'{classifier}.')}": tensor for name, tensor in net.state_dict().items()}
+    ours = imported({"state_dict": state, "arch": "resnet20"}, tmp_path)
+    assert (ours.about["backbone"], ours.preprocessing.size, ours.preprocessing.resident) == ("resnet20", 32, True)
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(ours.model(images), net(images))
+
+
+def test_moco_without_its_momentum_encoder(tmp_path, capsys):
+    net = original("resnet10")
+    backbone, _, _ = parts(net)
+    state = {f"module.encoder_q.{k}": v for k, v in backbone.items()}
+    state |= {f"module.encoder_k.{k}": torch.zeros_like(v) for k, v in backbone.items()}
+    state |= {"module.encoder_q.fc.0.weight": torch.zeros(8, 512), "module.queue": torch.zeros(8, 16)}
+    torch.save({"state_dict": state}, tmp_path / "moco.pth")
+    assert "--num-classes" in refused(tmp_path / "moco.pth", capsys)
+    ours = imported({"state_dict": state}, tmp_path, "--num-classes", "5")
+    told = capsys.readouterr().out
+    assert "momentum encoder or queue" in told
+    assert "not a linear classifier" in told
+    assert "train it before it is used" in told
+    torch.testing.assert_close(ours.model.state_dict()["conv1.weight"], backbone["conv1.weight"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_there_and_back(layout, tmp_path):
+    backbone, weight, bias = parts(original("resnet10"))
+    torch.save(to_layout(backbone, weight, bias, layout), tmp_path / "file.pth")
+    found = read_foreign(tmp_path / "file.pth")
+    assert found.backbone.keys() == backbone.keys()
+    assert all(torch.equal(found.backbone[name], tensor) for name, tensor in backbone.items())
+    assert torch.equal(found.classifier[0], weight)
+    assert torch.equal(found.classifier[1], bias)
+
+
+def test_what_cannot_be_read(tmp_path, capsys):
+    net = create_backbone("resnet20", num_classes=C)
+    good = tmp_path / "good.pth"
+    torch.save(net.state_dict(), good)
+    (tmp_path / "short.pth").write_bytes(good.read_bytes()[:-2000])
+    (tmp_path / "text.pth").write_text("no checkpoint")
+    torch.save({"state_dict": {}}, tmp_path / "empty.pth")
+    torch.save({"run": exec}, tmp_path / "code.pth")
+    wide = net.state_dict() | {"conv1.weight": torch.zeros(64, 3, 3, 3)}
+    torch.save(wide, tmp_path / "wide.pth")
+    projected = net.state_dict() | {"layer2.0.shortcut.0.weight": torch.zeros(32, 16, 1, 1)}
+    torch.save(projected, tmp_path / "projected.pth")
+    assert "no such checkpoint" in refused(tmp_path / "absent.pth", capsys)
+    assert "truncated" in refused(tmp_path / "short.pth", capsys)
+    assert "Expected a checkpoint of classifier-balancing" in refused(tmp_path / "text.pth", capsys)
+    assert "holds no weights" in refused(tmp_path / "empty.pth", capsys)
+    assert "could run code" in refused(tmp_path / "code.pth", capsys)
+    assert "first width 64" in refused(tmp_path / "wide.pth", capsys)
+    assert "shortcuts with weights" in refused(tmp_path / "projected.pth", capsys)
+    assert "another architecture" in refused(good, capsys, "--backbone", "resnet32")
+    assert main(["import", str(good), "--out", str(tmp_path / "ours.pt")]) == 0
+    assert "longtail already" in refused(tmp_path / "ours.pt", capsys)
+
+
+def test_from_import_to_heads_and_back(tmp_path, capsys):
+    """A foreign CIFAR ResNet scores a folder of images; its tau-normalised head goes back in the same layout."""
+    from longtail.data.decode import write_png
+    from longtail.heads import load_head
+
+    generator = torch.Generator().manual_seed(0)
+    for split in ("train", "val", "test"):
+        for c in range(3):
+            (tmp_path / "images" / split / f"{c}").mkdir(parents=True)
+            for k in range(6 - c):
+                image = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=generator)
+                write_png(image, tmp_path / "images" / split / f"{c}" / f"{k}.png")
+    net = create_backbone("resnet20", num_classes=3).eval()
+    imported(net.state_dict(), tmp_path)
+    ours, features = str(tmp_path / "ours.pt"), str(tmp_path / "features")
+    assert main(["extract", ours, "--out", features, "--quiet"]) == 2
+    assert "was imported" in capsys.readouterr().err
+    assert main(["extract", ours, str(tmp_path / "images"), "--out", features, "--quiet"]) == 0
+    assert main(["fit", features, "--methods", "joint,tau", "--out", str(tmp_path / "fit"), "--quiet"]) == 0
+    head = tmp_path / "fit" / "heads" / "tau.npz"
+    assert main(["export", ours, "--head", str(head), "--out", str(tmp_path / "back.pth")]) == 0
+    found = read_foreign(tmp_path / "back.pth")
+    torch.testing.assert_close(found.classifier[0].numpy(), load_head(head).weight_)
+    model = create_backbone("resnet20", num_classes=3).eval()
+    model.load_state_dict(torch.load(tmp_path / "back.pth", weights_only=True))
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(features_of(model, images), features_of(net, images))
