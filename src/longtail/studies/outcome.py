@@ -49,7 +49,7 @@ def _markdown(study: dict[str, Any]) -> str:
         head = ["", *table["columns"]]
         lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
         lines += [
-            "| " + " | ".join([row["name"], *(cell_text(cell) for cell in row["cells"])]) + " |"
+            "| " + " | ".join([row["name"], *(cell_text(cell, table.get("digits", 1)) for cell in row["cells"])]) + " |"
             for row in table["rows"]
         ]
         parts += [f"**{table['title']}**", "\n".join(lines)]

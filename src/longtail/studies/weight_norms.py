@@ -92,7 +92,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
     told = "; ".join(f"{row['name']} {cell_text(row['cells'][0], digits=2)}" for row in rows)
     return {
         "name": "weight-norms",
-        "title": f"{results[0]['title']}: weight norms and class counts",
+        "title": f"{data['name']}: weight norms and class counts",
         "question": (
             "The decoupling paper finds that joint training gives common classes longer weights, and that the "
             "rebalanced classifiers even this out or turn it round."

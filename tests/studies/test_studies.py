@@ -1,0 +1,127 @@
+"""The papers' analyses as a user types them, on the digits; and their sums, by hand."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from longtail.cli import main
+from longtail.report import render_study
+from longtail.studies.representations import compare_representations
+from longtail.studies.retrained_parts import compare_parts
+from longtail.studies.weight_norms import norms_by_group
+
+FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study") / "representations"
+    words = ["study", "representations", "digits", "--representations", "instance,class", "--epochs", "2"]
+    assert main([*words, "--seeds", "2", "--methods", "joint,ncm", "--out", str(folder), *FAST]) == 0
+    return folder
+
+
+def test_representations_are_the_runs_side_by_side(study, capsys):
+    found = json.loads((study / "study.json").read_text())
+    table = next(table for table in found["tables"] if table["title"] == "balanced")
+    assert table["columns"] == ["joint", "ncm"]
+    for row in table["rows"]:
+        for method, cell in zip(table["columns"], row["cells"], strict=True):
+            values = [
+                json.loads((study / row["name"] / f"seed-{seed}" / "results.json").read_text())["methods"][method][
+                    "metrics"
+                ]["test"]["balanced"]
+                for seed in (0, 1)
+            ]
+            assert cell["mean"] == pytest.approx(np.mean(values))
+            assert cell["values"] == values
+    train = json.loads((study / "class" / "seed-1" / "train.json").read_text())
+    assert train["stage"]["representation"] == "class"
+    assert "joint, balanced accuracy: instance" in (study / "study.md").read_text()
+
+
+def test_a_second_call_trains_nothing(study, capsys):
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("last.pt")}
+    words = ["study", "representations", "digits", "--representations", "instance,class", "--epochs", "2"]
+    assert main([*words, "--seeds", "2", "--methods", "joint,ncm", "--out", str(study), *FAST]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in study.rglob("last.pt")}
+
+
+def test_the_page_is_made_from_the_numbers_alone(study):
+    found = json.loads((study / "study.json").read_text())
+    page = (study / "report.html").read_text()
+    assert page == render_study(found)
+    assert "<script" not in page
+    assert page.count('id="points-0-series-0-') == len(found["figures"][0]["panels"])
+
+
+def test_weight_norms(study, tmp_path):
+    source = study / "instance" / "seed-0"
+    words = ["study", "weight-norms", str(source), "--methods", "joint,crt,tau", "--crt-epochs", "2"]
+    assert main([*words, "--tau", "1", "--out", str(tmp_path), *FAST]) == 0
+    found = json.loads((tmp_path / "study.json").read_text())
+    rows = {row["name"]: row["cells"] for row in found["tables"][0]["rows"]}
+    weight = np.load(source / "features" / "joint_head.npz")["weight"]
+    norms, counts = np.linalg.norm(weight, axis=1), found["data"]["train_counts"]
+    assert rows["joint"][0]["mean"] == pytest.approx(spearmanr(norms, counts).statistic)
+    groups = np.array(found["data"]["group_of_class"])
+    assert rows["joint"][1]["mean"] == pytest.approx(norms[groups == "many"].mean() / norms.mean())
+    # tau = 1 makes all weights equally long
+    assert [cell["mean"] for cell in rows["tau"][1:]] == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def test_retrained_parts(tmp_path):
+    words = [
+        "study",
+        "retrained-parts",
+        "digits",
+        "--parts",
+        "classifier,all:0.1",
+        "--epochs",
+        "2",
+        "--crt-epochs",
+        "1",
+    ]
+    assert main([*words, "--out", str(tmp_path), *FAST]) == 0
+    found = json.loads((tmp_path / "study.json").read_text())
+    assert [row["name"] for row in found["tables"][0]["rows"]] == ["joint (not retrained)", "classifier", "all:0.1"]
+    assert len(found["answers"]) == 1
+    kept = {path.parent.name for path in (tmp_path / "checkpoints").rglob("last.pt")}
+    assert kept == {"checkpoints", "retrained-classifier", "retrained-all-0.1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["study", "tableaux"], "no study 'tableaux'"),
+        (["study", "weight-norm", "x"], "Did you mean weight-norms?"),
+        (["study", "representations", "digit"], "Did you mean digits?"),
+        (["study", "representations", "digits", "--representations", "squared"], "no sampling 'squared'"),
+        (["study", "retrained-parts", "digits", "--parts", "head"], "no part 'head'"),
+        (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
+        (["run", "digits", "--crt-part", "all"], "needs --crt-from images"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(words, told, capsys):
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_empty_group_stays_empty():
+    metrics = {"many": 50.0, "medium": None, "few": 10.0, "all": 40.0, "balanced": 30.0}
+    data = {"name": "d", "train_counts": [200, 3], "group_of_class": ["many", "few"], "class_names": ["a", "b"]}
+    entry = {"metrics": {"test": metrics}, "weight_norms": [1.0, 2.0]}
+    run = {
+        "title": "d",
+        "seed": 0,
+        "data": data,
+        "stage1": {"backbone": "resnet20", "epochs": 1},
+        "methods": {"joint": entry},
+    }
+    found = compare_representations({"instance": [run], "class": [run]})
+    assert [table["title"] for table in found["tables"]] == ["many", "few", "all", "balanced"]
+    parts = compare_parts({"joint (not retrained)": [metrics], "classifier": [metrics]}, run, 1)
+    assert parts["tables"][0]["rows"][0]["cells"][1] is None
+    assert norms_by_group([run])["tables"][0]["columns"] == ["correlation", "many", "few"]
