@@ -107,9 +107,10 @@ def compare_representations(results: dict[str, list[dict[str, Any]]]) -> dict[st
             }
         ],
         "notes": [
-            f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Seeds {', '.join(map(str, first_seeds(results)))}; splits and test images are the same for all. The "
-            "intervals cover another training with another seed, not another draw of test images. Hyper-parameters of "
-            "the classifiers are those of each run; nothing was chosen on test."
+            f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Seeds "
+            f"{', '.join(map(str, first_seeds(results)))}; splits and test images are the same for all. The intervals "
+            "cover another training with another seed, not another draw of test images. Hyper-parameters of the "
+            "classifiers are those of each run; what they say of their choice stands in its results.json."
         ],
         "data": first["data"],
     }

@@ -135,7 +135,8 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
             }
         ],
         "notes": [
-            f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Batch norm of what does not learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
+            f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Batch norm of what does not "
+            "learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
         ],
         "data": first["data"],
     }
