@@ -1,8 +1,8 @@
 """How long do heads take, and how much memory, on features of iNaturalist 2018 size?
 
 Claim: every head is fitted on a mapped file of 437,513 x 2048 float16 features (1.8 GB) with 8142 classes in less than
-6 GiB of resident memory. Made-up features around random centres, on the true class counts where $LONGTAIL_SHARED has
-them; three rows a class for the tau sweep.
+6 GiB of resident memory. Made-up features around random centres, on the true class counts; three rows a class for the
+tau sweep.
 
 Each head runs in a process of its own. The peak is what the kernel counts as resident, which includes the pages of the
 mapped file: they are given back as soon as something else needs the memory. cRT and LWS first train one epoch; where
@@ -12,7 +12,6 @@ all epochs would take longer than the budget, they are not run, and the line say
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from longtail.counts import exponential_counts
+from longtail.data.published import published_counts
 from longtail.features import FeatureRows, create_feature_file, open_features
 from longtail.heads import ClassifierRetraining, LearnableWeightScaling, NearestClassMean
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
@@ -102,8 +101,7 @@ def main() -> None:
         epochs = arguments.crt_epochs if method == "crt" else LWS_EPOCHS
         fit(method, arguments.folder, epochs, precision or "float32", arguments.budget)
         return
-    listed = Path(os.environ.get("LONGTAIL_SHARED", "../shared")) / "reference/counts/inat18.txt"
-    counts = np.loadtxt(listed, dtype=np.int64) if listed.is_file() else exponential_counts(8142, 1000, 500)
+    counts = published_counts("inat18")
     counts, dimension = (counts, 2048) if arguments.scale == "full" else (counts[::16], 256)
     labels = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts))
     arguments.folder.mkdir(parents=True, exist_ok=True)

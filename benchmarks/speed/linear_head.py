@@ -10,18 +10,17 @@ of epochs, and until each reaches the balanced accuracy of 10 epochs of cRT on v
 has to decide on its epochs before it starts: the time is that of the shortest fit that gets there. Checks of accuracy
 are not timed. scikit-learn goes on from where it was after each 5 iterations, which forgets the curvature it has seen.
 
-Made-up features around random centres, with the counts of ImageNet-LT where $LONGTAIL_SHARED has them. The products are
-timed right before and after each fit, since other work on the machine comes and goes.
+Made-up features around random centres, with the counts of ImageNet-LT. The products are timed right before and after
+each fit, since other work on the machine comes and goes. Where it keeps the cores busy, set OMP_WAIT_POLICY=passive:
+threads that spin while they wait for each other take the time of the one that they wait for.
 
     python benchmarks/speed/linear_head.py [--scale small] [--repeat 3] [--budget 600]
 """
 
 import argparse
-import os
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ from sklearn.metrics import balanced_accuracy_score
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from longtail.counts import exponential_counts
+from longtail.data.published import published_counts
 from longtail.heads import ClassifierRetraining
 from longtail.schedules import Schedule
 
@@ -44,9 +44,7 @@ def make_problem(scale: str) -> tuple[Split, Split]:
     if scale == "small":
         counts, dimension, distance = exponential_counts(100, 500, 50), 256, 0.3
     else:
-        listed = Path(os.environ.get("LONGTAIL_SHARED", "../shared")) / "reference/counts/imagenet_lt.txt"
-        counts = np.loadtxt(listed, dtype=np.int64) if listed.is_file() else exponential_counts(1000, 1280, 256)
-        dimension, distance = 2048, 0.2
+        counts, dimension, distance = published_counts("imagenet-lt"), 2048, 0.2
     rng = np.random.default_rng(0)
     # a few directions vary much and most vary little, as in a network's features: it is what takes many steps
     spread = (np.arange(1, dimension + 1) ** -0.5).astype(np.float32)
