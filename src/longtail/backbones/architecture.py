@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-__all__ = ["recognise"]
+__all__ = ["feature_dimension", "recognise"]
 
 # block kind, blocks a stage, groups, width of the first stage's 3 x 3 convolution: name
 _RESNETS: dict[tuple[str, tuple[int, ...], int, int], str] = {
@@ -37,16 +37,34 @@ def recognise(weights: Mapping[str, Tensor]) -> tuple[str | None, str]:
         'resnet20'
     """
     stages = tuple(_blocks(weights, stage) for stage in range(1, 5))
-    if "conv1.weight" not in weights or stages[0] == 0:
+    first, second = weights.get("conv1.weight"), weights.get("layer1.0.conv2.weight")
+    if first is None or second is None or first.ndim != 4 or second.ndim != 4:
         return None, "no ResNet by its names (conv1, layer1, ...)"
     if stages[3] == 0:
         return _cifar(weights, stages[:3])
-    second = weights["layer1.0.conv2.weight"]
     kind = "bottleneck" if "layer1.0.conv3.weight" in weights else "basic"
     width = second.shape[0]
     groups = width // second.shape[1]
     seen = f"{kind} blocks {list(stages)}, {groups} groups, width {width}"
     return _RESNETS.get((kind, stages, groups, width)), seen
+
+
+def feature_dimension(weights: Mapping[str, Tensor]) -> int | None:
+    """Give D of a ResNet's features, the channels of its last stage; None where there are no stages.
+
+    Args:
+        weights: by torchvision's names.
+
+    Example:
+        >>> from longtail.backbones import create_backbone
+        >>> feature_dimension(create_backbone("resnet20", num_classes=10).state_dict())
+        64
+    """
+    for stage in (4, 3):
+        norms = [t for n, t in weights.items() if n.startswith(f"layer{stage}.") and n.endswith("running_mean")]
+        if norms:
+            return max(norm.numel() for norm in norms)
+    return None
 
 
 def _cifar(weights: Mapping[str, Tensor], stages: tuple[int, ...]) -> tuple[str | None, str]:

@@ -1,7 +1,7 @@
-"""Read a file of torch without running code that it may hold."""
+"""Read a file of tensors without running code that it may hold."""
 
-import pickle
-import zipfile
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,40 @@ from longtail.errors import InputError
 
 __all__ = ["read_torch_file"]
 
+# What training scripts put beside the weights: settings, scores, logs. None of it is of use here.
+_BESIDE_WEIGHTS = (
+    "argparse.Namespace",
+    "builtins.getattr",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "pathlib.PosixPath",
+    "__builtin__.getattr",
+)
+_CODE = re.compile(r"GLOBAL (\S+)|reduce for unrecognized function|Can only (?:create|build)")
+
+
+class _Inert:
+    """Stands in the place of such an object: takes what it is given and does nothing with it."""
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
 
 def read_torch_file(path: Path, *, expected: str) -> Any:
     """Read tensors and plain values onto the CPU.
 
+    Numpy scalars, argparse settings and training logs that stand beside the weights are replaced by empty objects.
+
     Args:
-        path: file that `torch.save` wrote.
+        path: file that `torch.save` wrote, or one that ends in .safetensors.
         expected: what the file should have been, for messages.
 
     Raises:
@@ -25,12 +53,30 @@ def read_torch_file(path: Path, *, expected: str) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint. Expected {expected}.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: holds more than tensors and plain values, which could run code when it is read; it was not read. "
-            f"Expected {expected}. Where the file is your own, save its state dict alone."
-        ) from error
-    except (RuntimeError, EOFError, zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0][:120]
+        return _read(path)
+    except PermissionError:
+        raise
+    # whatever a damaged file makes its reader stumble over: torch raises a dozen kinds
+    except Exception as error:
+        if code := _CODE.search(str(error)):
+            raise InputError(
+                f"{path}: holds more than tensors and plain values ({code[1] or 'objects'}), which could run code when "
+                f"it is read; it was not read. Expected {expected}. Where the file is your own, save its state dict "
+                "alone."
+            ) from error
+        reason = str(error).split("\n")[0].split(". ")[0].removesuffix(".")[:120] or "it ends too early"
+        if "Weights only load failed" in reason:
+            reason = "no pickle of torch"
         raise InputError(f"{path}: truncated, or not a checkpoint ({reason}). Expected {expected}.") from error
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    inert: list[Any] = [(_Inert, name) for name in _BESIDE_WEIGHTS]
+    with torch.serialization.safe_globals(inert), warnings.catch_warnings():
+        # that a file looks like TorchScript is told by the error that follows
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=True)

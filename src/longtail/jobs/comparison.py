@@ -177,6 +177,7 @@ def _fitted(
         "schedule": options.head_schedule,
         "sampling": options.head_sampling,
         "repeat_threshold": options.head_repeat_threshold,
+        "precision": options.head_precision,
         "random_state": seed,
         "device": device,
     }

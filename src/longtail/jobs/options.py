@@ -165,5 +165,7 @@ class HeadOptions:
     """Of crt and lws: how the learning rate falls."""
     head_batch_size: int = 512
     """Of crt and lws."""
+    head_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products of crt and lws; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""

@@ -1,0 +1,157 @@
+"""How other systems name the weights of a network: each layout brought to torchvision's names."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from longtail.backbones.architecture import feature_dimension
+from longtail.errors import InputError
+
+__all__ = ["ForeignWeights", "classifier_balancing", "mmpretrain", "state_dict"]
+
+_WRAPPERS = ("module.", "_orig_mod.")
+_PREFIXES = (*_WRAPPERS, "model.", "encoder_q.", "backbone.")
+_CLASSIFIERS = ("fc", "linear", "classifier", "head.fc", "head")
+# layers that are counted stand in a Sequential: a projection, or a head of several layers
+_SEQUENTIAL = re.compile(r"(fc|linear|classifier|head)\.\d+\.")
+_MOMENTUM = re.compile(r"(^|\.)(encoder_k|linear_k|queue\w*)(\.|$)")
+
+
+@dataclass
+class ForeignWeights:
+    """The weights of a checkpoint under torchvision's names.
+
+    Attributes:
+        layout: "classifier-balancing", "mmpretrain" or "state dict".
+        backbone: weights of all but the classifier.
+        classifier: weight (C, D) and bias (C,), or None where there is none.
+        ignored: what was left, and why.
+        notes: what was changed on the way.
+    """
+
+    layout: str
+    backbone: dict[str, Tensor]
+    classifier: tuple[Tensor, Tensor] | None
+    ignored: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def classifier_balancing(parts: Mapping[str, Any]) -> ForeignWeights:
+    """Read {"feat_model": ..., "classifier": ...}, as the decoupling paper's code writes them.
+
+    Raises:
+        InputError: a part is no state dict, or its classifier does not fit together.
+    """
+    found = ForeignWeights("classifier-balancing", {}, None)
+    found.backbone = _tensors(parts["feat_model"], "feat_model", found, _WRAPPERS)
+    head = _tensors(parts.get("classifier") or {}, "classifier", found, _WRAPPERS)
+    for name in [name for name in found.backbone if name.startswith(("fc_add.", "modulatedatt."))]:
+        found.ignored[name] = "of OLTR, which no published configuration uses"
+        del found.backbone[name]
+    if not head:
+        found.notes.append("no classifier in it (nearest class means are not stored there)")
+    _take_classifier(found, head, ("fc",), scales="scales")
+    found.ignored |= dict.fromkeys(head, "no part of a linear classifier")
+    return _completed(found)
+
+
+def mmpretrain(weights: Mapping[str, Any]) -> ForeignWeights:
+    """Read `backbone.*`, `head.fc.*` and, of learnable weight scaling, `head.scales`.
+
+    Raises:
+        InputError: its classifier does not fit together.
+    """
+    found = ForeignWeights("mmpretrain", {}, None)
+    tensors = _tensors(weights, "state_dict", found, _WRAPPERS)
+    for name in [name for name in tensors if name.startswith("backbone.")]:
+        found.backbone[name.removeprefix("backbone.")] = tensors.pop(name)
+    _take_classifier(found, tensors, ("head.fc",), scales="head.scales")
+    found.ignored |= dict.fromkeys(tensors, "no part of backbone or linear classifier")
+    return _completed(found)
+
+
+def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
+    """Read a plain state dict: torchvision, timm, CIFAR ResNets, and what MoCo and PaCo train.
+
+    Raises:
+        InputError: its classifier does not fit together.
+    """
+    found = ForeignWeights("state dict", {}, None)
+    momentum = [name for name in weights if _MOMENTUM.search(str(name))]
+    found.ignored |= dict.fromkeys(momentum, "of momentum contrast, needed for its training alone")
+    tensors = _tensors({name: weights[name] for name in weights if name not in found.ignored}, "", found, _PREFIXES)
+    for name in [name for name in tensors if _SEQUENTIAL.match(name)]:
+        found.ignored[name] = "of a projection, not a linear classifier"
+        del tensors[name]
+    # its names are the last to go: the classifier's dimension is checked against the rest
+    found.backbone = {name: tensor for name, tensor in tensors.items() if not _is_linear(name)}
+    heads = {name: tensor for name, tensor in tensors.items() if _is_linear(name)}
+    _take_classifier(found, heads, _CLASSIFIERS)
+    found.ignored |= dict.fromkeys(heads, "of another head than the classifier")
+    if found.classifier is not None and any("linear_k" in name for name in momentum):
+        found.notes.append("PaCo: where it was trained with normalize=True, its classifier saw features of length 1")
+    return _completed(found)
+
+
+def _is_linear(name: str) -> bool:
+    return name.rpartition(".")[0] in _CLASSIFIERS
+
+
+def _tensors(weights: Any, where: str, found: ForeignWeights, prefixes: Iterable[str]) -> dict[str, Tensor]:
+    """Keep what is a tensor, and take prefixes off, however they are nested: `module.encoder_q.fc.weight`."""
+    if not isinstance(weights, Mapping):
+        raise InputError(f"{where} is a {type(weights).__name__}; expected a state dict.")
+    kept = {}
+    for key, tensor in weights.items():
+        name = str(key)
+        while prefix := next((p for p in prefixes if name.startswith(p)), None):
+            name = name.removeprefix(prefix)
+        if not isinstance(tensor, Tensor):
+            found.ignored[name] = "no tensor"
+        elif name in kept:
+            raise InputError(f"two tensors are called {name} ({key} is the second); expected one network.")
+        else:
+            kept[name] = tensor
+    return kept
+
+
+def _take_classifier(
+    found: ForeignWeights, heads: dict[str, Tensor], names: Iterable[str], scales: str | None = None
+) -> None:
+    """Move the first linear classifier from `heads` to `found`."""
+    dimension = feature_dimension(found.backbone)
+    for name in [name for name in names if f"{name}.weight" in heads]:
+        weight, bias = heads.pop(f"{name}.weight"), heads.pop(f"{name}.bias", None)
+        if bias is None and weight.ndim == 2 and dimension in weight.shape[:1] and weight.shape[1] != dimension:
+            found.ignored[f"{name}.weight"] = "a cosine classifier (D x C), not a linear one (C x D)"
+            continue
+        if bias is None:
+            found.notes.append("the classifier has no bias: zeros")
+            bias = torch.zeros(weight.shape[:1])
+        factors = heads.pop(scales, None) if scales else None
+        if factors is None:
+            factors = torch.ones_like(bias)
+        else:
+            found.notes.append("LWS: the learned scales were multiplied into weight and bias")
+        if weight.ndim != 2 or not bias.shape == factors.shape == weight.shape[:1]:
+            raise InputError(
+                f"its classifier has weights of shape {tuple(weight.shape)}, a bias of {tuple(bias.shape)} and scales "
+                f"of {tuple(factors.shape)}; expected (C, D), (C,) and (C,)."
+            )
+        # f (W x + b) is (f W) x + f b
+        found.classifier = factors.float()[:, None] * weight.float(), factors.float() * bias.float()
+        return
+
+
+def _completed(found: ForeignWeights) -> ForeignWeights:
+    norms = [name.removesuffix("running_mean") for name in found.backbone if name.endswith("running_mean")]
+    absent = [norm for norm in norms if f"{norm}num_batches_tracked" not in found.backbone]
+    for norm in absent:
+        found.backbone[f"{norm}num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
+    if absent:
+        found.notes.append(f"num_batches_tracked of {len(absent)} batch norms was not stored: 0")
+    return found
