@@ -5,6 +5,7 @@ import torch
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from longtail.backbones import create_backbone, features_of
+from longtail.backbones.architecture import recognise
 from longtail.backbones.foreign import read_foreign
 from longtail.backbones.layouts import LAYOUTS, to_layout
 from longtail.cli import main
@@ -128,10 +129,90 @@ def test_moco_without_its_momentum_encoder(tmp_path, capsys):
     assert "--num-classes" in refused(tmp_path / "moco.pth", capsys)
     ours = imported({"state_dict": state}, tmp_path, "--num-classes", "5")
     told = capsys.readouterr().out
-    assert "momentum encoder or queue" in told
+    assert "beside MoCo's encoder_q" in told
     assert "not a linear classifier" in told
     assert "train it before it is used" in told
     torch.testing.assert_close(ours.model.state_dict()["conv1.weight"], backbone["conv1.weight"])
+
+
+@torch.inference_mode()
+def test_classifiers_beside_a_momentum_encoder(tmp_path, capsys):
+    """PaCo's classifier is taken, and neither its momentum copy nor a projection, be it of one layer."""
+    net = original("resnet10")
+    backbone, weight, bias = parts(net)
+    state = {f"module.encoder_q.{k}": v for k, v in backbone.items()}
+    state |= {f"module.encoder_k.{k}": torch.zeros_like(v) for k, v in backbone.items()}
+    state |= {"module.encoder_q.fc.weight": torch.zeros(128, 512), "module.encoder_q.fc.bias": torch.zeros(128)}
+    state |= {"module.linear.weight": weight, "module.linear.bias": bias, "module.queue_l": torch.zeros(8)}
+    state |= {"module.linear_k.weight": torch.zeros_like(weight), "module.linear_k.bias": torch.zeros_like(bias)}
+    ours = imported({"state_dict": state}, tmp_path)
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(ours.model(images), net(images), rtol=1e-5, atol=1e-5)
+    told = capsys.readouterr().out
+    assert "fc.weight, fc.bias: of a projection" in told
+    assert "normalize=True" in told
+
+
+def test_a_cosine_classifier_is_none_of_ours(tmp_path, capsys):
+    state = {k: v for k, v in create_backbone("resnet32", num_classes=C).state_dict().items() if "fc." not in k}
+    torch.save({"state_dict": state | {"linear.weight": torch.ones(64, C)}}, tmp_path / "ldam.pth")
+    assert "linear.weight is a cosine classifier" in refused(tmp_path / "ldam.pth", capsys)
+    # as many classes as dimensions, or with a bias: linear
+    found = imported(state | {"linear.weight": torch.ones(64, 64)}, tmp_path)
+    assert len(found.about["class_names"]) == 64
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@torch.inference_mode()
+def test_mmpretrain(prefix, tmp_path, capsys):
+    net, scales = original("resnet10"), torch.linspace(0.5, 2.0, C)
+    backbone, weight, bias = parts(net)
+    state = {f"backbone.{name}": tensor for name, tensor in backbone.items()}
+    state |= {"head.fc.weight": weight, "head.fc.bias": bias, "data_preprocessor.mean": torch.zeros(3, 1, 1)}
+    images = torch.randn(1, 3, 64, 64)
+
+    def logits(change):
+        content = {prefix + name: tensor for name, tensor in (state | change).items() if tensor is not None}
+        return imported({"state_dict": content, "meta": {}}, tmp_path).model(images)
+
+    torch.testing.assert_close(logits({}), net(images), rtol=1e-5, atol=1e-5)
+    assert "data_preprocessor.mean: no part of backbone" in capsys.readouterr().out
+    torch.testing.assert_close(logits({"head.scales": scales}), scales * net(images), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(logits({"head.fc.bias": None}), net(images) - bias, rtol=1e-5, atol=1e-5)
+    assert "no bias: zeros" in capsys.readouterr().out
+
+
+def test_parts_of_classifier_balancing_that_do_not_fit(tmp_path, capsys):
+    content, path = balancing(original("resnet10")), tmp_path / "theirs.pth"
+    model, head = (content["state_dict_best"][part] for part in ("feat_model", "classifier"))
+    model["module.fc_add.weight"] = torch.zeros(2, 2)
+    imported(content, tmp_path)
+    assert "fc_add.weight: of OLTR" in capsys.readouterr().out
+    cases = [
+        (balancing(original("resnet10"), scales=torch.ones(3)), "scales of (3,)"),
+        ({"state_dict": {"feat_model": [1], "classifier": head}}, "feat_model is a list"),
+        ({"state_dict": {"feat_model": model, "classifier": None}}, "holds no linear classifier"),
+        ({"state_dict": {"feat_model": model, "classifier": head | {"module.fc.bias": torch.ones(C) / 0}}}, "infinity"),
+    ]
+    for broken, reason in cases:
+        torch.save(broken, path)
+        assert reason in refused(path, capsys)
+
+
+def test_the_best_epoch_goes_before_the_last(tmp_path, capsys):
+    best, last = balancing(original("resnet10")), balancing(original("resnet10"), key="state_dict")
+    last["state_dict"]["classifier"]["module.fc.bias"] = torch.ones(C)
+    ours = imported(last | best, tmp_path)
+    assert torch.equal(ours.model.fc.bias, best["state_dict_best"]["classifier"]["module.fc.bias"])
+    told = capsys.readouterr().out
+    assert "the epoch best on validation" in told
+    assert "state_dict: another set of weights" in told
+
+
+@pytest.mark.parametrize("broken", [{}, {"conv1.weight": torch.tensor(1.0)}, {"layer1.0.conv2.weight": torch.ones(2)}])
+def test_odd_names_are_no_resnet(broken):
+    sound = {"conv1.weight": torch.zeros(64, 3, 7, 7), "layer1.weight": torch.zeros(2), "layer4.0.x": torch.zeros(1)}
+    assert recognise(sound | broken) == (None, "no ResNet by its names (conv1, layer1, ...)")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

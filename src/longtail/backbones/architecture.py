@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-__all__ = ["feature_dimension", "recognise"]
+__all__ = ["CIFAR_RESNETS", "feature_dimension", "recognise"]
+
+CIFAR_RESNETS = ("resnet20", "resnet32", "resnet44", "resnet56", "resnet110")
 
 # block kind, blocks a stage, groups, width of the first stage's 3 x 3 convolution: name
 _RESNETS: dict[tuple[str, tuple[int, ...], int, int], str] = {
@@ -73,9 +75,9 @@ def _cifar(weights: Mapping[str, Tensor], stages: tuple[int, ...]) -> tuple[str 
     seen = f"three stages of {list(stages)} blocks, first width {width}"
     if projections:
         return None, f"{seen}, shortcuts with weights ({projections[0]}), where ours have none"
-    depth = 6 * stages[0] + 2
-    known = len(set(stages)) == 1 and width == 16 and depth in (20, 32, 44, 56, 110)
-    return (f"resnet{depth}" if known else None), seen
+    name = f"resnet{6 * stages[0] + 2}"
+    known = len(set(stages)) == 1 and width == 16 and name in CIFAR_RESNETS
+    return (name if known else None), seen
 
 
 def _blocks(weights: Mapping[str, Tensor], stage: int) -> int:

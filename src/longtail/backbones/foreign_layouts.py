@@ -18,7 +18,6 @@ _PREFIXES = (*_WRAPPERS, "model.", "encoder_q.", "backbone.")
 _CLASSIFIERS = ("fc", "linear", "classifier", "head.fc", "head")
 # layers that are counted stand in a Sequential: a projection, or a head of several layers
 _SEQUENTIAL = re.compile(r"(fc|linear|classifier|head)\.\d+\.")
-_MOMENTUM = re.compile(r"(^|\.)(encoder_k|linear_k|queue\w*)(\.|$)")
 
 
 @dataclass
@@ -69,7 +68,7 @@ def mmpretrain(weights: Mapping[str, Any]) -> ForeignWeights:
     tensors = _tensors(weights, "state_dict", found, _WRAPPERS)
     for name in [name for name in tensors if name.startswith("backbone.")]:
         found.backbone[name.removeprefix("backbone.")] = tensors.pop(name)
-    _take_classifier(found, tensors, ("head.fc",), scales="head.scales")
+    _take_classifier(found, tensors, ("head.fc", "head"), scales="head.scales")
     found.ignored |= dict.fromkeys(tensors, "no part of backbone or linear classifier")
     return _completed(found)
 
@@ -81,18 +80,20 @@ def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
         InputError: its classifier does not fit together.
     """
     found = ForeignWeights("state dict", {}, None)
-    momentum = [name for name in weights if _MOMENTUM.search(str(name))]
-    found.ignored |= dict.fromkeys(momentum, "of momentum contrast, needed for its training alone")
-    tensors = _tensors({name: weights[name] for name in weights if name not in found.ignored}, "", found, _PREFIXES)
-    for name in [name for name in tensors if _SEQUENTIAL.match(name)]:
-        found.ignored[name] = "of a projection, not a linear classifier"
-        del tensors[name]
-    # its names are the last to go: the classifier's dimension is checked against the rest
+    queries = [name for name in weights if "encoder_q." in str(name)]
+    momentum = [name for name in weights if queries and name not in queries and not _is_linear(_bare(name))]
+    found.ignored |= dict.fromkeys(map(str, momentum), "beside MoCo's encoder_q, needed for its training alone")
+    # encoder_q ends in a projection, be it of one layer or of two; PaCo's classifier stands beside it
+    projection = [name for name in weights if _SEQUENTIAL.match(_bare(name))]
+    projection += [name for name in queries if _is_linear(_bare(name))]
+    found.ignored |= dict.fromkeys(map(_bare, projection), "of a projection, not a linear classifier")
+    left = {*momentum, *projection}
+    tensors = _tensors({name: weights[name] for name in weights if name not in left}, "state_dict", found, _PREFIXES)
     found.backbone = {name: tensor for name, tensor in tensors.items() if not _is_linear(name)}
     heads = {name: tensor for name, tensor in tensors.items() if _is_linear(name)}
     _take_classifier(found, heads, _CLASSIFIERS)
     found.ignored |= dict.fromkeys(heads, "of another head than the classifier")
-    if found.classifier is not None and any("linear_k" in name for name in momentum):
+    if found.classifier is not None and queries:
         found.notes.append("PaCo: where it was trained with normalize=True, its classifier saw features of length 1")
     return _completed(found)
 
@@ -101,15 +102,21 @@ def _is_linear(name: str) -> bool:
     return name.rpartition(".")[0] in _CLASSIFIERS
 
 
-def _tensors(weights: Any, where: str, found: ForeignWeights, prefixes: Iterable[str]) -> dict[str, Tensor]:
-    """Keep what is a tensor, and take prefixes off, however they are nested: `module.encoder_q.fc.weight`."""
+def _bare(key: Any, prefixes: tuple[str, ...] = _PREFIXES) -> str:
+    """Take prefixes off, however they are nested: `module.encoder_q.conv1.weight` is `conv1.weight`."""
+    name = str(key)
+    while prefix := next((p for p in prefixes if name.startswith(p)), None):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _tensors(weights: Any, where: str, found: ForeignWeights, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """Keep what is a tensor, under its name without prefixes."""
     if not isinstance(weights, Mapping):
         raise InputError(f"{where} is a {type(weights).__name__}; expected a state dict.")
     kept = {}
     for key, tensor in weights.items():
-        name = str(key)
-        while prefix := next((p for p in prefixes if name.startswith(p)), None):
-            name = name.removeprefix(prefix)
+        name = _bare(key, prefixes)
         if not isinstance(tensor, Tensor):
             found.ignored[name] = "no tensor"
         elif name in kept:
@@ -127,7 +134,7 @@ def _take_classifier(
     for name in [name for name in names if f"{name}.weight" in heads]:
         weight, bias = heads.pop(f"{name}.weight"), heads.pop(f"{name}.bias", None)
         if bias is None and weight.ndim == 2 and dimension in weight.shape[:1] and weight.shape[1] != dimension:
-            found.ignored[f"{name}.weight"] = "a cosine classifier (D x C), not a linear one (C x D)"
+            found.ignored[f"{name}.weight"] = "a cosine classifier (D x C), not a linear one"
             continue
         if bias is None:
             found.notes.append("the classifier has no bias: zeros")

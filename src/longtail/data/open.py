@@ -68,8 +68,8 @@ def open_data(
         other_counts: accept lists of these whose class counts are not the published ones.
 
     Returns:
-        Splits, with a record of every choice. The indices in it count the images of that split of the data; those of a
-        split that was split off count the images of train.
+        Splits, with a record of every choice. The indices in it count the images of that split of the data, less
+        those of a list that are not there; those of a split that was split off count the images of train.
 
     Raises:
         InputError: an unknown name, a missing path, or data that cannot be used.
@@ -79,6 +79,10 @@ def open_data(
         >>> len(splits.test), splits.train.load(0).shape
         (400, torch.Size([1, 8, 8]))
     """
+    if original_splits and dataset != "inat18":
+        raise InputError(f"--original-splits is for inat18, which has no test list; {dataset} needs no such choice.")
+    if (lists is not None or other_counts) and dataset not in PUBLISHED:
+        raise InputError(f"--lists and --other-counts are for {', '.join(PUBLISHED)}; {dataset} has no use for them.")
     if profile == "auto":
         profile = "exp" if dataset in DEFAULT_RATIOS or ratio is not None else "none"
     if profile not in ("none", *PROFILES):
@@ -89,15 +93,11 @@ def open_data(
     if dataset in PUBLISHED:
         if root is None:
             raise InputError(f"{dataset} needs --data: the folder that the paths in its lists are relative to.")
-        found, notes = open_published(dataset, root, lists, other_counts=other_counts, skip_missing=skip_bad)
+        found, notes, missing = open_published(dataset, root, lists, other_counts=other_counts, skip_missing=skip_bad)
         parts: dict[str, ImageSource] = dict(found)
     else:
-        parts, notes = _sources(dataset, root, download)
+        (parts, notes), missing = _sources(dataset, root, download), []
     if original_splits:
-        if dataset != "inat18":
-            raise InputError(
-                f"--original-splits is for inat18, which has no test list; {dataset} needs no such choice."
-            )
         val_fraction = 0.0
         notes = (*notes, "nothing was split off train: choices are made on the test images, as the published ones are")
     record: dict[str, Any] = {
@@ -113,7 +113,7 @@ def open_data(
     rows = {split: np.arange(len(source)) for split, source in parts.items()}
     told = list(notes)
     if skip_bad:
-        record["skipped"] = _skip_bad(parts, rows, told)
+        record["skipped"] = [*missing, *_skip_bad(parts, rows, told)]
     pool = parts["train"]
     labels = np.asarray(pool.labels)
     if profile != "none":

@@ -1,6 +1,6 @@
 """The large long-tailed benchmarks: their published class counts, their lists, their images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from longtail.data.list_file import read_list
 from longtail.data.missing import absent_files, missing_report
 from longtail.errors import InputError
 
-__all__ = ["PUBLISHED", "PublishedData", "open_published", "published_counts"]
+__all__ = ["DRAWN_MARK", "PUBLISHED", "PublishedData", "open_published", "published_counts"]
+
+DRAWN_MARK = "_drawn.txt"  # behind the prefix: a file beside lists that were drawn by the counts
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class PublishedData:
         json_of: the COCO file that may stand in a list's place.
         mean: of each channel, on the scale 0 to 1.
         std: of each channel, on the scale 0 to 1.
-        source: of the lists.
+        source: where the lists come from.
     """
 
     title: str
@@ -53,8 +55,9 @@ PUBLISHED: dict[str, PublishedData] = {
         _OWN,
         {},
         *_IMAGENET,
-        "the release of Liu et al., Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019; test is ILSVRC "
-        "2012's validation set",
+        "Train comes from the release of Liu et al. (Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019), "
+        "val and test also from the decoupling paper's released code; `longtail describe imagenet-lt --build-lists` "
+        "draws lists like them from ImageNet",
     ),
     "places-lt": PublishedData(
         "Places-LT",
@@ -63,7 +66,8 @@ PUBLISHED: dict[str, PublishedData] = {
         _OWN,
         {},
         *_IMAGENET,
-        "the release of Liu et al., Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019",
+        "All three come with the decoupling paper's released code, and with the release of Liu et al. (Large-Scale "
+        "Long-Tailed Recognition in an Open World, CVPR 2019)",
     ),
     # it has no test list: what papers report is its validation list, which is therefore test here
     "inat18": PublishedData(
@@ -74,7 +78,7 @@ PUBLISHED: dict[str, PublishedData] = {
         {"train": "train2018.json", "test": "val2018.json"},
         (0.466, 0.471, 0.380),
         (0.195, 0.194, 0.192),
-        "the competition's train2018.json and val2018.json",
+        "The competition's train2018.json and val2018.json will do as they are",
     ),
 }
 
@@ -109,7 +113,7 @@ def open_published(
     *,
     other_counts: bool = False,
     skip_missing: bool = False,
-) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
+) -> tuple[dict[str, ImageFiles], tuple[str, ...], list[dict[str, str]]]:
     """Open a benchmark from its lists and its images.
 
     Args:
@@ -117,52 +121,56 @@ def open_published(
         root: folder that the paths in the lists are relative to.
         lists: folder of the lists; default: root, or a folder in it that is named like them.
         other_counts: accept a train list whose class counts are not the published ones.
-        skip_missing: leave images that are not there out, and say how many, instead of refusing.
+        skip_missing: leave images that are not there out instead of refusing.
 
     Returns:
-        A source for each split that there is a list of, and notes for people.
+        A source for each split that there is a list of, notes for people, and each image that was left out with its
+        split and the reason.
 
     Raises:
-        InputError: no list, other counts, or missing images.
+        InputError: no list, other counts, labels that train lacks, or missing images.
     """
     about, expected = PUBLISHED[name], published_counts(name)
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder. Expected with --data the folder of {about.title}'s images.")
     files = _find_lists(about, root, lists)
-    entries: dict[str, tuple[list[str], NDArray[np.int64]]] = {}
-    class_names = tuple(str(c) for c in range(len(expected)))
-    for split, file in files.items():
-        if file.suffix == ".json":
-            paths, labels, class_names = read_coco(file)
-        else:
-            paths, labels = read_list(file)
-        entries[split] = (paths, np.asarray(labels, dtype=np.int64))
-    names_file = files["train"].with_name("classes.txt")
-    if names_file.is_file():
-        class_names = tuple(names_file.read_text(encoding="utf-8").split("\n")[: len(expected)])
-    notes = _compare_counts(about, files["train"], entries["train"][1], expected, other_counts)
-    num_classes = max(len(class_names), 1 + max(int(labels.max()) for _, labels in entries.values()))
-    class_names += tuple(str(c) for c in range(len(class_names), num_classes))
+    paths, labels, class_names, told = _read_lists(files)
+    notes = [*told, *_compare_counts(about, files["train"], labels["train"], expected, other_counts)]
+    _check_labels(files, labels)
     for split, size in about.held_out.items():
-        if split in entries and len(entries[split][0]) != size:
-            notes.append(f"{files[split].name}: {len(entries[split][0]):,} images; the published list has {size:,}")
-    absent = {split: absent_files(root, paths) for split, (paths, _) in entries.items()}
+        if split in paths and len(paths[split]) != size:
+            notes.append(f"{files[split].name}: {len(paths[split]):,} images; the published list has {size:,}")
+    mark = files["train"].with_name(about.prefix + DRAWN_MARK)
+    if mark.is_file():
+        notes.append(mark.read_text(encoding="utf-8").strip().rstrip("."))
+    absent = {split: absent_files(root, listed) for split, listed in paths.items()}
     if any(absent.values()):
-        report = missing_report(root, absent, {split: len(paths) for split, (paths, _) in entries.items()})
+        report = missing_report(root, paths, absent)
         if not skip_missing:
             raise InputError(
                 f"{report} Give the folder that the lists' paths are relative to with --data, or leave them out with "
                 "--skip-bad."
             )
-        notes.append(f"left out: {report}")
+        empty = next((split for split, rows in absent.items() if len(rows) == len(paths[split])), None)
+        if empty is not None:
+            raise InputError(f"{report} No image of {empty} would be left: give their folder with --data.")
+        notes.append(f"left out: {report.rstrip('.')}")
     sources = {}
-    for split, (paths, numbers) in entries.items():
-        gone = set(absent[split])
-        kept = [row for row in range(len(paths)) if row not in gone]
-        sources[split] = ImageFiles([root / paths[row] for row in kept], numbers[kept], class_names, name)
-    return sources, tuple(notes)
+    class_names = class_names or _folder_names(paths["train"], labels["train"].tolist())
+    for split, listed in paths.items():
+        kept = np.setdiff1d(np.arange(len(listed)), absent[split])
+        sources[split] = ImageFiles([root / listed[row] for row in kept], labels[split][kept], class_names, name)
+    skipped = [
+        {"split": split, "image": str(root / paths[split][row]), "reason": "is not there"}
+        for split, rows in absent.items()
+        for row in rows
+    ]
+    return sources, tuple(notes), skipped
 
 
 def _find_lists(about: PublishedData, root: Path, lists: Path | None) -> dict[str, Path]:
-    folders = [lists] if lists is not None else [root, root / about.prefix, root / "data" / about.prefix]
+    below = [root / about.prefix, root / about.prefix / "data", root / "data" / about.prefix]
+    folders = [lists] if lists is not None else [root, *below]
     found = {}
     for split, word in about.list_of.items():
         names = [f"{about.prefix}_{word}.txt", *([about.json_of[split]] if split in about.json_of else [])]
@@ -170,21 +178,73 @@ def _find_lists(about: PublishedData, root: Path, lists: Path | None) -> dict[st
         there = next((place for place in places if place.is_file()), None)
         if there is not None:
             found[split] = there
-    if "train" not in found:
-        alternatives = f", or {about.json_of['train']}" if about.json_of else ""
-        raise InputError(
-            f"{about.title}: no {about.prefix}_train.txt in {', '.join(map(str, folders))}. Expected lists with "
-            f"`relative/path label` a line{alternatives}; they come from {about.source}. "
-            "Give their folder with --lists."
-        )
+        elif split != "val":  # which can be split off train; a test split of our own would be no benchmark
+            raise InputError(
+                f"{about.title}: no {' or '.join(names)} in {', '.join(map(str, folders))}. Expected a text file with "
+                f"`relative/path label` a line. {about.source}. Give the folder of the lists with --lists."
+            )
     return found
+
+
+def _read_lists(
+    files: Mapping[str, Path],
+) -> tuple[dict[str, list[str]], dict[str, NDArray[np.int64]], tuple[str, ...], list[str]]:
+    paths: dict[str, list[str]] = {}
+    labels: dict[str, NDArray[np.int64]] = {}
+    notes: list[str] = []
+    names_of: dict[Path, tuple[str, ...]] = {}
+    for split, file in files.items():
+        if file.suffix == ".json":
+            paths[split], numbers, names_of[file], told = read_coco(file)
+            notes += told
+        else:
+            paths[split], numbers = read_list(file)
+        labels[split] = np.asarray(numbers, dtype=np.int64)
+    if len(set(names_of.values())) > 1:
+        raise InputError(f"{' and '.join(map(str, names_of))}: their categories differ. Take both of one release.")
+    names = next(iter(names_of.values()), ())
+    num_classes = int(labels["train"].max()) + 1
+    named = files["train"].with_name("classes.txt")
+    if named.is_file():
+        names = tuple(line.strip() for line in named.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        if len(names) < num_classes:
+            raise InputError(
+                f"{named}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
+            )
+    return paths, labels, names[:num_classes], notes
+
+
+def _check_labels(files: Mapping[str, Path], labels: Mapping[str, NDArray[np.int64]]) -> None:
+    highest = int(labels["train"].max())
+    for split, file in files.items():
+        if labels[split].max() > highest:
+            raise InputError(
+                f"{file}: label {labels[split].max():,} is in it, but labels of train go up to {highest:,}. Take lists "
+                "of one release."
+            )
+
+
+def _folder_names(paths: Sequence[str], labels: Sequence[int]) -> tuple[str, ...]:
+    """Name classes by their images' folders (n01440764, airfield) where each class has one of its own; else number."""
+    folders: dict[int, set[str]] = {}
+    for path, label in zip(paths, labels, strict=True):
+        folders.setdefault(label, set()).add(path.rpartition("/")[0].rpartition("/")[2])
+    num_classes = max(folders) + 1
+    names = {name for found in folders.values() for name in found}
+    if len(folders) == len(names) == num_classes and all(len(found) == 1 for found in folders.values()):
+        return tuple(next(iter(folders[label])) for label in range(num_classes))
+    return tuple(str(label) for label in range(num_classes))
 
 
 def _compare_counts(
     about: PublishedData, file: Path, labels: NDArray[np.int64], expected: NDArray[np.int64], other_counts: bool
 ) -> list[str]:
+    if labels.max() >= max(len(labels), len(expected)):  # counting up to a mistyped label could take all memory
+        raise InputError(
+            f"{file}: label {labels.max():,} among {len(labels):,} images. Expected 0 to {len(expected) - 1:,}."
+        )
     counts = class_counts(labels)
-    if len(counts) == len(expected) and (counts == expected).all():
+    if np.array_equal(counts, expected):
         return []
     size = max(len(counts), len(expected))
     ours, theirs = (np.pad(part, (0, size - len(part))) for part in (counts, expected))

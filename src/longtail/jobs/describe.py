@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
 from longtail.data.source import DataSplits, ImageSource
+from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
@@ -30,36 +31,59 @@ class DescribeConfig:
     """A class with more training images is called many."""
     few_below: int = 20
     """A class with fewer training images is called few."""
-    look: bool = True
-    """Open every image, to find those that cannot be read and those that are the same."""
+    look: Literal["auto", "yes", "no"] = "auto"
+    """Open every image, to find those that cannot be read and those that are the same; auto: except of imagenet-lt,
+    places-lt and inat18, which have 100,000s."""
+    build_lists: bool = False
+    """With imagenet-lt and --data of ImageNet: draw lists by the published counts into --out, for who has none."""
 
 
 def run(config: DescribeConfig) -> dict[str, Any]:
-    """Print what there is; write describe.json and counts.png."""
-    from dataclasses import replace
+    """Print what there is; write describe.json and counts.png.
 
+    Raises:
+        InputError: data that cannot be opened, or lists that cannot be built.
+    """
     from longtail.data.published import PUBLISHED
     from longtail.jobs.images import open_splits
 
-    if config.dataset in PUBLISHED and config.data.data is None:
+    is_published = config.dataset in PUBLISHED
+    data = _build_lists(config) if config.build_lists else config.data
+    if is_published and data.data is None:
         found = describe_published(config.dataset, many_above=config.many_above, few_below=config.few_below)
         return _write(found, config)
     # unreadable images are found below, and named: they need not stop the opening
-    splits = open_splits(config.dataset, replace(config.data, skip_bad=False))
+    splits = open_splits(config.dataset, replace(data, skip_bad=data.skip_bad and is_published))
     found = describe_splits(
         splits,
         many_above=config.many_above,
         few_below=config.few_below,
-        look=config.look,
+        look=config.look == "yes" or (config.look == "auto" and not is_published),
         quiet=config.runtime.quiet,
     )
     return _write(found, config)
 
 
+def _build_lists(config: DescribeConfig) -> DataOptions:
+    from longtail.data.imagenet_lists import build_imagenet_lt
+
+    if config.dataset != "imagenet-lt":
+        raise InputError(f"--build-lists is for imagenet-lt, not {config.dataset}: no other is drawn from known data.")
+    if config.data.data is None:
+        raise InputError("--build-lists needs --data: ImageNet's folder, with train/ and val/ in it.")
+    folder = _folder(config, config.dataset)
+    build_imagenet_lt(config.data.data, folder, config.runtime.seed)
+    return replace(config.data, lists=folder)
+
+
+def _folder(config: DescribeConfig, name: str) -> Path:
+    return config.runtime.out or Path("runs") / f"describe-{Path(name).stem}"
+
+
 def _write(found: dict[str, Any], config: DescribeConfig) -> dict[str, Any]:
     from longtail.atomic import write_json
 
-    folder = config.runtime.out or Path("runs") / f"describe-{Path(found['name']).stem}"
+    folder = _folder(config, found["name"])
     write_json(folder / "describe.json", found)
     _draw(found, folder / "counts.png")
     _print(found, config.dataset, folder)

@@ -37,7 +37,10 @@ def run(config: ExportConfig) -> Path:
     from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.optimisation import classifier_prefix
 
-    model = open_model(find_checkpoint(config.checkpoint)).model
+    path = find_checkpoint(config.checkpoint)
+    if config.out.resolve() == path.resolve():
+        raise InputError(f"--out {config.out}: is the checkpoint that is read. Expected another file.")
+    model = open_model(path).model
     layer, prefix = classifier_of(model), classifier_prefix(model)
     weight = layer.weight.detach()
     bias = layer.bias.detach() if layer.bias is not None else torch.zeros(len(weight))
@@ -49,8 +52,10 @@ def run(config: ExportConfig) -> Path:
                 f"{tuple(weight.shape)}, such as crt, tau or lws of this network."
             )
         weight, bias = (torch.from_numpy(part).float() for part in (head.weight_, head.bias_))
-    backbone = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(prefix)}
+    state = model.state_dict()
+    backbone = {name: tensor.contiguous() for name, tensor in state.items() if not name.startswith(prefix)}
+    content = to_layout(backbone, weight.contiguous(), bias.contiguous(), config.layout, classifier=prefix)
     with atomic_path(config.out) as temporary:
-        torch.save(to_layout(backbone, weight.contiguous(), bias, config.layout), temporary)
+        torch.save(content, temporary)
     print(config.out)
     return config.out

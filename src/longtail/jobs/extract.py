@@ -58,7 +58,9 @@ def run(config: ExtractConfig) -> Path:
             f"{path} knows {len(known)} classes, {dataset} has {len(splits.class_names)}, or "
             "their names differ. Expected the classes that the network was trained on, in the same order."
         )
-    folder = config.runtime.out or path.parent.parent / "features"
+    # a checkpoint of a run lies in its folder checkpoints; one that was imported lies anywhere
+    beside = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    folder = config.runtime.out or beside / "features"
     extract_splits(
         fabric, model, splits, folder, dtype=config.dtype, workers=config.workers, quiet=config.runtime.quiet
     )
@@ -120,7 +122,10 @@ def extract_splits(
             },
             quiet=quiet,
         )
-    if fabric.is_global_zero:
+    if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):
+        # untrained, and so no head to start from
+        (folder / "joint_head.npz").unlink(missing_ok=True)
+    elif fabric.is_global_zero:
         layer = classifier_of(model.model)
         weight = layer.weight.detach().cpu().numpy()
         bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().cpu().numpy()

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from longtail.errors import InputError
+
+if TYPE_CHECKING:
+    from longtail.backbones.foreign import ForeignWeights
 
 __all__ = ["ImportConfig", "run"]
 
@@ -22,7 +25,7 @@ class ImportConfig:
     """Make a checkpoint of ours out of one of classifier-balancing, MMPretrain, torchvision, timm or a CIFAR ResNet."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """The file; it is read without running code that it may hold."""
+    """The file (.pth, .pt, .tar, .safetensors, ...); it is read without running code that it may hold."""
     out: Path | None = None
     """File to write; default: beside it, ending in .longtail.pt."""
     backbone: str = "auto"
@@ -35,6 +38,10 @@ class ImportConfig:
     """Height and width that the network sees; default 224, CIFAR ResNets 32."""
     statistics: Literal["auto", "imagenet", "inaturalist", "cifar"] = "auto"
     """Mean and deviation that its images were normalised with; auto: imagenet, CIFAR ResNets cifar."""
+    mean: tuple[float, float, float] | None = None
+    """In place of the statistics' mean, on a scale of 0 to 1."""
+    std: tuple[float, float, float] | None = None
+    """In place of the statistics' deviation."""
 
 
 def run(config: ImportConfig) -> Path:
@@ -42,24 +49,22 @@ def run(config: ImportConfig) -> Path:
     import torch
 
     from longtail.backbones import create_backbone
-    from longtail.backbones.architecture import recognise
-    from longtail.backbones.cifar_resnet import CifarResNet
+    from longtail.backbones.architecture import CIFAR_RESNETS, recognise
     from longtail.backbones.foreign import read_foreign
     from longtail.jobs.optimisation import classifier_prefix
     from longtail.training.checkpoints import load_weights, save_checkpoint
 
+    out = config.out or config.checkpoint.with_suffix(".longtail.pt")
+    if out.resolve() == config.checkpoint.resolve():
+        raise InputError(f"--out {out}: is the checkpoint that is read. Expected another file.")
     found = read_foreign(config.checkpoint)
     recognised, seen = recognise(found.backbone)
     backbone = recognised if config.backbone == "auto" else config.backbone
     if backbone is None:
         raise InputError(f"{config.checkpoint}: {seen}: no network that is known here. Name it with --backbone.")
-    num_classes = config.num_classes if found.classifier is None else len(found.classifier[1])
-    if num_classes is None:
-        raise InputError(
-            f"{config.checkpoint}: holds no linear classifier. Say for how many classes one is to be drawn: "
-            "--num-classes C."
-        )
+    num_classes = _num_classes(config, found)
     names = _class_names(config.class_names, num_classes)
+    preprocessing = _preprocessing(config, is_small=recognised in CIFAR_RESNETS)
     torch.manual_seed(0)
     model = create_backbone(backbone, num_classes=num_classes)
     prefix = classifier_prefix(model)
@@ -69,24 +74,52 @@ def run(config: ImportConfig) -> Path:
     else:
         found.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
     load_weights(model, {**found.backbone, **own}, str(config.checkpoint))
-    out = config.out or config.checkpoint.with_suffix(".longtail.pt")
     about = {
         "backbone": backbone,
         "class_names": names,
-        "preprocessing": _preprocessing(config, is_small=isinstance(model, CifarResNet)),
-        "settings": {"dataset": None, "data": {}, "imported": str(config.checkpoint), "layout": found.layout},
+        "preprocessing": preprocessing,
+        "settings": {
+            "dataset": None,
+            "data": {},
+            "imported": str(config.checkpoint),
+            "layout": found.layout,
+            "classifier_is_drawn": found.classifier is None,
+        },
     }
     task = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, out)
-    print(f"{config.checkpoint}: {found.layout}, {backbone}, {num_classes} classes")
+    _tell(found, f"{config.checkpoint}: {found.layout}, {backbone}, {num_classes} classes")
+    print(out)
+    return out
+
+
+def _tell(found: "ForeignWeights", what: str) -> None:
+    print(what)
     print(f"  taken    {len(found.backbone) + 2 * (found.classifier is not None)} tensors")
     for reason in dict.fromkeys(found.ignored.values()):
         keys = [key for key, why in found.ignored.items() if why == reason]
         print(f"  ignored  {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}: {reason}")
     for note in found.notes:
         print(f"  note     {note}")
-    print(out)
-    return out
+
+
+def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
+    given = config.num_classes
+    if found.classifier is not None:
+        stored = len(found.classifier[1])
+        if given not in (None, stored):
+            raise InputError(
+                f"--num-classes {given}: the classifier in {config.checkpoint} has {stored}. Leave the option out."
+            )
+        return stored
+    if given is None or given < 1:
+        others = [f"{name} is {reason}" for name, reason in found.ignored.items() if "not a linear" in reason]
+        told = f" ({others[0]})" if others else ""
+        why = f"holds no linear classifier{told}" if given is None else f"cannot have {given} classes"
+        raise InputError(
+            f"{config.checkpoint}: {why}. Say for how many classes one is to be drawn: --num-classes C, at least 1."
+        )
+    return given
 
 
 def _class_names(path: Path | None, num_classes: int) -> list[str]:
@@ -94,7 +127,11 @@ def _class_names(path: Path | None, num_classes: int) -> list[str]:
         return [str(c) for c in range(num_classes)]
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected a class name a line.")
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not text in UTF-8 ({error.reason}). Expected a class name a line.") from error
+    names = [line.strip() for line in lines if line.strip()]
     if len(names) != num_classes:
         raise InputError(f"{path}: {len(names)} names, but the classifier has {num_classes} classes.")
     return names
@@ -104,9 +141,13 @@ def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
     from longtail.data.transforms import Preprocessing
     from longtail.jobs.images import RESIDENT_SIZE, plain_preprocessing
 
-    size = config.image_size or (32 if is_small else 224)
+    size = (32 if is_small else 224) if config.image_size is None else config.image_size
+    if size < 8:
+        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
+    if config.std is not None and min(config.std) <= 0:
+        raise InputError(f"--std {config.std}; expected three numbers above 0.")
     chosen = config.statistics if config.statistics != "auto" else ("cifar" if is_small else "imagenet")
-    mean, std = STATISTICS[chosen]
+    mean, std = config.mean or STATISTICS[chosen][0], config.std or STATISTICS[chosen][1]
     resident = size <= RESIDENT_SIZE
     resize = size if resident else round(size * 256 / 224)
     kind = "crop-flip" if resident else "resized-crop"
