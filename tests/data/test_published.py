@@ -145,9 +145,10 @@ def test_names_of_classes(small):
     root = small("imagenet-lt")
     (root / "classes.txt").write_bytes("\ufeffant\r\nbee\r\ncat\r\n".encode())
     assert open_data("imagenet-lt", root=root).class_names == ("ant", "bee", "cat")
-    (root / "classes.txt").write_text("ant\n")
-    with pytest.raises(InputError, match=r"classes\.txt: 1 names, but labels go up to 2"):
-        open_data("imagenet-lt", root=root)
+    for content, told in ((b"ant\n", "1 names, but labels go up to 2"), (b"caf\xe9", "is not text in UTF-8")):
+        (root / "classes.txt").write_bytes(content)
+        with pytest.raises(InputError, match=rf"classes\.txt: {told}"):
+            open_data("imagenet-lt", root=root)
 
 
 def test_classes_are_numbered_where_folders_do_not_tell_them_apart(small):

@@ -68,8 +68,8 @@ def build_imagenet_lt(
     # the mark first: no list may lie there without it
     write_text(
         out / f"{prefix}{DRAWN_MARK}",
-        f"These lists were drawn with seed {seed} by ImageNet-LT's class counts. They are not the published ones, and "
-        "results on them can be compared with published results only roughly.\n",
+        f"the lists were drawn with seed {seed} by ImageNet-LT's class counts and are not the published ones: results "
+        "compare with published ones only roughly\n",
     )
     for split, file in files.items():
         write_text(file, "\n".join(lines[split]) + "\n")

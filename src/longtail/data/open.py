@@ -109,6 +109,8 @@ def open_data(
         "val_fraction": val_fraction,
         "test_fraction": test_fraction,
         "original_splits": original_splits,
+        "lists": None if lists is None else str(lists),
+        "other_counts": other_counts,
     }
     rows = {split: np.arange(len(source)) for split, source in parts.items()}
     told = list(notes)

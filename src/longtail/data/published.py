@@ -142,7 +142,7 @@ def open_published(
             notes.append(f"{files[split].name}: {len(paths[split]):,} images; the published list has {size:,}")
     mark = files["train"].with_name(about.prefix + DRAWN_MARK)
     if mark.is_file():
-        notes.append(mark.read_text(encoding="utf-8").strip().rstrip("."))
+        notes.append(mark.read_text(encoding="utf-8").strip())
     absent = {split: absent_files(root, listed) for split, listed in paths.items()}
     if any(absent.values()):
         report = missing_report(root, paths, absent)
@@ -206,7 +206,11 @@ def _read_lists(
     num_classes = int(labels["train"].max()) + 1
     named = files["train"].with_name("classes.txt")
     if named.is_file():
-        names = tuple(line.strip() for line in named.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        try:
+            text = named.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{named}: is not text in UTF-8 ({error.reason}). Save it as UTF-8.") from error
+        names = tuple(line.strip() for line in text.split("\n") if line.strip())
         if len(names) < num_classes:
             raise InputError(
                 f"{named}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
