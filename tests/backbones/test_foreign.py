@@ -88,13 +88,13 @@ def test_scales_of_lws_are_folded(tmp_path, capsys):
     assert "LWS" in capsys.readouterr().out
 
 
-def test_old_files_lack_a_counter(tmp_path, capsys):
-    content = balancing(original("resnet10"))
-    model = content["state_dict_best"]["feat_model"]
-    for name in [name for name in model if name.endswith("num_batches_tracked")]:
-        del model[name]
-    imported(content, tmp_path)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_old_files_lack_a_counter(layout, tmp_path, capsys):
+    backbone, weight, bias = parts(original("resnet10"))
+    uncounted = {name: tensor for name, tensor in backbone.items() if not name.endswith("num_batches_tracked")}
+    ours = imported(to_layout(uncounted, weight, bias, layout), tmp_path)
     assert "num_batches_tracked of 12 batch norms" in capsys.readouterr().out
+    assert ours.model.state_dict()["bn1.num_batches_tracked"] == 0
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "backbone.", "model.", "_orig_mod."])

@@ -94,6 +94,22 @@ def test_the_whole_path_in_one_folder(net, photos, tmp_path):
     np.testing.assert_allclose(ours, probabilities[np.asarray(source.labels) == 1], rtol=1e-4, atol=1e-6)
 
 
+def test_a_checkpoint_predicts_with_its_own_classifier(net, photos, tmp_path, capsys):
+    theirs, ours, exact = tmp_path / "t.pth", tmp_path / "ours.pt", ["--device", "cpu", "--precision", "float32"]
+    assert (
+        call("import", save(net.state_dict(), theirs), "--out", ours, "--mean", "0", "0", "0", "--std", "1", "1", "1")
+        == 0
+    )
+    assert call("predict", ours, photos / "test", "--out", tmp_path / "p.csv", *exact) == 0
+    source = open_folder(photos)[0]["test"]
+    batch = torch.stack([torch.from_numpy(np.asarray(source.load(row))) for row in range(len(source))]) / 255
+    with (tmp_path / "p.csv").open() as file, torch.inference_mode():
+        rows = [[float(row[str(c)]) for c in range(C)] for row in csv.DictReader(file)]
+        np.testing.assert_allclose(sorted(rows), sorted(net(batch).softmax(1).tolist()), rtol=1e-4, atol=1e-6)
+    assert call("import", save(without_classifier(net), theirs), "--out", ours, "--num-classes", "3") == 0
+    assert "its classifier is untrained" in refused(capsys, "predict", ours, photos / "test")
+
+
 def test_heads_go_back(net, photos, tmp_path):
     """A tau-normalised head of a foreign network is written in each layout, and the network is unchanged."""
     ours = tmp_path / "models" / "ours.pt"

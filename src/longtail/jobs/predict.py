@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.heads.linear import LinearHead
 
 __all__ = ["PredictConfig", "run"]
 
@@ -22,7 +25,7 @@ class PredictConfig:
     """Predict with a finished run; the CSV has a row for each input."""
 
     model: tyro.conf.Positional[Path]
-    """Folder of a run, or a head (RUN/heads/tau.npz)."""
+    """Folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt), which predicts with its own classifier."""
     inputs: tyro.conf.Positional[Path]
     """An image, a folder of images, an image pack (.h5), or a feature file (.h5)."""
     method: str | None = None
@@ -40,11 +43,15 @@ def run(config: PredictConfig) -> Path:
     """Write predictions.csv: input, class, and a probability for each class (softmax; not calibrated)."""
     from longtail.heads import load_head
 
-    head_path, results = _choose(config)
-    head = load_head(head_path)
-    run_folder = head_path.parent.parent
-    names = _class_names(results, len(head.classes_))
-    identities, features = _inputs(config, run_folder, head_path.stem)
+    if config.model.suffix == ".pt":
+        head_path = checkpoint = config.model
+        head, names = _own_classifier(checkpoint)
+    else:
+        head_path, results = _choose(config)
+        head = load_head(head_path)
+        names = _class_names(results, len(head.classes_))
+        checkpoint = _checkpoint(head_path.parent.parent, head_path.stem)
+    identities, features = _inputs(config, checkpoint)
     if features.shape[1] != head.n_features_in_:
         raise InputError(
             f"{head_path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
@@ -57,6 +64,20 @@ def run(config: PredictConfig) -> Path:
     return path
 
 
+def _own_classifier(checkpoint: Path) -> tuple["LinearHead", list[str]]:
+    from longtail.backbones import classifier_of
+    from longtail.heads import Joint
+    from longtail.jobs.model import open_model
+
+    model = open_model(checkpoint)
+    if model.about["settings"].get("classifier_is_drawn"):
+        raise InputError(f"{checkpoint}: its classifier is untrained. Fit a head: longtail extract, longtail fit.")
+    layer = classifier_of(model.model)
+    weight = layer.weight.detach().numpy()
+    bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().numpy()
+    return Joint().take(weight, bias), list(model.about["class_names"])
+
+
 def _choose(config: PredictConfig) -> tuple[Path, dict[str, Any] | None]:
     if config.model.suffix == ".npz":
         results_path = config.model.parent.parent / "results.json"
@@ -64,7 +85,10 @@ def _choose(config: PredictConfig) -> tuple[Path, dict[str, Any] | None]:
         return config.model, stored
     results_path = config.model / "results.json"
     if not results_path.is_file():
-        raise InputError(f"{config.model}: no results.json. Expected the folder of a finished run, or a head (.npz).")
+        raise InputError(
+            f"{config.model}: no results.json. Expected the folder of a finished run, a head (.npz) or a "
+            "checkpoint (.pt)."
+        )
     results = json.loads(results_path.read_text(encoding="utf-8"))
     method = config.method or results["verdict"]["best"]
     if method not in results["methods"]:
@@ -78,13 +102,13 @@ def _class_names(results: dict[str, Any] | None, num_classes: int) -> list[str]:
     return [str(number) for number in range(num_classes)]
 
 
-def _inputs(config: PredictConfig, run_folder: Path, method: str) -> tuple[list[str], NDArray[Any]]:
+def _inputs(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
     if config.inputs.suffix in (".h5", ".hdf5") and _holds_features(config.inputs):
         from longtail.features import open_features
 
         file = open_features(config.inputs)
         return [f"{config.inputs.name}[{row}]" for row in range(len(file.labels))], file.features
-    return _features_of_images(config, run_folder, method)
+    return _features_of_images(config, checkpoint)
 
 
 def _holds_features(path: Path) -> bool:
@@ -99,20 +123,24 @@ def _holds_features(path: Path) -> bool:
         raise InputError(f"{path}: truncated, or not an HDF5 file ({error}).") from error
 
 
-def _features_of_images(config: PredictConfig, run_folder: Path, method: str) -> tuple[list[str], NDArray[Any]]:
+def _checkpoint(run_folder: Path, method: str) -> Path:
+    from longtail.jobs.model import find_checkpoint
+
+    settings = _settings(run_folder)
+    if method == "crt" and settings.get("heads", {}).get("crt_from") == "images":
+        # its batch-norm statistics may be its own
+        return run_folder / "checkpoints" / "crt" / "last.pt"
+    return find_checkpoint(run_folder, settings.get("stage", {}).get("use", "last"))
+
+
+def _features_of_images(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
     import torch
 
     from longtail.data import open_unlabelled
     from longtail.jobs.images import prepare
     from longtail.jobs.launch import launch
-    from longtail.jobs.model import find_checkpoint, open_model
+    from longtail.jobs.model import open_model
 
-    settings = _settings(run_folder)
-    if method == "crt" and settings.get("heads", {}).get("crt_from") == "images":
-        # its batch-norm statistics may be its own
-        checkpoint = run_folder / "checkpoints" / "crt" / "last.pt"
-    else:
-        checkpoint = find_checkpoint(run_folder, settings.get("stage", {}).get("use", "last"))
     fabric = launch(config.runtime)
     model = open_model(checkpoint, fabric.device)
     source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
