@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("longtail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("longtail")
 
+# several tests run at once, and sums of several threads differ in the last bit from those of one
+torch.set_num_threads(1)
+
 SHARED = Path(os.environ.get("LONGTAIL_SHARED", Path(__file__).parents[1] / "../shared")).resolve()
 
 
@@ -21,15 +24,6 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here: it holds data that may be read but not shipped")
     return SHARED
-
-
-@pytest.fixture(autouse=True)
-def _few_threads():
-    """Several tests run at once: each with one thread, so that they do not fight for the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make_features(counts, dimension=8, spread=1.0, distance=3.0, seed=0):

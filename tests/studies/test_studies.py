@@ -101,6 +101,8 @@ def test_retrained_parts(tmp_path):
         (["study", "representations", "digits", "--representations", "squared"], "no sampling 'squared'"),
         (["study", "retrained-parts", "digits", "--parts", "head"], "no part 'head'"),
         (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
+        (["study", "representations", "digits", "--representation", "class"], "Name them in --representations"),
+        (["study", "retrained-parts", "digits", "--crt-part", "all"], "--crt-part all does nothing in this study"),
         (["run", "digits", "--crt-part", "all"], "needs --crt-from images"),
     ],
 )
@@ -121,7 +123,7 @@ def test_an_empty_group_stays_empty():
         "methods": {"joint": entry},
     }
     found = compare_representations({"instance": [run], "class": [run]})
-    assert [table["title"] for table in found["tables"]] == ["many", "few", "all", "balanced"]
+    assert [table["title"] for table in found["tables"]] == ["all", "balanced", "many", "few"]
     parts = compare_parts({"joint (not retrained)": [metrics], "classifier": [metrics]}, run, 1)
-    assert parts["tables"][0]["rows"][0]["cells"][1] is None
+    assert parts["tables"][0]["rows"][0]["cells"][3] is None
     assert norms_by_group([run])["tables"][0]["columns"] == ["correlation", "many", "few"]

@@ -8,7 +8,7 @@ from longtail.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["classifier_of", "create_backbone", "features_of"]
+__all__ = ["classifier_of", "classifier_prefix", "create_backbone", "features_of"]
 
 
 def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretrained: bool = False) -> "nn.Module":
@@ -77,3 +77,10 @@ def classifier_of(model: Any) -> "nn.Linear":
             "Choose a backbone whose classifier is linear."
         )
     return classifier
+
+
+def classifier_prefix(model: Any) -> str:
+    """Give what the names of the classifier's weights begin with, such as "fc." or "head.fc."."""
+    classifier = classifier_of(model)
+    name: str = next(name for name, module in model.named_modules() if module is classifier)
+    return f"{name}."

@@ -5,7 +5,7 @@ from pathlib import Path
 from longtail.data.files import ImageFiles
 from longtail.errors import InputError
 
-__all__ = ["open_lists", "read_list"]
+__all__ = ["open_lists", "read_class_names", "read_lines", "read_list"]
 
 
 def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
@@ -32,22 +32,17 @@ def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFile
     root = root or train_list.parent
     entries = {split: read_list(path) for split, path in lists.items()}
     num_classes = max(max(labels) for _, labels in entries.values()) + 1
-    names = _read_names(train_list.with_name("classes.txt"))
     # a set, and no array of C: one mistyped label can be larger than memory
     present = set(entries["train"][1])
     if len(present) < num_classes:
         first = next(label for label in range(num_classes) if label not in present)
+        names = read_class_names(train_list, first + 1)
         raise InputError(
-            f"{train_list}: class {first} ({_name(names, first)}) has no training image, nor have "
+            f"{train_list}: class {first}{f' ({names[first]})' if names else ''} has no training image, nor have "
             f"{num_classes - len(present) - 1:,} others. Expected every label from 0 to {num_classes - 1}: "
             "number the classes without gaps."
         )
-    if names is not None and len(names) < num_classes:
-        raise InputError(
-            f"{train_list.with_name('classes.txt')}: {len(names)} names, but labels go up to {num_classes - 1}. "
-            "Expected a name a class."
-        )
-    class_names = tuple(_name(names, label) for label in range(num_classes))
+    class_names = read_class_names(train_list, num_classes) or tuple(str(label) for label in range(num_classes))
     sources = {}
     for split, (relative, labels) in entries.items():
         paths = [root / name for name in relative]
@@ -75,7 +70,7 @@ def read_list(path: Path) -> tuple[list[str], list[int]]:
         InputError: a line without a whole number of at least 0 at its end, or an empty file.
     """
     names, labels = [], []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line:
             continue
         name, *label = line.rsplit(maxsplit=1)
@@ -88,7 +83,33 @@ def read_list(path: Path) -> tuple[list[str], list[int]]:
     return names, labels
 
 
-def _lines(path: Path) -> list[str]:
+def read_class_names(train_list: Path, num_classes: int) -> tuple[str, ...] | None:
+    """Read the names of the classes from classes.txt beside a list, a name a line; None where there is no such file.
+
+    Args:
+        train_list: the list of training images.
+        num_classes: C; names beyond them are left out.
+
+    Raises:
+        InputError: fewer names than classes.
+    """
+    path = train_list.with_name("classes.txt")
+    if not path.is_file():
+        return None
+    names = [line for line in read_lines(path) if line]
+    if len(names) < num_classes:
+        raise InputError(
+            f"{path}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
+        )
+    return tuple(names[:num_classes])
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file, without white space around them.
+
+    Raises:
+        InputError: it is not text in UTF-8.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark in front
     except UnicodeDecodeError as error:
@@ -96,11 +117,3 @@ def _lines(path: Path) -> list[str]:
             f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from error
     return [line.strip() for line in text.split("\n")]
-
-
-def _read_names(path: Path) -> list[str] | None:
-    return [line for line in _lines(path) if line] if path.is_file() else None
-
-
-def _name(names: list[str] | None, label: int) -> str:
-    return names[label] if names is not None and label < len(names) else str(label)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from longtail.counts import class_counts
 from longtail.data.coco_file import read_coco
 from longtail.data.files import ImageFiles
-from longtail.data.list_file import read_list
+from longtail.data.list_file import read_class_names, read_list
 from longtail.data.missing import absent_files, missing_report
+from longtail.data.statistics import STATISTICS, Statistics
 from longtail.errors import InputError
 
 __all__ = ["DRAWN_MARK", "PUBLISHED", "PublishedData", "open_published", "published_counts"]
@@ -29,8 +30,7 @@ class PublishedData:
         held_out: images of each list besides train, by the split that it is here.
         list_of: the name of the list that serves as each split.
         json_of: the COCO file that may stand in a list's place.
-        mean: of each channel, on the scale 0 to 1.
-        std: of each channel, on the scale 0 to 1.
+        statistics: mean and deviation of each channel, on the scale 0 to 1.
         source: where the lists come from.
     """
 
@@ -39,12 +39,10 @@ class PublishedData:
     held_out: Mapping[str, int]
     list_of: Mapping[str, str]
     json_of: Mapping[str, str]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    statistics: Statistics
     source: str
 
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _OWN = {"train": "train", "val": "val", "test": "test"}
 
 PUBLISHED: dict[str, PublishedData] = {
@@ -54,7 +52,7 @@ PUBLISHED: dict[str, PublishedData] = {
         {"val": 20_000, "test": 50_000},
         _OWN,
         {},
-        *_IMAGENET,
+        STATISTICS["imagenet"],
         "Train comes from the release of Liu et al. (Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019), "
         "val and test also from the decoupling paper's released code; `longtail describe imagenet-lt --build-lists` "
         "draws lists like them from ImageNet",
@@ -65,7 +63,7 @@ PUBLISHED: dict[str, PublishedData] = {
         {"val": 7_300, "test": 36_500},
         _OWN,
         {},
-        *_IMAGENET,
+        STATISTICS["imagenet"],
         "All three come with the decoupling paper's released code, and with the release of Liu et al. (Large-Scale "
         "Long-Tailed Recognition in an Open World, CVPR 2019)",
     ),
@@ -76,8 +74,7 @@ PUBLISHED: dict[str, PublishedData] = {
         {"test": 24_426},
         {"train": "train", "test": "val"},
         {"train": "train2018.json", "test": "val2018.json"},
-        (0.466, 0.471, 0.380),
-        (0.195, 0.194, 0.192),
+        STATISTICS["inaturalist"],
         "The competition's train2018.json and val2018.json will do as they are",
     ),
 }
@@ -204,18 +201,7 @@ def _read_lists(
         raise InputError(f"{' and '.join(map(str, names_of))}: their categories differ. Take both of one release.")
     names = next(iter(names_of.values()), ())
     num_classes = int(labels["train"].max()) + 1
-    named = files["train"].with_name("classes.txt")
-    if named.is_file():
-        try:
-            text = named.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{named}: is not text in UTF-8 ({error.reason}). Save it as UTF-8.") from error
-        names = tuple(line.strip() for line in text.split("\n") if line.strip())
-        if len(names) < num_classes:
-            raise InputError(
-                f"{named}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
-            )
-    return paths, labels, names[:num_classes], notes
+    return paths, labels, read_class_names(files["train"], num_classes) or names[:num_classes], notes
 
 
 def _check_labels(files: Mapping[str, Path], labels: Mapping[str, NDArray[np.int64]]) -> None:

@@ -30,12 +30,11 @@ def run(config: ExportConfig) -> Path:
     import torch
 
     from longtail.atomic import atomic_path
-    from longtail.backbones import classifier_of
+    from longtail.backbones import classifier_of, classifier_prefix
     from longtail.backbones.layouts import to_layout
     from longtail.heads import load_head
     from longtail.heads.linear import LinearHead
     from longtail.jobs.model import find_checkpoint, open_model
-    from longtail.jobs.optimisation import classifier_prefix
 
     path = find_checkpoint(config.checkpoint)
     if config.out.resolve() == path.resolve():

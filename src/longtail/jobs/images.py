@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from longtail.data.published import PUBLISHED
 from longtail.data.source import DataSplits, ImageSource
+from longtail.data.statistics import STATISTICS, Statistics
 from longtail.data.transforms import Augmentation, Preprocessing
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, StageOneOptions
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
     from longtail.training.inference import EvaluationBatches
 
-__all__ = ["Images", "choose_preprocessing", "open_splits", "prepare"]
+__all__ = ["Images", "choose_preprocessing", "open_splits", "plain_preprocessing", "prepare", "preprocessing_for"]
 
 RESIDENT_SIZE = 64
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass
@@ -84,8 +84,6 @@ def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Prepro
     channels, height, width = first.shape
     is_small_by_nature = splits.name.split(":")[0] in ("digits", "cifar10", "cifar100")
     size = options.image_size or (min(height, width) if is_small_by_nature else 224)
-    if size < 8:
-        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
     resident = size <= RESIDENT_SIZE
     # a mirrored digit is no digit
     small: Augmentation = "shift" if channels == 1 else "crop-flip"
@@ -97,14 +95,34 @@ def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Prepro
             "expected none, shift or crop-flip."
         )
     known = PUBLISHED.get(splits.name)
-    mean, std = (known.mean, known.std) if known else (IMAGENET_MEAN, IMAGENET_STD)
+    return preprocessing_for(size, channels, known.statistics if known else STATISTICS["imagenet"], augmentation)
+
+
+def preprocessing_for(
+    size: int, channels: int, statistics: Statistics, augmentation: Augmentation | None = None
+) -> Preprocessing:
+    """Say how images become a network's input at a size: small ones stay in memory, others are resized and cropped.
+
+    Args:
+        size: height and width that the network sees, in pixels.
+        channels: 1 or 3.
+        statistics: mean and deviation of each channel.
+        augmentation: of training; default: what is usual for images of colour at that size.
+
+    Raises:
+        InputError: the size is below 8.
+    """
+    if size < 8:
+        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
+    resident = size <= RESIDENT_SIZE
+    usual: Augmentation = "crop-flip" if resident else "resized-crop"
     return Preprocessing(
         size=size,
         resize=size if resident else round(size * 256 / 224),
         channels=channels,
-        mean=mean[:channels],
-        std=std[:channels],
-        augmentation=augmentation,
+        mean=statistics[0][:channels],
+        std=statistics[1][:channels],
+        augmentation=augmentation or usual,
         resident=resident,
     )
 

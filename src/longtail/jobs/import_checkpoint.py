@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from longtail.data.list_file import read_lines
+from longtail.data.statistics import STATISTICS
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
     from longtail.backbones.foreign import ForeignWeights
 
 __all__ = ["ImportConfig", "run"]
-
-STATISTICS = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "inaturalist": ((0.466, 0.471, 0.380), (0.195, 0.194, 0.192)),
-    "cifar": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-}
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,9 @@ def run(config: ImportConfig) -> Path:
     """Read, recognise, check by building the network, and write."""
     import torch
 
-    from longtail.backbones import create_backbone
+    from longtail.backbones import classifier_prefix, create_backbone
     from longtail.backbones.architecture import CIFAR_RESNETS, recognise
     from longtail.backbones.foreign import read_foreign
-    from longtail.jobs.optimisation import classifier_prefix
     from longtail.training.checkpoints import load_weights, save_checkpoint
 
     out = config.out or config.checkpoint.with_suffix(".longtail.pt")
@@ -127,28 +122,18 @@ def _class_names(path: Path | None, num_classes: int) -> list[str]:
         return [str(c) for c in range(num_classes)]
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected a class name a line.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not text in UTF-8 ({error.reason}). Expected a class name a line.") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line for line in read_lines(path) if line]
     if len(names) != num_classes:
         raise InputError(f"{path}: {len(names)} names, but the classifier has {num_classes} classes.")
     return names
 
 
 def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
-    from longtail.data.transforms import Preprocessing
-    from longtail.jobs.images import RESIDENT_SIZE, plain_preprocessing
+    from longtail.jobs.images import plain_preprocessing, preprocessing_for
 
     size = (32 if is_small else 224) if config.image_size is None else config.image_size
-    if size < 8:
-        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
     if config.std is not None and min(config.std) <= 0:
         raise InputError(f"--std {config.std}; expected three numbers above 0.")
     chosen = config.statistics if config.statistics != "auto" else ("cifar" if is_small else "imagenet")
-    mean, std = config.mean or STATISTICS[chosen][0], config.std or STATISTICS[chosen][1]
-    resident = size <= RESIDENT_SIZE
-    resize = size if resident else round(size * 256 / 224)
-    kind = "crop-flip" if resident else "resized-crop"
-    return plain_preprocessing(Preprocessing(size, resize, 3, mean, std, kind, resident))  # type: ignore[arg-type]
+    mean, std = STATISTICS[chosen]
+    return plain_preprocessing(preprocessing_for(size, 3, (config.mean or mean, config.std or std)))

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtail.backbones import classifier_of
+from longtail.backbones import classifier_of, classifier_prefix
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch import nn
 
-__all__ = ["classifier_prefix", "parameter_groups", "start_from", "synchronised"]
+__all__ = ["parameter_groups", "start_from", "synchronised"]
 
 
 def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> list[dict[str, Any]]:
@@ -38,13 +38,6 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
         {"params": [p for p in learning if id(p) not in classifier], "lr": learning_rate * backbone_rate},
     ]
     return [group for group in groups if group["params"]]
-
-
-def classifier_prefix(model: "nn.Module") -> str:
-    """Give what the names of the classifier's weights begin with, such as "fc."."""
-    classifier = classifier_of(model)
-    name: str = next(name for name, module in model.named_modules() if module is classifier)
-    return f"{name}."
 
 
 def start_from(model: "nn.Module", path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cell_text", "difference_text", "mean_and_interval", "summarize"]
+__all__ = ["METRICS", "cell_text", "difference_text", "mean_and_interval", "spread_text", "summarize"]
 
 METRICS = ("all", "balanced", "many", "medium", "few")
 
@@ -56,7 +56,7 @@ def summarize(runs: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     table = _markdown(summary)
     write_json(folder / "summary.json", summary)
     write_text(folder / "summary.md", table)
-    print(f"\n{table}\nmean over {len(runs)} seeds and 95 % interval of that mean (t distribution), on {split}")
+    print(f"\n{table}\n{spread_text(len(runs))} (t distribution), on {split}")
     return summary
 
 
@@ -115,3 +115,15 @@ def difference_text(found: dict[str, Any] | None) -> str:
     low, high = found["interval"]
     doubt = "" if low > 0 or high < 0 else ", may be chance"
     return f"{found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{doubt}"
+
+
+def spread_text(seeds: int) -> str:
+    """Say over what a table's numbers are means.
+
+    Example:
+        >>> spread_text(3)
+        'mean over 3 seeds and 95 % interval of that mean'
+    """
+    return (
+        "one seed, so without an interval" if seeds == 1 else f"mean over {seeds} seeds and 95 % interval of that mean"
+    )

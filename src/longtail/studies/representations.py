@@ -1,7 +1,6 @@
 """Which sampling learns the best representation, under each classifier?"""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, get_args
 
 from longtail.errors import InputError
@@ -10,8 +9,6 @@ from longtail.sampling import Strategy
 
 __all__ = ["RepresentationsConfig", "compare_representations", "run"]
 
-METRICS = ("many", "medium", "few", "all", "balanced")
-
 
 @dataclass(frozen=True)
 class RepresentationsConfig:
@@ -19,21 +16,22 @@ class RepresentationsConfig:
 
     run: RunConfig = field(default_factory=RunConfig)
     representations: str = "instance,class,square-root,progressive"
-    """Samplings of stage 1, with commas between; --representation is not looked at."""
+    """Samplings of stage 1, with commas between."""
 
 
 def run(config: RepresentationsConfig) -> dict[str, Any]:
     """Carry out the study; runs that an earlier call finished are not trained again."""
-    from longtail.jobs.images import open_splits
-    from longtail.jobs.launch import launch
-    from longtail.jobs.run import checked, data_of, run_folder, run_seeds
+    from longtail.jobs.run import run_seeds
+    from longtail.studies.opening import open_study
     from longtail.studies.outcome import finish_study
 
     strategies = _strategies(config.representations)
-    base = checked(config.run)
-    folder = base.runtime.out or Path("runs") / f"study-representations-{run_folder(base).name}"
-    splits = open_splits(*data_of(base))
-    fabric = launch(base.runtime)
+    if config.run.stage.representation != "instance":
+        raise InputError(
+            f"--representation {config.run.stage.representation}: this study trains with several samplings. "
+            "Name them in --representations."
+        )
+    fabric, base, splits, folder = open_study("representations", config.run)
     results: dict[str, list[dict[str, Any]]] = {}
     for strategy in strategies:
         one = replace(base, stage=replace(base.stage, representation=strategy))
@@ -56,7 +54,7 @@ def compare_representations(results: dict[str, list[dict[str, Any]]]) -> dict[st
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
         1910.09217, figure 1.
     """
-    from longtail.jobs.seeds import mean_and_interval
+    from longtail.jobs.seeds import METRICS, mean_and_interval, spread_text
 
     first = next(iter(results.values()))[0]
     methods = list(first["methods"])
@@ -77,8 +75,7 @@ def compare_representations(results: dict[str, list[dict[str, Any]]]) -> dict[st
         "title": f"{first['title']}: which representation, under which classifier?",
         "question": (
             "The decoupling paper finds that plain, instance-balanced sampling learns the best representation once the "
-            f"classifier is rebalanced. Accuracy in percent on {split}, mean over {len(first_seeds(results))} seeds "
-            "and 95 % interval of that mean."
+            f"classifier is rebalanced. Accuracy in percent on {split}, {spread_text(len(first_seeds(results)))}."
         ),
         "answers": _answers(values, list(results), methods),
         "tables": [
@@ -108,8 +105,8 @@ def compare_representations(results: dict[str, list[dict[str, Any]]]) -> dict[st
         ],
         "notes": [
             f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Seeds "
-            f"{', '.join(map(str, first_seeds(results)))}; splits and test images are the same for all. The intervals "
-            "cover another training with another seed, not another draw of test images. Hyper-parameters of the "
+            f"{', '.join(map(str, first_seeds(results)))}; splits and test images are the same for all. Intervals over "
+            "seeds cover another training with another seed, not another draw of test images. Hyper-parameters of the "
             "classifiers are those of each run; what they say of their choice stands in its results.json."
         ],
         "data": first["data"],

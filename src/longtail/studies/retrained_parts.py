@@ -1,18 +1,16 @@
 """Is it enough to train the classifier again, or should the backbone follow?"""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
+from longtail.jobs.options import HeadOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["RetrainedPartsConfig", "compare_parts", "run"]
-
-METRICS = ("many", "medium", "few", "all", "balanced")
 
 
 @dataclass(frozen=True)
@@ -28,20 +26,19 @@ class RetrainedPartsConfig:
 def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
     from longtail.evaluation import accuracy_report
-    from longtail.jobs.images import open_splits
-    from longtail.jobs.launch import launch
     from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.retrain import retrain_from_images
-    from longtail.jobs.run import checked, data_of, run_folder, run_seeds
+    from longtail.jobs.run import run_seeds
+    from longtail.studies.opening import open_study
     from longtail.studies.outcome import finish_study
 
     parts = _parts(config.parts)
-    base = checked(replace(config.run, heads=replace(config.run.heads, methods="joint")))
-    folder = base.runtime.out or Path("runs") / f"study-retrained-parts-{run_folder(base).name}"
-    splits = open_splits(*data_of(base))
+    _refuse_what_the_study_sets(config.run.heads)
+    fabric, base, splits, folder = open_study(
+        "retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint"))
+    )
     if splits.test is None or not len(splits.test):
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
-    fabric = launch(base.runtime)
     results = run_seeds(fabric, base, splits, folder, table=False)
     labels = np.asarray(splits.test.labels)
     reports: dict[str, list[dict[str, Any]]] = {}
@@ -86,7 +83,7 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
         1910.09217, its comparison of retrained parts.
     """
-    from longtail.jobs.seeds import difference_text, mean_and_interval
+    from longtail.jobs.seeds import METRICS, difference_text, mean_and_interval, spread_text
 
     cells = {
         name: {metric: mean_and_interval([report[metric] for report in found]) for metric in METRICS}
@@ -104,7 +101,7 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
         "question": (
             "The decoupling paper finds that it is enough to train the classifier again on class-balanced samples, and "
             f"that training the backbone too does harm. {epochs} epochs on class-balanced, augmented images; accuracy "
-            "in percent on test, mean over seeds and 95 % interval of that mean."
+            f"in percent on test, {spread_text(len(next(iter(reports.values()))))}."
         ),
         "answers": [
             f"{name}, balanced accuracy against the classifier alone: {difference_text(gap)}."
@@ -140,6 +137,17 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
         ],
         "data": first["data"],
     }
+
+
+def _refuse_what_the_study_sets(heads: HeadOptions) -> None:
+    default = HeadOptions()
+    for option, given, plain in (
+        ("--methods", heads.methods, default.methods),
+        ("--crt-part", heads.crt_part, default.crt_part),
+        ("--crt-backbone-rate", heads.crt_backbone_rate, default.crt_backbone_rate),
+    ):
+        if given != plain:
+            raise InputError(f"{option} {given} does nothing in this study. Say with --parts what is trained again.")
 
 
 def _parts(text: str) -> dict[str, tuple[Part, float]]:
