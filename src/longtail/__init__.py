@@ -14,6 +14,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "DLSA": "longtail.heads",
     "ClassifierRetraining": "longtail.heads",
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",

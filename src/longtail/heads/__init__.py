@@ -1,6 +1,7 @@
 """Stage 2: classifiers on fixed features, one method a file, as scikit-learn estimators."""
 
 from longtail.heads.classifier_retraining import ClassifierRetraining
+from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.nearest_class_mean import NearestClassMean
@@ -8,6 +9,7 @@ from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
 
 __all__ = [
+    "DLSA",
     "ClassifierRetraining",
     "Joint",
     "LearnableWeightScaling",

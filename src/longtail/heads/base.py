@@ -20,7 +20,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 
-__all__ = ["Head", "HeadProtocol", "chunks", "torch_rows"]
+__all__ = ["Head", "HeadProtocol", "RowSource", "chunks", "torch_rows"]
 
 CHUNK_BYTES = (
     2**23
@@ -45,6 +45,19 @@ class HeadProtocol(Protocol):
         ...
 
 
+class RowSource(Protocol):
+    """What rows are taken from: an array, a mapped file, or something that puts them together when asked."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+        ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Give some rows."""
+        ...
+
+
 class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Turn logits into everything that scikit-learn asks of a classifier.
 
@@ -57,7 +70,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _begin(self, features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
         """Check what came, set `classes_`; give features, class indices and the type to compute in."""
-        array = validate_data(self, features, **_FEATURES)
+        array = validate_data(self, features, **FEATURES)
         if labels is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         target = column_or_1d(labels, warn=True)
@@ -103,7 +116,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             InputError: features that are not finite.
         """
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, **_FEATURES)
+        array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         return np.concatenate([self._chunk_logits(rows).cpu().numpy() for _, rows in chunks(array, self._device)])
 
@@ -119,7 +132,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Give the label of the highest logit, shape (N,)."""
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, **_FEATURES)
+        array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         # the logits of a chunk are dropped once their maximum is known: N x C may be larger than the memory
         best = [self._chunk_logits(rows).argmax(dim=1).cpu().numpy() for _, rows in chunks(array, self._device)]
@@ -132,7 +145,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 # any float type stays as it is, so that a memory-mapped file is not copied; finiteness is checked in chunks
-_FEATURES: dict[str, Any] = {
+FEATURES: dict[str, Any] = {
     "dtype": [np.float64, np.float32, np.float16],
     "ensure_all_finite": False,
     "accept_sparse": False,
@@ -141,16 +154,16 @@ _FEATURES: dict[str, Any] = {
 
 def check_features(features: ArrayLike) -> NDArray[Any]:
     """Check a matrix of features (N, D) outside an estimator's own input."""
-    array: NDArray[Any] = check_array(features, **_FEATURES)
+    array: NDArray[Any] = check_array(features, **FEATURES)
     check_finite(array)
     return array
 
 
-def _compute_dtype(features: NDArray[Any]) -> torch.dtype:
+def _compute_dtype(features: RowSource) -> torch.dtype:
     return torch.float64 if features.dtype == np.float64 else torch.float32
 
 
-def torch_rows(features: NDArray[Any], rows: Any, device: str = "cpu") -> Tensor:
+def torch_rows(features: RowSource, rows: Any, device: str = "cpu") -> Tensor:
     """Give some rows as a tensor of the type that heads compute in: float32, or float64 where it came so."""
     block = np.asarray(features[rows])
     # torch wants memory that could be written to; a mapped file's cannot. It converts float16 faster than numpy, and on

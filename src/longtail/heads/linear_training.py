@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.errors import InputError, LongtailError
-from longtail.heads.base import torch_rows
+from longtail.heads.base import RowSource, torch_rows
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
 
@@ -27,12 +27,14 @@ class SGDPlan:
 
     Attributes:
         epochs: T.
-        batch_size: B; made smaller where an epoch would have fewer than 8 steps.
+        batch_size: B; made smaller where an epoch would have fewer steps than `fewest_steps`.
         learning_rate: at the start.
         momentum: of the gradient, 0 to 1.
         weight_decay: added to the gradient as weight_decay x parameter.
         schedule: of the learning rate.
         precision: of the matrix products.
+        fewest_steps: of an epoch, where there are as many rows.
+        drop_last: leave out the rows at the end of an epoch that fill no batch.
 
     Raises:
         InputError: no such precision.
@@ -45,6 +47,8 @@ class SGDPlan:
     weight_decay: float
     schedule: Schedule
     precision: Precision = "float32"
+    fewest_steps: int = FEWEST_STEPS
+    drop_last: bool = True
 
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
@@ -108,7 +112,7 @@ def initial_linear(
 
 
 def fit_by_sgd(
-    inputs: NDArray[Any],
+    inputs: RowSource,
     codes: NDArray[np.int64],
     parameters: list[Tensor],
     logits_of: Callable[[Tensor], Tensor],
@@ -116,6 +120,7 @@ def fit_by_sgd(
     plan: SGDPlan,
     sampler: Sampler,
     device: str = "cpu",
+    after_epoch: Callable[[int], None] | None = None,
 ) -> list[float]:
     """Minimise the cross-entropy of `logits_of(inputs)` over `parameters`, in place.
 
@@ -127,6 +132,7 @@ def fit_by_sgd(
         plan: length, rates, and the precision of the products; parameters and loss keep that of the parameters.
         sampler: draws the rows of each epoch.
         device: where the batches are computed.
+        after_epoch: called with the number of each finished epoch, from 1.
 
     Returns:
         The mean loss of each epoch.
@@ -144,11 +150,11 @@ def fit_by_sgd(
         fused=True,  # one pass over weights, gradient and momentum instead of one for each term
     )
     targets = torch.from_numpy(codes).to(device)
-    batch_size = max(min(plan.batch_size, len(codes) // FEWEST_STEPS), 1)
+    batch_size = max(min(plan.batch_size, len(codes) // plan.fewest_steps), 1)
     losses = []
     for epoch in range(plan.epochs):
         stream = sampler.epoch_indices(epoch)
-        steps = max(len(stream) // batch_size, 1)
+        steps = max(len(stream) // batch_size if plan.drop_last else math.ceil(len(stream) / batch_size), 1)
         total = torch.zeros((), device=device)
         for step in range(steps):
             rows = stream[step * batch_size : (step + 1) * batch_size]
@@ -168,6 +174,8 @@ def fit_by_sgd(
                 f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large for "
                 f"learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
             )
+        if after_epoch is not None:
+            after_epoch(epoch + 1)
     for parameter in parameters:
         parameter.requires_grad_(False)
     return losses

@@ -14,13 +14,14 @@ from longtail.heads.base import Head
 __all__ = ["load_head", "save_head"]
 
 FORMAT = 1
+INSIDE = "/"  # between the name of an attribute that is a dict of arrays, and a key in it
 
 
 def save_head(head: Head, path: Path | str) -> None:
     """Write a fitted head to an .npz file, whole or not at all.
 
-    The file holds each learned attribute (`name_`) as an array, and class name, parameters and all other attributes
-    as JSON.
+    The file holds each learned attribute (`name_`) as an array, several where it is a dict of arrays, and class name,
+    parameters and all other attributes as JSON.
 
     Args:
         head: a fitted head of this package, with labels that are numbers or strings.
@@ -39,6 +40,8 @@ def save_head(head: Head, path: Path | str) -> None:
                     f"{name} holds Python objects; expected numbers or strings. Convert the labels with astype(str)."
                 )
             arrays[name] = value
+        elif isinstance(value, dict) and value and all(isinstance(part, np.ndarray) for part in value.values()):
+            arrays |= {f"{name}{INSIDE}{key}": part for key, part in value.items()}
         else:
             plain[name] = value
     # a given head is an argument, not something learned: the learned arrays hold all that prediction needs
@@ -91,5 +94,9 @@ def load_head(path: Path | str) -> Head:
     }
     head: Head = kinds[meta["class"]](**parameters)
     for name, value in {**content, **meta["attributes"]}.items():
-        setattr(head, name, value)
+        name, _, key = name.partition(INSIDE)
+        if key:
+            vars(head).setdefault(name, {})[key] = value
+        else:
+            setattr(head, name, value)
     return head

@@ -1,0 +1,128 @@
+"""The blocks of a fitted DLSA, as modules that predict and as arrays that are stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.flows import MixtureFlow
+from longtail.heads.dlsa.block_classifier import BlockClassifier
+from longtail.heads.dlsa.construction import Block
+
+__all__ = ["BlockModel", "arrays_of"]
+
+
+@dataclass(frozen=True)
+class BlockModel:
+    """Blocks in their order, and the classifier of what none takes.
+
+    Attributes:
+        flows: T of them.
+        thresholds: log-likelihood from which on a block takes a row, T of them.
+        priors: class shares of each block's clusters, T of shape (K, C).
+        classifiers: of the blocks and, last, of the rest, T + 1 of them.
+    """
+
+    flows: list[MixtureFlow]
+    thresholds: list[float]
+    priors: list[Tensor]
+    classifiers: list[BlockClassifier]
+
+    @torch.no_grad()
+    def route(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Give the block of each row (B,), T for the rest, and for each block the class shares (n, C) of its rows."""
+        block = torch.full((len(features),), len(self.flows), dtype=torch.int64, device=features.device)
+        waiting = torch.arange(len(features), device=features.device)
+        shares = []
+        for number, flow in enumerate(self.flows):
+            densities = flow.log_densities(features[waiting])
+            takes = torch.logsumexp(densities, dim=1) >= self.thresholds[number]
+            shares.append(self.priors[number][densities[takes].argmax(dim=1)])
+            block[waiting[takes]] = number
+            waiting = waiting[~takes]
+        return block, shares
+
+    @torch.no_grad()
+    def logits(self, features: Tensor) -> Tensor:
+        """Give the scores of features (B, D), each row's by its block, shape (B, C)."""
+        block, shares = self.route(features)
+        scores = features.new_empty(len(features), len(self.classifiers[0].weight))
+        for number, classifier in enumerate(self.classifiers):
+            members = block == number
+            rows = features[members]
+            inputs = torch.cat([rows, shares[number]], dim=1) if number < len(shares) else rows
+            scores[members] = classifier.logits(inputs)
+        return scores
+
+    @torch.no_grad()
+    def log_likelihood(self, features: Tensor) -> Tensor:
+        """Give log p_t(x) of features (B, D) under each flow, shape (T, B)."""
+        found = [flow.log_likelihood(features) for flow in self.flows]
+        return torch.stack(found) if found else features.new_empty(0, len(features))
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: dict[str, Any], *, clusters: int, flow_blocks: int, cosine: bool, dtype: torch.dtype, device: str
+    ) -> "BlockModel":
+        """Put the modules together from what `arrays_of` gave."""
+        weights, prior_weights = arrays["weights"], arrays["prior_weights"]
+
+        def tensor(array: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.array(array)).to(device, dtype)
+
+        flows = []
+        for number in range(len(arrays["thresholds"])):
+            flow = MixtureFlow(weights.shape[2], clusters, blocks=flow_blocks)
+            start = f"{number}."
+            state = {
+                name.removeprefix(start): torch.from_numpy(np.array(value))
+                for name, value in arrays["flow_states"].items()
+                if name.startswith(start)
+            }
+            flow.to(dtype).load_state_dict({**flow.state_dict(), **state})
+            flows.append(flow.eval().requires_grad_(False).to(device))
+        classifiers = [
+            BlockClassifier(
+                tensor(weight),
+                tensor(bias),
+                tensor(prior_weights[number]) if number < len(prior_weights) else None,
+                cosine,
+            )
+            for number, (weight, bias) in enumerate(zip(weights, arrays["biases"], strict=True))
+        ]
+        priors = [tensor(shares) for shares in arrays["cluster_priors"]]
+        return cls(flows, [float(value) for value in arrays["thresholds"]], priors, classifiers)
+
+
+def arrays_of(blocks: Sequence[Block], rest: BlockClassifier, clusters: int) -> dict[str, Any]:
+    """Give all that prediction needs, as arrays.
+
+    Args:
+        blocks: those in use, T of them.
+        rest: classifier of the rows that none takes.
+        clusters: K.
+
+    Returns:
+        `thresholds` (T,), `cluster_priors` (T, K, C), `weights` (T + 1, C, D), `biases` (T + 1, C), `prior_weights`
+        (T, C, C), and `flow_states`, a dict of arrays.
+    """
+    classifiers = [*(block.classifier for block in blocks), rest]
+    num_classes = len(rest.weight)
+    prior_weights = [one.prior_weight.cpu().numpy() for one in classifiers if one.prior_weight is not None]
+    return {
+        "thresholds": np.array([block.threshold for block in blocks], dtype=np.float64),
+        "cluster_priors": np.array([block.priors for block in blocks]).reshape(-1, clusters, num_classes),
+        "weights": np.stack([one.weight.cpu().numpy() for one in classifiers]),
+        "biases": np.stack([one.bias.cpu().numpy() for one in classifiers]),
+        "prior_weights": np.array(prior_weights).reshape(-1, num_classes, num_classes),
+        "flow_states": {
+            f"{number}.{name}": value.cpu().numpy()
+            for number, block in enumerate(blocks)
+            for name, value in block.flow.state_dict().items()
+            if not name.endswith((".mask", ".order"))  # they follow from D
+        },
+    }

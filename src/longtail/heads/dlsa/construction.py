@@ -1,0 +1,344 @@
+"""Build DLSA block by block: a flow, the likely rows, a classifier for them; the other rows go on."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.flows import MixtureFlow
+from longtail.heads.dlsa.block_classifier import (
+    BlockClassifier,
+    BlockInputs,
+    ClassifierPlan,
+    Validation,
+    fit_classifier,
+)
+from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
+from longtail.heads.dlsa.flow_filter import Clusters, FlowPlan, assign, clusters_of, fit_flow, new_flow
+
+__all__ = ["Block", "BuildPlan", "Built", "Choices", "build"]
+
+Rows = NDArray[np.int64]
+FLOW_EVAL_EVERY = 5
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """All that decides how DLSA is built.
+
+    Attributes:
+        depth: blocks at most.
+        proportion: of the training rows that reach a block, the likeliest share that it takes.
+        threshold: log-likelihood from which on a block takes rows, instead of the proportion.
+        prior_smoothing: rows of the training set's class shares that are added to each cluster.
+        flow: of each block.
+        classifier: of each block and of the rest.
+        original: the released code's ways.
+    """
+
+    depth: int
+    proportion: float
+    threshold: float | None
+    prior_smoothing: float
+    flow: FlowPlan
+    classifier: ClassifierPlan
+    original: bool
+
+
+@dataclass
+class Choices:
+    """What was chosen on validation, so that it can be done again on all rows.
+
+    Attributes:
+        plain: epochs of the plain classifier.
+        flows: epochs of each block's flow.
+        classifiers: epochs of each block's classifier.
+        rests: epochs of the classifier for what each number of blocks leaves, from one block on.
+    """
+
+    plain: int = 0
+    flows: list[int] = field(default_factory=list)
+    classifiers: list[int] = field(default_factory=list)
+    rests: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Block:
+    """One block: what it takes, and how it classifies.
+
+    Attributes:
+        flow: says how likely a row is, and its cluster.
+        threshold: rows of at least this log-likelihood are taken.
+        priors: class shares of each cluster, shape (K, C).
+        classifier: of the rows that are taken.
+        rest: classifier of the rows that are not, where this block is the last.
+        facts: for people: clusters, sizes, purities, epochs, losses.
+    """
+
+    flow: MixtureFlow
+    threshold: float
+    priors: NDArray[np.float32]
+    classifier: BlockClassifier
+    rest: BlockClassifier | None
+    facts: dict[str, Any]
+
+
+@dataclass
+class Built:
+    """All blocks, the plain classifier that they are measured against, and what was seen on validation.
+
+    Attributes:
+        plain: trained on all rows; None in the original's way.
+        blocks: as many as could be built.
+        block_of_row: the block that takes each training row, shape (N,); their number for the rest.
+        choices: epochs that were kept.
+        hits: cross-fitted validation hits with 0, 1, ... blocks, each of shape (N,); empty without validation.
+    """
+
+    plain: BlockClassifier | None
+    blocks: list[Block]
+    block_of_row: Rows
+    choices: Choices
+    hits: list[NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class _Site:
+    """What every step of building looks at."""
+
+    features: NDArray[Any]
+    codes: Rows
+    num_classes: int
+    plan: BuildPlan
+    validation: Validation | None
+    again: Choices | None
+    dtype: torch.dtype
+    device: str
+
+    def fit_classifier(
+        self,
+        rows: Rows,
+        seen: Rows,
+        start: tuple[Tensor, Tensor] | None,
+        epochs: int | None,
+        seed: int,
+        *,
+        prior_rows: Rows | None = None,
+        clusters: "_Clustering | None" = None,
+    ) -> tuple[BlockClassifier, int, EpochCurve]:
+        """Train a classifier on some rows, with an eye on some rows of validation."""
+        own = None if clusters is None or self.plan.original else (clusters.totals, self.codes)
+        validation = None
+        if self.validation is not None:
+            of_validation = () if clusters is None else (clusters.priors, clusters.of_validation)
+            validation = (BlockInputs(self.validation.features, seen, *of_validation), self.validation)
+        of_train = () if clusters is None else (clusters.priors, clusters.of_train, own)
+        counted = self.codes[rows if prior_rows is None else prior_rows]
+        return fit_classifier(
+            BlockInputs(self.features, rows, *of_train),
+            self.codes[rows],
+            start,
+            self.plan.classifier,
+            prior_counts=np.bincount(counted, minlength=self.num_classes),
+            validation=validation,
+            epochs=epochs,
+            seed=seed,
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+    def fit_flow(self, rows: Rows, seen: Rows, number: int, seed: int) -> tuple[MixtureFlow, int, list[float]]:
+        """Train a block's flow, and keep the epoch whose clusters tell most about the classes."""
+        plan = self.plan.flow if self.again is None else replace(self.plan.flow, epochs=self.again.flows[number])
+        flow = new_flow(self.features, rows, plan, seed, self.device)
+        best: dict[str, Any] = {"score": -np.inf, "epoch": plan.epochs, "state": None}
+
+        def measure(epoch: int) -> None:
+            if self.plan.original:
+                score = self._pure_clusters(flow, rows)
+            elif self.validation is not None and (epoch % FLOW_EVAL_EVERY == 0 or epoch == plan.epochs):
+                score = self._information(flow, seen)
+            else:
+                return
+            if score > best["score"]:
+                state = {name: value.detach().clone() for name, value in flow.state_dict().items()}
+                best.update(score=score, epoch=epoch, state=state)
+
+        losses = fit_flow(
+            flow, self.features, rows, self.codes, plan, seed=seed, device=self.device, after_epoch=measure
+        )
+        if best["state"] is not None:
+            flow.load_state_dict(best["state"])
+        return flow.eval(), best["epoch"], losses
+
+    def _pure_clusters(self, flow: MixtureFlow, rows: Rows) -> float:
+        """The released code's criterion: clusters of one class in training, unless one cluster swallows everything."""
+        _, clusters = assign(flow, self.features[rows], self.device)
+        counted = clusters_of(clusters, self.codes[rows], self.plan.flow.clusters, self.num_classes)
+        return float(counted.count_pure()) if counted.sizes.max() < 5000 else -np.inf
+
+    def _information(self, flow: MixtureFlow, seen: Rows) -> float:
+        """Mean log-share that the clusters give to the true classes of validation rows, classes alike."""
+        if self.validation is None or not len(seen):
+            return 0.0
+        _, clusters = assign(flow, self.features, self.device)
+        counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
+        shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
+        _, found = assign(flow, self.validation.features[seen], self.device)
+        told = np.log(shares[found, self.validation.codes[seen]].clip(1e-12))
+        return float((self.validation.weights[seen] * told).sum())
+
+
+@dataclass(frozen=True)
+class _Clustering:
+    """A block's clusters: class shares (K, C), the rows they are shares of (K,), and the cluster of every row."""
+
+    priors: NDArray[np.float32]
+    totals: NDArray[np.float64]
+    of_train: Rows
+    of_validation: Rows | None
+
+
+def build(
+    features: NDArray[Any],
+    codes: Rows,
+    num_classes: int,
+    plan: BuildPlan,
+    *,
+    start: tuple[Tensor, Tensor] | None,
+    validation: Validation | None,
+    again: Choices | None = None,
+    seed: int,
+    dtype: torch.dtype,
+    device: str,
+) -> Built:
+    """Build DLSA on training rows.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        codes: class indices, shape (N,).
+        num_classes: C.
+        plan: how.
+        start: weight (C, D) and bias (C,) that the classifiers begin with; None draws them.
+        validation: where epochs are chosen; None takes the last, or those of `again`.
+        again: what an earlier call chose.
+        seed: of everything random.
+        dtype: to compute in.
+        device: where.
+    """
+    site = _Site(features, codes, num_classes, plan, validation, again, dtype, device)
+    rows, seen = np.arange(len(codes)), np.arange(0 if validation is None else len(validation.codes))
+    half = None if validation is None else halves(validation.codes)
+    built = Built(None, [], np.full(len(codes), -1), Choices(), [])
+    taken_hits: Any = 0.0  # of the blocks so far
+    if not plan.original:
+        built.plain, built.choices.plain, curve = site.fit_classifier(
+            rows, seen, start, None if again is None else again.plain, seed
+        )
+        start = (built.plain.weight, built.plain.bias)
+        if half is not None:
+            built.hits.append(curve.cross_fitted(half))
+    for number in range(plan.depth):
+        # a flow learns from pairs of classes: what is left of one class needs no further filter
+        if len(np.unique(codes[rows])) < 2:
+            break
+        block, inside, seen_inside, curves = _next_block(site, rows, seen, start, number, seed, built.choices)
+        built.blocks.append(block)
+        built.block_of_row[inside] = number
+        rows, seen = np.setdiff1d(rows, inside), np.setdiff1d(seen, seen_inside)
+        if half is not None:
+            taken_hits = taken_hits + curves[0].cross_fitted(half)
+            if block.rest is not None:
+                built.hits.append(taken_hits + curves[1].cross_fitted(half))
+    built.block_of_row[rows] = len(built.blocks)
+    return built
+
+
+def _next_block(
+    site: _Site,
+    rows: Rows,
+    seen: Rows,
+    start: tuple[Tensor, Tensor] | None,
+    number: int,
+    seed: int,
+    choices: Choices,
+) -> tuple[Block, Rows, Rows, list[EpochCurve]]:
+    """Build a block on the rows that reach it; give it, the training and validation rows it takes, and its curves."""
+    plan, again = site.plan, site.again
+    seed = seed + 1000 * (number + 1)
+    flow, flow_epoch, losses = site.fit_flow(rows, seen, number, seed)
+    likelihood, of_train = assign(flow, site.features, site.device)
+    threshold = plan.threshold
+    if threshold is None:
+        first = min(int(len(rows) * (1 - plan.proportion)), len(rows) - 1)
+        threshold = float(np.sort(likelihood[rows])[first])
+    likelihood_of_rows = likelihood[rows]
+    inside, outside = rows[likelihood_of_rows >= threshold], rows[likelihood_of_rows < threshold]
+    seen_inside = seen_outside = seen
+    of_validation = None
+    if site.validation is not None:
+        likelihood, of_validation = assign(flow, site.validation.features, site.device)
+        seen_inside, seen_outside = seen[likelihood[seen] >= threshold], seen[likelihood[seen] < threshold]
+    counted = clusters_of(of_train, site.codes, plan.flow.clusters, site.num_classes)
+    clusters = _Clustering(*class_shares(counted, plan.prior_smoothing), of_train, of_validation)
+    classifier, epoch, curve = site.fit_classifier(
+        inside, seen_inside, start, None if again is None else again.classifiers[number], seed + 1, clusters=clusters
+    )
+    rest, rest_epoch, of_rest = None, 0, EpochCurve()
+    # the released code has one classifier for what is left at the very end, and it counts the classes of all rows
+    if not plan.original or number == plan.depth - 1 or len(np.unique(site.codes[outside])) < 2:
+        rest, rest_epoch, of_rest = site.fit_classifier(
+            outside,
+            seen_outside,
+            start,
+            None if again is None else again.rests[number],
+            seed + 2,
+            prior_rows=np.arange(len(site.codes)) if plan.original else None,
+        )
+    choices.flows.append(flow_epoch)
+    choices.classifiers.append(epoch)
+    choices.rests.append(rest_epoch)
+    facts = {
+        "rows": len(inside),
+        "threshold": threshold,
+        "flow_epoch": flow_epoch,
+        "flow_losses": losses,
+        "classifier_epoch": epoch,
+        "rest_epoch": rest_epoch,
+        "pure_clusters": counted.count_pure(),
+        "cluster_sizes": counted.sizes.tolist(),
+        "cluster_purity": [round(float(value), 4) for value in counted.purity],
+        "taken_by_class": np.bincount(site.codes[inside], minlength=site.num_classes).tolist(),
+        "likelihood": _histogram(likelihood_of_rows, site.codes[rows], site.num_classes),
+    }
+    block = Block(flow, threshold, clusters.priors, classifier, rest, facts)
+    return block, inside, seen_inside, [curve, of_rest]
+
+
+def class_shares(counted: Clusters, smoothing: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Give the class shares (K, C) of each cluster, and the rows (K,) that they are shares of.
+
+    (n_kc + s n_c / N) / (n_k + s); an empty cluster without smoothing has shares of 0.
+
+    Example:
+        >>> counted = clusters_of(np.array([0, 0, 0]), np.array([0, 0, 1]), clusters=2, num_classes=2)
+        >>> class_shares(counted, 1.0)[0].round(2).tolist()
+        [[0.6700000166893005, 0.33000001311302185], [0.6700000166893005, 0.33000001311302185]]
+    """
+    class_counts = counted.histogram.sum(axis=0)
+    added = smoothing * class_counts / max(int(class_counts.sum()), 1)
+    totals = counted.sizes + smoothing
+    shares = (counted.histogram + added) / np.where(totals > 0, totals, 1)[:, None]
+    return shares.astype(np.float32), totals.astype(np.float64)
+
+
+def _histogram(likelihood: NDArray[Any], codes: Rows, num_classes: int, bins: int = 32) -> dict[str, Any]:
+    """Count the log-likelihoods of each class between the 1st and the 99th percentile; what lies beyond is cut to them."""
+    low, high = np.percentile(likelihood, (1, 99))
+    edges = np.linspace(low, max(high, low + 1e-6), bins + 1)
+    column = np.searchsorted(edges[1:-1], likelihood)
+    counts = np.bincount(codes * bins + column, minlength=num_classes * bins).reshape(num_classes, bins)
+    return {"edges": edges.tolist(), "by_class": counts.tolist()}

@@ -1,0 +1,373 @@
+"""DLSA as an estimator: build, choose how many blocks help, predict block by block."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from longtail.errors import InputError
+from longtail.features import check_finite
+from longtail.heads.base import FEATURES, Head, check_features, chunks
+from longtail.heads.dlsa.block_classifier import ClassifierKind, ClassifierPlan, Validation
+from longtail.heads.dlsa.block_model import BlockModel, arrays_of
+from longtail.heads.dlsa.construction import BuildPlan, Built, build
+from longtail.heads.dlsa.flow_filter import FlowPlan
+from longtail.heads.joint import linear_or_joint
+from longtail.heads.linear import LinearParameters
+from longtail.heads.linear_training import FEWEST_STEPS, Precision, SGDPlan
+from longtail.holdout import stratified_holdout
+from longtail.schedules import Schedule, ScheduleKind
+
+__all__ = ["DLSA"]
+
+CLEAR = 1.96  # standard errors: a smaller gain may be chance
+
+
+class DLSA(Head):
+    """Dynamic label space adjustment: flow filters take the rows they know well, each block has its own classifier.
+
+    block 1:  p_1(x) >= a_1  ->  x W_1^T + b_1 + s_1(x) P_1^T;   the others go to block 2;   what none takes: x W^T + b
+
+    p_t is the density of a normalizing flow onto a mixture of Gaussians, trained so that rare classes are likely,
+    classes lie in different clusters and all clusters are used; a_t is set so that the block takes a share of its
+    training rows; s_t(x) are the class shares of the cluster that x falls in. The classifiers are linear, trained with
+    balanced softmax.
+
+    On `validation`, or a stratified fifth of the training rows where none is given, the epochs of flows and classifiers
+    are chosen, and how many blocks are used at all. Zero blocks are the plain balanced-softmax classifier. Blocks must
+    beat it by more than 1.96 standard errors of the difference, else it is what predicts. Choices that were made on a
+    held-out fifth are then repeated on all rows.
+
+    Args:
+        head: weight (C, D) and bias (C,) of a trained linear head to begin with; None fits a `Joint` first.
+        depth: blocks at most.
+        choose_depth: False uses all blocks whether they help or not.
+        clusters: K of each flow's mixture.
+        center_scale: standard deviation of the cluster centres; None sets 3.2 / sqrt(2 D).
+        proportion: share of its training rows that a block takes, above 0 and below 1.
+        threshold: log-likelihood from which on blocks take rows, instead of the proportion.
+        prior_smoothing: rows with the training set's class shares that are added to each cluster.
+        flow_blocks: autoregressive layers of a flow.
+        flow_epochs: of as many pairs as the block has rows.
+        flow_batch_size: pairs a step.
+        flow_learning_rate: constant.
+        flow_momentum: 0 to 1.
+        weight_power: q; the likelihood of a class weighs (n_max / n_c)^q.
+        likelihood_weight: of the weighted likelihood in the loss.
+        balance_weight: of the cluster balance.
+        separation_weight: of the cluster separation (the purity loss).
+        posterior_momentum: of the cluster balance's moving average, 0 to below 1.
+        clip_norm: longest gradient of a flow; None does not clip.
+        standardize: give each feature mean 0 and variance 1 before a flow.
+        classifier: "balanced-softmax", "class-balanced" (sampling, cross-entropy) or "cosine".
+        epochs: of each classifier.
+        batch_size: rows a step.
+        learning_rate: of the classifiers, at the start.
+        momentum: 0 to 1.
+        weight_decay: at least 0.
+        schedule: of the classifiers' learning rate.
+        eval_every: epochs between two measurements on validation.
+        original: do as the released code does: random second layers, cluster shares that contain the row itself, class
+            counts of all training rows in the last classifier, flow epochs chosen by pure clusters in training,
+            accuracy over images as criterion, no plain classifier and no choice of depth. Without `validation` it keeps
+            the last epochs.
+        random_state: seed of everything random.
+        device: where to compute, such as "cpu" or "cuda".
+        precision: of matrix products in training, "float32" or "bfloat16".
+
+    Attributes:
+        depth_: blocks in use; 0 is the plain classifier.
+        helps_: whether blocks are used because they were better on validation.
+        which_block_: the block that takes each training row, shape (N,); `depth_` for rows that none takes.
+        blocks_: of each block that was built, in use or not: rows, threshold, epochs, cluster sizes and purities.
+        choice_: what validation said: {"accuracy" with 0, 1, ... blocks in percent, "gain", "standard_error"}, or None.
+        thresholds_: a_t of the blocks in use, shape (T,).
+        cluster_priors_: class shares of the clusters, shape (T, K, C).
+        weights_: W_t, then the W of the rest, shape (T + 1, C, D).
+        biases_: shape (T + 1, C).
+        prior_weights_: P_t, shape (T, C, C).
+        flow_states_: parameters and statistics of the flows.
+        classes_: labels in the order of the logits, shape (C,).
+        selected_on_: "val", "train-cv" (held out of training) or "not selected".
+
+    Raises:
+        InputError: unusable features, labels, head or settings.
+        LongtailError: the loss of a flow or classifier is not finite.
+
+    Reference:
+        Xu, Chen, Li, Lu, "Constructing Balance from Imbalance for Long-tailed Image Recognition", ECCV 2022, arXiv
+        2208.02567.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat([0, 1, 2], [90, 30, 10])
+        >>> features = rng.normal(size=(130, 4)) + 3 * np.eye(4)[labels]
+        >>> head = DLSA(clusters=3, flow_epochs=5, epochs=5, random_state=0).fit(features, labels)
+        >>> head.score(features, labels) > 0.9, head.selected_on_
+        (True, 'train-cv')
+    """
+
+    depth_: int
+
+    def __init__(
+        self,
+        head: LinearParameters | None = None,
+        *,
+        depth: int = 1,
+        choose_depth: bool = True,
+        clusters: int = 100,
+        center_scale: float | None = None,
+        proportion: float = 0.3,
+        threshold: float | None = None,
+        prior_smoothing: float = 1.0,
+        flow_blocks: int = 2,
+        flow_epochs: int = 20,
+        flow_batch_size: int = 256,
+        flow_learning_rate: float = 0.2,
+        flow_momentum: float = 0.0,
+        weight_power: float = 2.0,
+        likelihood_weight: float = 2.0,
+        balance_weight: float = 1.0,
+        separation_weight: float = 0.02,
+        posterior_momentum: float = 0.7,
+        clip_norm: float | None = 1.0,
+        standardize: bool = True,
+        classifier: ClassifierKind = "balanced-softmax",
+        epochs: int = 30,
+        batch_size: int = 128,
+        learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        schedule: ScheduleKind = "cosine",
+        eval_every: int = 5,
+        original: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
+        self.head = head
+        self.depth = depth
+        self.choose_depth = choose_depth
+        self.clusters = clusters
+        self.center_scale = center_scale
+        self.proportion = proportion
+        self.threshold = threshold
+        self.prior_smoothing = prior_smoothing
+        self.flow_blocks = flow_blocks
+        self.flow_epochs = flow_epochs
+        self.flow_batch_size = flow_batch_size
+        self.flow_learning_rate = flow_learning_rate
+        self.flow_momentum = flow_momentum
+        self.weight_power = weight_power
+        self.likelihood_weight = likelihood_weight
+        self.balance_weight = balance_weight
+        self.separation_weight = separation_weight
+        self.posterior_momentum = posterior_momentum
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.classifier = classifier
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.eval_every = eval_every
+        self.original = original
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Build the blocks and choose how many of them to use.
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which everything is chosen.
+        """
+        array, codes, dtype = self._begin(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**30))
+        plan = self._plan()
+        shared: dict[str, Any] = {"seed": seed, "dtype": dtype, "device": self.device}
+        num_classes = len(self.classes_)
+        self.selected_on_ = "not selected"
+        if validation is not None:
+            seen = self._validation(check_features(validation[0]), self._encode(validation[1]))
+            start = self._start(array, codes, seed, dtype)
+            built = build(array, codes, num_classes, plan, start=start, validation=seen, **shared)
+            self.selected_on_ = "val"
+            self._choose_depth(built)
+            return self._take(built)
+        rest, held_out = stratified_holdout(codes, 0.2, seed)
+        if self.original or not len(held_out) or len(np.unique(codes[rest])) < 2:
+            start = self._start(array, codes, seed, dtype)
+            built = build(array, codes, num_classes, plan, start=start, validation=None, **shared)
+            self._choose_depth(built)
+            return self._take(built)
+        seen = self._validation(array[held_out], codes[held_out])
+        start = self._start(array, codes, seed, dtype, rest)
+        tried = build(array[rest], codes[rest], num_classes, plan, start=start, validation=seen, **shared)
+        self._choose_depth(tried)
+        self.selected_on_ = "train-cv"
+        start = self._start(array, codes, seed, dtype)
+        built = build(
+            array,
+            codes,
+            num_classes,
+            replace(plan, depth=self.depth_),
+            start=start,
+            validation=None,
+            again=tried.choices,
+            **shared,
+        )
+        self.depth_ = min(self.depth_, len(built.blocks))
+        self._take(built)
+        self.blocks_ = [block.facts for block in (built if self.depth_ else tried).blocks]
+        return self
+
+    def which_block(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Say which block takes each row of features (N, D), shape (N,); `depth_` for rows that none takes."""
+        array = self._check(X)
+        found = [self._blocks_in(rows.dtype).route(rows)[0].cpu() for _, rows in chunks(array, self._device)]
+        return torch.cat(found).numpy()
+
+    def log_likelihood(self, X: ArrayLike) -> NDArray[Any]:
+        """Give log p_t(x) of features (N, D) under the flow of each block in use, shape (T, N)."""
+        array = self._check(X)
+        found = [self._blocks_in(rows.dtype).log_likelihood(rows).cpu() for _, rows in chunks(array, self._device)]
+        return torch.cat(found, dim=1).numpy()
+
+    def _check(self, X: ArrayLike) -> NDArray[Any]:
+        check_is_fitted(self)
+        array: NDArray[Any] = validate_data(self, X, reset=False, **FEATURES)
+        check_finite(array)
+        return array
+
+    def _plan(self) -> BuildPlan:
+        for name, low, high in (("proportion", 0, 1), ("posterior_momentum", -1e-9, 1)):
+            value = getattr(self, name)
+            if not low < value < high:
+                raise InputError(f"{name} is {value}; expected between 0 and 1.")
+        for name in ("depth", "clusters", "flow_blocks", "flow_epochs", "flow_batch_size", "epochs", "eval_every"):
+            value = getattr(self, name)
+            if not (isinstance(value, int | np.integer) and value >= 1):
+                raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
+        flow = FlowPlan(
+            clusters=self.clusters,
+            center_scale=self.center_scale,
+            blocks=self.flow_blocks,
+            epochs=self.flow_epochs,
+            batch_size=self.flow_batch_size,
+            learning_rate=self.flow_learning_rate,
+            momentum=self.flow_momentum,
+            weight_power=self.weight_power,
+            likelihood_weight=self.likelihood_weight,
+            balance_weight=self.balance_weight,
+            separation_weight=self.separation_weight,
+            posterior_momentum=self.posterior_momentum,
+            clip_norm=self.clip_norm,
+            standardize=self.standardize,
+            precision=self.precision,
+        )
+        sgd = SGDPlan(
+            self.epochs,
+            self.batch_size,
+            self.learning_rate,
+            self.momentum,
+            self.weight_decay,
+            Schedule(self.schedule),
+            self.precision,
+            fewest_steps=1 if self.original else FEWEST_STEPS,
+            drop_last=not self.original,
+        )
+        classifier = ClassifierPlan(self.classifier, sgd, self.eval_every, self.original)
+        smoothing = 0.0 if self.original else self.prior_smoothing
+        return BuildPlan(self.depth, self.proportion, self.threshold, smoothing, flow, classifier, self.original)
+
+    def _validation(self, features: NDArray[Any], codes: NDArray[np.int64]) -> Validation:
+        if self.original:
+            return Validation(features, codes, np.full(len(codes), 1 / len(codes)))
+        counts = np.bincount(codes, minlength=len(self.classes_))
+        return Validation(features, codes, 1 / (counts[codes] * (counts > 0).sum()))
+
+    def _start(
+        self,
+        features: NDArray[Any],
+        codes: NDArray[np.int64],
+        seed: int,
+        dtype: torch.dtype,
+        rows: NDArray[np.int64] | None = None,
+    ) -> tuple[Tensor, Tensor] | None:
+        """Give the classifier that all begin with: the given one, or a `Joint` of some rows; None draws it."""
+        if self.head is None and self.original:
+            return None
+        if rows is not None and self.head is None:
+            features, codes = features[rows], codes[rows]
+        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
+        return tuple(torch.from_numpy(np.array(part)).to(self.device, dtype) for part in (weight, bias))  # type: ignore[return-value]
+
+    def _choose_depth(self, built: Built) -> None:
+        """Use the number of blocks that is best on validation, or none where that may be chance."""
+        self.choice_: dict[str, Any] | None = None
+        self.depth_, self.helps_ = len(built.blocks), False
+        if self.original:
+            return
+        if not built.hits:
+            self.depth_ = 0 if self.choose_depth else len(built.blocks)
+            return
+        accuracy = [float(hits.sum()) for hits in built.hits]
+        best = int(np.argmax(accuracy))
+        difference = built.hits[best] - built.hits[0]
+        error = float(np.sqrt((difference**2).sum()))
+        self.helps_ = bool(best > 0 and accuracy[best] - accuracy[0] > CLEAR * error)
+        if self.choose_depth:
+            self.depth_ = best if self.helps_ else 0
+        self.choice_ = {
+            "accuracy": [round(100 * value, 3) for value in accuracy],
+            "gain": 100 * (accuracy[best] - accuracy[0]),
+            "standard_error": 100 * error,
+        }
+
+    def _take(self, built: Built) -> Self:
+        """Keep what prediction needs, as arrays."""
+        used = built.blocks[: self.depth_]
+        rest = used[-1].rest if used else built.plain
+        if rest is None:  # in the original's way a threshold may leave no row
+            rest = used[-1].classifier
+        for name, value in arrays_of(used, rest, self.clusters).items():
+            setattr(self, f"{name}_", value)
+        self.blocks_ = [block.facts for block in built.blocks]
+        self.which_block_ = np.minimum(built.block_of_row, self.depth_)
+        self._models: dict[torch.dtype, BlockModel] = {}
+        return self
+
+    def _blocks_in(self, dtype: torch.dtype) -> BlockModel:
+        """Put the modules together from the learned arrays, once for a type of numbers."""
+        if "_models" not in vars(self):  # read from a file
+            self._models = {}
+        if dtype not in self._models:
+            names = ("thresholds", "cluster_priors", "weights", "biases", "prior_weights", "flow_states")
+            self._models[dtype] = BlockModel.from_arrays(
+                {name: getattr(self, f"{name}_") for name in names},
+                clusters=self.clusters,
+                flow_blocks=self.flow_blocks,
+                cosine=self.classifier == "cosine",
+                dtype=dtype,
+                device=self.device,
+            )
+        return self._models[dtype]
+
+    def _chunk_logits(self, features: Tensor) -> Tensor:
+        return self._blocks_in(features.dtype).logits(features)

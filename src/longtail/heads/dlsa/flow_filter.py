@@ -1,0 +1,223 @@
+"""Train the flow of one block, and say with it which rows are likely and which cluster they fall in."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.errors import LongtailError
+from longtail.flows import MixtureFlow, masked_gradients
+from longtail.heads.base import chunks, torch_rows
+from longtail.heads.linear_training import Precision, computing_in
+from longtail.losses import ClusterBalance, cluster_separation, likelihood_weights, weighted_likelihood
+from longtail.sampling import class_pairs
+
+__all__ = ["Clusters", "FlowPlan", "assign", "clusters_of", "fit_flow", "flow_loss", "new_flow"]
+
+
+@dataclass(frozen=True)
+class FlowPlan:
+    """How the flow of a block looks, and how it learns.
+
+    Attributes:
+        clusters: K of the mixture.
+        center_scale: standard deviation of the centres; None sets it from D.
+        blocks: autoregressive layers.
+        epochs: of as many pairs as the block has rows.
+        batch_size: pairs a step.
+        learning_rate: constant.
+        momentum: 0 to 1.
+        weight_power: q of the likelihood's class weights.
+        likelihood_weight: of the weighted likelihood.
+        balance_weight: of the cluster balance.
+        separation_weight: of the cluster separation.
+        posterior_momentum: of the balance's moving average.
+        clip_norm: longest gradient; None does not clip.
+        standardize: give each feature mean 0 and variance 1 before the flow.
+        precision: of the matrix products.
+    """
+
+    clusters: int
+    center_scale: float | None
+    blocks: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_power: float
+    likelihood_weight: float
+    balance_weight: float
+    separation_weight: float
+    posterior_momentum: float
+    clip_norm: float | None
+    standardize: bool
+    precision: Precision
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """What the training rows in each cluster are.
+
+    Attributes:
+        histogram: rows of each class in each cluster, shape (K, C).
+    """
+
+    histogram: NDArray[np.int64]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows in each cluster, shape (K,)."""
+        sizes: NDArray[np.int64] = self.histogram.sum(axis=1)
+        return sizes
+
+    @property
+    def purity(self) -> NDArray[np.float64]:
+        """Share of the commonest class in each cluster, shape (K,); 0 where it is empty."""
+        purity: NDArray[np.float64] = self.histogram.max(axis=1) / np.maximum(self.sizes, 1)
+        return purity
+
+    def count_pure(self, purity: float = 0.7, size: int = 10) -> int:
+        """Count the clusters of more than a purity and a size."""
+        return int(((self.purity > purity) & (self.sizes > size)).sum())
+
+
+def new_flow(features: NDArray[Any], rows: NDArray[np.int64], plan: FlowPlan, seed: int, device: str) -> MixtureFlow:
+    """Build an untrained flow for some rows of features (N, D)."""
+    dimension = features.shape[1]
+    location = spread = None
+    if plan.standardize:
+        sums, squares = torch.zeros(2, dimension, dtype=torch.float64)
+        for start in range(0, len(rows), 4096):
+            block = torch_rows(features, rows[start : start + 4096]).double()
+            sums += block.sum(dim=0)
+            squares += (block * block).sum(dim=0)
+        location = sums / len(rows)
+        variance = (squares / len(rows) - location**2).clamp(min=0)
+        # a feature that is constant stays as it is: divided by its own deviation it would be noise
+        spread = torch.where(variance > 1e-12 * (location**2 + 1), variance.sqrt(), 1.0)
+    flow = MixtureFlow(
+        dimension,
+        plan.clusters,
+        blocks=plan.blocks,
+        scale=plan.center_scale,
+        location=location,
+        spread=spread,
+        seed=seed,
+    )
+    return flow.to(device, torch_rows(features, rows[:1]).dtype)
+
+
+def flow_loss(first: Tensor, second: Tensor, weights: Tensor, balance: ClusterBalance, plan: FlowPlan) -> Tensor:
+    """Add up the three losses of a step.
+
+    loss = l_1 weighted likelihood(first) + l_2 separation(first, second) + l_3 balance(first)
+
+    Args:
+        first: log p(x_b, k) of the first row of each pair, shape (B, K).
+        second: the same of the second, whose class differs.
+        weights: of the classes of the first rows, shape (B,).
+        balance: carries the moving average.
+        plan: the weights of the losses.
+    """
+    likelihood = weighted_likelihood(torch.logsumexp(first, dim=1), weights)
+    separation = cluster_separation(first, second)
+    evenness = balance(torch.softmax(first, dim=1))
+    return plan.likelihood_weight * likelihood + plan.separation_weight * separation + plan.balance_weight * evenness
+
+
+def fit_flow(
+    flow: MixtureFlow,
+    features: NDArray[Any],
+    rows: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    plan: FlowPlan,
+    *,
+    seed: int,
+    device: str,
+    after_epoch: Callable[[int], None],
+) -> list[float]:
+    """Train a flow in place on class-balanced pairs.
+
+    Args:
+        flow: as `new_flow` gives it.
+        features: shape (N, D), memory-mapped or not.
+        rows: those that the flow learns from.
+        codes: class indices of all rows, shape (N,).
+        plan: length, rates and weights.
+        seed: of the pairs.
+        device: where to compute.
+        after_epoch: called with the number of each finished epoch, from 1.
+
+    Returns:
+        The mean loss of each epoch.
+
+    Raises:
+        LongtailError: the loss is not finite.
+    """
+    labels = codes[rows]
+    class_weights = likelihood_weights(torch.from_numpy(np.bincount(labels).astype(np.float64)), plan.weight_power)
+    weight_of_row = class_weights.to(device, flow.location.dtype)[torch.from_numpy(labels).to(device)]
+    parameters = list(flow.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=plan.learning_rate, momentum=plan.momentum, fused=True)
+    balance = ClusterBalance(plan.posterior_momentum)
+    rng = np.random.default_rng(seed)
+    batch_size = min(plan.batch_size, len(rows))
+    steps = max(len(rows) // batch_size, 1)
+    losses = []
+    for epoch in range(1, plan.epochs + 1):
+        flow.train()
+        total = torch.zeros((), device=device)
+        pairs = class_pairs(labels, steps * batch_size, rng)
+        for step in range(steps):
+            first, second = (chosen[step * batch_size : (step + 1) * batch_size] for chosen in pairs)
+            with computing_in(plan.precision, device):
+                # one after the other: batch normalisation is to see each side alone
+                ours, others = (
+                    flow.log_densities(torch_rows(features, rows[side], device)) for side in (first, second)
+                )
+            weights = weight_of_row[torch.from_numpy(first).to(device)]
+            loss = flow_loss(ours, others, weights, balance, plan)
+            optimizer.zero_grad()
+            with masked_gradients(flow):
+                loss.backward()  # type: ignore[no-untyped-call]
+            if plan.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, plan.clip_norm)
+            optimizer.step()
+            total += loss.detach()
+        losses.append(float(total) / steps)
+        if not math.isfinite(losses[-1]):
+            raise LongtailError(
+                f"the loss of the flow filter became {losses[-1]} in epoch {epoch}. "
+                "Lower flow_learning_rate or set clip_norm."
+            )
+        after_epoch(epoch)
+    flow.eval()
+    return losses
+
+
+@torch.no_grad()
+def assign(flow: MixtureFlow, features: NDArray[Any], device: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Give the log-likelihood and the likeliest cluster of each row of features (N, D), each of shape (N,)."""
+    flow.eval()
+    likelihoods, clusters = [np.empty(0)], [np.empty(0, dtype=np.int64)]
+    for _, rows in chunks(features, device):
+        densities = flow.log_densities(rows)
+        likelihoods.append(torch.logsumexp(densities, dim=1).cpu().numpy())
+        clusters.append(densities.argmax(dim=1).cpu().numpy())
+    return np.concatenate(likelihoods), np.concatenate(clusters)
+
+
+def clusters_of(assigned: NDArray[np.int64], codes: NDArray[np.int64], clusters: int, num_classes: int) -> Clusters:
+    """Count the classes in each cluster.
+
+    Example:
+        >>> clusters_of(np.array([0, 0, 1]), np.array([1, 1, 0]), clusters=3, num_classes=2).histogram.tolist()
+        [[0, 2], [1, 0], [0, 0]]
+    """
+    flat = np.bincount(assigned * num_classes + codes, minlength=clusters * num_classes)
+    return Clusters(flat.reshape(clusters, num_classes))
