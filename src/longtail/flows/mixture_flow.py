@@ -67,7 +67,7 @@ class MixtureFlow(nn.Module):
         # of one feature there is nothing to be autoregressive about: zuko then learns one scale and shift
         widths: dict[str, Any] = {"hidden_features": tuple(hidden or (dimension, dimension))} if dimension > 1 else {}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # of this processor alone: fork_rng brings back no other
             self.blocks = nn.ModuleList(
                 with_zeros_for_masks(
                     MaskedAutoregressiveTransform(dimension, order=backward if number % 2 else forward, **widths)
@@ -83,6 +83,8 @@ class MixtureFlow(nn.Module):
         """Map features (B, D) to latents u (B, D); give them with log |det du/dx|, shape (B,)."""
         u = (x - self.location) / self.spread
         log_det = -self.spread.log().sum().expand(len(x))
+        if not len(x):  # no row reaches a late block; zuko cannot sum over none
+            return u, log_det
         for block, norm in zip(self.blocks, self.norms, strict=True):
             u, of_block = block().call_and_ladj(u)
             u, of_norm = norm(u)

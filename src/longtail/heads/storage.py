@@ -96,7 +96,7 @@ def load_head(path: Path | str) -> Head:
     for name, value in {**content, **meta["attributes"]}.items():
         name, _, key = name.partition(INSIDE)
         if key:
-            vars(head).setdefault(name, {})[key] = value
+            head.__dict__.setdefault(name, {})[key] = value
         else:
             setattr(head, name, value)
     return head

@@ -17,17 +17,12 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import (
-    ClassifierRetraining,
-    Joint,
-    LearnableWeightScaling,
-    NearestClassMean,
-    TauNormalized,
-    save_head,
-)
+from longtail.heads import DLSA, Joint, TauNormalized, save_head
 from longtail.heads.base import Head
+from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.options import METHODS, HeadOptions
+from longtail.jobs.fitting import fit_head, parameters_of
+from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods"]
 
@@ -70,7 +65,6 @@ def compare_heads(
     joint = Joint(problem.head, random_state=seed, device=device)
     train = problem.splits["train"]
     joint.fit(train.features, train.labels)
-    linear = (joint.weight_, joint.bias_)
     predictions: Predictions = {}
     entries: dict[str, Any] = {}
     for name in methods:
@@ -78,14 +72,14 @@ def compare_heads(
         if ready and name in ready:
             head, predictions[name] = ready[name]
         else:
-            head = _fitted(name, problem, options, linear, joint, select_on, seed, device)
+            head = fit_head(name, problem, options, joint, select_on, seed, device)
             predictions[name] = {
                 split: head.predict(file.features) for split, file in problem.splits.items() if split != "train"
             }
         seconds = time.perf_counter() - started
         save_head(head, folder / "heads" / f"{name}.npz")
         entries[name] = {
-            "params": _parameters(head),
+            "params": parameters_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
             "seconds": round(seconds, 3),
             "metrics": _metrics(problem, predictions[name], groups, options, seed),
@@ -93,6 +87,8 @@ def compare_heads(
             "curve": _curve(head, groups, select_on),
             "versus_joint": None,
         }
+        if isinstance(head, DLSA):
+            entries[name]["dlsa"] = dlsa_facts(head, groups)
         if not quiet:
             print(f"  {name} done in {seconds:.1f} s")
     test = problem.splits.get("test")
@@ -102,6 +98,11 @@ def compare_heads(
                 entry["versus_joint"] = paired_differences(
                     test.labels, predictions[name]["test"], predictions["joint"]["test"], groups, seed=seed
                 )
+            if "dlsa" in entry:
+                entry["dlsa"]["confusion"] = {
+                    method: group_confusion(test.labels, predictions[method]["test"], groups)
+                    for method in ("joint", name)
+                }
     _write_predictions(problem, predictions, folder)
     return {
         "schema": 1,
@@ -126,7 +127,7 @@ def wanted_methods(text: str) -> tuple[str, ...]:
         ('joint', 'tau')
     """
     if text == "all":
-        return METHODS
+        return tuple(name for name in METHODS if name not in SLOW_METHODS)
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in METHODS:
@@ -157,67 +158,6 @@ def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
         folder = problem.splits["train"].path.parent
         raise InputError(f"--select-on {wanted}: {folder} holds no feature_{wanted}.h5. Use --select-on train.")
     return wanted
-
-
-def _fitted(
-    name: str,
-    problem: FeatureProblem,
-    options: HeadOptions,
-    linear: tuple[NDArray[Any], NDArray[Any]],
-    joint: Joint,
-    select_on: str,
-    seed: int,
-    device: str,
-) -> Head:
-    train = problem.splits["train"]
-    shared: dict[str, Any] = {
-        "batch_size": options.head_batch_size,
-        "learning_rate": options.head_learning_rate,
-        "weight_decay": options.head_weight_decay,
-        "schedule": options.head_schedule,
-        "sampling": options.head_sampling,
-        "repeat_threshold": options.head_repeat_threshold,
-        "precision": options.head_precision,
-        "random_state": seed,
-        "device": device,
-    }
-    match name:
-        case "joint":
-            return joint
-        case "ncm":
-            ncm = NearestClassMean(transform=options.ncm_transform, metric=options.ncm_metric, device=device)
-            return ncm.fit(train.features, train.labels)
-        case "crt":
-            return ClassifierRetraining(epochs=options.crt_epochs, **shared).fit(train.features, train.labels)
-        case "lws":
-            lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
-            return lws.fit(train.features, train.labels)
-        case _:
-            # without validation data the choice is honest only for a head that has not seen the held-out rows: one that
-            # is fitted anew; the network's own head has seen all of train
-            head = linear if problem.head is not None or select_on != "train" else None
-            tau = TauNormalized(
-                "auto" if options.tau is None else options.tau,
-                head,
-                keep_bias=options.keep_bias,
-                random_state=seed,
-                device=device,
-            )
-            chosen_on = problem.splits.get(select_on) if select_on != "train" else None
-            validation = None if chosen_on is None else (chosen_on.features, chosen_on.labels)
-            return tau.fit(train.features, train.labels, validation=validation)
-
-
-def _parameters(head: Head) -> dict[str, Any]:
-    """Give the settings that had a part in this head."""
-    if isinstance(head, Joint) and head.selected_on_ == "given":
-        return {}
-    unused = {"head", "device", "grid"}
-    if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
-        unused |= {"tau"}
-    given = {name: value for name, value in head.get_params().items() if name not in unused}
-    learned = {"tau": head.tau_} if isinstance(head, TauNormalized) else {}
-    return {**given, **learned}
 
 
 def _metrics(

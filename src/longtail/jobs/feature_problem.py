@@ -42,7 +42,8 @@ def check_problem(
 
     Args:
         splits: as `open_feature_folder` gives them.
-        head: .npz with weight and bias; default `joint_head.npz` beside the features, where it is.
+        head: .npz with weight and bias, or a network's checkpoint; default `joint_head.npz` beside the features, where
+            it is.
         drop_nonfinite: leave rows with NaN or infinity out.
 
     Raises:
@@ -86,13 +87,22 @@ def check_problem(
 
 
 def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read `weight` (C x D) and `bias` (C) from an .npz file.
+    """Read `weight` (C x D) and `bias` (C) from an .npz file, or the classifier of a network's checkpoint.
 
     Raises:
-        InputError: no such file, truncated, or without these arrays.
+        InputError: no such file, truncated, or without a linear classifier.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected an .npz with `weight` (C x D) and `bias` (C).")
+    if path.suffix != ".npz":
+        from longtail.backbones.foreign import read_foreign
+
+        classifier = read_foreign(path).classifier
+        if classifier is None:
+            raise InputError(
+                f"{path}: no linear classifier in it. Expected `fc`, `linear` or `classifier` with weights."
+            )
+        return classifier[0].float().numpy(), classifier[1].float().numpy()
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file["weight"], file["bias"]

@@ -1,6 +1,6 @@
 """Groups of settings that several verbs share; plain values with the words that `--help` prints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -9,9 +9,10 @@ from longtail.data.transforms import Augmentation
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
-__all__ = ["METHODS", "DataOptions", "HeadOptions", "RuntimeOptions", "StageOneOptions"]
+__all__ = ["METHODS", "SLOW_METHODS", "DLSAOptions", "DataOptions", "HeadOptions", "RuntimeOptions", "StageOneOptions"]
 
-METHODS = ("joint", "ncm", "crt", "tau", "lws")
+METHODS = ("joint", "ncm", "crt", "tau", "lws", "dlsa")
+SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,47 @@ class StageOneOptions:
 
 
 @dataclass(frozen=True)
+class DLSAOptions:
+    """How dlsa builds its flow filters and their classifiers."""
+
+    dlsa_published: str | None = None
+    """Settings of a configuration that the authors released, such as imagenet-paco; the options below then do
+    nothing."""
+    dlsa_depth: int = 1
+    """Blocks at most; how many are used is chosen where tau is chosen."""
+    dlsa_clusters: int = 100
+    """Clusters of each flow's mixture."""
+    dlsa_proportion: float = 0.3
+    """Share of the training rows that reach a block which it takes."""
+    dlsa_flow_epochs: int = 20
+    """Epochs of each flow."""
+    dlsa_flow_batch_size: int = 256
+    """Pairs of images a step of a flow."""
+    dlsa_flow_learning_rate: float = 0.2
+    """Of the flows."""
+    dlsa_flow_momentum: float = 0.0
+    """Of the flows."""
+    dlsa_epochs: int = 30
+    """Of each block's classifier."""
+    dlsa_learning_rate: float = 0.01
+    """Of the classifiers."""
+    dlsa_classifier: str = "balanced-softmax"
+    """Of the blocks: balanced-softmax, class-balanced or cosine."""
+    dlsa_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the flows' matrix products."""
+    dlsa_always: bool = False
+    """Use all blocks even where validation says that they do not help."""
+
+
+@dataclass(frozen=True)
 class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, lws, several with commas between, or all."""
+    """joint, ncm, crt, tau, lws, dlsa, several with commas between, or all: all but dlsa, which takes minutes."""
     head: Path | None = None
-    """.npz with `weight` (C x D) and `bias` (C) of the network's own classifier; default: joint_head.npz beside."""
+    """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
+    classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
     select_on: Literal["val", "train", "test"] | None = None
     """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
     i_know_test_is_spoiled: bool = False
@@ -169,3 +204,4 @@ class HeadOptions:
     """Of the matrix products of crt and lws; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""
+    dlsa: DLSAOptions = field(default_factory=DLSAOptions)

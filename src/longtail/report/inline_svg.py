@@ -15,7 +15,7 @@ __all__ = ["color", "inline_svg", "method_style", "shorten", "spread"]
 WIDTH = 4.6
 
 # Matplotlib draws in colours that stand for CSS variables: the page decides, for light, dark and print.
-_VARIABLES = ("ink", "muted", "paper", "many", "medium", "few", "joint", "ncm", "crt", "tau", "lws", "other")
+_VARIABLES = ("ink", "muted", "paper", "many", "medium", "few", "joint", "ncm", "crt", "tau", "lws", "dlsa", "other")
 _SENTINEL = "#0102{:02x}"
 _SENTINELS = re.compile("#0102([0-9a-f]{2})")
 
@@ -26,6 +26,7 @@ _METHOD_STYLES = {
     "crt": ((0, (6, 2, 1, 2)), "s"),
     "tau": ("solid", "^"),
     "lws": ((0, (3, 1, 1, 1, 1, 1)), "v"),
+    "dlsa": ((0, (8, 2)), "*"),
 }
 
 _STYLE: dict[Any, Any] = {

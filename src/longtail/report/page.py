@@ -13,6 +13,7 @@ from longtail.report.class_figures import (
     class_counts_figure,
     weight_norms,
 )
+from longtail.report.dlsa_figures import cluster_purities, group_confusions, likelihood_histograms, taken_rows
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
@@ -93,6 +94,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "thresholds": data["group_thresholds"],
         "spoiled": [name for name, entry in methods.items() if entry["selected_on"] == "test"],
         "figures": _figures(results, measured, split, best),
+        "dlsa": _dlsa(next((entry["dlsa"] for entry in methods.values() if entry.get("dlsa")), None)),
         "rare": rare_classes(results, folder, best or next(iter(methods))),
         "classes": _class_rows(data, measured, _compared(measured, best)),
         "compared": _compared(measured, best),
@@ -126,6 +128,22 @@ def _figures(
         **{name: Markup(svg) for name, svg in drawn.items()},
         "curves": {name: Markup(hyperparameter_curve(name, curve)) for name, curve in curves.items()},
     }
+
+
+def _dlsa(facts: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Draw what DLSA's blocks did, where there are any."""
+    from markupsafe import Markup
+
+    if facts is None or not facts["blocks"]:
+        return None
+    blocks = facts["blocks"]
+    drawn = {
+        "likelihood": likelihood_histograms(blocks),
+        "taken": taken_rows(blocks),
+        "clusters": cluster_purities(blocks),
+        "confusion": group_confusions(facts["confusion"]) if facts.get("confusion") else "",
+    }
+    return {**facts, "figures": {name: Markup(svg) for name, svg in drawn.items()}}
 
 
 def _compared(measured: dict[str, Any], best: str | None) -> list[str]:

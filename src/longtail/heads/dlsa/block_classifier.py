@@ -238,9 +238,10 @@ def fit_classifier(
         if validation is not None and curve.add(epoch, hits(classifier, *validation, device=device)):
             best[:] = [_frozen(classifier)]
 
-    if not plan.original:
+    is_trained = bool(length and len(inputs))
+    if not plan.original or not is_trained:
         measure(0)
-    if length and len(inputs):
+    if is_trained:
         if plan.original and not classifier.cosine:
             for parameter in (classifier.weight, classifier.bias):
                 parameter.requires_grad_(True)

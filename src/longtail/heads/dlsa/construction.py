@@ -273,15 +273,20 @@ def _next_block(
     likelihood, of_train = assign(flow, site.features, site.device)
     threshold = plan.threshold
     if threshold is None:
+        ordered = np.sort(likelihood[rows])
         first = min(int(len(rows) * (1 - plan.proportion)), len(rows) - 1)
-        threshold = float(np.sort(likelihood[rows])[first])
+        # halfway to the row that just stays out: a row on the edge itself would be taken or not by the rounding of the
+        # batch that it comes in
+        threshold = float(ordered[first] if plan.original or not first else ordered[first - 1 : first + 1].mean())
     likelihood_of_rows = likelihood[rows]
-    inside, outside = rows[likelihood_of_rows >= threshold], rows[likelihood_of_rows < threshold]
+    is_taken = likelihood_of_rows >= threshold
+    inside, outside = rows[is_taken], rows[~is_taken]
     seen_inside = seen_outside = seen
     of_validation = None
     if site.validation is not None:
         likelihood, of_validation = assign(flow, site.validation.features, site.device)
-        seen_inside, seen_outside = seen[likelihood[seen] >= threshold], seen[likelihood[seen] < threshold]
+        is_taken = likelihood[seen] >= threshold
+        seen_inside, seen_outside = seen[is_taken], seen[~is_taken]
     counted = clusters_of(of_train, site.codes, plan.flow.clusters, site.num_classes)
     clusters = _Clustering(*class_shares(counted, plan.prior_smoothing), of_train, of_validation)
     classifier, epoch, curve = site.fit_classifier(
@@ -336,7 +341,7 @@ def class_shares(counted: Clusters, smoothing: float) -> tuple[NDArray[np.float3
 
 
 def _histogram(likelihood: NDArray[Any], codes: Rows, num_classes: int, bins: int = 32) -> dict[str, Any]:
-    """Count the log-likelihoods of each class between the 1st and the 99th percentile; what lies beyond is cut to them."""
+    """Count the log-likelihoods of each class in bins from the 1st to the 99th percentile; the outer bins are open."""
     low, high = np.percentile(likelihood, (1, 99))
     edges = np.linspace(low, max(high, low + 1e-6), bins + 1)
     column = np.searchsorted(edges[1:-1], likelihood)

@@ -17,6 +17,7 @@ from longtail.heads.dlsa.block_classifier import ClassifierKind, ClassifierPlan,
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
 from longtail.heads.dlsa.construction import BuildPlan, Built, build
 from longtail.heads.dlsa.flow_filter import FlowPlan
+from longtail.heads.dlsa.parameters import check_parameters
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearParameters
 from longtail.heads.linear_training import FEWEST_STEPS, Precision, SGDPlan
@@ -204,7 +205,7 @@ class DLSA(Head):
         num_classes = len(self.classes_)
         self.selected_on_ = "not selected"
         if validation is not None:
-            seen = self._validation(check_features(validation[0]), self._encode(validation[1]))
+            seen = self._validation(*self._given(validation, dtype))
             start = self._start(array, codes, seed, dtype)
             built = build(array, codes, num_classes, plan, start=start, validation=seen, **shared)
             self.selected_on_ = "val"
@@ -256,14 +257,7 @@ class DLSA(Head):
         return array
 
     def _plan(self) -> BuildPlan:
-        for name, low, high in (("proportion", 0, 1), ("posterior_momentum", -1e-9, 1)):
-            value = getattr(self, name)
-            if not low < value < high:
-                raise InputError(f"{name} is {value}; expected between 0 and 1.")
-        for name in ("depth", "clusters", "flow_blocks", "flow_epochs", "flow_batch_size", "epochs", "eval_every"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | np.integer) and value >= 1):
-                raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
+        check_parameters(self.get_params(deep=False))
         flow = FlowPlan(
             clusters=self.clusters,
             center_scale=self.center_scale,
@@ -295,6 +289,20 @@ class DLSA(Head):
         classifier = ClassifierPlan(self.classifier, sgd, self.eval_every, self.original)
         smoothing = 0.0 if self.original else self.prior_smoothing
         return BuildPlan(self.depth, self.proportion, self.threshold, smoothing, flow, classifier, self.original)
+
+    def _given(
+        self, validation: tuple[ArrayLike, ArrayLike], dtype: torch.dtype
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Check validation data; give features, of numbers that go with those of training, and class indices."""
+        features, codes = check_features(validation[0]), self._encode(validation[1])
+        if features.shape[1] != self.n_features_in_ or codes.shape != features.shape[:1]:
+            raise InputError(
+                f"validation has features {features.shape} and labels {codes.shape}; expected (N, "
+                f"{self.n_features_in_}) and (N,), as in training."
+            )
+        if (features.dtype == np.float64) != (dtype == torch.float64):
+            features = features.astype(np.float64 if dtype == torch.float64 else np.float32)
+        return features, codes
 
     def _validation(self, features: NDArray[Any], codes: NDArray[np.int64]) -> Validation:
         if self.original:

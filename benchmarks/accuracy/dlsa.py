@@ -1,0 +1,115 @@
+"""Does DLSA pay? Its blocks against the plain classifier that they start from, by depth and group of classes.
+
+For each folder of features and each seed the blocks are built once, with epochs chosen on validation, and 0, 1, ...
+blocks are measured on test: 0 is the plain balanced-softmax classifier. The row "chosen" is what `DLSA` would return:
+blocks only where validation says that they clearly help. Differences to the plain classifier are paired by seed.
+
+    python benchmarks/accuracy/dlsa.py FEATURES [FEATURES ...] [--seeds 3] [--depth 3] [--precision bfloat16]
+
+A folder given more than once, or several folders, count as further seeds of the same question: give one kind of
+features a call.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from longtail.counts import group_of_class
+from longtail.evaluation import accuracy_report
+from longtail.features import open_feature_folder
+from longtail.heads import DLSA
+from longtail.heads.base import chunks
+from longtail.heads.dlsa.block_model import BlockModel, arrays_of
+from longtail.jobs.feature_problem import FeatureProblem, check_problem
+from longtail.jobs.seeds import METRICS, cell_text, difference_text, mean_and_interval
+
+
+class Measured(DLSA):
+    """DLSA that keeps all depths, to measure each."""
+
+    def _choose_depth(self, built: Any) -> None:
+        super()._choose_depth(built)
+        self.built = built
+
+    def predict_with(self, depth: int, features: NDArray[Any]) -> NDArray[np.int64]:
+        """Predict with a number of blocks."""
+        used = self.built.blocks[:depth]
+        rest = used[-1].rest if used else self.built.plain
+        model = BlockModel.from_arrays(
+            arrays_of(used, rest, self.clusters),
+            clusters=self.clusters,
+            flow_blocks=self.flow_blocks,
+            cosine=False,
+            dtype=torch.float32,
+            device=self.device,
+        )
+        return torch.cat([model.logits(rows).argmax(dim=1) for _, rows in chunks(features)]).numpy()
+
+
+def measure(
+    problem: FeatureProblem, seed: int, settings: dict[str, Any], thresholds: tuple[int, int]
+) -> dict[str, Any]:
+    """Build once, and measure every depth on test."""
+    started = time.perf_counter()
+    train, val, test = (problem.splits[name] for name in ("train", "val", "test"))
+    head = Measured(problem.head, random_state=seed, **settings)
+    head.fit(train.features, train.labels, validation=(val.features, val.labels))
+    bounds = {"many_above": thresholds[0], "few_below": thresholds[1]}
+    found = {
+        depth: accuracy_report(test.labels, head.predict_with(depth, test.features), problem.train_counts, **bounds)
+        for depth in range(len(head.built.blocks) + 1)
+    }
+    pure = [block["pure_clusters"] for block in head.blocks_]
+    print(
+        f"  seed {seed}: chosen {head.depth_} blocks, validation {head.choice_['accuracy']}, test "
+        f"{[round(report['balanced'], 1) for report in found.values()]}, pure clusters {pure}, "
+        f"{time.perf_counter() - started:.0f} s",
+        flush=True,
+    )
+    return {**{f"{depth} blocks": report for depth, report in found.items()}, "chosen": found[head.depth_]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("features", type=Path, nargs="+")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--depth", type=int, default=3)
+    parser.add_argument("--clusters", type=int, default=100)
+    parser.add_argument("--flow-epochs", type=int, default=20)
+    parser.add_argument("--flow-momentum", type=float, default=0.0)
+    parser.add_argument("--learning-rate", type=float, default=0.01, help="of the classifiers")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--many-above", type=int, default=100)
+    parser.add_argument("--few-below", type=int, default=20)
+    options = parser.parse_args()
+    settings = {
+        name: getattr(options, name) for name in ("depth", "clusters", "flow_epochs", "flow_momentum", "precision")
+    }
+    runs = []
+    for folder in options.features:
+        print(folder)
+        problem = check_problem(open_feature_folder(folder))
+        for seed in range(options.seeds):
+            runs.append(measure(problem, seed, settings, (options.many_above, options.few_below)))
+    rows = [name for name in runs[0] if all(name in run for run in runs)]
+    print("| | " + " | ".join(METRICS) + " | balanced, against 0 blocks |")
+    print("|---" * (len(METRICS) + 2) + "|")
+    groups = [metric for metric in METRICS if runs[0]["0 blocks"][metric] is not None]
+    for name in rows:
+        cells = [
+            cell_text(mean_and_interval([run[name][metric] for run in runs])) if metric in groups else "-"
+            for metric in METRICS
+        ]
+        gap = mean_and_interval([run[name]["balanced"] - run["0 blocks"]["balanced"] for run in runs])
+        print(f"| {name} | " + " | ".join(cells) + f" | {difference_text(gap)} |")
+    counted = group_of_class(problem.train_counts, options.many_above, options.few_below)
+    print({group: int((counted == group).sum()) for group in ("many", "medium", "few")}, "classes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Fit the head of each method as the options ask."""
+
+from typing import Any
+
+from longtail.heads import (
+    DLSA,
+    ClassifierRetraining,
+    Joint,
+    LearnableWeightScaling,
+    NearestClassMean,
+    TauNormalized,
+)
+from longtail.heads.base import Head
+from longtail.heads.dlsa import published_settings
+from longtail.jobs.feature_problem import FeatureProblem
+from longtail.jobs.options import DLSAOptions, HeadOptions
+
+__all__ = ["dlsa_settings", "fit_head", "parameters_of"]
+
+
+def fit_head(
+    name: str,
+    problem: FeatureProblem,
+    options: HeadOptions,
+    joint: Joint,
+    select_on: str,
+    seed: int,
+    device: str,
+) -> Head:
+    """Fit a method's head on train.
+
+    Args:
+        name: of the method.
+        problem: checked features.
+        options: settings of the methods.
+        joint: fitted on train: what the methods start from that start from a trained head.
+        select_on: "val", "train" or "test".
+        seed: of initialisation and sampling.
+        device: where to compute.
+    """
+    train = problem.splits["train"]
+    linear = (joint.weight_, joint.bias_)
+    # without validation data a choice is honest only for a head that has not seen the held-out rows: one that is
+    # fitted anew; the network's own head has seen all of train
+    start = linear if problem.head is not None or select_on != "train" else None
+    chosen_on = problem.splits.get(select_on) if select_on != "train" else None
+    validation = None if chosen_on is None else (chosen_on.features, chosen_on.labels)
+    shared: dict[str, Any] = {
+        "batch_size": options.head_batch_size,
+        "learning_rate": options.head_learning_rate,
+        "weight_decay": options.head_weight_decay,
+        "schedule": options.head_schedule,
+        "sampling": options.head_sampling,
+        "repeat_threshold": options.head_repeat_threshold,
+        "precision": options.head_precision,
+        "random_state": seed,
+        "device": device,
+    }
+    match name:
+        case "joint":
+            return joint
+        case "ncm":
+            ncm = NearestClassMean(transform=options.ncm_transform, metric=options.ncm_metric, device=device)
+            return ncm.fit(train.features, train.labels)
+        case "crt":
+            return ClassifierRetraining(epochs=options.crt_epochs, **shared).fit(train.features, train.labels)
+        case "lws":
+            lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
+            return lws.fit(train.features, train.labels)
+        case "dlsa":
+            settings = dlsa_settings(options.dlsa)
+            # the authors' configurations begin with random layers, but for those that take PaCo's
+            is_random = "paco" not in (options.dlsa.dlsa_published or "paco")
+            dlsa = DLSA(None if is_random else start, **settings, random_state=seed, device=device)
+            return dlsa.fit(train.features, train.labels, validation=validation)
+        case _:
+            tau = TauNormalized(
+                "auto" if options.tau is None else options.tau,
+                start,
+                keep_bias=options.keep_bias,
+                random_state=seed,
+                device=device,
+            )
+            return tau.fit(train.features, train.labels, validation=validation)
+
+
+def dlsa_settings(options: DLSAOptions) -> dict[str, Any]:
+    """Turn options into the parameters of `DLSA`.
+
+    Raises:
+        InputError: no such published settings.
+    """
+    if options.dlsa_published is not None:
+        return {**published_settings(options.dlsa_published), "precision": options.dlsa_precision}
+    return {
+        "depth": options.dlsa_depth,
+        "choose_depth": not options.dlsa_always,
+        "clusters": options.dlsa_clusters,
+        "proportion": options.dlsa_proportion,
+        "flow_epochs": options.dlsa_flow_epochs,
+        "flow_batch_size": options.dlsa_flow_batch_size,
+        "flow_learning_rate": options.dlsa_flow_learning_rate,
+        "flow_momentum": options.dlsa_flow_momentum,
+        "epochs": options.dlsa_epochs,
+        "learning_rate": options.dlsa_learning_rate,
+        "classifier": options.dlsa_classifier,
+        "precision": options.dlsa_precision,
+    }
+
+
+def parameters_of(head: Head) -> dict[str, Any]:
+    """Give the settings that had a part in this head."""
+    if isinstance(head, Joint) and head.selected_on_ == "given":
+        return {}
+    unused = {"head", "device", "grid"}
+    if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
+        unused |= {"tau"}
+    given = {name: value for name, value in head.get_params().items() if name not in unused}
+    if isinstance(head, TauNormalized):
+        return {**given, "tau": head.tau_}
+    if isinstance(head, DLSA):
+        return {**given, "depth": head.depth_}
+    return given
