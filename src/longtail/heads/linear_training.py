@@ -120,7 +120,7 @@ def fit_by_sgd(
     plan: SGDPlan,
     sampler: Sampler,
     device: str = "cpu",
-    after_epoch: Callable[[int], None] | None = None,
+    after_epoch: Callable[[int], bool | None] | None = None,
 ) -> list[float]:
     """Minimise the cross-entropy of `logits_of(inputs)` over `parameters`, in place.
 
@@ -132,7 +132,7 @@ def fit_by_sgd(
         plan: length, rates, and the precision of the products; parameters and loss keep that of the parameters.
         sampler: draws the rows of each epoch.
         device: where the batches are computed.
-        after_epoch: called with the number of each finished epoch, from 1.
+        after_epoch: called with the number of each finished epoch, from 1; ends the training where it gives True.
 
     Returns:
         The mean loss of each epoch.
@@ -174,8 +174,8 @@ def fit_by_sgd(
                 f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large for "
                 f"learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
             )
-        if after_epoch is not None:
-            after_epoch(epoch + 1)
+        if after_epoch is not None and after_epoch(epoch + 1):
+            break
     for parameter in parameters:
         parameter.requires_grad_(False)
     return losses

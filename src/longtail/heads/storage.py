@@ -48,7 +48,14 @@ def save_head(head: Head, path: Path | str) -> None:
     parameters = {name: value for name, value in head.get_params().items() if name not in ("head", "random_state")}
     meta = {"format": FORMAT, "class": type(head).__name__, "parameters": parameters, "attributes": plain}
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
+        np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta, default=_plain)), **arrays)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a numpy scalar, such as a parameter out of a grid, into a number."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be stored in a head's file.")
 
 
 def load_head(path: Path | str) -> Head:

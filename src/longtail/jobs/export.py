@@ -30,7 +30,7 @@ def run(config: ExportConfig) -> Path:
     import torch
 
     from longtail.atomic import atomic_path
-    from longtail.backbones import classifier_of, classifier_prefix
+    from longtail.backbones import classifier_prefix, linear_parameters
     from longtail.backbones.layouts import to_layout
     from longtail.heads import load_head
     from longtail.heads.linear import LinearHead
@@ -40,9 +40,8 @@ def run(config: ExportConfig) -> Path:
     if config.out.resolve() == path.resolve():
         raise InputError(f"--out {config.out}: is the checkpoint that is read. Expected another file.")
     model = open_model(path).model
-    layer, prefix = classifier_of(model), classifier_prefix(model)
-    weight = layer.weight.detach()
-    bias = layer.bias.detach() if layer.bias is not None else torch.zeros(len(weight))
+    prefix = classifier_prefix(model)
+    weight, bias = linear_parameters(model)
     if config.head is not None:
         head = load_head(config.head)
         if not isinstance(head, LinearHead) or head.weight_.shape != tuple(weight.shape):

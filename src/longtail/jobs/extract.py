@@ -95,7 +95,7 @@ def extract_splits(
 ) -> None:
     """Write the features of every split, and the classifier as joint_head.npz."""
     from longtail.atomic import atomic_path
-    from longtail.backbones import classifier_of
+    from longtail.backbones import linear_parameters
     from longtail.jobs.images import prepare
     from longtail.training.extraction import extract_features
 
@@ -126,9 +126,7 @@ def extract_splits(
         # untrained, and so no head to start from
         (folder / "joint_head.npz").unlink(missing_ok=True)
     elif fabric.is_global_zero:
-        layer = classifier_of(model.model)
-        weight = layer.weight.detach().cpu().numpy()
-        bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().cpu().numpy()
+        weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
         with atomic_path(folder / "joint_head.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, weight=weight, bias=bias)
     fabric.barrier()

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from longtail.backbones import classifier_of, create_backbone, features_of
+from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.training.checkpoints import load_checkpoint, load_weights
@@ -62,6 +62,8 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     }
     if not weights:
         raise InputError(f"{path}: holds no network. Expected a checkpoint of `longtail train` or `run`.")
+    if about["settings"].get("stage", {}).get("loss") == "ldam":
+        normalize_classifier(model)
     load_weights(model, weights, str(path))
     model.eval()
     return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]

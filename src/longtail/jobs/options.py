@@ -6,6 +6,7 @@ from typing import Literal
 
 from longtail.backbones.parts import Part
 from longtail.data.transforms import Augmentation
+from longtail.losses.build import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -78,12 +79,29 @@ class StageOneOptions:
     hold_statistics: bool = False
     """Keep the batch-norm statistics of what does not learn as they are."""
     representation: Strategy = "instance"
-    """What training sees how often: every image alike, every class alike, in between (square-root, repeat-factor), or
-    from one to the other (progressive)."""
+    """What training sees how often: every image alike, every class alike, in between (square-root, repeat-factor,
+    effective-number), or from one to the other (progressive)."""
     run_length: int = 1
     """Consecutive images each time class-balanced sampling visits a class; the decoupling paper's code takes 4."""
     repeat_threshold: float = 0.01
     """Share of the images below which repeat-factor sampling repeats a class."""
+    loss: LossName = "cross-entropy"
+    """cross-entropy, focal, balanced-softmax, logit-adjusted, or ldam (with a classifier of directions)."""
+    focal_gamma: float = 2.0
+    """Of focal; the unified-perspective code takes 1."""
+    loss_tau: float = 1.0
+    """Of logit-adjusted; 1 is balanced softmax."""
+    ldam_margin: float = 0.5
+    """Of ldam: the margin of the rarest class."""
+    ldam_scale: float = 30.0
+    """Of ldam."""
+    reweight: bool = False
+    """Weigh classes in the loss by the inverse of their effective number of images."""
+    beta: float = 0.9999
+    """Of the effective number, in weights and in sampling."""
+    rebalance_from: float = 0.0
+    """Share of the epochs before which nothing is rebalanced, neither by --reweight nor by --representation: 0.8 with
+    --reweight is DRW as published."""
     epochs: int = 90
     """Passes over the training images."""
     batch_size: int = 128
@@ -100,6 +118,8 @@ class StageOneOptions:
     """Added to the gradient as weight_decay x weight."""
     schedule: ScheduleKind = "cosine-epoch"
     """How the learning rate falls."""
+    step_gamma: float = 0.1
+    """Of the schedule `step`: the factor at 80 and 90 % of the epochs."""
     warmup_epochs: float = 0.0
     """Epochs over which it rises first."""
     image_size: int | None = None
@@ -137,11 +157,11 @@ class DLSAOptions:
     """Pairs of images a step of a flow."""
     dlsa_flow_learning_rate: float = 0.2
     """Of the flows."""
-    dlsa_flow_momentum: float = 0.0
+    dlsa_flow_momentum: float = 0.9
     """Of the flows."""
     dlsa_epochs: int = 30
     """Of each block's classifier."""
-    dlsa_learning_rate: float = 0.01
+    dlsa_learning_rate: float = 0.1
     """Of the classifiers."""
     dlsa_classifier: str = "balanced-softmax"
     """Of the blocks: balanced-softmax, class-balanced or cosine."""

@@ -63,7 +63,7 @@ def print_table(results: dict[str, Any]) -> None:
         if metrics is None:
             continue
         low, high = metrics["intervals"]["balanced"]
-        chosen = f"tau = {entry['params']['tau']:g}" if name == "tau" else _blocks(entry.get("dlsa"))
+        chosen = {"tau": "tau = {tau:g}", "dlsa": "blocks = {depth}"}.get(name, "").format(**entry["params"])
         table.add_row(
             name,
             {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),
@@ -81,9 +81,3 @@ def print_table(results: dict[str, Any]) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
-
-
-def _blocks(dlsa: dict[str, Any] | None) -> str:
-    if dlsa is None:
-        return ""
-    return f"blocks = {dlsa['depth']}" if dlsa["depth"] else "plain: blocks do not help"

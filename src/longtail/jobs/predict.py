@@ -65,16 +65,14 @@ def run(config: PredictConfig) -> Path:
 
 
 def _own_classifier(checkpoint: Path) -> tuple["LinearHead", list[str]]:
-    from longtail.backbones import classifier_of
+    from longtail.backbones import linear_parameters
     from longtail.heads import Joint
     from longtail.jobs.model import open_model
 
     model = open_model(checkpoint)
     if model.about["settings"].get("classifier_is_drawn"):
         raise InputError(f"{checkpoint}: its classifier is untrained. Fit a head: longtail extract, longtail fit.")
-    layer = classifier_of(model.model)
-    weight = layer.weight.detach().numpy()
-    bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().numpy()
+    weight, bias = (part.numpy() for part in linear_parameters(model.model))
     return Joint().take(weight, bias), list(model.about["class_names"])
 
 

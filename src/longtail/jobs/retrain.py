@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from longtail.backbones import classifier_of, hold_all_but
+from longtail.backbones import classifier_of, hold_all_but, linear_parameters
 from longtail.heads import ClassifierRetraining
 from longtail.jobs.images import Images, plain_preprocessing, prepare
 from longtail.jobs.model import TrainedModel
@@ -95,6 +95,7 @@ def retrain_from_images(
             epochs=heads.crt_epochs,
             batch_size=heads.head_batch_size,
             run_length=4,
+            rebalance_from=0.0,
             repeat_threshold=heads.head_repeat_threshold,
         )
         images = prepare(splits.train, preprocessing, fabric.device)
@@ -113,10 +114,10 @@ def retrain_from_images(
             quiet=runtime.quiet,
         )
     module.eval()
-    layer = classifier_of(model)
+    weight, bias = linear_parameters(model)
     head = ClassifierRetraining(
         epochs=heads.crt_epochs, batch_size=heads.head_batch_size, learning_rate=heads.head_learning_rate
-    ).take(layer.weight.detach().cpu().numpy(), layer.bias.detach().cpu().numpy())
+    ).take(weight.cpu().numpy(), bias.cpu().numpy())
     parts = {"val": splits.val, "test": splits.test}
     predictions = {
         split: _predict(fabric, trained.model, prepare(source, preprocessing, fabric.device), trained, stage)

@@ -69,8 +69,9 @@ def train_stage_one(
     import torch
 
     from longtail.atomic import write_json
-    from longtail.backbones import create_backbone, hold_all_but
+    from longtail.backbones import create_backbone, hold_all_but, normalize_classifier
     from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.jobs.objective import objective_of
     from longtail.jobs.optimisation import parameter_groups, start_from, synchronised
     from longtail.schedules import scaled_learning_rate
     from longtail.training.checkpoints import load_checkpoint
@@ -100,13 +101,16 @@ def train_stage_one(
     )
     if stage.init is not None and checkpoint is None:
         start_from(model, stage.init)
+    if stage.loss == "ldam":
+        normalize_classifier(model)
     still = hold_all_but(model, stage.train_part)
     model = model.to(memory_format=torch.channels_last)
     if stage.sync_bn:
         model = synchronised(model, fabric)
     if stage.compile:
         model.compile()  # in place: the names of its weights stay
-    task = Classification(model, still=still if stage.hold_statistics else ())
+    objective = objective_of(stage, train_images.labels, num_classes)
+    task = Classification(model, objective.loss, still=still if stage.hold_statistics else ())
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     optimizer = torch.optim.SGD(
         parameter_groups(model, rate, stage.backbone_rate),
@@ -144,6 +148,7 @@ def train_stage_one(
         folder=folder / "checkpoints",
         about=plain(about),
         validate=validate,
+        before_epoch=objective.before_epoch,
         resume=checkpoint,
         save_every=stage.save_every,
         quiet=runtime.quiet,
@@ -164,17 +169,10 @@ def training_batches(
     """Build the batches of a training from resident or loaded images."""
     import torch
 
-    from longtail.sampling import Sampler
+    from longtail.jobs.objective import sampler_of
     from longtail.training.batches import LoaderBatches, ResidentBatches
 
-    sampler = Sampler(
-        images.labels,
-        strategy=strategy,
-        num_epochs=stage.epochs,
-        run_length=stage.run_length if strategy == "class" else 1,
-        repeat_threshold=stage.repeat_threshold,
-        seed=seed,
-    )
+    sampler = sampler_of(stage, images.labels, strategy, seed)
     shared = {
         "batch_size": stage.batch_size,
         "accumulate": stage.accumulate,
@@ -203,7 +201,7 @@ def schedule_of(stage: StageOneOptions) -> Any:
     """Build the learning-rate schedule of stage 1."""
     from longtail.schedules import Schedule
 
-    return Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs)
+    return Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma)
 
 
 def write_metrics(path: Path, history: list[dict[str, Any]]) -> None:

@@ -1,8 +1,28 @@
 """Losses, one a file."""
 
 from longtail.losses.balanced_softmax import log_counts
+from longtail.losses.build import LossName, build_loss
 from longtail.losses.cluster_balance import ClusterBalance
 from longtail.losses.cluster_separation import cluster_separation
+from longtail.losses.deferred import Deferred
+from longtail.losses.effective_number import effective_number_weights
+from longtail.losses.focal import Focal
+from longtail.losses.ldam import LDAM, ldam_margins
+from longtail.losses.logit_adjusted import LogitAdjusted
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
 
-__all__ = ["ClusterBalance", "cluster_separation", "likelihood_weights", "log_counts", "weighted_likelihood"]
+__all__ = [
+    "LDAM",
+    "ClusterBalance",
+    "Deferred",
+    "Focal",
+    "LogitAdjusted",
+    "LossName",
+    "build_loss",
+    "cluster_separation",
+    "effective_number_weights",
+    "ldam_margins",
+    "likelihood_weights",
+    "log_counts",
+    "weighted_likelihood",
+]

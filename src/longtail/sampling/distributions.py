@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["class_probabilities", "progressive_probabilities", "repeat_factors"]
+__all__ = ["class_probabilities", "effective_number_probabilities", "progressive_probabilities", "repeat_factors"]
 
 
 def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64]:
@@ -39,6 +39,42 @@ def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64
     if counts.sum() <= 0:
         raise InputError("there is no image to sample from: all class counts are 0.")
     weights = np.where(counts > 0, np.maximum(counts, 1) ** q, 0.0)
+    return weights / weights.sum()  # type: ignore[no-any-return]
+
+
+def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDArray[np.float64]:
+    """Give the class probabilities of images drawn by the inverse of their class's effective number.
+
+    p_c proportional to n_c (1 - beta) / (1 - beta^n_c)
+
+    Args:
+        class_counts: n_c, shape (C,).
+        beta: 0 (instance-balanced) to below 1 (towards class-balanced).
+
+    Returns:
+        p, shape (C,), summing to 1; a class without images has probability 0.
+
+    Raises:
+        InputError: beta is out of range, or there is no image.
+
+    Reference:
+        Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, arXiv 1901.05555, eq. 3;
+        re-sampling by it is what the released code of Yang & Xu, NeurIPS 2020, arXiv 2006.07529 does.
+
+    Example:
+        >>> effective_number_probabilities([90, 10], beta=0.0).tolist()
+        [0.9, 0.1]
+        >>> effective_number_probabilities([90, 10], beta=0.9999).round(3).tolist()
+        [0.501, 0.499]
+    """
+    counts = np.asarray(class_counts, dtype=np.float64)
+    if not 0 <= beta < 1:
+        raise InputError(f"beta is {beta}; expected at least 0 and below 1.")
+    if counts.sum() <= 0:
+        raise InputError("there is no image to sample from: all class counts are 0.")
+    with np.errstate(divide="ignore"):
+        effective = -np.expm1(counts * np.log(beta))
+    weights = np.where(counts > 0, counts / np.where(counts > 0, effective, 1.0), 0.0)
     return weights / weights.sum()  # type: ignore[no-any-return]
 
 

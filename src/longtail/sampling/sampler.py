@@ -11,11 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.sampling.cycle import BalancedRounds, cycle_images
-from longtail.sampling.distributions import class_probabilities, progressive_probabilities, repeat_factors
+from longtail.sampling.distributions import (
+    class_probabilities,
+    effective_number_probabilities,
+    progressive_probabilities,
+    repeat_factors,
+)
 
 __all__ = ["Draw", "Sampler", "Strategy"]
 
-Strategy = Literal["instance", "class", "square-root", "progressive", "repeat-factor"]
+Strategy = Literal["instance", "class", "square-root", "progressive", "repeat-factor", "effective-number"]
 Draw = Literal["shuffle", "independent", "cycle"]
 EXPONENTS = {"instance": 1.0, "class": 0.0, "square-root": 0.5}
 
@@ -25,7 +30,8 @@ class Sampler(torch.utils.data.Sampler[int]):
 
     The class of a draw has probability p_c proportional to n_c^q: q = 1 instance-balanced, 0 class-balanced, 1/2
     square-root; progressively-balanced goes from the first to the second over the epochs. Repeat-factor sampling shows
-    each image of class c `repeat_factors`_c times an epoch. How images are drawn then:
+    each image of class c `repeat_factors`_c times an epoch; effective-number sampling draws independently, by
+    `effective_number_probabilities`. How images are drawn otherwise:
 
     - shuffle (instance-balanced and repeat-factor only): every image once, or r_c times, an epoch, in random order;
     - independent: class by p_c, then any image of it, with replacement; the same as weights n_c^(q - 1) for each image;
@@ -41,12 +47,13 @@ class Sampler(torch.utils.data.Sampler[int]):
 
     Args:
         labels: class indices, shape (N,).
-        strategy: "instance", "class", "square-root", "progressive" or "repeat-factor".
+        strategy: "instance", "class", "square-root", "progressive", "repeat-factor" or "effective-number".
         q: exponent in its place, 0 to 1.
         num_epochs: T of "progressive".
         draw: "shuffle", "independent" or "cycle"; default: shuffle for instance-balanced and repeat-factor, else cycle.
         run_length: consecutive images a visit of "cycle"; the original takes 4.
         repeat_threshold: t of "repeat-factor"; default 0.01.
+        beta: of "effective-number", 0 to below 1.
         num_samples: draws of an epoch over all ranks; default N, or the sum of all repeats.
         seed: of all draws.
         rank: of this process.
@@ -76,6 +83,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         draw: Draw | None = None,
         run_length: int = 1,
         repeat_threshold: float = 0.01,
+        beta: float = 0.9999,
         num_samples: int | None = None,
         seed: int = 0,
         rank: int = 0,
@@ -93,7 +101,9 @@ class Sampler(torch.utils.data.Sampler[int]):
         self.q = EXPONENTS.get(strategy) if q is None else q
         self.num_epochs = num_epochs
         repeats = strategy == "repeat-factor" and q is None
-        self.draw: Draw = draw or ("shuffle" if self.q == 1 or repeats else "cycle")
+        self._beta = beta if strategy == "effective-number" and q is None else None
+        usual: Draw = "independent" if self._beta is not None else "cycle"
+        self.draw: Draw = draw or ("shuffle" if self.q == 1 or repeats else usual)
         if self.draw == "shuffle" and self.q != 1 and not repeats:
             raise InputError(
                 "draw 'shuffle' takes every image once: it is instance-balanced. Use independent or cycle."
@@ -122,6 +132,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         present = np.flatnonzero(counts)
         self._counts: NDArray[np.int64] = counts[present]
         class_probabilities(self._counts, 1.0 if self.q is None else self.q)  # checks q
+        if self._beta is not None:
+            effective_number_probabilities(self._counts, self._beta)  # checks beta
         self._images: NDArray[np.int64] = np.argsort(self.labels, kind="stable")
         self._rounds = (
             BalancedRounds(self._images, self._counts, self.num_samples, run_length)
@@ -133,6 +145,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         """Give the class probabilities of an epoch, over the classes that have images."""
         if self.q is not None:
             return class_probabilities(self._counts, self.q)
+        if self._beta is not None:
+            return effective_number_probabilities(self._counts, self._beta)
         if self.draw == "shuffle":
             return class_probabilities(np.unique(self.labels[self._pool], return_counts=True)[1], 1.0)
         return progressive_probabilities(self._counts, epoch, self.num_epochs or 1)

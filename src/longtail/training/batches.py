@@ -12,9 +12,21 @@ from torch.utils.data import DataLoader, Dataset
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, augment_batch, image_transform, normalize
 from longtail.errors import InputError
-from longtail.sampling import Sampler
 
-__all__ = ["LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
+__all__ = ["EpochSampler", "LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
+
+
+class EpochSampler(Protocol):
+    """What batches ask of a sampler: the stream of each epoch, the same for all processes."""
+
+    @property
+    def num_samples(self) -> int:
+        """Draws of an epoch."""
+        ...
+
+    def epoch_indices(self, epoch: int) -> NDArray[np.int64]:
+        """Give the whole stream of an epoch, shape (num_samples,)."""
+        ...
 
 
 class TrainingBatches(Protocol):
@@ -48,7 +60,7 @@ class _Plan:
     floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, accumulate: int, rank: int, num_ranks: int) -> None:
+    def __init__(self, sampler: EpochSampler, batch_size: int, accumulate: int, rank: int, num_ranks: int) -> None:
         if batch_size < 1 or accumulate < 1 or batch_size % (num_ranks * accumulate):
             raise InputError(
                 f"a batch of {batch_size} cannot be shared by {num_ranks} processes x {accumulate} accumulated parts; "
@@ -90,7 +102,7 @@ class ResidentBatches:
         self,
         images: Tensor,
         labels: Tensor,
-        sampler: Sampler,
+        sampler: EpochSampler,
         preprocessing: Preprocessing,
         *,
         batch_size: int,
@@ -153,7 +165,7 @@ class LoaderBatches:
     def __init__(
         self,
         source: ImageSource,
-        sampler: Sampler,
+        sampler: EpochSampler,
         preprocessing: Preprocessing,
         *,
         device: torch.device,

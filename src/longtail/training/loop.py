@@ -90,6 +90,7 @@ def train(
     about: dict[str, Any],
     validate: Callable[[], dict[str, float]] | None = None,
     best_by: str = "balanced",
+    before_epoch: Callable[[int], None] | None = None,
     resume: dict[str, Any] | None = None,
     save_every: float = 30.0,
     quiet: bool = False,
@@ -111,6 +112,7 @@ def train(
         about: plain values that go into each checkpoint: backbone, classes, preprocessing, configuration.
         validate: called after each epoch; gives metrics in percent.
         best_by: the metric of `validate` by which `best.pt` is chosen.
+        before_epoch: called with the number of each epoch, from 0, before its first step or the first after resuming.
         resume: a checkpoint of this run, to go on from.
         save_every: seconds between checkpoints inside an epoch.
         quiet: show no progress.
@@ -134,6 +136,8 @@ def train(
     with progress_bar("train", num_epochs * images_per_epoch, quiet=quiet) as bar:
         bar.skip(state.epoch * images_per_epoch + state.step * batches.images_per_step)
         while state.epoch < num_epochs:
+            if before_epoch is not None:
+                before_epoch(state.epoch)
             _train_epoch(fabric, task, optimizer, batches, state, bar, num_epochs, schedule, seed, save, save_every)
             started = time.monotonic()
             row = _close_epoch(fabric, optimizer, batches, state)

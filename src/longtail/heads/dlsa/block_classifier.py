@@ -1,7 +1,7 @@
 """The classifiers of DLSA's blocks: linear or cosine, on features and on what the row's cluster holds."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -209,8 +209,9 @@ def fit_classifier(
         start: weight (C, D) and bias (C,) to begin with; None draws them.
         plan: how.
         prior_counts: n_c that balanced softmax works with, shape (C,).
-        validation: the block's validation rows, and what they count; None keeps the last epoch.
-        epochs: instead of the plan's: what an earlier call chose; 0 keeps the start.
+        validation: the block's validation rows, and what they count; None keeps the last epoch, or that of `epochs`.
+        epochs: the epoch that an earlier call chose, after which training ends; 0 is the start. The learning rate goes
+            by the plan's length all the same.
         seed: of initialisation and sampling.
         dtype: to compute in.
         device: where.
@@ -232,15 +233,17 @@ def fit_classifier(
     )
     length = plan.sgd.epochs if epochs is None else epochs
     curve = EpochCurve()
-    best: list[BlockClassifier] = []
+    kept: list[BlockClassifier] = []
 
-    def measure(epoch: int) -> None:
-        if validation is not None and curve.add(epoch, hits(classifier, *validation, device=device)):
-            best[:] = [_frozen(classifier)]
+    def look(epoch: int) -> bool:
+        is_last = validation is None and epoch == length
+        if is_last or (validation is not None and curve.add(epoch, hits(classifier, *validation, device=device))):
+            kept[:] = [_frozen(classifier)]
+        return is_last
 
     is_trained = bool(length and len(inputs))
     if not plan.original or not is_trained:
-        measure(0)
+        look(0)
     if is_trained:
         if plan.original and not classifier.cosine:
             for parameter in (classifier.weight, classifier.bias):
@@ -255,17 +258,20 @@ def fit_classifier(
             codes,
             classifier.parameters(),
             lambda rows: classifier.logits(rows) + offset if is_balanced else classifier.logits(rows),
-            plan=replace(plan.sgd, epochs=length),
+            plan=plan.sgd,
             sampler=Sampler(
                 np.unique(codes, return_inverse=True)[1],  # a class may be absent here
                 strategy="class" if plan.kind == "class-balanced" else "instance",
-                num_epochs=length,
+                num_epochs=plan.sgd.epochs,
                 seed=seed,
             ),
             device=device,
-            after_epoch=lambda epoch: measure(epoch) if epoch % plan.eval_every == 0 or epoch == length else None,
+            after_epoch=lambda epoch: (
+                look(epoch) if epoch % plan.eval_every == 0 or epoch in (length, plan.sgd.epochs) else False
+            ),
         )
-    return (best[0], curve.best(), curve) if best else (_frozen(classifier), length, curve)
+    epoch = curve.best() if curve.epochs else length if is_trained else 0
+    return (kept[0] if kept else _frozen(classifier)), epoch, curve
 
 
 @torch.no_grad()

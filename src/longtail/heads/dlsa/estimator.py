@@ -130,7 +130,7 @@ class DLSA(Head):
         flow_epochs: int = 20,
         flow_batch_size: int = 256,
         flow_learning_rate: float = 0.2,
-        flow_momentum: float = 0.0,
+        flow_momentum: float = 0.9,
         weight_power: float = 2.0,
         likelihood_weight: float = 2.0,
         balance_weight: float = 1.0,
@@ -141,7 +141,7 @@ class DLSA(Head):
         classifier: ClassifierKind = "balanced-softmax",
         epochs: int = 30,
         batch_size: int = 128,
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.1,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         schedule: ScheduleKind = "cosine",
@@ -352,8 +352,7 @@ class DLSA(Head):
         """Keep what prediction needs, as arrays."""
         used = built.blocks[: self.depth_]
         rest = used[-1].rest if used else built.plain
-        if rest is None:  # in the original's way a threshold may leave no row
-            rest = used[-1].classifier
+        assert rest is not None, "building ends with a classifier for what is left"
         for name, value in arrays_of(used, rest, self.clusters).items():
             setattr(self, f"{name}_", value)
         self.blocks_ = [block.facts for block in built.blocks]

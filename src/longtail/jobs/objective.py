@@ -1,0 +1,103 @@
+"""What stage 1 minimises, and on which images: the losses and samplers that its options ask for."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from longtail.counts import class_counts
+from longtail.errors import InputError
+from longtail.jobs.options import StageOneOptions
+from longtail.losses import build_loss, effective_number_weights
+from longtail.losses.deferred import Deferred
+from longtail.sampling import DeferredSampler, Sampler, Strategy
+
+__all__ = ["Objective", "objective_of", "sampler_of"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss, and what tells it which epoch it is.
+
+    Attributes:
+        loss: maps logits (B, C) and labels (B,) to a scalar.
+        before_epoch: takes the number of the epoch, from 0; None where the loss does not change.
+    """
+
+    loss: nn.Module
+    before_epoch: Callable[[int], None] | None
+
+
+def objective_of(stage: StageOneOptions, labels: NDArray[np.int64], num_classes: int) -> Objective:
+    """Build the loss of stage 1.
+
+    Args:
+        stage: names the loss, its settings, whether classes are weighed and from when on.
+        labels: of the training images, shape (N,).
+        num_classes: C.
+
+    Raises:
+        InputError: settings that do not go together or are out of range.
+    """
+    counts = torch.from_numpy(class_counts(labels, num_classes).astype(np.float32))
+    build = partial(
+        build_loss,
+        stage.loss,
+        counts,
+        gamma=stage.focal_gamma,
+        tau=stage.loss_tau,
+        largest_margin=stage.ldam_margin,
+        scale=stage.ldam_scale,
+    )
+    if not stage.reweight:
+        return Objective(build(), None)
+    weighted = build(weight=effective_number_weights(counts, stage.beta))
+    first = first_rebalanced_epoch(stage)
+    if first == 0:
+        return Objective(weighted, None)
+    deferred = Deferred(build(), weighted, first)
+    return Objective(deferred, deferred.set_epoch)
+
+
+def sampler_of(
+    stage: StageOneOptions, labels: NDArray[np.int64], strategy: Strategy, seed: int
+) -> Sampler | DeferredSampler:
+    """Build the sampler of a training; where rebalancing is deferred, every image counts alike until then."""
+
+    def sampler(strategy: Strategy) -> Sampler:
+        return Sampler(
+            labels,
+            strategy=strategy,
+            num_epochs=stage.epochs,
+            run_length=stage.run_length if strategy == "class" else 1,
+            repeat_threshold=stage.repeat_threshold,
+            beta=stage.beta,
+            num_samples=len(labels) if stage.rebalance_from > 0 else None,
+            seed=seed,
+        )
+
+    first = first_rebalanced_epoch(stage)
+    if first == 0 or strategy == "instance":
+        return sampler(strategy)
+    return DeferredSampler(sampler("instance"), sampler(strategy), first)
+
+
+def first_rebalanced_epoch(stage: StageOneOptions) -> int:
+    """Give the epoch, from 0, from which on classes are weighed or sampled.
+
+    Raises:
+        InputError: the share is out of range, or nothing is there to defer.
+    """
+    if not 0 <= stage.rebalance_from < 1:
+        raise InputError(f"--rebalance-from {stage.rebalance_from}: expected a share of the epochs, 0 to below 1.")
+    if stage.rebalance_from > 0 and not stage.reweight and stage.representation == "instance":
+        raise InputError(
+            f"--rebalance-from {stage.rebalance_from}: nothing is rebalanced. Add --reweight, or a --representation "
+            "other than instance."
+        )
+    return math.floor(stage.rebalance_from * stage.epochs)

@@ -1,0 +1,58 @@
+"""The losses of classifiers by name, as the command line asks for them."""
+
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from longtail.errors import InputError
+from longtail.losses.focal import Focal
+from longtail.losses.ldam import LDAM
+from longtail.losses.logit_adjusted import LogitAdjusted
+
+__all__ = ["LossName", "build_loss"]
+
+LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam"]
+
+
+def build_loss(
+    name: LossName,
+    class_counts: Tensor,
+    *,
+    weight: Tensor | None = None,
+    gamma: float = 2.0,
+    tau: float = 1.0,
+    largest_margin: float = 0.5,
+    scale: float = 30.0,
+) -> nn.Module:
+    """Build a loss that maps logits (B, C) and labels (B,) to a scalar.
+
+    Args:
+        name: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam".
+        class_counts: n_c of training, shape (C,).
+        weight: of each class, shape (C,); None weighs all alike.
+        gamma: of focal.
+        tau: of logit-adjusted.
+        largest_margin: of ldam.
+        scale: of ldam.
+
+    Raises:
+        InputError: no such loss, or ldam with a class that has no image.
+
+    Example:
+        >>> import torch
+        >>> build_loss("focal", torch.tensor([9.0, 1.0]), gamma=1.0).gamma
+        1.0
+    """
+    match name:
+        case "cross-entropy":
+            return nn.CrossEntropyLoss(weight=weight)
+        case "focal":
+            return Focal(gamma, weight)
+        case "balanced-softmax":
+            return LogitAdjusted(class_counts, tau=1.0, weight=weight)
+        case "logit-adjusted":
+            return LogitAdjusted(class_counts, tau=tau, weight=weight)
+        case "ldam":
+            return LDAM(class_counts, largest_margin=largest_margin, scale=scale, weight=weight)
+        case _:
+            raise InputError(f"no loss {name!r}. Losses: {', '.join(get_args(LossName))}.")

@@ -1,0 +1,144 @@
+"""Rebalancing in stage 1 as a user asks for it: weights, samplers, margins, and from when on."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from longtail.backbones import NormalizedLinear, classifier_of, create_backbone, linear_parameters, normalize_classifier
+from longtail.cli import main
+from longtail.features import open_features
+from longtail.jobs.model import open_model
+from longtail.jobs.objective import first_rebalanced_epoch, objective_of, sampler_of
+from longtail.jobs.options import StageOneOptions
+from longtail.losses import LDAM, Deferred, effective_number_weights
+from longtail.sampling import Sampler, effective_number_probabilities
+
+LABELS = np.repeat([0, 1, 2], [900, 90, 10])
+FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
+
+
+def test_drw_weighs_classes_in_the_last_fifth():
+    stage = StageOneOptions(loss="ldam", reweight=True, rebalance_from=0.8, epochs=10)
+    objective = objective_of(stage, LABELS, 3)
+    assert isinstance(objective.loss, Deferred)
+    assert objective.loss.first_epoch == 8
+    assert objective.loss.before.weight is None
+    expected = effective_number_weights(torch.tensor([900.0, 90.0, 10.0]), 0.9999)
+    torch.testing.assert_close(objective.loss.after.weight, expected)
+    objective.before_epoch(8)
+    cosines, labels = torch.rand(5, 3), torch.tensor([0, 1, 2, 2, 1])
+    assert torch.equal(objective.loss(cosines, labels), objective.loss.after(cosines, labels))
+
+
+def test_without_words_it_is_cross_entropy():
+    objective = objective_of(StageOneOptions(), LABELS, 3)
+    assert type(objective.loss) is torch.nn.CrossEntropyLoss
+    assert objective.before_epoch is None
+
+
+def test_deferred_resampling():
+    stage = StageOneOptions(representation="class", rebalance_from=0.5, epochs=4)
+    sampler = sampler_of(stage, LABELS, "class", 0)
+    counts = [np.bincount(LABELS[sampler.epoch_indices(epoch)], minlength=3) for epoch in range(4)]
+    assert counts[1].tolist() == [900, 90, 10]
+    assert np.ptp(counts[2]) <= 1
+    np.testing.assert_array_equal(sampler.epoch_indices(1), Sampler(LABELS, seed=0).epoch_indices(1))
+
+
+def test_effective_number_sampling_draws_by_its_probabilities():
+    sampler = Sampler(LABELS, strategy="effective-number", beta=0.99, num_samples=60_000)
+    drawn = np.bincount(LABELS[sampler.epoch_indices(0)], minlength=3) / 60_000
+    np.testing.assert_allclose(drawn, effective_number_probabilities([900, 90, 10], 0.99), atol=0.01)
+    # the same as weights a_c for each image
+    weights = effective_number_weights(torch.tensor([900.0, 90.0, 10.0]), 0.99).numpy() * [900, 90, 10]
+    np.testing.assert_allclose(effective_number_probabilities([900, 90, 10], 0.99), weights / weights.sum(), rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ldam_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("ldam") / "run"
+    words = ["run", "digits", "--epochs", "3", "--loss", "ldam", "--reweight", "--rebalance-from", "0.7"]
+    assert main([*words, "--methods", "joint,crt", "--out", str(out), *FAST]) == 0
+    return out
+
+
+def test_a_network_of_directions_is_read_back_and_its_stored_head_predicts_the_same(ldam_run):
+    trained = open_model(ldam_run / "checkpoints" / "last.pt")
+    layer = classifier_of(trained.model)
+    assert isinstance(layer, NormalizedLinear)
+    test = open_features(ldam_run / "features" / "feature_test.h5")
+    features = torch.from_numpy(np.array(test.features))
+    with torch.no_grad():
+        cosines = layer(features)
+    assert cosines.abs().max() <= 1 + 1e-5
+    predicted = np.genfromtxt(ldam_run / "predictions" / "test.csv", delimiter=",", names=True)["joint"]
+    np.testing.assert_array_equal(cosines.argmax(dim=1).numpy(), predicted)
+    stored = np.load(ldam_run / "features" / "joint_head.npz")
+    np.testing.assert_allclose(np.linalg.norm(stored["weight"], axis=1), 1, rtol=1e-5)
+    assert not stored["bias"].any()
+
+
+def test_what_was_asked_for_stands_with_the_run(ldam_run):
+    stage = json.loads((ldam_run / "config.json").read_text())["stage"]
+    assert (stage["loss"], stage["reweight"], stage["rebalance_from"]) == ("ldam", True, 0.7)
+
+
+def test_a_stopped_run_goes_on_in_the_right_epoch(tmp_path):
+    """Trained in two calls, over the epoch in which weights begin, it ends with the same bits."""
+    words = ["train", "digits", "--loss", "focal", "--reweight", "--rebalance-from", "0.5", "--epochs", "4", *FAST]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+
+    from longtail.training import loop
+
+    train_epoch, done = loop._train_epoch, []
+
+    def stopping(*arguments):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(1)
+        train_epoch(*arguments)
+
+    loop._train_epoch = stopping
+    try:
+        main([*words, "--out", str(tmp_path / "parts")])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        loop._train_epoch = train_epoch
+    assert len(done) == 3
+    assert main([*words, "--out", str(tmp_path / "parts"), "--resume"]) == 0
+    whole, parts = (
+        torch.load(tmp_path / name / "checkpoints" / "last.pt", weights_only=True)["task"]
+        for name in ("whole", "parts")
+    )
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "digits_cnn", "convnext_atto"])
+def test_any_network_can_end_in_directions(name):
+    model = create_backbone(name, num_classes=4, in_chans=3)
+    normalize_classifier(model)
+    weight, bias = linear_parameters(model)
+    assert isinstance(classifier_of(model), NormalizedLinear)
+    torch.testing.assert_close(weight.norm(dim=1), torch.ones(4))
+    assert not bias.any()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"rebalance_from": 0.8}, "nothing is rebalanced"),
+        ({"rebalance_from": 1.0, "reweight": True}, "expected a share of the epochs"),
+    ],
+)
+def test_mistakes_are_told(options, told):
+    with pytest.raises(ValueError, match=told):
+        first_rebalanced_epoch(replace(StageOneOptions(), **options))
+
+
+def test_ldam_s_margins_need_every_class():
+    with pytest.raises(ValueError, match="an image of every class"):
+        LDAM(torch.tensor([1.0, 0.0]))
