@@ -1,14 +1,15 @@
-"""Figures of a study: points with intervals in panels."""
+"""Figures of a study: points with intervals in panels, and curves with bands."""
 
 from typing import TYPE_CHECKING, Any
 
 from longtail.report.inline_svg import color, inline_svg, shorten
+from longtail.report.method_figures import label_line_ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["points_figure"]
+__all__ = ["curve_figure", "points_figure"]
 
 # a series is told by marker and by colour
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -79,3 +80,43 @@ def _paint_panel(axes: "Axes", panel: dict[str, Any], series: list[str]) -> None
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", alpha=0.4)
+
+
+def curve_figure(figure_data: dict[str, Any], number: int) -> str:
+    """Draw means against what was varied, with bands for their intervals; a line a thing measured.
+
+    Args:
+        figure_data: `title`, `parameter` (in words), `log` (of the axis), `x` (values, rising) and `lines`: for each
+            name a list as long as x of {"mean", "interval"} or null.
+        number: of the figure on its page, for its ids.
+
+    Returns:
+        The `<svg>` element.
+    """
+    lines = figure_data["lines"]
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        inks = {name: color(_COLORS[place % len(_COLORS)]) for place, name in enumerate(lines)}
+        ends = {}
+        for place, (name, cells) in enumerate(lines.items()):
+            known = [(x, cell) for x, cell in zip(figure_data["x"], cells, strict=True) if cell is not None]
+            xs, means = [x for x, _ in known], [cell["mean"] for _, cell in known]
+            axes.plot(xs, means, color=inks[name], marker=_MARKERS[place], markersize=4.5, gid=f"line-{place}")
+            if all(cell["interval"] is not None for _, cell in known):
+                low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
+                axes.fill_between(xs, low, high, color=inks[name], alpha=0.18, linewidth=0)
+            ends[shorten(name)] = (xs[-1], means[-1])
+        if figure_data["log"]:
+            axes.set_xscale("log")
+        axes.set_xticks(figure_data["x"], [f"{x:g}" for x in figure_data["x"]])
+        axes.set_xticks([], minor=True)
+        # an interval of few seeds may leave the range of a percentage
+        axes.set_ylim(0, 100)
+        axes.set_title("%")
+        axes.set_xlabel(figure_data["parameter"])
+        axes.grid(alpha=0.4)
+        label_line_ends(axes, ends, {shorten(name): ink for name, ink in inks.items()})
+
+    label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
+    return inline_svg(f"curve-{number}", label, 3.2, paint)

@@ -16,6 +16,18 @@ STUDIES = {
         True,
         "is it enough to train the classifier again, or should the backbone follow?",
     ),
+    "toy-example": (
+        "longtail.studies.toy_example",
+        "ToyExampleConfig",
+        False,
+        "is a class missed because it has few images? Head or tail grows, the other stays",
+    ),
+    "similar-samples": (
+        "longtail.studies.similar_samples",
+        "SimilarSamplesConfig",
+        False,
+        "is it missed because others look like it? Head images are mixed with tail images",
+    ),
     "weight-norms": (
         "longtail.studies.weight_norms",
         "WeightNormsConfig",

@@ -18,8 +18,8 @@ def finish_study(study: dict[str, Any], folder: Path, *, quiet: bool) -> dict[st
     """Complete a study's results and write them.
 
     Args:
-        study: `name`, `title`, `question`, `answers` (sentences), `tables`, `figures`, `notes`; see
-            docs/files.md.
+        study: `name`, `title`, `question`, `answers` (sentences), `tables`, `figures`, `notes`, `data`, and the paper
+            in `source`; see docs/files.md.
         folder: of the study.
         quiet: print the tables only.
 

@@ -1,0 +1,141 @@
+"""How one class fares while the data are changed step by step: trainings on changed data, and their curve."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.jobs.options import StageOneOptions
+from longtail.jobs.run import RunConfig
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["UNIFIED_STAGE", "numbers_of", "run_points", "tail_curve"]
+
+# the released code of the unified perspective trains so, on CIFAR
+UNIFIED_STAGE = StageOneOptions(
+    epochs=200,
+    batch_size=256,
+    weight_decay=2e-4,
+    schedule="step",
+    step_gamma=0.01,
+    warmup_epochs=5,
+)
+MOST_CLASSES = 12  # that get a column each
+
+
+def numbers_of(text: str, option: str) -> list[float]:
+    """Read a list such as "0,0.1,0.2".
+
+    Raises:
+        InputError: something that is no number, or nothing.
+
+    Example:
+        >>> numbers_of("100, 5000", "--points")
+        [100.0, 5000.0]
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise InputError(f"{option} {text!r}: expected numbers with commas between.") from None
+    if not numbers:
+        raise InputError(f"{option} is empty; expected numbers with commas between.")
+    return numbers
+
+
+def run_points(
+    fabric: "Fabric", base: RunConfig, points: Mapping[float, tuple[str, DataSplits]], folder: Path
+) -> dict[float, list[dict[str, Any]]]:
+    """Train on each variant of the data with each seed; what an earlier call finished is not trained again.
+
+    Args:
+        fabric: launched.
+        base: settings of every training; only the joint classifier is looked at.
+        points: for each value of what is varied, words that say how the data were changed, and the data.
+        folder: of the study.
+
+    Returns:
+        For each value the results of its seeds; on other processes than the first, empty ones.
+    """
+    from longtail.jobs.run import run_seeds
+
+    results = {}
+    for value, (words, splits) in points.items():
+        # the words stand in the settings of the run: a folder of other data is not taken for this one
+        one = replace(base, dataset=f"{base.dataset}, {words}")
+        results[value] = run_seeds(fabric, one, splits, folder / f"at-{value:g}", table=False)
+    return results
+
+
+def tail_curve(
+    results: dict[float, list[dict[str, Any]]], *, tail: int, parameter: str, log: bool = False
+) -> dict[str, Any]:
+    """Put the accuracy of one class, of the others and of all beside what was varied.
+
+    Args:
+        results: for each value of what was varied the results of its seeds.
+        tail: the class that is watched.
+        parameter: what was varied, in words.
+        log: draw it on a logarithmic axis.
+
+    Returns:
+        {"tables", "figures", "data", "tail": the watched class's recall by value, in percent}.
+    """
+    from longtail.jobs.seeds import mean_and_interval, spread_text
+
+    values = sorted(results)
+    first = results[values[0]][0]
+    names = first["data"]["class_names"]
+
+    def recalls(value: float) -> list[list[float]]:
+        return [found["methods"]["joint"]["metrics"]["test"]["per_class"] for found in results[value]]
+
+    def curve(measure: Any) -> list[dict[str, Any] | None]:
+        return [mean_and_interval([measure(per_class) for per_class in recalls(value)]) for value in values]
+
+    watched = f"{names[tail]} (tail)"
+    lines = {
+        watched: curve(lambda per_class: per_class[tail]),
+        "mean of the others": curve(lambda per_class: float(np.mean(np.delete(per_class, tail)))),
+        "mean of all": curve(lambda per_class: float(np.mean(per_class))),
+    }
+    if len(names) <= MOST_CLASSES:
+        by_class = {name: curve(lambda per_class, c=c: per_class[c]) for c, name in enumerate(names)}
+    else:
+        by_class = {}
+    seeds = spread_text(len(results[values[0]]))
+    tables = [("Accuracy on test in percent", lines)]
+    tables += [("Recall of each class in percent", by_class)] if by_class else []
+    return {
+        "tables": [
+            {
+                "title": f"{title}, {seeds}",
+                "columns": list(columns),
+                "rows": [
+                    {"name": f"{value:g}", "cells": [cells[row] for cells in columns.values()]}
+                    for row, value in enumerate(values)
+                ],
+            }
+            for title, columns in tables
+        ],
+        "figures": [
+            {
+                "kind": "curve",
+                "title": f"Accuracy by {parameter}",
+                "caption": f"A point is a mean over seeds, the band its 95 % interval. Trained: "
+                f"{first['stage1']['backbone']}, {first['stage1']['epochs']} epochs.",
+                "parameter": parameter,
+                "log": log,
+                "x": values,
+                "lines": lines,
+            }
+        ],
+        "data": first["data"],
+        "tail": lines[watched],
+    }
