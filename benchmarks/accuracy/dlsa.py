@@ -78,7 +78,7 @@ def measure(
         f"  seed {seed}: chosen {head.depth_} blocks, validation {head.choice_['accuracy']}, test "
         f"{[round(report['balanced'], 1) for report in found.values()]}, "
         f"plain twice as long {twice['balanced']:.1f} (validation {longer.choice_['accuracy'][0]}), "
-        f"pure clusters {pure}, "
+        f"learning rate {head.learning_rate_}, pure clusters {pure}, "
         f"{time.perf_counter() - started:.0f} s",
         flush=True,
     )
@@ -108,12 +108,11 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, default=100)
     parser.add_argument("--flow-epochs", type=int, default=20)
     parser.add_argument("--flow-momentum", type=float, default=0.9)
-    parser.add_argument("--learning-rate", type=float, default=0.1, help="of the classifiers")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--many-above", type=int, default=100)
     parser.add_argument("--few-below", type=int, default=20)
     options = parser.parse_args()
-    names = ("depth", "clusters", "flow_epochs", "flow_momentum", "learning_rate", "precision")
+    names = ("depth", "clusters", "flow_epochs", "flow_momentum", "precision")
     settings = {name: getattr(options, name) for name in names}
     runs = []
     folders = [made_up(Path(tempfile.mkdtemp()), options.modes)] if options.modes else options.features

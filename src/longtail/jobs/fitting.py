@@ -102,7 +102,7 @@ def dlsa_settings(options: DLSAOptions) -> dict[str, Any]:
         "flow_learning_rate": options.dlsa_flow_learning_rate,
         "flow_momentum": options.dlsa_flow_momentum,
         "epochs": options.dlsa_epochs,
-        "learning_rate": options.dlsa_learning_rate,
+        "learning_rate": "auto" if options.dlsa_learning_rate is None else options.dlsa_learning_rate,
         "classifier": options.dlsa_classifier,
         "precision": options.dlsa_precision,
     }
@@ -119,5 +119,5 @@ def parameters_of(head: Head) -> dict[str, Any]:
     if isinstance(head, TauNormalized):
         return {**given, "tau": head.tau_}
     if isinstance(head, DLSA):
-        return {**given, "depth": head.depth_}
+        return {**given, "depth": head.depth_, "learning_rate": head.learning_rate_}
     return given

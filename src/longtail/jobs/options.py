@@ -161,8 +161,8 @@ class DLSAOptions:
     """Of the flows."""
     dlsa_epochs: int = 30
     """Of each block's classifier."""
-    dlsa_learning_rate: float = 0.1
-    """Of the classifiers."""
+    dlsa_learning_rate: float | None = None
+    """Of the classifiers; default: 0.1 or 0.01, chosen where tau is chosen."""
     dlsa_classifier: str = "balanced-softmax"
     """Of the blocks: balanced-softmax, class-balanced or cosine."""
     dlsa_precision: Literal["float32", "bfloat16"] = "float32"

@@ -1,4 +1,4 @@
-"""Figures of a study: points with intervals in panels, and curves with bands."""
+"""Figures of a study: points with intervals in panels, curves with bands, and scatter."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["curve_figure", "points_figure"]
+__all__ = ["curve_figure", "points_figure", "scatter_figure"]
 
 # a series is told by marker and by colour
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -120,3 +120,34 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
 
     label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
     return inline_svg(f"curve-{number}", label, 3.2, paint)
+
+
+def scatter_figure(figure_data: dict[str, Any], number: int) -> str:
+    """Draw one value of each class against others, a panel each.
+
+    Args:
+        figure_data: `title`, `y` (percent) and `panels`: each with `name`, `log` (of the axis) and `x`, as long as y.
+        number: of the figure on its page, for its ids.
+
+    Returns:
+        The `<svg>` element.
+    """
+    panels = figure_data["panels"]
+
+    def paint(figure: "Figure") -> None:
+        grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for place, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
+            axes.scatter(
+                panel["x"], figure_data["y"], s=12, alpha=0.65, color=color("tau"), linewidths=0, gid=f"points-{place}"
+            )
+            if panel["log"]:
+                axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+                axes.set_xticks([], minor=True)
+            axes.set_xlabel(panel["name"])
+            axes.set_ylim(-3, 103)
+            axes.grid(alpha=0.4)
+        grid[0].set_ylabel("recall, %")
+
+    label = f"{figure_data['title']}: a point a class, against {' and '.join(panel['name'] for panel in panels)}."
+    return inline_svg(f"scatter-{number}", label, 2.7, paint)

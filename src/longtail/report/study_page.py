@@ -8,7 +8,7 @@ from longtail.atomic import write_text
 from longtail.errors import InputError
 from longtail.report.class_figures import weight_norms
 from longtail.report.page import page_environment
-from longtail.report.study_figures import curve_figure, points_figure
+from longtail.report.study_figures import curve_figure, points_figure, scatter_figure
 
 __all__ = ["render_study", "write_study_page"]
 
@@ -50,4 +50,5 @@ def render_study(study: dict[str, Any]) -> str:
 def _drawn(figure: dict[str, Any], study: dict[str, Any], number: int) -> str:
     if figure["kind"] == "norms":
         return weight_norms(study["data"], figure["norms"])
-    return curve_figure(figure, number) if figure["kind"] == "curve" else points_figure(figure, number)
+    draw = {"curve": curve_figure, "scatter": scatter_figure}.get(figure["kind"], points_figure)
+    return draw(figure, number)

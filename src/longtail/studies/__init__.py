@@ -28,6 +28,18 @@ STUDIES = {
         False,
         "is it missed because others look like it? Head images are mixed with tail images",
     ),
+    "two-gaussians": (
+        "longtail.studies.two_gaussians",
+        "TwoGaussiansConfig",
+        False,
+        "the smallest model of that: how far similar samples move a boundary",
+    ),
+    "similarity": (
+        "longtail.studies.similarity",
+        "SimilarityConfig",
+        False,
+        "how much of each class's errors goes with its number, how much with its likeness",
+    ),
     "weight-norms": (
         "longtail.studies.weight_norms",
         "WeightNormsConfig",

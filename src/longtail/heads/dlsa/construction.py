@@ -37,6 +37,8 @@ class BuildPlan:
         flow: of each block.
         classifier: of each block and of the rest.
         original: the released code's ways.
+        learning_rates: of the plain classifier; the one best on validation is that of all classifiers, the first where
+            nothing can be chosen. None leaves the rate as it stands in `classifier`.
     """
 
     depth: int
@@ -46,6 +48,7 @@ class BuildPlan:
     flow: FlowPlan
     classifier: ClassifierPlan
     original: bool
+    learning_rates: tuple[float, ...] | None = None
 
 
 @dataclass
@@ -57,8 +60,10 @@ class Choices:
         flows: epochs of each block's flow.
         classifiers: epochs of each block's classifier.
         rests: epochs of the classifier for what each number of blocks leaves, from one block on.
+        learning_rate: of all classifiers.
     """
 
+    learning_rate: float = 0.0
     plain: int = 0
     flows: list[int] = field(default_factory=list)
     classifiers: list[int] = field(default_factory=list)
@@ -234,10 +239,10 @@ def build(
     half = None if validation is None else halves(validation.codes)
     built = Built(None, [], np.full(len(codes), -1), Choices(), [])
     taken_hits: Any = 0.0  # of the blocks so far
+    built.choices.learning_rate = plan.classifier.sgd.learning_rate
     if not plan.original:
-        built.plain, built.choices.plain, curve = site.fit_classifier(
-            rows, seen, start, None if again is None else again.plain, seed
-        )
+        site, built.plain, built.choices.plain, curve = _fit_plain(site, rows, seen, start, seed)
+        built.choices.learning_rate = site.plan.classifier.sgd.learning_rate
         start = (built.plain.weight, built.plain.bias)
         if half is not None:
             built.hits.append(curve.cross_fitted(half))
@@ -255,6 +260,27 @@ def build(
                 built.hits.append(taken_hits + curves[1].cross_fitted(half))
     built.block_of_row[rows] = len(built.blocks)
     return built
+
+
+def _fit_plain(
+    site: _Site, rows: Rows, seen: Rows, start: tuple[Tensor, Tensor] | None, seed: int
+) -> tuple[_Site, BlockClassifier, int, EpochCurve]:
+    """Train the plain classifier, at the learning rate best on validation; give it with the site set to that rate."""
+    rates = site.plan.learning_rates or (site.plan.classifier.sgd.learning_rate,)
+    if site.again is not None:
+        rates = (site.again.learning_rate,)
+    elif site.validation is None:
+        rates = rates[:1]
+    best: tuple[float, _Site, BlockClassifier, int, EpochCurve] | None = None
+    for rate in rates:
+        classifier_plan = replace(site.plan.classifier, sgd=replace(site.plan.classifier.sgd, learning_rate=rate))
+        tried = replace(site, plan=replace(site.plan, classifier=classifier_plan))
+        fitted = tried.fit_classifier(rows, seen, start, None if site.again is None else site.again.plain, seed)
+        score = max((float(hits.sum()) for hits in fitted[2].hits), default=0.0)
+        if best is None or score > best[0]:
+            best = (score, tried, *fitted)
+    assert best is not None, "there is at least one rate"
+    return best[1:]
 
 
 def _next_block(

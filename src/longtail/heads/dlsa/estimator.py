@@ -1,7 +1,7 @@
 """DLSA as an estimator: build, choose how many blocks help, predict block by block."""
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from longtail.schedules import Schedule, ScheduleKind
 
 __all__ = ["DLSA"]
 
+LEARNING_RATES = (0.1, 0.01)
 CLEAR = 1.96  # standard errors: a smaller gain may be chance
 
 
@@ -68,7 +69,8 @@ class DLSA(Head):
         classifier: "balanced-softmax", "class-balanced" (sampling, cross-entropy) or "cosine".
         epochs: of each classifier.
         batch_size: rows a step.
-        learning_rate: of the classifiers, at the start.
+        learning_rate: of the classifiers, at the start; "auto" takes 0.1 or 0.01, whichever makes the better plain
+            classifier on validation.
         momentum: 0 to 1.
         weight_decay: at least 0.
         schedule: of the classifiers' learning rate.
@@ -86,6 +88,7 @@ class DLSA(Head):
         helps_: whether blocks are used because they were better on validation.
         which_block_: the block that takes each training row, shape (N,); `depth_` for rows that none takes.
         blocks_: of each block that was built, in use or not: rows, threshold, epochs, cluster sizes and purities.
+        learning_rate_: of the classifiers.
         choice_: what validation said: {"accuracy" with 0, 1, ... blocks in percent, "gain", "standard_error"}, or None.
         thresholds_: a_t of the blocks in use, shape (T,).
         cluster_priors_: class shares of the clusters, shape (T, K, C).
@@ -141,7 +144,7 @@ class DLSA(Head):
         classifier: ClassifierKind = "balanced-softmax",
         epochs: int = 30,
         batch_size: int = 128,
-        learning_rate: float = 0.1,
+        learning_rate: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         schedule: ScheduleKind = "cosine",
@@ -257,7 +260,9 @@ class DLSA(Head):
         return array
 
     def _plan(self) -> BuildPlan:
-        check_parameters(self.get_params(deep=False))
+        is_auto = isinstance(self.learning_rate, str) and self.learning_rate == "auto" and not self.original
+        rate = LEARNING_RATES[0] if is_auto else self.learning_rate
+        check_parameters(self.get_params(deep=False) | {"learning_rate": rate})
         flow = FlowPlan(
             clusters=self.clusters,
             center_scale=self.center_scale,
@@ -278,7 +283,7 @@ class DLSA(Head):
         sgd = SGDPlan(
             self.epochs,
             self.batch_size,
-            self.learning_rate,
+            float(rate),
             self.momentum,
             self.weight_decay,
             Schedule(self.schedule),
@@ -288,7 +293,16 @@ class DLSA(Head):
         )
         classifier = ClassifierPlan(self.classifier, sgd, self.eval_every, self.original)
         smoothing = 0.0 if self.original else self.prior_smoothing
-        return BuildPlan(self.depth, self.proportion, self.threshold, smoothing, flow, classifier, self.original)
+        return BuildPlan(
+            self.depth,
+            self.proportion,
+            self.threshold,
+            smoothing,
+            flow,
+            classifier,
+            self.original,
+            learning_rates=LEARNING_RATES if is_auto else None,
+        )
 
     def _given(
         self, validation: tuple[ArrayLike, ArrayLike], dtype: torch.dtype
@@ -355,6 +369,7 @@ class DLSA(Head):
         assert rest is not None, "building ends with a classifier for what is left"
         for name, value in arrays_of(used, rest, self.clusters).items():
             setattr(self, f"{name}_", value)
+        self.learning_rate_ = built.choices.learning_rate
         self.blocks_ = [block.facts for block in built.blocks]
         self.which_block_ = np.minimum(built.block_of_row, self.depth_)
         self._models: dict[torch.dtype, BlockModel] = {}

@@ -65,5 +65,6 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             continue
         if not (isinstance(value, int | float | np.integer | np.floating) and is_allowed(float(value))):
             raise InputError(
-                f"{name} is {value!r}; expected a number {words}{', or None' if name in OPTIONAL else ''}."
+                f"{name} is {value!r}; expected a number {words}{', or None' if name in OPTIONAL else ''}"
+                f"{', or auto' if name == 'learning_rate' and not parameters['original'] else ''}."
             )

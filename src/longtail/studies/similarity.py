@@ -1,0 +1,277 @@
+"""How much of a class's errors goes with its number of images, and how much with its likeness to other classes?"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from longtail.jobs.options import HeadOptions, RuntimeOptions
+
+__all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
+
+MOST_ROWS = 15
+
+
+@dataclass(frozen=True)
+class SimilarityConfig:
+    """Measure each class's likeness to others on features, and set it against its accuracy together with its count."""
+
+    features: tyro.conf.Positional[Path]
+    """Folder with feature_train.h5 and feature_test.h5, or the folder of a run."""
+    method: str = "joint"
+    """Whose accuracy is explained: joint, ncm, crt, tau or lws."""
+    heads: HeadOptions = field(default_factory=HeadOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+
+
+def run(config: SimilarityConfig) -> dict[str, Any]:
+    """Fit, measure, explain, and write the tables, the figure and the page."""
+    from dataclasses import replace
+
+    from longtail.errors import InputError
+    from longtail.features import open_feature_folder
+    from longtail.jobs.comparison import compare_heads, wanted_methods
+    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.launch import resolve_device
+    from longtail.studies.outcome import finish_study
+
+    methods = wanted_methods(config.method)
+    if len(methods) != 1:
+        raise InputError(f"--method {config.method}: expected one method, such as joint or crt.")
+    inside = config.features / "features"
+    problem = check_problem(
+        open_feature_folder(inside if inside.is_dir() else config.features),
+        head=config.heads.head,
+        drop_nonfinite=config.heads.drop_nonfinite,
+    )
+    if "test" not in problem.splits:
+        raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
+    folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().name}"
+    results = compare_heads(
+        problem,
+        replace(config.heads, methods=config.method),
+        title=config.features.resolve().name,
+        seed=config.runtime.seed,
+        device=resolve_device(config.runtime.device),
+        folder=folder,
+        quiet=True,
+    )
+    train = problem.splits["train"]
+    measured = category_similarity(train.features, train.labels, len(problem.class_names))
+    recall = results["methods"][methods[0]]["metrics"]["test"]["per_class"]
+    return finish_study(_study(results, measured, recall, methods[0]), folder, quiet=config.runtime.quiet)
+
+
+def category_similarity(
+    features: NDArray[Any], labels: NDArray[np.int64], num_classes: int
+) -> dict[str, NDArray[np.float64]]:
+    """Measure for each class how close others lie.
+
+    - overlap: share of the class's rows that are nearer to another class's mean than to its own, a row's own part taken
+      out of its mean; it does not depend on the number of rows, but for noise;
+    - cosine: the largest cosine of the class's mean with another class's, both less the mean of all class means;
+    - nearest: the class that most of the rows of the overlap are nearest to; -1 where there is none.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        labels: class indices, shape (N,).
+        num_classes: C, each with at least one row.
+
+    Returns:
+        The three measures, each of shape (C,); the overlap of a class of one row is NaN, since nothing is left of its
+        mean.
+
+    Example:
+        >>> features = np.array([[0.0], [1.0], [0.6], [9.0], [9.5]])
+        >>> found = category_similarity(features, np.array([0, 0, 1, 2, 2]), 3)
+        >>> found["overlap"].tolist(), found["nearest"].tolist()
+        ([1.0, nan, 0.0], [1.0, -1.0, -1.0])
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    sums = np.zeros((num_classes, features.shape[1]))
+    for start in range(0, len(labels), 4096):
+        np.add.at(sums, labels[start : start + 4096], np.asarray(features[start : start + 4096], dtype=np.float64))
+    means = sums / counts[:, None]
+    lengths = (means**2).sum(axis=1)
+    outside = np.zeros(num_classes)
+    taken = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for start in range(0, len(labels), 4096):
+        rows = np.asarray(features[start : start + 4096], dtype=np.float64)
+        own = labels[start : start + 4096]
+        squares = (rows**2).sum(axis=1)
+        distances = squares[:, None] - 2 * rows @ means.T + lengths
+        at = np.arange(len(rows))
+        # |x - m'|^2 with x taken out of its mean m: m' = (n m - x) / (n - 1), so x - m' = (x - m) n / (n - 1)
+        n = counts[own]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mine = np.where(n > 1, distances[at, own] * (n / (n - 1)) ** 2, np.inf)
+        distances[at, own] = np.inf
+        nearest = distances.argmin(axis=1)
+        lost = distances[at, nearest] < mine
+        np.add.at(outside, own[lost], 1)
+        np.add.at(taken, (own[lost], nearest[lost]), 1)
+    centered = means - means.mean(axis=0)
+    unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    alone = counts < 2
+    return {
+        "overlap": np.where(alone, np.nan, outside / counts),
+        "cosine": cosines.max(axis=1),
+        "nearest": np.where((taken.sum(axis=1) > 0) & ~alone, taken.argmax(axis=1), -1).astype(np.float64),
+    }
+
+
+def explained(
+    recall: NDArray[np.float64], count: NDArray[np.float64], similarity: NDArray[np.float64]
+) -> dict[str, float]:
+    """Split what count and similarity together explain of the classes' recalls.
+
+    recall = a + b log n_c + c similarity_c by least squares over classes. Of R^2, each of the two is given the mean of
+    what it adds when it comes first and when it comes last (Shapley's values), since they go together.
+
+    Args:
+        recall: of each class, shape (C,).
+        count: n_c, shape (C,).
+        similarity: of each class, shape (C,).
+
+    Returns:
+        `r2` of both, the parts `number` and `similarity` that sum to it, the correlation `between` the two, and the
+        slopes in units of one standard deviation, `slope_number` and `slope_similarity`.
+
+    Reference:
+        Lindeman, Merenda, Gold, "Introduction to Bivariate and Multivariate Analysis", 1980 (averages over orders).
+
+    Example:
+        >>> n = np.array([1000.0, 100.0, 10.0, 10.0])
+        >>> found = explained(np.log10(n), n, np.array([0.0, 1.0, 0.0, 1.0]))
+        >>> round(found["r2"], 6), found["number"] > 0.9
+        (1.0, True)
+    """
+
+    def standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        spread = values.std()
+        return (values - values.mean()) / spread if spread > 0 else values * 0.0
+
+    y, number, likeness = standard(recall), standard(np.log(count)), standard(similarity)
+
+    def fit(*columns: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        matrix = np.column_stack(columns)
+        slopes = np.linalg.lstsq(matrix, y, rcond=None)[0]
+        total = float((y**2).sum())
+        return (1 - float(((y - matrix @ slopes) ** 2).sum()) / total if total else 0.0), slopes.astype(np.float64)
+
+    (both, slopes), (alone_number, _), (alone_likeness, _) = fit(number, likeness), fit(number), fit(likeness)
+    return {
+        "r2": both,
+        "number": (alone_number + both - alone_likeness) / 2,
+        "similarity": (alone_likeness + both - alone_number) / 2,
+        "between": float((number * likeness).mean()),
+        "slope_number": float(slopes[0]),
+        "slope_similarity": float(slopes[1]),
+    }
+
+
+def _study(
+    results: dict[str, Any], measured: dict[str, NDArray[np.float64]], recalls: list[float | None], method: str
+) -> dict[str, Any]:
+    data = results["data"]
+    names, counts = data["class_names"], np.array(data["train_counts"], dtype=np.float64)
+    recall = np.array([np.nan if value is None else value for value in recalls])
+    known = np.isfinite(recall) & np.isfinite(measured["overlap"])
+    rows = {}
+    for measure in ("overlap", "cosine"):
+        rows[measure] = _with_intervals(recall[known], counts[known], measured[measure][known])
+    columns = list(rows["overlap"])
+    overlapping = [int(c) for c in np.argsort(-measured["overlap"]) if not np.isnan(measured["overlap"][c])]
+    worst = overlapping[:MOST_ROWS]
+    main = rows["overlap"]
+    return {
+        "name": "similarity",
+        "title": f"{data['name']}: number of images, or likeness to other classes?",
+        "question": (
+            f"Over {int(known.sum())} classes, how much of the differences in recall on test ({method}) goes with the "
+            "number of training images, and how much with likeness to other classes?"
+        ),
+        "answers": [
+            f"Number and overlap together explain {100 * main['r2']['mean']:.0f} % of the variance between classes: "
+            f"{100 * main['number']['mean']:.0f} points go to the number, {100 * main['similarity']['mean']:.0f} to "
+            f"overlap (their correlation: {main['between']['mean']:+.2f})."
+        ],
+        "source": "unified perspective",
+        "tables": [
+            {
+                "title": "Variance explained and slopes (standard deviations), 95 % interval over redrawn classes",
+                "columns": columns,
+                "rows": [
+                    {"name": f"number and {measure}", "cells": [found[column] for column in columns]}
+                    for measure, found in rows.items()
+                ],
+                "digits": 2,
+            },
+            {
+                "title": f"The {len(worst)} classes that overlap most: percent of their training images nearer to "
+                "another class's mean, images, recall in percent",
+                "columns": ["overlap", "training images", "recall"],
+                "rows": [
+                    {
+                        "name": _beside(names, c, int(measured["nearest"][c])),
+                        "cells": [
+                            _plain(100 * measured["overlap"][c]),
+                            _plain(counts[c]),
+                            None if np.isnan(recall[c]) else _plain(recall[c]),
+                        ],
+                    }
+                    for c in worst
+                ],
+            },
+        ],
+        "figures": [
+            {
+                "kind": "scatter",
+                "title": "Recall of each class, by number and by overlap",
+                "caption": "A point a class. Left the axis is logarithmic.",
+                "y": [float(value) for value in recall[known]],
+                "panels": [
+                    {"name": "training images", "log": True, "x": counts[known].tolist()},
+                    {"name": "overlap, %", "log": False, "x": (100 * measured["overlap"][known]).tolist()},
+                ],
+            }
+        ],
+        "notes": [
+            "Overlap is measured on training features with the row's own part taken out of its class mean. What goes "
+            "with likeness need not be caused by it; classes of one image are left out."
+        ],
+        "data": data,
+    }
+
+
+def _with_intervals(
+    recall: NDArray[np.float64], count: NDArray[np.float64], similarity: NDArray[np.float64], draws: int = 500
+) -> dict[str, dict[str, Any]]:
+    """Give `explained` with percentile intervals over redrawn classes."""
+    found = explained(recall, count, similarity)
+    rng = np.random.default_rng(0)
+    redrawn = []
+    for _ in range(draws):
+        rows = rng.integers(len(recall), size=len(recall))
+        redrawn.append(explained(recall[rows], count[rows], similarity[rows]))
+    return {
+        name: {
+            "mean": value,
+            "interval": [float(edge) for edge in np.percentile([one[name] for one in redrawn], (2.5, 97.5))],
+            "values": [],
+        }
+        for name, value in found.items()
+    }
+
+
+def _beside(names: list[str], c: int, nearest: int) -> str:
+    return names[c] if nearest < 0 else f"{names[c]} (near {names[nearest]})"
+
+
+def _plain(value: float) -> dict[str, Any]:
+    return {"mean": float(value), "interval": None, "values": [float(value)]}
