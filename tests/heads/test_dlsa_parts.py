@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from longtail.heads.dlsa.block_classifier import BlockInputs, ClassifierPlan, Validation, fit_classifier
-from longtail.heads.dlsa.construction import class_shares
+from longtail.heads.dlsa.clusters import Clusters, class_shares, clusters_of
 from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
-from longtail.heads.dlsa.flow_filter import Clusters, FlowPlan, assign, clusters_of, fit_flow, new_flow
+from longtail.heads.dlsa.flow_filter import FlowPlan, assign, fit_flow, new_flow
 from longtail.heads.linear_training import SGDPlan, initial_linear
 from longtail.sampling import Sampler, class_pairs
 from longtail.schedules import Schedule

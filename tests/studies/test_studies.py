@@ -8,8 +8,8 @@ from scipy.stats import spearmanr
 
 from longtail.cli import main
 from longtail.report import render_study
-from longtail.studies.representations import compare_representations
 from longtail.studies.retrained_parts import compare_parts
+from longtail.studies.side_by_side import side_by_side
 from longtail.studies.weight_norms import norms_by_group
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -92,6 +92,22 @@ def test_retrained_parts(tmp_path):
     assert kept == {"checkpoints", "retrained-classifier", "retrained-all-0.1"}
 
 
+def test_rebalancing_and_architectures(tmp_path):
+    shared = ["--epochs", "2", "--methods", "joint,crt", "--crt-epochs", "1", *FAST]
+    words = ["study", "rebalancing", "digits", "--rules", "ce,rs,ldam-drw", "--out", str(tmp_path / "rules")]
+    assert main([*words, *shared]) == 0
+    found = json.loads((tmp_path / "rules" / "study.json").read_text())
+    assert [row["name"] for row in found["tables"][0]["rows"]] == ["ce", "rs", "ldam-drw"]
+    assert found["answers"][0].startswith("joint, balanced accuracy: ce")
+    stage = json.loads((tmp_path / "rules" / "ldam-drw" / "train.json").read_text())["stage"]
+    assert (stage["loss"], stage["reweight"], stage["rebalance_from"]) == ("ldam", True, 0.8)
+    words = ["study", "architectures", "digits", "--backbones", "digits_cnn,resnet20", "--out", str(tmp_path / "nets")]
+    assert main([*words, *shared]) == 0
+    found = json.loads((tmp_path / "nets" / "study.json").read_text())
+    assert [row["name"] for row in found["tables"][0]["rows"]] == ["digits_cnn", "resnet20"]
+    assert "digits_cnn, 2 epochs, resnet20, 2 epochs" in found["notes"][0]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -100,6 +116,9 @@ def test_retrained_parts(tmp_path):
         (["study", "representations", "digit"], "Did you mean digits?"),
         (["study", "representations", "digits", "--representations", "squared"], "no sampling 'squared'"),
         (["study", "retrained-parts", "digits", "--parts", "head"], "no part 'head'"),
+        (["study", "rebalancing", "digits", "--rules", "ce,smote"], "no rule 'smote'"),
+        (["study", "rebalancing", "digits", "--loss", "focal"], "set by the --rules here"),
+        (["study", "architectures", "digits", "--backbones", ","], "--backbones is empty"),
         (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
         (["study", "representations", "digits", "--representation", "class"], "Name them in --representations"),
         (["study", "retrained-parts", "digits", "--crt-part", "all"], "--crt-part all does nothing in this study"),
@@ -122,7 +141,8 @@ def test_an_empty_group_stays_empty():
         "stage1": {"backbone": "resnet20", "epochs": 1},
         "methods": {"joint": entry},
     }
-    found = compare_representations({"instance": [run], "class": [run]})
+    words = {"title": "t", "question": "q", "source": "decoupling"}
+    found = side_by_side({"instance": [run], "class": [run]}, base="instance", words=words)
     assert [table["title"] for table in found["tables"]] == ["all", "balanced", "many", "few"]
     parts = compare_parts({"joint (not retrained)": [metrics], "classifier": [metrics]}, run, 1)
     assert parts["tables"][0]["rows"][0]["cells"][3] is None

@@ -52,8 +52,8 @@ def similar_pairs(
 
     Example:
         >>> pairs = similar_pairs([0] * 10 + [1, 1], 0.5, head=0, tail=1, rng=np.random.default_rng(0))
-        >>> len(pairs.rows), np.bincount(pairs.partners)[10:].tolist()
-        (5, [3, 2])
+        >>> len(pairs.rows), sorted(np.bincount(pairs.partners)[10:].tolist())
+        (5, [2, 3])
     """
     labels = np.asarray(labels)
     if not 0 <= fraction <= 1:

@@ -16,6 +16,18 @@ STUDIES = {
         True,
         "is it enough to train the classifier again, or should the backbone follow?",
     ),
+    "rebalancing": (
+        "longtail.studies.rebalancing",
+        "RebalancingConfig",
+        True,
+        "which losses, weights and samplers of stage 1 help, under each classifier",
+    ),
+    "architectures": (
+        "longtail.studies.architectures",
+        "ArchitecturesConfig",
+        True,
+        "does a deeper network miss the tail less?",
+    ),
     "toy-example": (
         "longtail.studies.toy_example",
         "ToyExampleConfig",

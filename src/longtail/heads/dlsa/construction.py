@@ -16,8 +16,9 @@ from longtail.heads.dlsa.block_classifier import (
     Validation,
     fit_classifier,
 )
+from longtail.heads.dlsa.clusters import class_shares, clusters_of, likelihood_histogram
 from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
-from longtail.heads.dlsa.flow_filter import Clusters, FlowPlan, assign, clusters_of, fit_flow, new_flow
+from longtail.heads.dlsa.flow_filter import FlowPlan, assign, fit_flow, new_flow
 
 __all__ = ["Block", "BuildPlan", "Built", "Choices", "build"]
 
@@ -343,33 +344,7 @@ def _next_block(
         "cluster_sizes": counted.sizes.tolist(),
         "cluster_purity": [round(float(value), 4) for value in counted.purity],
         "taken_by_class": np.bincount(site.codes[inside], minlength=site.num_classes).tolist(),
-        "likelihood": _histogram(likelihood_of_rows, site.codes[rows], site.num_classes),
+        "likelihood": likelihood_histogram(likelihood_of_rows, site.codes[rows], site.num_classes),
     }
     block = Block(flow, threshold, clusters.priors, classifier, rest, facts)
     return block, inside, seen_inside, [curve, of_rest]
-
-
-def class_shares(counted: Clusters, smoothing: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Give the class shares (K, C) of each cluster, and the rows (K,) that they are shares of.
-
-    (n_kc + s n_c / N) / (n_k + s); an empty cluster without smoothing has shares of 0.
-
-    Example:
-        >>> counted = clusters_of(np.array([0, 0, 0]), np.array([0, 0, 1]), clusters=2, num_classes=2)
-        >>> class_shares(counted, 1.0)[0].round(2).tolist()
-        [[0.6700000166893005, 0.33000001311302185], [0.6700000166893005, 0.33000001311302185]]
-    """
-    class_counts = counted.histogram.sum(axis=0)
-    added = smoothing * class_counts / max(int(class_counts.sum()), 1)
-    totals = counted.sizes + smoothing
-    shares = (counted.histogram + added) / np.where(totals > 0, totals, 1)[:, None]
-    return shares.astype(np.float32), totals.astype(np.float64)
-
-
-def _histogram(likelihood: NDArray[Any], codes: Rows, num_classes: int, bins: int = 32) -> dict[str, Any]:
-    """Count the log-likelihoods of each class in bins from the 1st to the 99th percentile; the outer bins are open."""
-    low, high = np.percentile(likelihood, (1, 99))
-    edges = np.linspace(low, max(high, low + 1e-6), bins + 1)
-    column = np.searchsorted(edges[1:-1], likelihood)
-    counts = np.bincount(codes * bins + column, minlength=num_classes * bins).reshape(num_classes, bins)
-    return {"edges": edges.tolist(), "by_class": counts.tolist()}

@@ -16,6 +16,7 @@ from longtail.heads.base import FEATURES, Head, check_features, chunks
 from longtail.heads.dlsa.block_classifier import ClassifierKind, ClassifierPlan, Validation
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
 from longtail.heads.dlsa.construction import BuildPlan, Built, build
+from longtail.heads.dlsa.depth_choice import choice_of
 from longtail.heads.dlsa.flow_filter import FlowPlan
 from longtail.heads.dlsa.parameters import check_parameters
 from longtail.heads.joint import linear_or_joint
@@ -27,7 +28,6 @@ from longtail.schedules import Schedule, ScheduleKind
 __all__ = ["DLSA"]
 
 LEARNING_RATES = (0.1, 0.01)
-CLEAR = 1.96  # standard errors: a smaller gain may be chance
 
 
 class DLSA(Head):
@@ -342,25 +342,11 @@ class DLSA(Head):
 
     def _choose_depth(self, built: Built) -> None:
         """Use the number of blocks that is best on validation, or none where that may be chance."""
-        self.choice_: dict[str, Any] | None = None
-        self.depth_, self.helps_ = len(built.blocks), False
-        if self.original:
-            return
-        if not built.hits:
-            self.depth_ = 0 if self.choose_depth else len(built.blocks)
-            return
-        accuracy = [float(hits.sum()) for hits in built.hits]
-        best = int(np.argmax(accuracy))
-        difference = built.hits[best] - built.hits[0]
-        error = float(np.sqrt((difference**2).sum()))
-        self.helps_ = bool(best > 0 and accuracy[best] - accuracy[0] > CLEAR * error)
-        if self.choose_depth:
-            self.depth_ = best if self.helps_ else 0
-        self.choice_ = {
-            "accuracy": [round(100 * value, 3) for value in accuracy],
-            "gain": 100 * (accuracy[best] - accuracy[0]),
-            "standard_error": 100 * error,
-        }
+        choice = None if self.original or not built.hits else choice_of(built.hits)
+        self.choice_ = None if choice is None else choice.told
+        self.helps_ = choice is not None and choice.is_clear
+        everything = self.original or not self.choose_depth
+        self.depth_ = len(built.blocks) if everything else choice.best if choice is not None and self.helps_ else 0
 
     def _take(self, built: Built) -> Self:
         """Keep what prediction needs, as arrays."""

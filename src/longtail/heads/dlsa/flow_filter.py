@@ -17,7 +17,7 @@ from longtail.heads.linear_training import Precision, computing_in
 from longtail.losses import ClusterBalance, cluster_separation, likelihood_weights, weighted_likelihood
 from longtail.sampling import class_pairs
 
-__all__ = ["Clusters", "FlowPlan", "assign", "clusters_of", "fit_flow", "flow_loss", "new_flow"]
+__all__ = ["FlowPlan", "assign", "fit_flow", "flow_loss", "new_flow"]
 
 
 @dataclass(frozen=True)
@@ -57,33 +57,6 @@ class FlowPlan:
     clip_norm: float | None
     standardize: bool
     precision: Precision
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """What the training rows in each cluster are.
-
-    Attributes:
-        histogram: rows of each class in each cluster, shape (K, C).
-    """
-
-    histogram: NDArray[np.int64]
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Rows in each cluster, shape (K,)."""
-        sizes: NDArray[np.int64] = self.histogram.sum(axis=1)
-        return sizes
-
-    @property
-    def purity(self) -> NDArray[np.float64]:
-        """Share of the commonest class in each cluster, shape (K,); 0 where it is empty."""
-        purity: NDArray[np.float64] = self.histogram.max(axis=1) / np.maximum(self.sizes, 1)
-        return purity
-
-    def count_pure(self, purity: float = 0.7, size: int = 10) -> int:
-        """Count the clusters of more than a purity and a size."""
-        return int(((self.purity > purity) & (self.sizes > size)).sum())
 
 
 def new_flow(features: NDArray[Any], rows: NDArray[np.int64], plan: FlowPlan, seed: int, device: str) -> MixtureFlow:
@@ -210,14 +183,3 @@ def assign(flow: MixtureFlow, features: NDArray[Any], device: str) -> tuple[NDAr
         likelihoods.append(torch.logsumexp(densities, dim=1).cpu().numpy())
         clusters.append(densities.argmax(dim=1).cpu().numpy())
     return np.concatenate(likelihoods), np.concatenate(clusters)
-
-
-def clusters_of(assigned: NDArray[np.int64], codes: NDArray[np.int64], clusters: int, num_classes: int) -> Clusters:
-    """Count the classes in each cluster.
-
-    Example:
-        >>> clusters_of(np.array([0, 0, 1]), np.array([1, 1, 0]), clusters=3, num_classes=2).histogram.tolist()
-        [[0, 2], [1, 0], [0, 0]]
-    """
-    flat = np.bincount(assigned * num_classes + codes, minlength=clusters * num_classes)
-    return Clusters(flat.reshape(clusters, num_classes))

@@ -46,14 +46,14 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     """Check the numbers among the parameters of DLSA.
 
     Args:
-        parameters: as `get_params` gives them.
+        parameters: as `get_params` gives them, with a number for the learning rate.
 
     Raises:
         InputError: naming the first that is out of range.
 
     Example:
         >>> from longtail.heads import DLSA
-        >>> check_parameters(DLSA(proportion=0.5).get_params())
+        >>> check_parameters(DLSA(proportion=0.5, learning_rate=0.1).get_params())
     """
     for name in WHOLE_NUMBERS:
         value = parameters[name]
