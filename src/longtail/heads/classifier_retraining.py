@@ -3,12 +3,12 @@
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead
-from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of, rows_sampler
+from longtail.heads.linear_training import Precision, fit_linear, initial_linear, plan_of, rows_sampler
+from longtail.losses import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -37,6 +37,7 @@ class ClassifierRetraining(LinearHead):
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
+        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam", as in `longtail.losses`.
 
     Attributes:
         weight_: shape (C, D).
@@ -46,7 +47,7 @@ class ClassifierRetraining(LinearHead):
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features, labels or precision.
+        InputError: unusable features, labels, precision or loss.
 
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
@@ -75,6 +76,7 @@ class ClassifierRetraining(LinearHead):
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
         precision: Precision = "float32",
+        loss: LossName = "cross-entropy",
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -88,6 +90,7 @@ class ClassifierRetraining(LinearHead):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+        self.loss = loss
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,)."""
@@ -95,11 +98,12 @@ class ClassifierRetraining(LinearHead):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
         plan = plan_of(self, self.schedule)
-        self.losses_ = fit_by_sgd(
+        self.losses_ = fit_linear(
             array,
             codes,
-            [weight, bias],
-            lambda rows: torch.addmm(bias, rows, weight.T),
+            weight,
+            bias,
+            loss=self.loss,
             plan=plan,
             sampler=rows_sampler(self, codes, seed),
             device=self.device,

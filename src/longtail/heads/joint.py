@@ -3,12 +3,12 @@
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
-from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of
+from longtail.heads.linear_training import Precision, fit_linear, initial_linear, plan_of
+from longtail.losses import LossName
 from longtail.sampling import Sampler
 
 __all__ = ["Joint"]
@@ -31,6 +31,7 @@ class Joint(LinearHead):
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
+        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam", as in `longtail.losses`.
 
     Attributes:
         weight_: shape (C, D).
@@ -40,7 +41,7 @@ class Joint(LinearHead):
         selected_on_: "given" or "not selected".
 
     Raises:
-        InputError: unusable features, labels, head or precision.
+        InputError: unusable features, labels, head, precision or loss.
 
     Reference:
         Kang, Xie, Rohrbach, Yan, Gordo, Feng, Kalantidis, "Decoupling Representation and Classifier for Long-Tailed
@@ -66,6 +67,7 @@ class Joint(LinearHead):
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
         precision: Precision = "float32",
+        loss: LossName = "cross-entropy",
     ) -> None:
         self.head = head
         self.epochs = epochs
@@ -76,6 +78,7 @@ class Joint(LinearHead):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+        self.loss = loss
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""
@@ -89,11 +92,12 @@ class Joint(LinearHead):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(num_classes, dimension, seed, dtype, self.device)
         plan = plan_of(self, "cosine")
-        self.losses_ = fit_by_sgd(
+        self.losses_ = fit_linear(
             array,
             codes,
-            [weight, bias],
-            lambda rows: torch.addmm(bias, rows, weight.T),
+            weight,
+            bias,
+            loss=self.loss,
             plan=plan,
             sampler=Sampler(codes, strategy="instance", seed=seed),
             device=self.device,

@@ -9,13 +9,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import RowSource, torch_rows
+from longtail.losses import LossName, build_loss
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
 
-__all__ = ["Precision", "SGDPlan", "computing_in", "fit_by_sgd", "initial_linear", "plan_of", "rows_sampler"]
+__all__ = [
+    "Precision",
+    "SGDPlan",
+    "computing_in",
+    "fit_by_sgd",
+    "fit_linear",
+    "initial_linear",
+    "plan_of",
+    "rows_sampler",
+]
 
 Precision = Literal["float32", "bfloat16"]
 FEWEST_STEPS = 8
@@ -111,6 +122,54 @@ def initial_linear(
     return tuple(((2 * bound) * p - bound).to(device, dtype) for p in (weight, bias))  # type: ignore[return-value]
 
 
+def fit_linear(
+    inputs: RowSource,
+    codes: NDArray[np.int64],
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    loss: LossName,
+    plan: SGDPlan,
+    sampler: Sampler,
+    device: str = "cpu",
+) -> list[float]:
+    """Train a linear layer by a loss, in place; it then gives the scores that the loss is about.
+
+    For "ldam" these are cosines, up to the length of the features, which does not change their order: the weights end
+    with length 1, the bias with 0.
+
+    Args:
+        inputs: features (N, D).
+        codes: class indices, shape (N,).
+        weight: shape (C, D).
+        bias: shape (C,).
+        loss: by name; it counts the classes in `codes`.
+        plan: length and rates.
+        sampler: draws the rows of each epoch.
+        device: where the batches are computed.
+
+    Returns:
+        The mean loss of each epoch.
+
+    Raises:
+        InputError: no such loss.
+    """
+    counts = torch.bincount(torch.from_numpy(codes), minlength=len(weight)).to(weight)
+    objective = build_loss(loss, counts).to(device)
+    shared: dict[str, Any] = {"plan": plan, "sampler": sampler, "device": device, "loss": objective}
+    if loss != "ldam":
+        return fit_by_sgd(inputs, codes, [weight, bias], lambda rows: torch.addmm(bias, rows, weight.T), **shared)
+
+    def cosines(rows: Tensor) -> Tensor:
+        return functional.normalize(rows, dim=1) @ functional.normalize(weight, dim=1).T
+
+    losses = fit_by_sgd(inputs, codes, [weight], cosines, **shared)
+    with torch.no_grad():
+        weight.copy_(functional.normalize(weight, dim=1))
+        bias.zero_()
+    return losses
+
+
 def fit_by_sgd(
     inputs: RowSource,
     codes: NDArray[np.int64],
@@ -120,9 +179,10 @@ def fit_by_sgd(
     plan: SGDPlan,
     sampler: Sampler,
     device: str = "cpu",
+    loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
     after_epoch: Callable[[int], bool | None] | None = None,
 ) -> list[float]:
-    """Minimise the cross-entropy of `logits_of(inputs)` over `parameters`, in place.
+    """Minimise the cross-entropy, or another loss, of `logits_of(inputs)` over `parameters`, in place.
 
     Args:
         inputs: features (N, D), or logits (N, C) that are only rescaled; memory-mapped or not.
@@ -132,6 +192,7 @@ def fit_by_sgd(
         plan: length, rates, and the precision of the products; parameters and loss keep that of the parameters.
         sampler: draws the rows of each epoch.
         device: where the batches are computed.
+        loss: maps logits (B, C) and labels (B,) to a scalar.
         after_epoch: called with the number of each finished epoch, from 1; ends the training where it gives True.
 
     Returns:
@@ -161,13 +222,11 @@ def fit_by_sgd(
             optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs)
             with computing_in(plan.precision, device):
                 logits = logits_of(torch_rows(inputs, rows, device))
-            loss = torch.nn.functional.cross_entropy(
-                logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)]
-            )
+            found = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            found.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            total += loss.detach()
+            total += found.detach()
         losses.append(float(total) / steps)
         if not math.isfinite(losses[-1]):
             raise LongtailError(

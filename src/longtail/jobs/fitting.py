@@ -63,7 +63,9 @@ def fit_head(
             ncm = NearestClassMean(transform=options.ncm_transform, metric=options.ncm_metric, device=device)
             return ncm.fit(train.features, train.labels)
         case "crt":
-            return ClassifierRetraining(epochs=options.crt_epochs, **shared).fit(train.features, train.labels)
+            return ClassifierRetraining(epochs=options.crt_epochs, loss=options.head_loss, **shared).fit(
+                train.features, train.labels
+            )
         case "lws":
             lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
             return lws.fit(train.features, train.labels)

@@ -200,6 +200,8 @@ class HeadOptions:
     """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
     head_sampling: Strategy = "class"
     """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
+    head_loss: LossName = "cross-entropy"
+    """Of crt: cross-entropy, focal, balanced-softmax, logit-adjusted or ldam."""
     head_repeat_threshold: float = 0.01
     """Of repeat-factor sampling there."""
     tau: float | None = None
