@@ -13,21 +13,18 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.base import FEATURES, Head, check_features, chunks
-from longtail.heads.dlsa.block_classifier import ClassifierKind, ClassifierPlan, Validation
+from longtail.heads.dlsa.block_classifier import ClassifierKind, Validation
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
-from longtail.heads.dlsa.construction import BuildPlan, Built, build
+from longtail.heads.dlsa.construction import Built, build
 from longtail.heads.dlsa.depth_choice import choice_of
-from longtail.heads.dlsa.flow_filter import FlowPlan
-from longtail.heads.dlsa.parameters import check_parameters
+from longtail.heads.dlsa.parameters import build_plan_of
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearParameters
-from longtail.heads.linear_training import FEWEST_STEPS, Precision, SGDPlan
+from longtail.heads.linear_training import Precision
 from longtail.holdout import stratified_holdout
-from longtail.schedules import Schedule, ScheduleKind
+from longtail.schedules import ScheduleKind
 
 __all__ = ["DLSA"]
-
-LEARNING_RATES = (0.1, 0.01)
 
 
 class DLSA(Head):
@@ -203,7 +200,7 @@ class DLSA(Head):
         """
         array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**30))
-        plan = self._plan()
+        plan = build_plan_of(self)
         shared: dict[str, Any] = {"seed": seed, "dtype": dtype, "device": self.device}
         num_classes = len(self.classes_)
         self.selected_on_ = "not selected"
@@ -258,51 +255,6 @@ class DLSA(Head):
         array: NDArray[Any] = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         return array
-
-    def _plan(self) -> BuildPlan:
-        is_auto = isinstance(self.learning_rate, str) and self.learning_rate == "auto" and not self.original
-        rate = LEARNING_RATES[0] if is_auto else self.learning_rate
-        check_parameters(self.get_params(deep=False) | {"learning_rate": rate})
-        flow = FlowPlan(
-            clusters=self.clusters,
-            center_scale=self.center_scale,
-            blocks=self.flow_blocks,
-            epochs=self.flow_epochs,
-            batch_size=self.flow_batch_size,
-            learning_rate=self.flow_learning_rate,
-            momentum=self.flow_momentum,
-            weight_power=self.weight_power,
-            likelihood_weight=self.likelihood_weight,
-            balance_weight=self.balance_weight,
-            separation_weight=self.separation_weight,
-            posterior_momentum=self.posterior_momentum,
-            clip_norm=self.clip_norm,
-            standardize=self.standardize,
-            precision=self.precision,
-        )
-        sgd = SGDPlan(
-            self.epochs,
-            self.batch_size,
-            float(rate),
-            self.momentum,
-            self.weight_decay,
-            Schedule(self.schedule),
-            self.precision,
-            fewest_steps=1 if self.original else FEWEST_STEPS,
-            drop_last=not self.original,
-        )
-        classifier = ClassifierPlan(self.classifier, sgd, self.eval_every, self.original)
-        smoothing = 0.0 if self.original else self.prior_smoothing
-        return BuildPlan(
-            self.depth,
-            self.proportion,
-            self.threshold,
-            smoothing,
-            flow,
-            classifier,
-            self.original,
-            learning_rates=LEARNING_RATES if is_auto else None,
-        )
 
     def _given(
         self, validation: tuple[ArrayLike, ArrayLike], dtype: torch.dtype

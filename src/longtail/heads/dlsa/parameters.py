@@ -1,4 +1,4 @@
-"""What the parameters of DLSA may be."""
+"""What the parameters of DLSA may be, and the plan that they make."""
 
 import math
 from collections.abc import Callable
@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 
 from longtail.errors import InputError
+from longtail.heads.dlsa.block_classifier import ClassifierPlan
+from longtail.heads.dlsa.construction import BuildPlan
+from longtail.heads.dlsa.flow_filter import FlowPlan
+from longtail.heads.linear_training import FEWEST_STEPS, SGDPlan
+from longtail.schedules import Schedule
 
-__all__ = ["check_parameters"]
+__all__ = ["build_plan_of", "check_parameters"]
+
+LEARNING_RATES = (0.1, 0.01)  # that "auto" tries
 
 WHOLE_NUMBERS = (
     "depth",
@@ -68,3 +75,57 @@ def check_parameters(parameters: dict[str, Any]) -> None:
                 f"{name} is {value!r}; expected a number {words}{', or None' if name in OPTIONAL else ''}"
                 f"{', or auto' if name == 'learning_rate' and not parameters['original'] else ''}."
             )
+
+
+def build_plan_of(head: Any) -> BuildPlan:
+    """Read all that decides how DLSA is built from an estimator's parameters.
+
+    Args:
+        head: a `DLSA`.
+
+    Raises:
+        InputError: a parameter is out of range.
+    """
+    is_auto = isinstance(head.learning_rate, str) and head.learning_rate == "auto" and not head.original
+    rate = LEARNING_RATES[0] if is_auto else head.learning_rate
+    check_parameters(head.get_params(deep=False) | {"learning_rate": rate})
+    flow = FlowPlan(
+        clusters=head.clusters,
+        center_scale=head.center_scale,
+        blocks=head.flow_blocks,
+        epochs=head.flow_epochs,
+        batch_size=head.flow_batch_size,
+        learning_rate=head.flow_learning_rate,
+        momentum=head.flow_momentum,
+        weight_power=head.weight_power,
+        likelihood_weight=head.likelihood_weight,
+        balance_weight=head.balance_weight,
+        separation_weight=head.separation_weight,
+        posterior_momentum=head.posterior_momentum,
+        clip_norm=head.clip_norm,
+        standardize=head.standardize,
+        precision=head.precision,
+    )
+    sgd = SGDPlan(
+        head.epochs,
+        head.batch_size,
+        float(rate),
+        head.momentum,
+        head.weight_decay,
+        Schedule(head.schedule),
+        head.precision,
+        fewest_steps=1 if head.original else FEWEST_STEPS,
+        drop_last=not head.original,
+    )
+    classifier = ClassifierPlan(head.classifier, sgd, head.eval_every, head.original)
+    smoothing = 0.0 if head.original else head.prior_smoothing
+    return BuildPlan(
+        head.depth,
+        head.proportion,
+        head.threshold,
+        smoothing,
+        flow,
+        classifier,
+        head.original,
+        learning_rates=LEARNING_RATES if is_auto else None,
+    )
