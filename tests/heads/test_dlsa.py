@@ -269,7 +269,7 @@ def test_the_gain_must_be_clear(monkeypatch):
     assert 0 < ratio < 1.96
     assert (unclear.depth_, unclear.helps_) == (0, False)
     for limit, helps in ((0.9 * ratio, True), (1.1 * ratio, False)):
-        monkeypatch.setattr("longtail.heads.dlsa.depth_choice.CLEAR", limit)
+        monkeypatch.setitem(choice_of.__globals__, "CLEAR", limit)
         head = DLSA(**CROSSED, random_state=0).fit(*train)
         assert (head.depth_, head.helps_) == (int(helps), helps)
         assert head.choice_ == unclear.choice_

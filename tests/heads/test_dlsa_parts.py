@@ -374,7 +374,7 @@ def test_an_epoch_is_of_as_many_pairs_as_there_are_rows(tailed, monkeypatch, bat
         drawn.append(num_pairs)
         return class_pairs(labels, num_pairs, rng)
 
-    monkeypatch.setattr("longtail.heads.dlsa.flow_filter.class_pairs", counted)
+    monkeypatch.setitem(fit_flow.__globals__, "class_pairs", counted)
     plan, rows = replace(FLOW, batch_size=batch_size), np.arange(len(codes))
     flow = new_flow(train, rows, plan, 3, "cpu")
     fit_flow(flow, train, rows, codes, plan, seed=4, device="cpu", after_epoch=lambda epoch: None)
