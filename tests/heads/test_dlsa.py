@@ -12,6 +12,7 @@ from longtail.features import open_features, write_features
 from longtail.flows import MixtureFlow
 from longtail.heads import DLSA, Joint, load_head, save_head
 from longtail.heads.dlsa.block_classifier import BlockInputs, ClassifierPlan, Validation, fit_classifier
+from longtail.heads.dlsa.depth_choice import choice_of
 from longtail.heads.dlsa.epoch_curve import halves
 from longtail.heads.dlsa.parameters import WHOLE_NUMBERS
 from longtail.heads.dlsa.published import DLSA_PUBLISHED, published_settings
