@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from longtail.data.color_jitter import random_color_jitter, random_greyscale
+from longtail.data.resized_crop import random_resized_crop
+
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
 __all__ = ["Augmentation", "Preprocessing", "image_transform", "normalize", "random_crop", "random_flip"]
 
-Augmentation = Literal["none", "shift", "crop-flip", "resized-crop", "resized-crop-jitter"]
+Augmentation = Literal["none", "shift", "crop-flip", "resized-crop", "resized-crop-jitter", "moco"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Preprocessing:
         std: of each channel, on the scale 0 to 1.
         augmentation: what training adds: `shift` moves the image by up to an eighth of its size, `crop-flip` also
             mirrors it (the CIFAR literature), `resized-crop` takes a random part (8 to 100 %) and mirrors it
-            (ImageNet), `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT).
+            (ImageNet), `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT),
+            `moco` is that of MoCo v2, as `moco_views` says.
         resident: whole data set on the device as uint8 images of `size`, augmented there in a batch; else each image is
             loaded and augmented by a worker when it is needed.
     """
@@ -46,7 +50,7 @@ def normalize(images: Tensor, preprocessing: Preprocessing, *, channels_last: bo
     x = (image / 255 - mean) / std
 
     Args:
-        images: uint8, shape (B, channels, H, W).
+        images: uint8, or floating point on the same scale (which may be changed in place), shape (B, channels, H, W).
         preprocessing: holds mean and std.
         channels_last: lay the result out with the channels innermost, which convolutions prefer.
 
@@ -91,10 +95,34 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(flip[:, None, None, None], images.flip(3), images)
 
 
+def moco_views(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Augment small images as MoCo v2 does, each by its own draws.
+
+    A random part (20 to 100 % of the area) at full size, mirrored with probability 1/2; with probability 0.8 brightness,
+    contrast, saturation and hue changed by up to 0.4, 0.4, 0.4 and 0.1; with probability 0.2 no colour. Small images are
+    not blurred. Those of one channel are not mirrored (a mirrored digit is no digit).
+
+    Args:
+        images: uint8, shape (B, channels, size, size).
+        generator: on the CPU, so that every device draws the same.
+
+    Returns:
+        float32 on the scale 0 to 255, shape (B, channels, size, size).
+
+    Reference:
+        Chen, Fan, Girshick, He, "Improved Baselines with Momentum Contrastive Learning", 2020, arXiv 2003.04297, and
+        its released code.
+    """
+    parts = random_resized_crop(images, generator, mirror=images.shape[1] > 1) / 255
+    return random_greyscale(random_color_jitter(parts, generator), generator) * 255
+
+
 def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
-    """Augment a batch of resident images, shape (B, channels, H, W), where it lies."""
+    """Augment a batch of resident images, shape (B, channels, H, W), where it lies; the scale stays 0 to 255."""
     if preprocessing.augmentation == "none":
         return images
+    if preprocessing.augmentation == "moco":
+        return moco_views(images, generator)
     images = random_crop(images, max(preprocessing.size // 8, 1), generator)
     return images if preprocessing.augmentation == "shift" else random_flip(images, generator)
 
@@ -110,7 +138,15 @@ def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose
 
     size = preprocessing.size
     augmentation = preprocessing.augmentation if train else "none"
-    if augmentation.startswith("resized-crop"):
+    if augmentation == "moco":
+        steps = [
+            v2.RandomResizedCrop(size, scale=(0.2, 1.0), antialias=True),
+            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([v2.GaussianBlur(max(size // 10, 1) | 1, (0.1, 2.0))], p=0.5),
+            v2.RandomHorizontalFlip(),
+        ]
+    elif augmentation.startswith("resized-crop"):
         steps = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]
         if augmentation == "resized-crop-jitter":
             steps.append(v2.ColorJitter(0.4, 0.4, 0.4))

@@ -92,7 +92,7 @@ def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Prepro
     if resident and augmentation.startswith("resized"):
         raise InputError(
             f"--augmentation {augmentation} is for images of more than {RESIDENT_SIZE} pixels; "
-            "expected none, shift or crop-flip."
+            "expected none, shift, crop-flip or moco."
         )
     known = PUBLISHED.get(splits.name)
     return preprocessing_for(size, channels, known.statistics if known else STATISTICS["imagenet"], augmentation)

@@ -35,8 +35,8 @@ class TrainingBatches(Protocol):
     steps_per_epoch: int
     images_per_step: int
 
-    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
-        """Give the steps of an epoch from `first_step` on, each a list of (images, labels) on the device."""
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
+        """Give the steps of an epoch from `first_step` on, each a list of batches on the device: the task's inputs."""
         ...
 
 
@@ -51,6 +51,11 @@ def draw_seed(*key: int) -> int:
         True
     """
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _check_views(views: int | None) -> None:
+    if views is not None and views < 1:
+        raise InputError(f"views is {views}; expected 1, 2, ..., or None for one image with its label.")
 
 
 class _Plan:
@@ -93,9 +98,11 @@ class ResidentBatches:
         seed: of the augmentation.
         rank: of this process.
         num_ranks: processes.
+        views: how often each image comes in a batch, augmented anew: (first, second, ...), without labels; None for
+            (images, labels).
 
     Raises:
-        InputError: the batch cannot be divided evenly.
+        InputError: the batch cannot be divided evenly, or views is below 1.
     """
 
     def __init__(
@@ -110,13 +117,16 @@ class ResidentBatches:
         seed: int = 0,
         rank: int = 0,
         num_ranks: int = 1,
+        views: int | None = None,
     ) -> None:
+        _check_views(views)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
         self._images, self._labels, self._preprocessing, self._seed = images, labels, preprocessing, seed
+        self._views = views
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
 
-    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
         on_device = torch.from_numpy(stream).to(self._images.device)
@@ -126,24 +136,30 @@ class ResidentBatches:
             batches = []
             for positions in self._plan.micro_batches(epoch, step, stream):
                 indices = on_device[torch.from_numpy(positions).to(on_device.device)]
-                images = augment_batch(self._images[indices], self._preprocessing, generator)
-                batches.append((normalize(images, self._preprocessing), self._labels[indices]))
+                plain = self._images[indices]
+                views = tuple(
+                    normalize(augment_batch(plain, self._preprocessing, generator), self._preprocessing)
+                    for _ in range(self._views or 1)
+                )
+                batches.append((*views, self._labels[indices]) if self._views is None else views)
             yield batches
 
 
-class _AugmentedImages(Dataset[tuple[Tensor, int]]):
+class _AugmentedImages(Dataset[tuple[Tensor | int, ...]]):
     """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
 
-    def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int) -> None:
-        self.source, self.seed = source, seed
+    def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int, views: int | None) -> None:
+        self.source, self.seed, self.views = source, seed, views
         self.labels = np.asarray(source.labels)
         self.transform = image_transform(preprocessing, train=True)
 
-    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor, int]:
+    def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor | int, ...]:
         index, epoch, position = key
+        image = self.source.load(index)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.manual_seed(draw_seed(self.seed, epoch, position))
-            return self.transform(self.source.load(index)), int(self.labels[index])
+            views = tuple(self.transform(image) for _ in range(self.views or 1))
+        return (*views, int(self.labels[index])) if self.views is None else views
 
 
 class LoaderBatches:
@@ -156,10 +172,10 @@ class LoaderBatches:
         source: images on demand.
         device: where the batches go.
         workers: processes that load; 0 loads in this one.
-        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks: as in `ResidentBatches`.
+        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks, views: as in `ResidentBatches`.
 
     Raises:
-        InputError: the batch cannot be divided evenly, or an image cannot be read.
+        InputError: the batch cannot be divided evenly, views is below 1, or an image cannot be read.
     """
 
     def __init__(
@@ -175,14 +191,17 @@ class LoaderBatches:
         seed: int = 0,
         rank: int = 0,
         num_ranks: int = 1,
+        views: int | None = None,
     ) -> None:
+        _check_views(views)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
-        self._dataset = _AugmentedImages(source, preprocessing, seed)
+        self._dataset = _AugmentedImages(source, preprocessing, seed, views)
+        self._labelled = views is None
         self._preprocessing, self._device, self._workers = preprocessing, device, workers
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
 
-    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
         parts = [self._plan.micro_batches(epoch, step, stream) for step in range(first_step, self.steps_per_epoch)]
@@ -198,7 +217,10 @@ class LoaderBatches:
         for step in parts:
             batches = []
             for _ in step:
-                images, labels = next(loader)
-                images = images.to(self._device, non_blocking=True)
-                batches.append((normalize(images, self._preprocessing), labels.to(self._device)))
+                *images, last = next(loader)
+                if not self._labelled:
+                    images.append(last)
+                moved = (image.to(self._device, non_blocking=True) for image in images)
+                views = tuple(normalize(image, self._preprocessing) for image in moved)
+                batches.append((*views, last.to(self._device)) if self._labelled else views)
             yield batches
