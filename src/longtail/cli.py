@@ -20,6 +20,7 @@ VERBS = {
         "counts, imbalance, groups: know your tail first",
     ),
     "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
+    "pretrain": ("longtail.jobs.pretrain", "PretrainConfig", "stage 1 without labels: rotation, MoCo v2, SimSiam"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
     "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),
     "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts"),
@@ -56,7 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     except LongtailError as error:
         return _tell(str(error))
     except KeyboardInterrupt:
-        _tell("stopped. What was written is whole; `run` with the same words, or `train --resume`, goes on from there.")
+        _tell(
+            "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
+            "goes on from there."
+        )
         return 130
     except BrokenPipeError:
         # the reader of our output, `head` for example, has what it wanted

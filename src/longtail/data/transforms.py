@@ -98,9 +98,9 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
 def moco_views(images: Tensor, generator: torch.Generator) -> Tensor:
     """Augment small images as MoCo v2 does, each by its own draws.
 
-    A random part (20 to 100 % of the area) at full size, mirrored with probability 1/2; with probability 0.8 brightness,
-    contrast, saturation and hue changed by up to 0.4, 0.4, 0.4 and 0.1; with probability 0.2 no colour. Small images are
-    not blurred. Those of one channel are not mirrored (a mirrored digit is no digit).
+    A random part (20 to 100 % of the area) at full size, mirrored with probability 1/2; with probability 0.8
+    brightness, contrast, saturation and hue changed by up to 0.4, 0.4, 0.4 and 0.1; with probability 0.2 no colour.
+    Small images are not blurred. Those of one channel are not mirrored (a mirrored digit is no digit).
 
     Args:
         images: uint8, shape (B, channels, size, size).

@@ -71,6 +71,7 @@ def train_stage_one(
     from longtail.atomic import write_json
     from longtail.backbones import create_backbone, hold_all_but, normalize_classifier
     from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.jobs.model import preprocessing_of
     from longtail.jobs.objective import objective_of
     from longtail.jobs.optimisation import parameter_groups, start_from, synchronised
     from longtail.schedules import scaled_learning_rate
@@ -82,20 +83,20 @@ def train_stage_one(
     last = folder / "checkpoints" / "last.pt"
     checkpoint = load_checkpoint(last) if last.is_file() else None
     if checkpoint is not None:
-        _check_same(checkpoint["about"]["settings"], settings, folder)
+        check_same(checkpoint["about"]["settings"], settings, folder, usual_settings())
         done = TrainingState(**checkpoint["state"])
         if done.epoch >= stage.epochs:
             return done
         if fabric.is_global_zero and not runtime.quiet:
             print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
 
-    preprocessing = choose_preprocessing(splits, stage) if checkpoint is None else _preprocessing_of(checkpoint)
+    preprocessing = choose_preprocessing(splits, stage) if checkpoint is None else preprocessing_of(checkpoint["about"])
     train_images = prepare(splits.train, preprocessing, fabric.device)
     if checkpoint is None and train_images.pixels is not None:
-        preprocessing = _measured(preprocessing, train_images.pixels)
+        preprocessing = measured(preprocessing, train_images.pixels)
     num_classes = len(splits.class_names)
     torch.manual_seed(runtime.seed)
-    backbone = _backbone(stage.backbone, preprocessing)
+    backbone = backbone_for(stage.backbone, preprocessing)
     model = create_backbone(
         backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
@@ -165,8 +166,9 @@ def training_batches(
     stage: StageOneOptions,
     seed: int,
     strategy: "Strategy",
+    views: int | None = None,
 ) -> Any:
-    """Build the batches of a training from resident or loaded images."""
+    """Build the batches of a training from resident or loaded images; with `views`, of that many, without labels."""
     import torch
 
     from longtail.jobs.objective import sampler_of
@@ -182,13 +184,13 @@ def training_batches(
     }
     if images.pixels is None:
         return LoaderBatches(
-            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, **shared
+            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, views=views, **shared
         )
     labels = torch.from_numpy(images.labels).to(fabric.device)
-    return ResidentBatches(images.pixels, labels, sampler, preprocessing, **shared)
+    return ResidentBatches(images.pixels, labels, sampler, preprocessing, views=views, **shared)
 
 
-def _backbone(wanted: str, preprocessing: "Preprocessing") -> str:
+def backbone_for(wanted: str, preprocessing: "Preprocessing") -> str:
     """Say which network "auto" means for images of this kind."""
     if wanted != "auto":
         return wanted
@@ -224,13 +226,8 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _preprocessing_of(checkpoint: dict[str, Any]) -> Any:
-    from longtail.jobs.model import preprocessing_of
-
-    return preprocessing_of(checkpoint["about"])
-
-
-def _measured(preprocessing: Any, pixels: Any) -> Any:
+def measured(preprocessing: Any, pixels: Any) -> Any:
+    """Put the mean and deviation of resident images into their preprocessing."""
     from dataclasses import replace
 
     from longtail.data.resident import channel_statistics
@@ -239,13 +236,26 @@ def _measured(preprocessing: Any, pixels: Any) -> Any:
     return replace(preprocessing, mean=mean, std=std)
 
 
-def _check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
-    """Refuse to go on with other settings; how often is saved and how many workers load changes no result."""
-    # a run of an earlier version lacks the settings that were added since: it had what is now their default
-    usual = _flat(plain({"data": asdict(DataOptions()), "stage": asdict(StageOneOptions())}))
-    old, new = usual | _flat(before), _flat(now)
-    harmless = {"stage.save_every", "stage.workers", "stage.use", "data.download"}
-    other = [name for name in old if name not in harmless and old[name] != new.get(name)]
+def usual_settings() -> dict[str, Any]:
+    """Give the defaults of stage 1: what a run of an earlier version had in place of settings that were added since."""
+    return plain({"data": asdict(DataOptions()), "stage": asdict(StageOneOptions())})  # type: ignore[no-any-return]
+
+
+def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, usual: dict[str, Any]) -> None:
+    """Refuse to go on with other settings; how often is saved and how many workers load changes no result.
+
+    Args:
+        before: settings of the run in `folder`.
+        now: settings that were given.
+        folder: of the run.
+        usual: what counts where `before` says nothing.
+
+    Raises:
+        InputError: they differ.
+    """
+    old, new = _flat(usual) | _flat(before), _flat(now)
+    harmless = {"save_every", "workers", "use", "download"}
+    other = [name for name in old if name.split(".")[-1] not in harmless and old[name] != new.get(name)]
     if other:
         first = other[0]
         raise InputError(

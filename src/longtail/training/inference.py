@@ -1,4 +1,4 @@
-"""Run a network over a whole split: logits for validation, features for the heads."""
+"""Run a network over a whole split: logits for validation, features for a monitor."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,7 +13,7 @@ from longtail.counts import class_counts
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, image_transform, normalize
 
-__all__ = ["EvaluationBatches", "validation_accuracy"]
+__all__ = ["EvaluationBatches", "features_in_memory", "validation_accuracy"]
 
 
 class _PlainImages(Dataset[Tensor]):
@@ -105,3 +105,31 @@ def validation_accuracy(
     counts = torch.from_numpy(class_counts(labels, num_classes))
     recall = correct[counts > 0] / counts[counts > 0]
     return {"all": float(correct.sum() / counts.sum() * 100), "balanced": float(recall.mean() * 100)}
+
+
+@torch.inference_mode()
+def features_in_memory(
+    fabric: Fabric,
+    features_of: Callable[[Tensor], Tensor],
+    batches: EvaluationBatches,
+    num_rows: int,
+    dimension: int,
+) -> Tensor:
+    """Give the features of a whole split to every process.
+
+    Args:
+        fabric: adds the processes' rows up.
+        features_of: maps images (B, channels, H, W) to features (B, D); in evaluation mode.
+        batches: this process's batches of the split.
+        num_rows: N.
+        dimension: D.
+
+    Returns:
+        float32, shape (N, D), on the device.
+    """
+    features = torch.zeros(num_rows, dimension, device=fabric.device)
+    with fabric.autocast():
+        for rows, images in batches:
+            features[rows.start : rows.stop] = features_of(images).float()
+    # every row was computed by one process, all others hold 0 there
+    return fabric.all_reduce(features, reduce_op="sum")  # type: ignore[return-value]

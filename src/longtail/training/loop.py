@@ -103,7 +103,7 @@ def train(
     Args:
         fabric: launched; places and parallelises.
         task: the module after `fabric.setup`; its call gives (loss, metrics).
-        optimizer: the optimizer after `fabric.setup`.
+        optimizer: the optimizer after `fabric.setup`; the schedule leaves groups with `constant_rate` alone.
         batches: the steps of each epoch.
         num_epochs: T.
         schedule: of the learning rate.
@@ -176,7 +176,7 @@ def _train_epoch(
     for micro_batches in batches.steps(epoch, state.step):
         factor = schedule.factor(epoch, state.step, batches.steps_per_epoch, num_epochs)
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+            group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
         torch.manual_seed(draw_seed(seed, epoch, state.step, fabric.global_rank))  # dropout, stochastic depth
         for number, batch in enumerate(micro_batches, start=1):
             with fabric.no_backward_sync(task, enabled=number < len(micro_batches)):

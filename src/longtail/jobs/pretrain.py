@@ -1,0 +1,201 @@
+"""`longtail pretrain`: learn a representation without labels."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.pretrain_options import PretrainOptions, resolve, stage_of
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from torch import nn
+
+__all__ = ["PretrainConfig", "build_task", "parameter_groups_of", "pretrain", "run"]
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Train a backbone on images without their labels; `longtail train --init` goes on from it with labels."""
+
+    dataset: tyro.conf.Positional[str]
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
+    data: DataOptions = field(default_factory=DataOptions)
+    pretraining: PretrainOptions = field(default_factory=PretrainOptions)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    resume: bool = False
+    """Go on from the last checkpoint in --out."""
+
+
+def run(config: PretrainConfig) -> Path:
+    """Train, and write checkpoints, metrics and splits to the run's folder."""
+    from longtail.jobs.images import open_splits
+    from longtail.jobs.launch import launch
+
+    name = f"pretrain-{config.pretraining.task}-{Path(config.dataset).stem}"
+    folder = config.runtime.out or Path("runs") / name
+    last = folder / "checkpoints" / "last.pt"
+    if last.is_file() and not config.resume:
+        raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
+    splits = open_splits(config.dataset, config.data)
+    fabric = launch(config.runtime)
+    pretrain(fabric, splits, config.dataset, config.data, config.pretraining, config.runtime, folder)
+    if fabric.is_global_zero and not config.runtime.quiet:
+        print(f"{last}")
+    return folder
+
+
+def pretrain(
+    fabric: "Fabric",
+    splits: DataSplits,
+    dataset: str,
+    data: DataOptions,
+    options: PretrainOptions,
+    runtime: RuntimeOptions,
+    folder: Path,
+) -> None:
+    """Learn without labels in `folder`, from its last checkpoint where there is one.
+
+    Raises:
+        InputError: the folder holds a run with other settings, or the data cannot be trained on.
+    """
+    import torch
+
+    from longtail.atomic import write_json
+    from longtail.backbones import create_backbone
+    from longtail.jobs.feature_monitor import knn_monitor, some_of
+    from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.jobs.model import preprocessing_of
+    from longtail.jobs.optimisation import start_from, synchronised
+    from longtail.jobs.train import (
+        backbone_for,
+        check_same,
+        measured,
+        plain,
+        schedule_of,
+        training_batches,
+        write_metrics,
+    )
+    from longtail.training.checkpoints import load_checkpoint
+    from longtail.training.loop import TrainingState, train
+
+    last = folder / "checkpoints" / "last.pt"
+    checkpoint = load_checkpoint(last) if last.is_file() else None
+    preprocessing = choose_preprocessing(splits, stage_of(options))
+    options = resolve(options, is_small=preprocessing.resident, num_images=len(splits.train))
+    stage = stage_of(options)
+    settings = plain(
+        {
+            "dataset": dataset,
+            "data": asdict(data),
+            "pretraining": asdict(options),
+            "seed": runtime.seed,
+            "classifier_is_drawn": True,
+        }
+    )
+    if checkpoint is not None:
+        check_same(checkpoint["about"]["settings"], settings, folder, plain({"data": asdict(DataOptions())}))
+        done = TrainingState(**checkpoint["state"])
+        if done.epoch >= options.epochs:
+            return
+        if fabric.is_global_zero and not runtime.quiet:
+            print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
+        preprocessing = preprocessing_of(checkpoint["about"])
+    train_images = prepare(splits.train, preprocessing, fabric.device)
+    if checkpoint is None and train_images.pixels is not None:
+        preprocessing = measured(preprocessing, train_images.pixels)
+    torch.manual_seed(runtime.seed)
+    backbone = backbone_for(options.backbone, preprocessing)
+    model = create_backbone(
+        backbone, num_classes=len(splits.class_names), in_chans=preprocessing.channels, pretrained=options.pretrained
+    )
+    if options.init is not None and checkpoint is None:
+        start_from(model, options.init)
+    task: Any = build_task(model.to(memory_format=torch.channels_last), options)
+    if options.task == "simsiam" and stage.batch_size < 2 * fabric.world_size:
+        raise InputError(f"--batch-size {stage.batch_size}: simsiam needs at least 2 images on each process.")
+    if options.sync_bn:
+        task = synchronised(task, fabric)
+    optimizer: Any = torch.optim.SGD(
+        parameter_groups_of(task, constant=() if options.predictor_decays else ("prediction",)),
+        lr=stage.learning_rate,
+        momentum=stage.momentum,
+        weight_decay=stage.weight_decay,
+    )
+    task, optimizer = fabric.setup(task, optimizer)
+    views = 1 if options.task == "rotation" else 2
+    batches = training_batches(fabric, train_images, preprocessing, stage, runtime.seed, "instance", views)
+    validate = None
+    if options.monitor == "knn" and splits.val is not None and len(splits.val):
+        val_images = prepare(splits.val, preprocessing, fabric.device)
+        known = some_of(train_images, options.monitor_images)
+        validate = knn_monitor(
+            fabric, model, preprocessing, known, val_images, len(splits.class_names), options.neighbours, stage.workers
+        )
+    about = {
+        "backbone": backbone,
+        "class_names": list(splits.class_names),
+        "preprocessing": plain_preprocessing(preprocessing),
+        "settings": settings,
+    }
+    if fabric.is_global_zero:
+        write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
+        write_json(folder / "pretrain.json", settings)
+    state = train(
+        fabric,
+        task,
+        optimizer,
+        batches,
+        num_epochs=options.epochs,
+        schedule=schedule_of(stage),
+        seed=runtime.seed,
+        folder=folder / "checkpoints",
+        about=plain(about),
+        validate=validate,
+        resume=checkpoint,
+        save_every=options.save_every,
+        quiet=runtime.quiet,
+    )
+    if fabric.is_global_zero:
+        write_metrics(folder / "metrics.csv", state.history)
+
+
+def build_task(model: "nn.Module", options: PretrainOptions) -> "nn.Module":
+    """Build the self-supervised task of resolved options around a backbone.
+
+    Raises:
+        InputError: a setting is out of range.
+    """
+    from longtail.pretraining import MoCo, RotationPrediction, SimSiam
+
+    def given(**names: str) -> dict[str, Any]:
+        values = {argument: getattr(options, name) for argument, name in names.items()}
+        return {argument: value for argument, value in values.items() if value is not None}
+
+    if options.task == "rotation":
+        return RotationPrediction(model)
+    if options.task == "simsiam":
+        return SimSiam(model, **given(dimension="dimension", bottleneck="bottleneck"))
+    shared = {"dimension": "dimension", "momentum": "key_momentum", "temperature": "temperature"}
+    return MoCo(model, **given(queue="queue", batch_size="batch_size", **shared))
+
+
+def parameter_groups_of(task: "nn.Module", *, constant: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Share what learns in a task into groups for an optimizer.
+
+    Args:
+        task: a self-supervised task.
+        constant: its modules whose learning rate the schedule leaves alone.
+
+    Returns:
+        The group that follows the schedule, and one that does not where there is something in it.
+    """
+    learning = [(name, parameter) for name, parameter in task.named_parameters() if parameter.requires_grad]
+    still = [parameter for name, parameter in learning if name.split(".")[0] in constant]
+    follows = [parameter for name, parameter in learning if name.split(".")[0] not in constant]
+    return [{"params": follows}, *([{"params": still, "constant_rate": True}] if still else [])]

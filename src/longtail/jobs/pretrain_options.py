@@ -1,0 +1,151 @@
+"""The settings of self-supervised pre-training, and what they are where nobody gave them."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from longtail.data.transforms import Augmentation
+from longtail.errors import InputError
+from longtail.jobs.options import StageOneOptions
+from longtail.schedules import ScheduleKind
+
+__all__ = ["PretrainOptions", "Task", "resolve", "stage_of"]
+
+Task = Literal["rotation", "moco", "simsiam"]
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """What is learnt without labels, and how."""
+
+    task: Task = "rotation"
+    """rotation: by how much was an image turned; moco: find its other view in a queue (MoCo v2); simsiam: predict its
+    other view."""
+    backbone: str = "auto"
+    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: digits_cnn, resnet32 or resnet18."""
+    pretrained: bool = False
+    """Start from timm's weights for that backbone."""
+    init: Path | None = None
+    """Checkpoint of ours to start from: its backbone."""
+    epochs: int = 200
+    """Passes over the training images."""
+    batch_size: int | None = None
+    """Images of one step, over all processes; default 256, rotation of up to 64 pixels 128."""
+    learning_rate: float | None = None
+    """At the start, after the warm-up; default: rotation 0.1, moco 0.03, simsiam 0.05, of up to 64 pixels 0.03."""
+    momentum: float = 0.9
+    """Of stochastic gradient descent."""
+    weight_decay: float | None = None
+    """Default 1e-4; of up to 64 pixels 5e-4, rotation 2e-4."""
+    schedule: ScheduleKind = "cosine"
+    """How the learning rate falls."""
+    warmup_epochs: float = 0.0
+    """Epochs over which it rises first."""
+    queue: int | None = None
+    """Of moco: keys to tell an image from; default 65536, of up to 64 pixels 4096, at most the training images."""
+    key_momentum: float | None = None
+    """Of moco: share of itself that the key encoder keeps at each step; default 0.999, of up to 64 pixels 0.99."""
+    temperature: float | None = None
+    """Of moco: default 0.2, of up to 64 pixels 0.1."""
+    dimension: int | None = None
+    """Of what is compared: default moco 128, simsiam 2048."""
+    bottleneck: int | None = None
+    """Of simsiam's predictor: default 512."""
+    predictor_decays: bool = False
+    """Of simsiam: let the predictor's learning rate fall too; it stays in the released code."""
+    image_size: int | None = None
+    """Height and width that the network sees; up to 64 are kept in memory. Default: digits 8, CIFAR 32, others 224."""
+    augmentation: Literal["auto"] | Augmentation = "auto"
+    """auto: MoCo v2's for moco and simsiam; for rotation shift for digits, crop-flip up to 64 pixels, else
+    resized-crop."""
+    monitor: Literal["knn", "none"] = "knn"
+    """After each epoch, classify val by its nearest training images. It alone looks at labels, and chooses best.pt."""
+    neighbours: int = 20
+    """Training images that vote there."""
+    monitor_images: int = 20_000
+    """Training images to look for them in, at most; a random part of more."""
+    sync_bn: bool = False
+    """Batch-norm statistics over all processes, on GPUs; not for moco, which shuffles its batches instead."""
+    workers: int = 2
+    """Processes that load images of more than 64 pixels."""
+    save_every: float = 30.0
+    """Seconds between checkpoints inside an epoch."""
+
+
+_OF_TASK: dict[str, dict[str, dict[str, Any]]] = {
+    "rotation": {
+        "large": {"batch_size": 256, "learning_rate": 0.1, "weight_decay": 1e-4},
+        # Yang and Xu's released code
+        "small": {"batch_size": 128, "learning_rate": 0.1, "weight_decay": 2e-4},
+    },
+    "moco": {
+        "large": {
+            **{"batch_size": 256, "learning_rate": 0.03, "weight_decay": 1e-4},
+            **{"queue": 65536, "key_momentum": 0.999, "temperature": 0.2, "dimension": 128},
+        },
+        # the authors' CIFAR demonstration, its rate of 0.06 for 512 images scaled to the batch
+        "small": {
+            **{"batch_size": 256, "learning_rate": 0.03, "weight_decay": 5e-4},
+            **{"queue": 4096, "key_momentum": 0.99, "temperature": 0.1, "dimension": 128},
+        },
+    },
+    "simsiam": {
+        "large": {
+            **{"batch_size": 256, "learning_rate": 0.05, "weight_decay": 1e-4},
+            **{"dimension": 2048, "bottleneck": 512},
+        },
+        # Chen and He, appendix D
+        "small": {
+            **{"batch_size": 256, "learning_rate": 0.03, "weight_decay": 5e-4},
+            **{"dimension": 2048, "bottleneck": 512},
+        },
+    },
+}
+
+
+def resolve(options: PretrainOptions, *, is_small: bool, num_images: int) -> PretrainOptions:
+    """Fill in what was not given.
+
+    Args:
+        options: as given.
+        is_small: whether the images have up to 64 pixels and stay in memory.
+        num_images: N of train.
+
+    Returns:
+        Options in which None stands only where a setting does not belong to the task.
+
+    Raises:
+        InputError: a setting that does nothing for the task, or fewer images than a batch.
+    """
+    usual = dict(_OF_TASK[options.task]["small" if is_small else "large"])
+    every = {name for kinds in _OF_TASK.values() for name in kinds["large"]}
+    idle = [name for name in every - usual.keys() if getattr(options, name) is not None]
+    if options.predictor_decays and options.task != "simsiam":
+        idle.append("predictor_decays")
+    if options.sync_bn and options.task == "moco":
+        raise InputError("--sync-bn: moco shuffles its batches across processes instead. Leave it out.")
+    if idle:
+        raise InputError(f"--{min(idle).replace('_', '-')} does nothing for --task {options.task}. Leave it out.")
+    if options.augmentation == "none" and options.task != "rotation":
+        raise InputError(f"--augmentation none: the two views that {options.task} compares would be the same image.")
+    if options.epochs < 1 or options.neighbours < 1 or options.monitor_images < 1:
+        raise InputError("--epochs, --neighbours and --monitor-images: expected at least 1 each.")
+    batch_size = usual["batch_size"] if options.batch_size is None else options.batch_size
+    if not 2 <= batch_size <= num_images:
+        raise InputError(
+            f"--batch-size {batch_size}: train has {num_images} images. Expected 2 to {num_images} images a batch."
+        )
+    if options.task == "moco":
+        # a queue longer than the data set would hold the other view of the image itself
+        usual["queue"] = max(min(usual["queue"], num_images) // batch_size, 1) * batch_size
+    missing = {name: value for name, value in usual.items() if getattr(options, name) is None}
+    return replace(options, **missing)
+
+
+def stage_of(options: PretrainOptions) -> StageOneOptions:
+    """Give the settings that pre-training shares with stage 1."""
+    shared = {field.name for field in fields(StageOneOptions)} & {field.name for field in fields(PretrainOptions)}
+    stage = StageOneOptions(**{name: getattr(options, name) for name in shared if getattr(options, name) is not None})
+    if options.augmentation == "auto" and options.task != "rotation":
+        return replace(stage, augmentation="moco")
+    return stage
