@@ -108,6 +108,28 @@ def test_rebalancing_and_architectures(tmp_path):
     assert "digits_cnn, 2 epochs, resnet20, 2 epochs" in found["notes"][0]
 
 
+def test_rebalancing_after_pre_training(tmp_path):
+    """Each seed starts from weights that were pre-trained with that seed; a second call trains nothing."""
+    words = ["study", "rebalancing", "digits", "--rules", "ce,rs", "--pretraining", "none,rotation", "--seeds", "2"]
+    words += ["--pretrain-epochs", "1", "--epochs", "1", "--methods", "joint,ncm", "--out", str(tmp_path), *FAST]
+    assert main(words) == 0
+    found = json.loads((tmp_path / "study.json").read_text())
+    assert [row["name"] for row in found["tables"][0]["rows"]] == ["ce", "rs", "ce+rotation", "rs+rotation"]
+    assert found["answers"][-1].startswith("Points that rotation pre-training adds, joint, balanced accuracy: ce ")
+    weights = []
+    for seed in (0, 1):
+        pretrained = tmp_path / "pretrained" / "rotation" / f"seed-{seed}" / "checkpoints" / "last.pt"
+        settings = json.loads((tmp_path / "ce+rotation" / f"seed-{seed}" / "train.json").read_text())
+        assert settings["stage"]["init"] == str(pretrained)
+        weights.append(pretrained.read_bytes())
+    assert weights[0] != weights[1]
+    assert main(words) == 0
+    assert [
+        (tmp_path / "pretrained" / "rotation" / f"seed-{seed}" / "checkpoints" / "last.pt").read_bytes()
+        for seed in (0, 1)
+    ] == weights
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -118,6 +140,8 @@ def test_rebalancing_and_architectures(tmp_path):
         (["study", "retrained-parts", "digits", "--parts", "head"], "no part 'head'"),
         (["study", "rebalancing", "digits", "--rules", "ce,smote"], "no rule 'smote'"),
         (["study", "rebalancing", "digits", "--loss", "focal"], "set by the --rules here"),
+        (["study", "rebalancing", "digits", "--pretraining", "jigsaw"], "no pre-training 'jigsaw'"),
+        (["study", "rebalancing", "digits", "--pretraining", "moco", "--init", "x.pt"], "Leave one of them out"),
         (["study", "architectures", "digits", "--backbones", ","], "--backbones is empty"),
         (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
         (["study", "representations", "digits", "--representation", "class"], "Name them in --representations"),

@@ -71,7 +71,8 @@ class StageOneOptions:
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
     init: Path | None = None
-    """Checkpoint of ours (`longtail import` makes one of others') to start from: its backbone, not its classifier."""
+    """Checkpoint of ours (`longtail pretrain` makes one, `longtail import` one of others') to start from: its backbone,
+    not its classifier. Of a run with several --seeds, {seed} in it stands for the seed."""
     train_part: Part = "all"
     """What learns: all, the last stage or last block with the classifier, or the classifier alone."""
     backbone_rate: float = 1.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from longtail.data.source import DataSplits
 
-__all__ = ["RunConfig", "checked", "data_of", "run", "run_folder", "run_seeds"]
+__all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds"]
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,22 @@ def run_seeds(
     results = []
     for seed in range(first, first + config.seeds):
         seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
-        seed_config = replace(config, runtime=replace(config.runtime, seed=seed, out=seed_folder))
+        runtime = replace(config.runtime, seed=seed, out=seed_folder)
+        init = config.stage.init
+        stage = config.stage if init is None else replace(config.stage, init=for_seed(init, seed))
+        seed_config = replace(config, runtime=runtime, stage=stage)
         results.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder, table))
     return results
+
+
+def for_seed(path: Path, seed: int) -> Path:
+    """Put the seed in the place of "{seed}" in a path.
+
+    Example:
+        >>> for_seed(Path("pre/seed-{seed}/last.pt"), 2).as_posix()
+        'pre/seed-2/last.pt'
+    """
+    return Path(str(path).replace("{seed}", str(seed)))
 
 
 def data_of(config: RunConfig) -> tuple[str, DataOptions]:

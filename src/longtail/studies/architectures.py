@@ -5,6 +5,7 @@ from typing import Any
 
 from longtail.errors import InputError
 from longtail.jobs.run import RunConfig
+from longtail.studies.opening import open_study
 from longtail.studies.side_by_side import run_variants
 
 __all__ = ["ArchitecturesConfig", "run"]
@@ -25,9 +26,8 @@ def run(config: ArchitecturesConfig) -> dict[str, Any]:
     if not names:
         raise InputError("--backbones is empty; expected names such as resnet32,resnet56.")
     return run_variants(
-        "architectures",
-        config.run,
-        {name: replace(config.run.stage, backbone=name) for name in names},
+        open_study("architectures", config.run),
+        {name: {"stage": replace(config.run.stage, backbone=name)} for name in names},
         base=names[0],
         words={
             "title": "which architecture?",

@@ -1,5 +1,6 @@
 """Begin a study that trains: checked settings, data, folder and processes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,34 @@ if TYPE_CHECKING:
 
     from longtail.data.source import DataSplits
 
-__all__ = ["open_study"]
+__all__ = ["OpenStudy", "open_study"]
 
 
-def open_study(name: str, config: RunConfig) -> tuple["Fabric", RunConfig, "DataSplits", Path]:
-    """Open what a study of runs needs.
+@dataclass(frozen=True)
+class OpenStudy:
+    """What a study of runs needs.
+
+    Attributes:
+        name: of the study.
+        fabric: the launched processes.
+        config: of its runs, checked.
+        splits: the opened data.
+        folder: for all that it writes.
+    """
+
+    name: str
+    fabric: "Fabric"
+    config: RunConfig
+    splits: "DataSplits"
+    folder: Path
+
+
+def open_study(name: str, config: RunConfig) -> OpenStudy:
+    """Check the settings of a study's runs, open the data and launch the processes.
 
     Args:
         name: of the study.
         config: of its runs.
-
-    Returns:
-        The launched processes, the checked settings, the opened data, and the folder of the study.
 
     Raises:
         InputError: settings that do not go together, or data that cannot be read.
@@ -32,4 +49,4 @@ def open_study(name: str, config: RunConfig) -> tuple["Fabric", RunConfig, "Data
     config = checked(config)
     folder = config.runtime.out or Path("runs") / f"study-{name}-{run_folder(config).name}"
     splits = open_splits(*data_of(config))
-    return launch(config.runtime), config, splits, folder
+    return OpenStudy(name, launch(config.runtime), config, splits, folder)

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from longtail.errors import InputError
 from longtail.jobs.run import RunConfig
 from longtail.sampling import Strategy
+from longtail.studies.opening import open_study
 from longtail.studies.side_by_side import run_variants
 
 __all__ = ["RepresentationsConfig", "run"]
@@ -30,9 +31,8 @@ def run(config: RepresentationsConfig) -> dict[str, Any]:
             "Name them in --representations."
         )
     return run_variants(
-        "representations",
-        config.run,
-        {strategy: replace(stage, representation=strategy) for strategy in strategies},
+        open_study("representations", config.run),
+        {strategy: {"stage": replace(stage, representation=strategy)} for strategy in strategies},
         base="instance",
         words={
             "title": "which representation, under which classifier?",

@@ -34,9 +34,8 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
 
     parts = _parts(config.parts)
     _refuse_what_the_study_sets(config.run.heads)
-    fabric, base, splits, folder = open_study(
-        "retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint"))
-    )
+    study = open_study("retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint")))
+    fabric, base, splits, folder = study.fabric, study.config, study.splits, study.folder
     if splits.test is None or not len(splits.test):
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
     results = run_seeds(fabric, base, splits, folder, table=False)
@@ -64,8 +63,8 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     if not fabric.is_global_zero:
         return {}
     joint = [found["methods"]["joint"]["metrics"]["test"] for found in results]
-    study = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.crt_epochs)
-    return finish_study(study, folder, quiet=base.runtime.quiet)
+    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.crt_epochs)
+    return finish_study(found, folder, quiet=base.runtime.quiet)
 
 
 def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any], epochs: int) -> dict[str, Any]:

@@ -1,45 +1,52 @@
 """Trainings that differ in one setting of stage 1, and what each classifier makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from longtail.jobs.options import StageOneOptions
-from longtail.jobs.run import RunConfig
+from longtail.studies.opening import OpenStudy
 
-__all__ = ["run_variants", "side_by_side"]
+__all__ = ["gain_text", "measured_split", "run_variants", "side_by_side", "values_of"]
+
+Results = dict[str, list[dict[str, Any]]]  # of each variant: those of its seeds
 
 
 def run_variants(
-    name: str, config: RunConfig, variants: Mapping[str, StageOneOptions], *, base: str, words: dict[str, str]
+    opened: OpenStudy,
+    variants: Mapping[str, Mapping[str, Any]],
+    *,
+    base: str,
+    words: dict[str, str],
+    more_answers: Callable[[Results], list[str]] = lambda results: [],
 ) -> dict[str, Any]:
     """Train each variant with each seed, fit the classifiers, and write the study.
 
     Runs that an earlier call finished are not done again.
 
     Args:
-        name: of the study.
-        config: of all runs.
-        variants: for each name the settings of stage 1.
+        opened: the study.
+        variants: for each name the fields of the run's config that are its own.
         base: the variant that the others are compared with.
         words: `title`, `question`, and `source` of the paper.
+        more_answers: sentences that the results of all variants give besides.
     """
     from longtail.jobs.run import run_seeds
-    from longtail.studies.opening import open_study
     from longtail.studies.outcome import finish_study
 
-    fabric, checked, splits, folder = open_study(name, config)
     results = {
-        variant: run_seeds(fabric, replace(checked, stage=stage), splits, folder / variant, table=False)
-        for variant, stage in variants.items()
+        variant: run_seeds(
+            opened.fabric, replace(opened.config, **own), opened.splits, opened.folder / variant, table=False
+        )
+        for variant, own in variants.items()
     }
-    if not fabric.is_global_zero:
+    if not opened.fabric.is_global_zero:
         return {}
-    study = {"name": name, **side_by_side(results, base=base, words=words)}
-    return finish_study(study, folder, quiet=checked.runtime.quiet)
+    study = side_by_side(results, base=base, words=words)
+    study["answers"] += more_answers(results)
+    return finish_study({"name": opened.name, **study}, opened.folder, quiet=opened.config.runtime.quiet)
 
 
-def side_by_side(results: dict[str, list[dict[str, Any]]], *, base: str, words: dict[str, str]) -> dict[str, Any]:
+def side_by_side(results: Results, *, base: str, words: dict[str, str]) -> dict[str, Any]:
     """Put the results of runs that differ in stage 1 alone side by side.
 
     Args:
@@ -54,11 +61,11 @@ def side_by_side(results: dict[str, list[dict[str, Any]]], *, base: str, words: 
 
     first = next(iter(results.values()))[0]
     methods = list(first["methods"])
-    split = "test" if "test" in first["methods"][methods[0]]["metrics"] else "val"
+    split = measured_split(first)
     seeds = [found["seed"] for found in next(iter(results.values()))]
 
     def values(variant: str, method: str, metric: str) -> list[float | None]:
-        return [found["methods"][method]["metrics"][split][metric] for found in results[variant]]
+        return values_of(results[variant], method, metric)
 
     cells = {
         metric: {
@@ -105,15 +112,30 @@ def side_by_side(results: dict[str, list[dict[str, Any]]], *, base: str, words: 
     }
 
 
-def _stages(results: dict[str, list[dict[str, Any]]]) -> str:
+def measured_split(found: dict[str, Any]) -> str:
+    """Say on which split a run was measured: test where there is one."""
+    return "test" if "test" in next(iter(found["methods"].values()))["metrics"] else "val"
+
+
+def values_of(runs: list[dict[str, Any]], method: str, metric: str) -> list[Any]:
+    """Give one metric of one method for each seed of a variant; None where its group is empty."""
+    return [found["methods"][method]["metrics"][measured_split(found)][metric] for found in runs]
+
+
+def gain_text(after: list[Any], before: list[Any]) -> str:
+    """Say by how much one variant is better than another, paired by seed."""
+    from longtail.jobs.seeds import difference_text, mean_and_interval
+
+    return difference_text(mean_and_interval([a - b for a, b in zip(after, before, strict=True)]))
+
+
+def _stages(results: Results) -> str:
     stages = [found[0]["stage1"] for found in results.values()]
     return ", ".join(dict.fromkeys(f"{stage['backbone']}, {stage['epochs']} epochs" for stage in stages))
 
 
 def _answers(values: Any, variants: list[str], methods: list[str], base: str) -> list[str]:
     """Say for each classifier which variant is best in balanced accuracy, and how far the base is from it."""
-    from longtail.jobs.seeds import difference_text, mean_and_interval
-
     if base not in variants or len(variants) < 2:
         return []
     sentences = []
@@ -121,11 +143,10 @@ def _answers(values: Any, variants: list[str], methods: list[str], base: str) ->
         means = {variant: _mean(values(variant, method, "balanced")) for variant in variants}
         others = {variant: mean for variant, mean in means.items() if variant != base}
         rival = max(others, key=lambda variant: others[variant])
-        pairs = zip(values(base, method, "balanced"), values(rival, method, "balanced"), strict=True)
-        gap = mean_and_interval([plain - other for plain, other in pairs])
+        gap = gain_text(values(base, method, "balanced"), values(rival, method, "balanced"))
         sentences.append(
             f"{method}, balanced accuracy: {base} {means[base]:.1f}, best other {rival} {means[rival]:.1f}; "
-            f"difference {difference_text(gap)}."
+            f"difference {gap}."
         )
     return sentences
 
