@@ -14,7 +14,9 @@ __all__ = ["digits_splits"]
 TEST_PER_CLASS, VAL_PER_CLASS = 40, 15
 
 
-def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 0) -> DataSplits:
+def digits_splits(
+    profile: str = "exp", ratio: float | None = 40.0, seed: int = 0, *, largest: int | None = None
+) -> DataSplits:
     """Split the digits: a fixed balanced test and validation split, and a long-tailed training split.
 
     The last 40 images of each class in the file's order are the test split, the 15 before them the validation split,
@@ -25,6 +27,7 @@ def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 
         profile: "exp", "step" or "pareto"; "none" keeps the whole pool.
         ratio: largest class over smallest; 40 gives 119 to 2 images.
         seed: of the drawn training images.
+        largest: images of the profile's largest class; default 119.
 
     Returns:
         Splits of 8 x 8 images.
@@ -39,12 +42,18 @@ def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 
     val = np.sort(np.concatenate([rows[-held:-TEST_PER_CLASS] for rows in members]))
     smallest = min(len(rows) for rows in members) - held
     pool = np.sort(np.concatenate([rows[:smallest] for rows in members]))
-    record: dict[str, object] = {"source": "digits", "profile": profile, "ratio": ratio, "seed": seed}
+    record: dict[str, object] = {
+        "source": "digits",
+        "profile": profile,
+        "ratio": ratio,
+        "largest": largest,
+        "seed": seed,
+    }
     train = pool
     if profile != "none":
         if profile not in PROFILES:
             raise InputError(f"no profile {profile!r}. Profiles: {', '.join(PROFILES)}.")
-        counts = PROFILES[profile](10, smallest, 40.0 if ratio is None else ratio)
+        counts = PROFILES[profile](10, largest or smallest, 40.0 if ratio is None else ratio)
         train = pool[long_tailed_indices(source.labels[pool], counts, seed)]
     record["indices"] = {"train": train.tolist(), "val": val.tolist(), "test": test.tolist()}
     return DataSplits(
@@ -55,6 +64,7 @@ def digits_splits(profile: str = "exp", ratio: float | None = 40.0, seed: int = 
         Subset(source, test),
         record,
         ("validation (15 a class) and test (40 a class) are fixed and balanced: the last ones of the file",),
+        held_back=None if profile == "none" else Subset(source, np.setdiff1d(pool, train)),
     )
 
 

@@ -37,6 +37,7 @@ def open_data(
     root: Path | None = None,
     profile: str = "auto",
     ratio: float | None = None,
+    largest: int | None = None,
     val_fraction: float = 0.1,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -58,6 +59,7 @@ def open_data(
         profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for digits and CIFAR and
             wherever a ratio is given, and "none" for all others.
         ratio: largest class over smallest of the profile; default: 40 for digits, 100 for CIFAR.
+        largest: images of the profile's largest class; default: as many as there are.
         val_fraction: share of train to split off for validation; 0 for none.
         test_fraction: share to split off for testing.
         seed: of the long-tailed choice and of the splits.
@@ -87,9 +89,11 @@ def open_data(
         profile = "exp" if dataset in DEFAULT_RATIOS or ratio is not None else "none"
     if profile not in ("none", *PROFILES):
         raise InputError(f"no profile {profile!r}. Profiles: auto, none, {', '.join(PROFILES)}.")
+    if largest is not None and profile == "none":
+        raise InputError(f"--largest {largest} is of a profile, and --profile is none. Leave one of them out.")
     ratio = DEFAULT_RATIOS.get(dataset) if ratio is None else ratio
     if dataset == "digits":
-        return digits_splits(profile, ratio, seed)
+        return digits_splits(profile, ratio, seed, largest=largest)
     if dataset in PUBLISHED:
         if root is None:
             raise InputError(f"{dataset} needs --data: the folder that the paths in its lists are relative to.")
@@ -105,6 +109,7 @@ def open_data(
         "root": None if root is None else str(root),
         "profile": profile,
         "ratio": ratio,
+        "largest": largest,
         "seed": seed,
         "val_fraction": val_fraction,
         "test_fraction": test_fraction,
@@ -118,8 +123,11 @@ def open_data(
         record["skipped"] = [*missing, *_skip_bad(parts, rows, told)]
     pool = parts["train"]
     labels = np.asarray(pool.labels)
+    left_out = None
     if profile != "none":
-        rows["train"] = rows["train"][_profiled(labels[rows["train"]], profile, ratio, seed, len(pool.class_names))]
+        chosen = _profiled(labels[rows["train"]], profile, ratio, largest, seed, len(pool.class_names))
+        left_out = Subset(pool, np.delete(rows["train"], chosen))
+        rows["train"] = rows["train"][chosen]
     for split, fraction in (("test", test_fraction), ("val", val_fraction)):
         if split in parts or fraction == 0:
             continue
@@ -141,6 +149,7 @@ def open_data(
         sources.get("test"),
         record,
         tuple(told),
+        held_back=left_out,
     )
 
 
@@ -233,12 +242,12 @@ def _skip_bad(
 
 
 def _profiled(
-    labels: NDArray[np.int64], profile: str, ratio: float | None, seed: int, num_classes: int
+    labels: NDArray[np.int64], profile: str, ratio: float | None, largest: int | None, seed: int, num_classes: int
 ) -> NDArray[np.int64]:
     if ratio is None:
         raise InputError(f"profile {profile} needs --ratio: the largest class over the smallest, 100 for example.")
-    largest = int(class_counts(labels, num_classes).max())
-    return long_tailed_indices(labels, PROFILES[profile](num_classes, largest, ratio), seed)
+    most = int(class_counts(labels, num_classes).max()) if largest is None else largest
+    return long_tailed_indices(labels, PROFILES[profile](num_classes, most, ratio), seed)
 
 
 def _check_train(train: ImageSource, dataset: str) -> None:

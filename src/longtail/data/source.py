@@ -9,7 +9,7 @@ from torch import Tensor
 
 from longtail.errors import InputError
 
-__all__ = ["DataSplits", "ImageSource", "Subset"]
+__all__ = ["DataSplits", "ImageSource", "Joined", "Subset"]
 
 
 class ImageSource(Protocol):
@@ -75,6 +75,41 @@ class Subset:
         return self.source.identify(int(self.indices[index]))
 
 
+class Joined:
+    """Images of several sources one after the other, itself a source.
+
+    Args:
+        sources: of the same classes; the first gives the name.
+    """
+
+    def __init__(self, sources: tuple[ImageSource, ...]) -> None:
+        self.sources = sources
+        self.name, self.class_names = sources[0].name, sources[0].class_names
+        self._starts = np.cumsum([0, *(len(source) for source in sources)])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, shape (N,)."""
+        return np.concatenate([np.asarray(source.labels, dtype=np.int64) for source in self.sources])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def _place(self, index: int) -> tuple[ImageSource, int]:
+        number = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.sources[number], index - int(self._starts[number])
+
+    def load(self, index: int) -> Tensor:
+        """Decode one image: uint8, shape (1 or 3, H, W)."""
+        source, own = self._place(index)
+        return source.load(own)
+
+    def identify(self, index: int) -> str:
+        """Name one image as its source does."""
+        source, own = self._place(index)
+        return source.identify(own)
+
+
 @dataclass(frozen=True)
 class DataSplits:
     """The splits of a data set and how they came about.
@@ -87,6 +122,8 @@ class DataSplits:
         test: images to measure on, or None.
         record: JSON-ready: profile, ratio, seed, chosen indices, files left out; written with the run.
         notes: sentences for people.
+        held_back: training images that a long-tailed profile left out, or None.
+        extra: images with labels that no person gave, which stage 1 learns from besides, or None.
     """
 
     name: str
@@ -96,3 +133,10 @@ class DataSplits:
     test: ImageSource | None
     record: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    held_back: ImageSource | None = None
+    extra: ImageSource | None = None
+
+    @property
+    def learnt(self) -> ImageSource:
+        """What stage 1 learns from: train, and `extra` where there is some."""
+        return self.train if self.extra is None else Joined((self.train, self.extra))

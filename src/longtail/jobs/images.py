@@ -67,6 +67,7 @@ def open_splits(dataset: str, options: DataOptions) -> DataSplits:
         root=options.data,
         profile=options.profile,
         ratio=options.ratio,
+        largest=options.largest,
         val_fraction=options.val_fraction,
         test_fraction=options.test_fraction,
         seed=options.split_seed,

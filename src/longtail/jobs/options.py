@@ -10,7 +10,16 @@ from longtail.losses.build import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
-__all__ = ["METHODS", "SLOW_METHODS", "DLSAOptions", "DataOptions", "HeadOptions", "RuntimeOptions", "StageOneOptions"]
+__all__ = [
+    "METHODS",
+    "SLOW_METHODS",
+    "DLSAOptions",
+    "DataOptions",
+    "HeadOptions",
+    "RuntimeOptions",
+    "StageOneOptions",
+    "UnlabelledOptions",
+]
 
 METHODS = ("joint", "ncm", "crt", "tau", "lws", "dlsa")
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
@@ -44,6 +53,8 @@ class DataOptions:
     """Make train long-tailed: exponential, step or Pareto counts; auto: exp for digits and CIFAR, none for others."""
     ratio: float | None = None
     """Largest class over smallest class of that profile; default: 40 for digits, 100 for CIFAR."""
+    largest: int | None = None
+    """Images of that profile's largest class; default: as many as there are."""
     val_fraction: float = 0.1
     """Share of train to split off for validation, class by class, where there is no validation split; 0 for none."""
     test_fraction: float = 0.2
@@ -60,6 +71,23 @@ class DataOptions:
     """iNaturalist 2018: choose on the test images, as the published numbers were; every table says it."""
     other_counts: bool = False
     """Take lists whose class counts are not the published ones."""
+
+
+@dataclass(frozen=True)
+class UnlabelledOptions:
+    """Images without labels that stage 1 learns from besides."""
+
+    unlabelled: str | None = None
+    """Image, folder or image pack; or held-back: the training images that --profile left out."""
+    imb_unlabelled: float | None = None
+    """Of held-back: draw them with an exponential profile of this ratio, by their true classes; default: take all."""
+    unlabelled_times: float = 5.0
+    """Of --imb-unlabelled: that many times as many as there are training images with labels."""
+    teacher: Path | None = None
+    """What labels them: a checkpoint (.pt) with its own classifier, a head (RUN/heads/crt.npz), or a run and its best
+    head. Of a run with several --seeds, {seed} in it stands for the seed."""
+    confidence: float = 0.0
+    """Leave images out whose most likely class has a smaller probability, 0 to 1."""
 
 
 @dataclass(frozen=True)

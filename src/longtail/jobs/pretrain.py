@@ -1,7 +1,7 @@
 """`longtail pretrain`: learn a representation without labels."""
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import tyro
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions, UnlabelledOptions
 from longtail.jobs.pretrain_options import PretrainOptions, resolve, stage_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class PretrainConfig:
     """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     pretraining: PretrainOptions = field(default_factory=PretrainOptions)
+    unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     resume: bool = False
     """Go on from the last checkpoint in --out."""
@@ -44,7 +45,7 @@ def run(config: PretrainConfig) -> Path:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
     splits = open_splits(config.dataset, config.data)
     fabric = launch(config.runtime)
-    pretrain(fabric, splits, config.dataset, config.data, config.pretraining, config.runtime, folder)
+    pretrain(fabric, splits, config.dataset, config.data, config.pretraining, config.runtime, folder, config.unlabelled)
     if fabric.is_global_zero and not config.runtime.quiet:
         print(f"{last}")
     return folder
@@ -58,8 +59,9 @@ def pretrain(
     options: PretrainOptions,
     runtime: RuntimeOptions,
     folder: Path,
+    unlabelled: UnlabelledOptions | None = None,
 ) -> None:
-    """Learn without labels in `folder`, from its last checkpoint where there is one.
+    """Learn without labels in `folder`, from its last checkpoint where there is one; from unlabelled images too.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -69,7 +71,7 @@ def pretrain(
     from longtail.atomic import write_json
     from longtail.backbones import create_backbone
     from longtail.jobs.feature_monitor import knn_monitor, some_of
-    from longtail.jobs.images import choose_preprocessing, plain_preprocessing, prepare
+    from longtail.jobs.images import Images, choose_preprocessing, plain_preprocessing, prepare
     from longtail.jobs.model import preprocessing_of
     from longtail.jobs.optimisation import start_from, synchronised
     from longtail.jobs.train import (
@@ -81,32 +83,39 @@ def pretrain(
         training_batches,
         write_metrics,
     )
+    from longtail.jobs.unlabelled import open_extra
     from longtail.training.checkpoints import load_checkpoint
     from longtail.training.loop import TrainingState, train
 
+    unlabelled = unlabelled or UnlabelledOptions()
+    if unlabelled.teacher is not None or unlabelled.confidence > 0:
+        raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
+    learnt = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed)).learnt
     last = folder / "checkpoints" / "last.pt"
     checkpoint = load_checkpoint(last) if last.is_file() else None
     preprocessing = choose_preprocessing(splits, stage_of(options))
-    options = resolve(options, is_small=preprocessing.resident, num_images=len(splits.train))
+    options = resolve(options, is_small=preprocessing.resident, num_images=len(learnt))
     stage = stage_of(options)
     settings = plain(
         {
             "dataset": dataset,
             "data": asdict(data),
             "pretraining": asdict(options),
+            "unlabelled": asdict(unlabelled),
             "seed": runtime.seed,
             "classifier_is_drawn": True,
         }
     )
     if checkpoint is not None:
-        check_same(checkpoint["about"]["settings"], settings, folder, plain({"data": asdict(DataOptions())}))
+        usual = plain({"data": asdict(DataOptions()), "unlabelled": asdict(UnlabelledOptions())})
+        check_same(checkpoint["about"]["settings"], settings, folder, usual)
         done = TrainingState(**checkpoint["state"])
         if done.epoch >= options.epochs:
             return
         if fabric.is_global_zero and not runtime.quiet:
             print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
         preprocessing = preprocessing_of(checkpoint["about"])
-    train_images = prepare(splits.train, preprocessing, fabric.device)
+    train_images = prepare(learnt, preprocessing, fabric.device)
     if checkpoint is None and train_images.pixels is not None:
         preprocessing = measured(preprocessing, train_images.pixels)
     torch.manual_seed(runtime.seed)
@@ -133,7 +142,9 @@ def pretrain(
     validate = None
     if options.monitor == "knn" and splits.val is not None and len(splits.val):
         val_images = prepare(splits.val, preprocessing, fabric.device)
-        known = some_of(train_images, options.monitor_images)
+        # the labelled images come first
+        pixels = None if train_images.pixels is None else train_images.pixels[: len(splits.train)]
+        known = some_of(Images(splits.train, pixels), options.monitor_images)
         validate = knn_monitor(
             fabric, model, preprocessing, known, val_images, len(splits.class_names), options.neighbours, stage.workers
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions, StageOneOptions
+from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -25,6 +25,7 @@ class RunConfig:
     dataset: tyro.conf.Suppress[str] = "folder"
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
+    unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
@@ -93,9 +94,12 @@ def run_seeds(
     for seed in range(first, first + config.seeds):
         seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
         runtime = replace(config.runtime, seed=seed, out=seed_folder)
-        init = config.stage.init
-        stage = config.stage if init is None else replace(config.stage, init=for_seed(init, seed))
-        seed_config = replace(config, runtime=runtime, stage=stage)
+        stage, unlabelled = config.stage, config.unlabelled
+        if stage.init is not None:
+            stage = replace(stage, init=for_seed(stage.init, seed))
+        if unlabelled.teacher is not None:
+            unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
+        seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled)
         results.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder, table))
     return results
 
@@ -149,7 +153,7 @@ def _run_one(
 
     runtime, stage = config.runtime, config.stage
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
-    state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder)
+    state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder, config.unlabelled)
     images_per_second = stage.epochs * len(splits.train) / max(state.seconds, 1e-9)
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     trained = f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, {state.seconds:.0f} s"

@@ -10,7 +10,7 @@ import tyro
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -30,6 +30,7 @@ class TrainConfig:
     """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
+    unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     resume: bool = False
     """Go on from the last checkpoint in --out."""
@@ -46,7 +47,9 @@ def run(config: TrainConfig) -> Path:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
     splits = open_splits(config.dataset, config.data)
     fabric = launch(config.runtime)
-    train_stage_one(fabric, splits, config.dataset, config.data, config.stage, config.runtime, folder)
+    train_stage_one(
+        fabric, splits, config.dataset, config.data, config.stage, config.runtime, folder, config.unlabelled
+    )
     if fabric.is_global_zero and not config.runtime.quiet:
         print(f"{last}")
     return folder
@@ -60,8 +63,9 @@ def train_stage_one(
     stage: StageOneOptions,
     runtime: RuntimeOptions,
     folder: Path,
+    unlabelled: UnlabelledOptions | None = None,
 ) -> "TrainingState":
-    """Train stage 1 in `folder`, from its last checkpoint where there is one.
+    """Train stage 1 in `folder`, from its last checkpoint where there is one; on pseudo-labelled images too if asked.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -74,12 +78,22 @@ def train_stage_one(
     from longtail.jobs.model import preprocessing_of
     from longtail.jobs.objective import objective_of
     from longtail.jobs.optimisation import parameter_groups, start_from, synchronised
+    from longtail.jobs.unlabelled import with_pseudo_labels
     from longtail.schedules import scaled_learning_rate
     from longtail.training.checkpoints import load_checkpoint
     from longtail.training.inference import validation_accuracy
     from longtail.training.loop import Classification, TrainingState, train
 
-    settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "seed": runtime.seed})
+    unlabelled = unlabelled or UnlabelledOptions()
+    settings = plain(
+        {
+            "dataset": dataset,
+            "data": asdict(data),
+            "stage": asdict(stage),
+            "unlabelled": asdict(unlabelled),
+            "seed": runtime.seed,
+        }
+    )
     last = folder / "checkpoints" / "last.pt"
     checkpoint = load_checkpoint(last) if last.is_file() else None
     if checkpoint is not None:
@@ -90,8 +104,9 @@ def train_stage_one(
         if fabric.is_global_zero and not runtime.quiet:
             print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
 
+    splits = with_pseudo_labels(fabric, splits, unlabelled, seed=data.split_seed, folder=folder, workers=stage.workers)
     preprocessing = choose_preprocessing(splits, stage) if checkpoint is None else preprocessing_of(checkpoint["about"])
-    train_images = prepare(splits.train, preprocessing, fabric.device)
+    train_images = prepare(splits.learnt, preprocessing, fabric.device)
     if checkpoint is None and train_images.pixels is not None:
         preprocessing = measured(preprocessing, train_images.pixels)
     num_classes = len(splits.class_names)
@@ -238,7 +253,12 @@ def measured(preprocessing: Any, pixels: Any) -> Any:
 
 def usual_settings() -> dict[str, Any]:
     """Give the defaults of stage 1: what a run of an earlier version had in place of settings that were added since."""
-    return plain({"data": asdict(DataOptions()), "stage": asdict(StageOneOptions())})  # type: ignore[no-any-return]
+    usual = {
+        "data": asdict(DataOptions()),
+        "stage": asdict(StageOneOptions()),
+        "unlabelled": asdict(UnlabelledOptions()),
+    }
+    return plain(usual)  # type: ignore[no-any-return]
 
 
 def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, usual: dict[str, Any]) -> None:

@@ -22,6 +22,12 @@ STUDIES = {
         True,
         "which losses, weights and samplers of stage 1 help, under each classifier",
     ),
+    "semi-supervised": (
+        "longtail.studies.semi_supervised",
+        "SemiSupervisedConfig",
+        True,
+        "do unlabelled images help, and does it matter how long-tailed they are?",
+    ),
     "architectures": (
         "longtail.studies.architectures",
         "ArchitecturesConfig",

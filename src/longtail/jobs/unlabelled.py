@@ -1,0 +1,159 @@
+"""Images without labels for stage 1: opened, drawn, and labelled by a network that is there already."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.data.source import DataSplits, ImageSource, Subset
+from longtail.errors import InputError
+from longtail.jobs.options import UnlabelledOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["open_extra", "with_pseudo_labels"]
+
+HELD_BACK = "held-back"
+
+
+def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> ImageSource | None:
+    """Open the images without labels that the options name.
+
+    Args:
+        splits: the opened data.
+        options: which images.
+        seed: of the draw from those held back.
+
+    Returns:
+        A source whose labels are not to be looked at, or None where no images are named.
+
+    Raises:
+        InputError: nothing was held back, too little of a class, or a setting that does nothing.
+    """
+    from longtail.data import open_unlabelled
+    from longtail.data.pseudo_labels import unlabelled_counts, unlabelled_indices
+
+    if options.imb_unlabelled is not None and options.unlabelled != HELD_BACK:
+        raise InputError("--imb-unlabelled: only of --unlabelled held-back are the true classes known.")
+    if options.unlabelled is None:
+        if options.teacher is not None or options.confidence > 0:
+            raise InputError("--teacher and --confidence: there is nothing to label. Name images with --unlabelled.")
+        return None
+    if options.unlabelled != HELD_BACK:
+        return open_unlabelled(Path(options.unlabelled), channels=splits.train.load(0).shape[0])
+    held_back = splits.held_back
+    if held_back is None or not len(held_back):
+        raise InputError("--unlabelled held-back: no image was held back. It needs a --profile; --largest leaves more.")
+    if options.imb_unlabelled is None:
+        return held_back
+    total = round(options.unlabelled_times * len(splits.train))
+    counts = unlabelled_counts(len(splits.class_names), total, options.imb_unlabelled)
+    true_labels = np.asarray(held_back.labels)
+    return Subset(held_back, unlabelled_indices(true_labels, counts, seed))
+
+
+def with_pseudo_labels(
+    fabric: "Fabric", splits: DataSplits, options: UnlabelledOptions, *, seed: int, folder: Path, workers: int
+) -> DataSplits:
+    """Label the unlabelled images by their teacher, and let stage 1 learn from them too.
+
+    The labels are written to pseudo_labels.csv in the run's folder; a run that goes on reads them from there.
+
+    Args:
+        fabric: launched.
+        splits: the opened data.
+        options: which images, and what labels them.
+        seed: of the draw from the images held back.
+        folder: of the run.
+        workers: processes that load images of more than 64 pixels.
+
+    Returns:
+        The data with `extra`; unchanged where the options name no images.
+
+    Raises:
+        InputError: images or teacher are missing, the teacher knows other classes, or no image is left.
+
+    Reference:
+        Yang, Xu, "Rethinking the Value of Labels for Improving Class-Imbalanced Learning", NeurIPS 2020, arXiv
+        2006.07529, section 3: labels by argmax, no threshold, all images in one set with equal weight.
+    """
+    from longtail.data.pseudo_labels import PseudoLabelled
+
+    unlabelled = open_extra(splits, options, seed)
+    if unlabelled is None:
+        return splits
+    if options.teacher is None:
+        raise InputError(
+            "--unlabelled needs --teacher: a checkpoint (.pt), a head (.npz) or a run that says what the images show."
+        )
+    if not 0 <= options.confidence <= 1:
+        raise InputError(f"--confidence {options.confidence}; expected a probability from 0 to 1.")
+    path = folder / "pseudo_labels.csv"
+    if (folder / "checkpoints" / "last.pt").is_file() and path.is_file():
+        labels, confidences = _read(path, splits.class_names)
+    else:
+        labels, confidences = _labelled_by(fabric, options.teacher, unlabelled, splits, workers)
+        if fabric.is_global_zero:
+            _write(path, unlabelled, labels, confidences, splits.class_names)
+    kept = np.flatnonzero(confidences >= options.confidence)
+    if not len(kept):
+        raise InputError(
+            f"--confidence {options.confidence}: the teacher is less sure of each of the {len(labels):,} images; its "
+            f"highest probability is {confidences.max(initial=0):.3f}."
+        )
+    extra = PseudoLabelled(unlabelled, kept, labels[kept], splits.class_names)
+    note = f"{len(kept):,} of {len(labels):,} unlabelled images learn along, as {options.teacher} labels them"
+    if options.unlabelled == HELD_BACK:
+        right = float((np.asarray(unlabelled.labels)[kept] == labels[kept]).mean() * 100)
+        note += f" ({right:.1f} % rightly; their true labels serve for this number alone)"
+    counts = np.bincount(labels[kept], minlength=len(splits.class_names))
+    record = {**splits.record, "pseudo_label_counts": counts.tolist()}
+    return replace(splits, extra=extra, notes=(*splits.notes, note), record=record)
+
+
+def _labelled_by(
+    fabric: "Fabric", teacher: Path, unlabelled: ImageSource, splits: DataSplits, workers: int
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    from longtail.jobs.model import open_model
+    from longtail.jobs.predictor import image_features, open_predictor
+
+    predictor = open_predictor(teacher)
+    if predictor.class_names != splits.class_names:
+        raise InputError(
+            f"--teacher {teacher} knows the classes {', '.join(predictor.class_names[:3])}, ... "
+            f"({len(predictor.class_names)}); the data have {', '.join(splits.class_names[:3])}, ... "
+            f"({len(splits.class_names)}). Expected the same ones in the same order."
+        )
+    model = open_model(predictor.checkpoint, fabric.device)
+    probabilities = predictor.head.predict_proba(image_features(fabric, model, unlabelled, workers).cpu().numpy())
+    # as many digits as are written down, so that a run that goes on keeps the same images
+    confidences = np.round(probabilities.max(axis=1).astype(np.float64), 6)
+    return probabilities.argmax(axis=1).astype(np.int64), confidences
+
+
+def _write(
+    path: Path,
+    source: ImageSource,
+    labels: NDArray[np.int64],
+    confidences: NDArray[Any],
+    class_names: tuple[str, ...],
+) -> None:
+    from longtail.atomic import atomic_path
+
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["input", "pseudo_label", "confidence"])
+        for row, (label, confidence) in enumerate(zip(labels, confidences, strict=True)):
+            writer.writerow([source.identify(row), class_names[label], f"{confidence:.6f}"])
+
+
+def _read(path: Path, class_names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    codes = {name: code for code, name in enumerate(class_names)}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = np.array([codes[row["pseudo_label"]] for row in rows], dtype=np.int64)
+    return labels, np.array([float(row["confidence"]) for row in rows])
