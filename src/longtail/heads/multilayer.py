@@ -1,0 +1,261 @@
+"""A small network on top of the features, trained by balanced softmax."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import Tensor, nn
+from torch.nn import functional
+
+from longtail.errors import InputError, LongtailError
+from longtail.heads.base import Head, RowSource, chunks, torch_rows
+from longtail.heads.linear_training import Precision, computing_in
+from longtail.losses.balanced_softmax import log_counts
+
+__all__ = ["MultilayerPerceptron"]
+
+FEWEST_EPOCHS, FEWEST_STEPS = 10, 300
+MOST_HIDDEN = 1024
+
+
+class MultilayerPerceptron(Head):
+    """A network with one hidden layer on the features, trained by balanced softmax with dropout and mixup.
+
+    h = dropout(gelu(BN(W_1 u + b_1))),  u = dropout((x / ||x|| - m) / s)
+    logits = log softmax(W_2 h + b_2);  loss: cross-entropy of W_2 h + b_2 + tau log n
+
+    m is the mean of x / ||x|| over the training rows, s its typical deviation, n the class counts. Adding log n in the
+    loss alone makes the logits those of a world in which every class is as common. Several networks that differ in
+    their seeds vote by the mean of their log-probabilities.
+
+    Where classes are not divided by planes, as with features of a network that was trained for something else, it is
+    better than any linear head. It cannot be folded into a network's last layer.
+
+    Args:
+        hidden: units of the hidden layer; "auto": four times D, at least 64 and at most 1024.
+        epochs: passes over the data; "auto": 10, or as many as give 300 steps.
+        members: networks that vote, at least 1.
+        tau: how much of the log class counts the loss adds; 1 is balanced softmax, 0 plain cross-entropy.
+        dropout: share of hidden units left out, 0 to below 1.
+        input_dropout: share of features left out, 0 to below 1.
+        mixup: alpha of the Beta(alpha, alpha) from which the share of the first of two mixed rows is drawn; 0 for none.
+        batch_size: rows a step; smaller where an epoch would have fewer than 8 steps.
+        learning_rate: the highest of a one-cycle schedule, of AdamW.
+        weight_decay: of AdamW, at least 0.
+        unit_length: divide each row by its length first.
+        random_state: seed of initialisation, order, dropout and mixing.
+        device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products of training, "float32" or "bfloat16".
+
+    Attributes:
+        hidden_weight_: W_1 with batch norm, m and s folded in, shape (members, H, D).
+        hidden_bias_: shape (members, H).
+        output_weight_: W_2, shape (members, C, H).
+        output_bias_: shape (members, C).
+        classes_: labels in the order of the logits, shape (C,).
+        losses_: mean loss of each epoch of the last member.
+        selected_on_: "not selected".
+
+    Raises:
+        InputError: unusable features, labels or parameters.
+
+    Reference:
+        Ren, Yu, Sheng, Ma, Zhao, Yi, Li, "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020,
+        arXiv 2007.10740, equation 3 (loss); Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk
+        Minimization", ICLR 2018, arXiv 1710.09412. The combination is ours.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> features = rng.normal(size=(300, 2))
+        >>> labels = (np.hypot(*features.T) > 1.5).astype(int)  # a ring around a disc: no line divides them
+        >>> head = MultilayerPerceptron(random_state=0, unit_length=False, input_dropout=0, learning_rate=0.01, mixup=0)
+        >>> head.fit(features, labels).score(features, labels) > 0.8
+        True
+    """
+
+    selected_on_: str
+
+    def __init__(
+        self,
+        *,
+        hidden: int | Literal["auto"] = "auto",
+        epochs: int | Literal["auto"] = "auto",
+        members: int = 1,
+        tau: float = 1.0,
+        dropout: float = 0.5,
+        input_dropout: float = 0.2,
+        mixup: float = 0.2,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-2,
+        unit_length: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
+        self.hidden = hidden
+        self.epochs = epochs
+        self.members = members
+        self.tau = tau
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.mixup = mixup
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.unit_length = unit_length
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from features X (N, D) and labels y (N,)."""
+        self._check()
+        array, codes, dtype = self._begin(X, y)
+        counts = torch.from_numpy(np.bincount(codes)).to(dtype)
+        width = array.shape[1]
+        hidden = min(max(4 * width, 64), MOST_HIDDEN) if self.hidden == "auto" else int(self.hidden)
+        scaling = _scaling_of(array, self.unit_length)
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.members)
+        self.losses_: list[float] = []
+        folded = []
+        for seed in seeds:
+            # dropout draws from torch's own generator; what came before goes on as if nothing had happened
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(seed))
+                network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout).to(self.device, dtype)
+                self.losses_ = self._train(network, scaling, array, codes, self.tau * log_counts(counts), int(seed))
+            folded.append(network.folded(scaling))
+        arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
+        self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
+        self.selected_on_ = "not selected"
+        return self
+
+    def _check(self) -> None:
+        whole: dict[str, Any] = {
+            "hidden": self.hidden,
+            "epochs": self.epochs,
+            "members": self.members,
+            "batch_size": self.batch_size,
+        }
+        for name, value in whole.items():
+            if value != "auto" and (isinstance(value, str) or value < 1):
+                raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a share from 0 to below 1.")
+        for name in ("mixup", "weight_decay", "tau"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a number of at least 0.")
+
+    def _train(
+        self,
+        network: "_Network",
+        scaling: "_Scaling",
+        features: RowSource,
+        codes: NDArray[np.int64],
+        shift: Tensor,
+        seed: int,
+    ) -> list[float]:
+        rng = np.random.default_rng(seed)
+        targets, shift = torch.from_numpy(codes).to(self.device), shift.to(self.device)
+        # batch norm needs two rows
+        batch_size = max(min(self.batch_size, len(codes) // 8), min(2, len(codes)))
+        steps = max(len(codes) // batch_size, 1)
+        epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.learning_rate, total_steps=epochs * steps + 1, pct_start=0.1
+        )
+        losses = []
+        for epoch in range(epochs):
+            order, total = rng.permutation(len(codes)), torch.zeros((), device=self.device)
+            for step in range(steps):
+                rows = order[step * batch_size : (step + 1) * batch_size]
+                inputs = scaling.apply(torch_rows(features, rows, self.device))
+                labels = targets[torch.from_numpy(rows).to(self.device)]
+                share = float(rng.beta(self.mixup, self.mixup)) if self.mixup > 0 else 1.0
+                partner = torch.from_numpy(rng.permutation(len(rows))).to(self.device)
+                with computing_in(self.precision, self.device):
+                    logits = network(share * inputs + (1 - share) * inputs[partner] if share < 1 else inputs)
+                logits = logits.to(shift.dtype) + shift
+                loss = share * functional.cross_entropy(logits, labels)
+                if share < 1:
+                    loss = loss + (1 - share) * functional.cross_entropy(logits, labels[partner])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+                total += loss.detach()
+            losses.append(float(total) / steps)
+            if not math.isfinite(losses[-1]):
+                raise LongtailError(
+                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head. Lower learning_rate."
+                )
+        return losses
+
+    def _chunk_logits(self, features: Tensor) -> Tensor:
+        rows = functional.normalize(features, dim=1) if self.unit_length else features
+        total: Any = 0
+        for member in range(len(self.hidden_weight_)):
+            arrays = (self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_)
+            w1, b1, w2, b2 = (torch.from_numpy(array[member]).to(rows) for array in arrays)
+            hidden = functional.gelu(torch.addmm(b1, rows, w1.T))
+            total = total + torch.log_softmax(torch.addmm(b2, hidden, w2.T), dim=1)
+        return total / len(self.hidden_weight_)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    """Rows of length 1, less their mean, over their typical deviation."""
+
+    unit_length: bool
+    mean: Tensor
+    deviation: float
+
+    def apply(self, rows: Tensor) -> Tensor:
+        rows = functional.normalize(rows, dim=1) if self.unit_length else rows
+        return (rows - self.mean.to(rows)) / self.deviation
+
+
+def _scaling_of(features: NDArray[Any], unit_length: bool) -> _Scaling:
+    total = torch.zeros(features.shape[1], dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for _, rows in chunks(features):
+        scaled = (functional.normalize(rows, dim=1) if unit_length else rows).double()
+        total += scaled.sum(dim=0)
+        squares += scaled.square().sum(dim=0)
+    mean = total / len(features)
+    deviation = float((squares / len(features) - mean.square()).clamp(min=0).sqrt().mean())
+    return _Scaling(unit_length, mean, deviation or 1.0)
+
+
+class _Network(nn.Module):
+    def __init__(self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float) -> None:
+        super().__init__()
+        self.input_dropout = nn.Dropout(input_dropout)
+        self.hidden = nn.Linear(width, hidden)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, num_classes)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = self.norm(self.hidden(self.input_dropout(rows)))
+        return self.output(self.dropout(functional.gelu(hidden)))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def folded(self, scaling: _Scaling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Give both layers for prediction: batch norm and the scaling of the inputs are part of the first one."""
+        norm: Any = self.norm
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        weight = self.hidden.weight * gain[:, None] / scaling.deviation
+        bias = (self.hidden.bias - norm.running_mean) * gain + norm.bias - weight @ scaling.mean.to(weight)
+        return weight, bias, self.output.weight.clone(), self.output.bias.clone()

@@ -1,0 +1,111 @@
+"""The small network: what it can that a plane cannot, and that prediction is what was trained."""
+
+import numpy as np
+import pytest
+import torch
+
+from longtail.errors import InputError
+from longtail.heads import Joint, MultilayerPerceptron
+from longtail.heads.multilayer import _Network, _scaling_of
+
+
+@pytest.fixture(scope="module")
+def ring():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(600, 6)).astype(np.float32)
+    labels = (np.linalg.norm(features[:, :2], axis=1) > 2).astype(int)  # 14 % lie outside
+    return features[:400], labels[:400], features[400:], labels[400:]
+
+
+def balanced(predicted, labels):
+    return np.mean([(predicted[labels == c] == c).mean() for c in np.unique(labels)])
+
+
+def test_it_tells_a_ring_from_its_inside(ring):
+    train, labels, test, truth = ring
+    given = {"unit_length": False, "input_dropout": 0, "mixup": 0, "learning_rate": 0.01, "epochs": 60}
+    head = MultilayerPerceptron(**given, random_state=0).fit(train, labels)
+    linear = Joint(random_state=0, loss="balanced-softmax").fit(train, labels)
+    assert balanced(head.predict(test), truth) > 0.8
+    assert balanced(linear.predict(test), truth) < 0.7
+
+
+@pytest.mark.parametrize("unit_length", [True, False])
+def test_folded_layers_are_the_trained_network(unit_length):
+    """Batch norm and the scaling of the inputs, folded into the first layer, change no logit."""
+    rng = np.random.default_rng(1)
+    features = rng.gamma(2, size=(50, 7))
+    scaling = _scaling_of(features, unit_length)
+    torch.manual_seed(0)
+    network = _Network(7, 16, 3, 0.5, 0.2).double()
+    rows = torch.from_numpy(features)
+    for _ in range(20):
+        network(scaling.apply(rows))  # moves the running statistics away from 0 and 1
+    torch.nn.init.normal_(network.norm.weight)
+    torch.nn.init.normal_(network.norm.bias)
+    network.eval()
+    expected = torch.log_softmax(network(scaling.apply(rows)), dim=1).detach().numpy()
+    head = MultilayerPerceptron(unit_length=unit_length)
+    parts = [part[None].numpy() for part in network.folded(scaling)]
+    head.hidden_weight_, head.hidden_bias_, head.output_weight_, head.output_bias_ = parts
+    np.testing.assert_allclose(head._chunk_logits(rows).numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_scaling_gives_mean_zero_and_typical_deviation_one():
+    features = np.random.default_rng(2).gamma(2, size=(5000, 4)) + 10
+    scaled = _scaling_of(features, unit_length=False).apply(torch.from_numpy(features))
+    np.testing.assert_allclose(scaled.mean(dim=0), 0, atol=1e-9)
+    assert scaled.std(dim=0).mean() == pytest.approx(1, rel=1e-3)
+
+
+def test_tau_one_finds_more_of_the_rare_class(ring):
+    train, labels, test, _ = ring
+    shares = []
+    for tau in (0.0, 1.0, 2.0):
+        head = MultilayerPerceptron(tau=tau, unit_length=False, epochs=20, random_state=0).fit(train, labels)
+        shares.append((head.predict(test) == 1).mean())
+    assert shares[0] < shares[1] < shares[2]
+
+
+def test_members_vote_by_their_mean_log_probability(ring):
+    train, labels, test, _ = ring
+    both = MultilayerPerceptron(members=2, epochs=3, random_state=0).fit(train, labels)
+    assert both.hidden_weight_.shape == (2, 64, 6)
+    alone = []
+    for member in range(2):
+        one = MultilayerPerceptron(epochs=1, random_state=0).fit(train, labels)
+        for name in ("hidden_weight_", "hidden_bias_", "output_weight_", "output_bias_"):
+            setattr(one, name, getattr(both, name)[member : member + 1])
+        alone.append(one.logits(test))
+    assert not np.allclose(alone[0], alone[1])
+    np.testing.assert_allclose(both.logits(test), np.mean(alone, axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_the_seed_decides_and_the_global_generator_does_not(ring):
+    train, labels, test, _ = ring
+    torch.manual_seed(1)
+    first = MultilayerPerceptron(epochs=2, random_state=3).fit(train, labels).logits(test)
+    state = torch.get_rng_state()
+    torch.manual_seed(2)
+    again = MultilayerPerceptron(epochs=2, random_state=3).fit(train, labels).logits(test)
+    np.testing.assert_array_equal(first, again)
+    torch.manual_seed(1)
+    assert torch.equal(torch.get_rng_state(), state)
+    other = MultilayerPerceptron(epochs=2, random_state=4).fit(train, labels).logits(test)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"hidden": 0}, "hidden is 0"),
+        ({"epochs": "many"}, "epochs is 'many'"),
+        ({"members": 0}, "members is 0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"mixup": -1}, "mixup is -1"),
+        ({"precision": "half"}, "half"),
+    ],
+)
+def test_mistakes_are_told(ring, parameters, told):
+    with pytest.raises(InputError, match=told):
+        MultilayerPerceptron(**parameters).fit(ring[0], ring[1])
