@@ -1,0 +1,185 @@
+"""Choose between classifiers by what they predict on data that none of them was fitted to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from longtail.counts import class_counts
+from longtail.errors import InputError
+
+__all__ = ["Choice", "Metric", "choose", "class_weights", "image_values"]
+
+Metric = Literal["balanced", "all", "many", "medium", "few", "worst"]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen, and why.
+
+    Attributes:
+        chosen: name of the candidate.
+        best: name of the one with the highest score; another than `chosen` only by the one-standard-error rule.
+        scores: of each candidate; percent, or minus the mean cost.
+        errors: standard error of the best one's lead over each candidate, in the same unit; 0 for itself.
+    """
+
+    chosen: str
+    best: str
+    scores: dict[str, float]
+    errors: dict[str, float]
+
+
+def choose(
+    predictions: Mapping[str, ArrayLike],
+    labels: ArrayLike,
+    num_classes: int,
+    *,
+    metric: Metric = "balanced",
+    groups: NDArray[np.str_] | None = None,
+    costs: ArrayLike | None = None,
+    one_standard_error: bool = False,
+) -> Choice:
+    """Choose the candidate with the best score, or the simplest that is not measurably worse.
+
+    score = sum_c w_c v_c,  v_c = mean value of the images of class c,  value = 100 where right, else 0, or minus a cost
+
+    w_c is 1 / C' over the C' classes that occur (balanced), over those of a group (many, medium, few), or the class's
+    share of the images (all); "worst" is the smallest v_c. Candidates are compared on the same images: the standard
+    error is that of the mean difference, class by class,
+
+    se^2 = sum_c w_c^2 s_c^2 / n_c,   s_c^2 the variance of the differences within class c.
+
+    Of classes with one image the variance is taken to be the mean of the others'.
+
+    Args:
+        predictions: for each candidate its classes, shape (N,) or, repeated on the same images, (R, N); the simplest
+            candidate first, and of equals the first is taken.
+        labels: class indices, shape (N,).
+        num_classes: C.
+        metric: what counts.
+        groups: "many", "medium" or "few" for each class, shape (C,); needed by those metrics.
+        costs: what it costs to take class i (row) for class j (column), shape (C, C); instead of counting errors.
+        one_standard_error: take the first candidate whose score is within one standard error of the best.
+
+    Raises:
+        InputError: no candidate, an unknown metric, a group without an image, or arrays of other shapes.
+
+    Reference:
+        Breiman, Friedman, Olshen, Stone, "Classification and Regression Trees", 1984, section 3.4.3 (the rule; here the
+        error is that of the paired difference).
+
+    Example:
+        >>> labels = np.array([0] * 8 + [1] * 2)
+        >>> found = choose({"plain": np.zeros(10, int), "fair": labels * 1}, labels, 2)
+        >>> found.chosen, found.scores["plain"]
+        ('fair', 50.0)
+    """
+    if not predictions:
+        raise InputError("there is nothing to choose from: no candidate was fitted.")
+    truth = np.asarray(labels)
+    values = {name: image_values(truth, predicted, costs) for name, predicted in predictions.items()}
+    weights = class_weights(truth, num_classes, metric, groups)
+    scores = {name: _score(value, truth, weights, metric) for name, value in values.items()}
+    # of equal worst classes, the better mean decides
+    means = class_weights(truth, num_classes, "balanced", groups)
+    best = max(scores, key=lambda name: (scores[name], _score(values[name], truth, means, "balanced")))
+    errors = {name: _standard_error(values[best] - value, truth, weights) for name, value in values.items()}
+    chosen = best
+    if one_standard_error and metric != "worst":
+        chosen = next(name for name in values if scores[best] - scores[name] <= errors[name] + 1e-9)
+    return Choice(chosen, best, scores, errors)
+
+
+def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | None = None) -> Values:
+    """Give each image's part in a score: 100 where it is right and 0 where not, or minus its cost.
+
+    Args:
+        labels: class indices, shape (N,).
+        predictions: shape (N,), or (R, N), over whose rows is averaged.
+        costs: shape (C, C), or None.
+
+    Returns:
+        Shape (N,).
+
+    Raises:
+        InputError: other shapes.
+
+    Example:
+        >>> image_values([0, 1], [[0, 0], [0, 1]]).tolist()
+        [100.0, 50.0]
+    """
+    truth, predicted = np.asarray(labels), np.atleast_2d(np.asarray(predictions))
+    if truth.ndim != 1 or predicted.shape[-1] != len(truth):
+        raise InputError(f"{predicted.shape[-1]} predictions of {truth.shape} labels; expected one for each.")
+    if costs is None:
+        return 100.0 * (predicted == truth).mean(axis=0)  # type: ignore[no-any-return]
+    matrix = np.asarray(costs, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        raise InputError(f"the costs have shape {matrix.shape}; expected a finite C x C matrix, rows for true classes.")
+    if max(truth.max(initial=0), predicted.max(initial=0)) >= len(matrix):
+        raise InputError(f"the costs are of {len(matrix)} classes; the labels or predictions go beyond.")
+    return -matrix[truth[None], predicted].mean(axis=0)  # type: ignore[no-any-return]
+
+
+def class_weights(
+    labels: ArrayLike, num_classes: int, metric: Metric, groups: NDArray[np.str_] | None = None
+) -> NDArray[np.float64]:
+    """Give the weight of each class in a metric.
+
+    Args:
+        labels: class indices, shape (N,).
+        num_classes: C.
+        metric: what counts; "worst" has the weights of "balanced".
+        groups: "many", "medium" or "few" for each class, shape (C,).
+
+    Returns:
+        Shape (C,), of sum 1; 0 for classes without an image.
+
+    Raises:
+        InputError: an unknown metric, no groups, or a group without an image.
+
+    Example:
+        >>> class_weights([0, 0, 0, 1], 3, "balanced").tolist(), class_weights([0, 0, 0, 1], 3, "all").tolist()
+        ([0.5, 0.5, 0.0], [0.75, 0.25, 0.0])
+    """
+    if metric not in get_args(Metric):
+        raise InputError(f"no metric {metric!r} to choose by. Metrics: {', '.join(get_args(Metric))}.")
+    counts = class_counts(np.asarray(labels), num_classes)
+    if counts.sum() == 0:
+        raise InputError("there are no images to choose on.")
+    if metric == "all":
+        return counts / counts.sum()  # type: ignore[no-any-return]
+    counted = counts > 0
+    if metric not in ("balanced", "worst"):
+        if groups is None:
+            raise InputError(f"metric {metric!r} needs the group of each class.")
+        counted &= groups == metric
+        if not counted.any():
+            raise InputError(f"no class of the group {metric!r} has an image to choose on. Choose by balanced.")
+    return counted / counted.sum()
+
+
+def _score(values: Values, labels: NDArray[np.int64], weights: NDArray[np.float64], metric: Metric) -> float:
+    means = _class_means(values, labels, len(weights))
+    return float(means[weights > 0].min()) if metric == "worst" else float(weights @ means)
+
+
+def _class_means(values: Values, labels: NDArray[np.int64], num_classes: int) -> Values:
+    totals = np.bincount(labels, weights=values, minlength=num_classes)
+    return totals / np.maximum(np.bincount(labels, minlength=num_classes), 1)  # type: ignore[no-any-return]
+
+
+def _standard_error(differences: Values, labels: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
+    counts = np.bincount(labels, minlength=len(weights))
+    deviations = differences - _class_means(differences, labels, len(weights))[labels]
+    squares = np.bincount(labels, weights=deviations**2, minlength=len(weights))
+    several = counts > 1
+    variances = np.zeros(len(weights))
+    variances[several] = squares[several] / (counts[several] - 1)
+    if several.any():
+        variances[counts == 1] = variances[several].mean()
+    return float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
