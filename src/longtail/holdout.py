@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["stratified_holdout"]
+__all__ = ["stratified_folds", "stratified_holdout"]
 
 IntArray = NDArray[np.int64]
 
@@ -47,3 +47,38 @@ def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[In
     place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     is_held_out = place < np.repeat(wanted, counts)
     return np.sort(ordered[~is_held_out]), np.sort(ordered[is_held_out])
+
+
+def stratified_folds(labels: IntArray, num_folds: int, seed: int) -> IntArray:
+    """Share rows out to folds so that each fold has the same share of each class, but for rounding.
+
+    No fold has all rows of a class of two or more, so that every class can be learnt without any one fold; a class of
+    one row is in no fold.
+
+    Args:
+        labels: class indices, shape (N,).
+        num_folds: at least 2.
+        seed: of the choice.
+
+    Returns:
+        Number of each row's fold, or -1, shape (N,).
+
+    Raises:
+        InputError: fewer than 2 folds.
+
+    Example:
+        >>> folds = stratified_folds(np.array([0] * 6 + [1, 1, 2]), 3, seed=0)
+        >>> np.bincount(folds[:6]).tolist(), folds[6] != folds[7], int(folds[8])
+        ([2, 2, 2], np.True_, -1)
+    """
+    if num_folds < 2:
+        raise InputError(f"{num_folds} folds; expected at least 2.")
+    labels = np.asarray(labels)
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    # one class goes on in the folds where the one before it stopped: the folds stay equally large
+    folds = np.empty(len(labels), dtype=np.int64)
+    folds[ordered] = np.arange(len(labels)) % num_folds
+    folds[counts[labels] == 1] = -1
+    return folds

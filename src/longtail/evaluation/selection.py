@@ -152,7 +152,7 @@ def class_weights(
     if counts.sum() == 0:
         raise InputError("there are no images to choose on.")
     if metric == "all":
-        return counts / counts.sum()  # type: ignore[no-any-return]
+        return np.asarray(counts / counts.sum(), dtype=np.float64)
     counted = counts > 0
     if metric not in ("balanced", "worst"):
         if groups is None:
@@ -160,7 +160,7 @@ def class_weights(
         counted &= groups == metric
         if not counted.any():
             raise InputError(f"no class of the group {metric!r} has an image to choose on. Choose by balanced.")
-    return counted / counted.sum()
+    return np.asarray(counted / counted.sum(), dtype=np.float64)
 
 
 def _score(values: Values, labels: NDArray[np.int64], weights: NDArray[np.float64], metric: Metric) -> float:
@@ -170,7 +170,7 @@ def _score(values: Values, labels: NDArray[np.int64], weights: NDArray[np.float6
 
 def _class_means(values: Values, labels: NDArray[np.int64], num_classes: int) -> Values:
     totals = np.bincount(labels, weights=values, minlength=num_classes)
-    return totals / np.maximum(np.bincount(labels, minlength=num_classes), 1)  # type: ignore[no-any-return]
+    return totals / np.maximum(np.bincount(labels, minlength=num_classes), 1)
 
 
 def _standard_error(differences: Values, labels: NDArray[np.int64], weights: NDArray[np.float64]) -> float:

@@ -72,6 +72,7 @@ def _predict(
     folder = config.features or config.model.parent.parent / "features"
     head = load_head(config.model)
     problem = check_problem(open_feature_folder(folder))
+    problem.unseal_test()  # nothing is chosen here
     if config.split not in problem.splits:
         raise InputError(f"{folder} holds no feature_{config.split}.h5; it has {', '.join(problem.splits)}.")
     file = problem.splits[config.split]

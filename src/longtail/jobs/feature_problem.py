@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.features import FeatureFile, check_finite
+from longtail.jobs.sealed import SealedFeatures
 
 __all__ = ["FeatureProblem", "check_problem", "read_linear_head"]
 
@@ -21,18 +22,24 @@ class FeatureProblem:
     """Features that were checked, and what is known of their classes.
 
     Attributes:
-        splits: "train" and, where there are, "val" and "test".
+        splits: "train" and, where there are, "val" and "test"; the labels of test are sealed until `unseal_test`.
         class_names: one a class, C in all.
         train_counts: n_c, shape (C,).
         head: weight (C, D) and bias (C,) of the network's own classifier, or None.
         notes: what a person should know about the data.
     """
 
-    splits: dict[str, FeatureFile]
+    splits: dict[str, FeatureFile | SealedFeatures]
     class_names: tuple[str, ...]
     train_counts: NDArray[np.int64]
     head: tuple[NDArray[Any], NDArray[Any]] | None
     notes: tuple[str, ...]
+
+    def unseal_test(self) -> None:
+        """Let the labels of test be read: everything is chosen, or test is chosen on by an explicit word."""
+        test = self.splits.get("test")
+        if isinstance(test, SealedFeatures):
+            test.unseal()
 
 
 def check_problem(
@@ -83,7 +90,8 @@ def check_problem(
                 f"{head or beside}: weight {linear[0].shape} and bias {linear[1].shape}; expected {expected} and "
                 f"{expected[:1]} for these features. Give the head of the network that made them with --head."
             )
-    return FeatureProblem(checked, class_names, counts, linear, tuple(notes))
+    sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
+    return FeatureProblem(sealed, class_names, counts, linear, tuple(notes))
 
 
 def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

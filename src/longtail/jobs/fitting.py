@@ -7,6 +7,7 @@ from longtail.heads import (
     ClassifierRetraining,
     Joint,
     LearnableWeightScaling,
+    MultilayerPerceptron,
     NearestClassMean,
     TauNormalized,
 )
@@ -69,6 +70,11 @@ def fit_head(
         case "lws":
             lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
             return lws.fit(train.features, train.labels)
+        case "mlp":
+            mlp = MultilayerPerceptron(
+                members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
+            )
+            return mlp.fit(train.features, train.labels)
         case "dlsa":
             settings = dlsa_settings(options.dlsa)
             # the authors' configurations begin with random layers, but for those that take PaCo's

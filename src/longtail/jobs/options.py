@@ -6,6 +6,7 @@ from typing import Literal
 
 from longtail.backbones.parts import Part
 from longtail.data.transforms import Augmentation
+from longtail.evaluation.selection import Metric
 from longtail.losses.build import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
@@ -21,7 +22,7 @@ __all__ = [
     "UnlabelledOptions",
 ]
 
-METHODS = ("joint", "ncm", "crt", "tau", "lws", "dlsa")
+METHODS = ("joint", "ncm", "crt", "tau", "lws", "mlp", "dlsa")
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 
 
@@ -205,7 +206,19 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, lws, dlsa, several with commas between, or all: all but dlsa, which takes minutes."""
+    """joint, ncm, crt, tau, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which takes minutes;
+    with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
+    """
+    metric: Metric = "balanced"
+    """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
+    one_standard_error: bool = False
+    """Let auto take the simplest method that is within one standard error of the best."""
+    refit: bool = True
+    """Let auto fit the chosen method again on train and val; --no-refit leaves it as it is."""
+    cv_folds: int = 5
+    """Of the cross-validation where there is no val."""
+    cv_repeats: int = 1
+    """How often that is repeated with other folds."""
     head: Path | None = None
     """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
     classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
@@ -252,7 +265,9 @@ class HeadOptions:
     head_batch_size: int = 512
     """Of crt and lws."""
     head_precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products of crt and lws; bfloat16 is faster where the processor or GPU computes in it."""
+    """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""
+    mlp_members: int = 1
+    """Networks of mlp that vote."""
     dlsa: DLSAOptions = field(default_factory=DLSAOptions)

@@ -46,7 +46,8 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
     if table:
         print_table(results)
     if table and not quiet:
-        print(f"\n{results['verdict']['sentence']}\nOpen {page}")
+        told = results["verdict"]
+        print("", *filter(None, (told["choice"], told["sentence"])), f"Open {page}", sep="\n")
     return results
 
 
@@ -64,6 +65,8 @@ def print_table(results: dict[str, Any]) -> None:
             continue
         low, high = metrics["intervals"]["balanced"]
         chosen = {"tau": "tau = {tau:g}", "dlsa": "blocks = {depth}"}.get(name, "").format(**entry["params"])
+        if "choice" in entry:
+            chosen = f"= {entry['choice']['method']}"
         table.add_row(
             name,
             {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),

@@ -12,24 +12,51 @@ __all__ = ["verdict"]
 def verdict(results: dict[str, Any]) -> dict[str, Any]:
     """Choose the method to recommend and put its gain over joint into a sentence.
 
-    The method is the one with the best balanced accuracy on validation. Without validation data none is chosen by its
-    result: the sentence is about tau, or else the last method, whatever it gives.
+    The method is `auto` where that was asked for, else the one with the best balanced accuracy on validation. Without
+    validation data none is chosen by its result: the sentence is about tau, or else the last method, whatever it gives.
 
     Args:
         results: content of results.json.
 
     Returns:
-        {"best", "selected_on", "sentence"}.
+        {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None}.
     """
     methods = results["methods"]
     with_val = {
         name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]
     }
-    if with_val:
+    if "auto" in methods:
+        best, selected_on = "auto", methods["auto"]["selected_on"]
+    elif with_val:
         best, selected_on = max(with_val, key=lambda name: with_val[name]), "val"
     else:
         best, selected_on = ("tau" if "tau" in methods else list(methods)[-1]), "not selected"
-    return {"best": best, "selected_on": selected_on, "sentence": _sentence(results, best, selected_on)}
+    choice = methods[best].get("choice")
+    return {
+        "best": best,
+        "selected_on": selected_on,
+        "sentence": _sentence(results, best if choice is None or choice["method"] != "joint" else "joint", selected_on),
+        "choice": None if choice is None else _choice_sentence(choice),
+    }
+
+
+def _choice_sentence(choice: dict[str, Any]) -> str:
+    """Say what `auto` is, and how far behind the next best method was."""
+    method, scores = choice["method"], choice["scores"]
+    text = f"auto is {method}, chosen on {choice['on']} by {choice['metric']} accuracy ({scores[method]:.1f} %)"
+    others = [name for name in scores if name != method]
+    if others:
+        rival = max(others, key=lambda name: scores[name])
+        lead = scores[method] - scores[rival]
+        text += (
+            f"; next is {rival}, {lead:.1f} points behind" if lead >= 0 else f"; {rival} is {-lead:.1f} points better"
+        )
+        if choice["best"] == method:
+            text += f" (standard error {choice['standard_errors'][rival]:.1f})"
+        else:
+            text += ", less than a standard error: the simpler one is taken"
+    again = " It was fitted again on train and val." if len(choice["fitted_on"]) > 1 else ""
+    return f"{text}.{again}{' ' + choice['doubt'] if choice['doubt'] else ''}"
 
 
 def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:

@@ -15,7 +15,22 @@ __all__ = ["color", "inline_svg", "method_style", "shorten", "spread"]
 WIDTH = 4.6
 
 # Matplotlib draws in colours that stand for CSS variables: the page decides, for light, dark and print.
-_VARIABLES = ("ink", "muted", "paper", "many", "medium", "few", "joint", "ncm", "crt", "tau", "lws", "dlsa", "other")
+_VARIABLES = (
+    "ink",
+    "muted",
+    "paper",
+    "many",
+    "medium",
+    "few",
+    "joint",
+    "ncm",
+    "crt",
+    "tau",
+    "lws",
+    "dlsa",
+    "mlp",
+    "other",
+)
 _SENTINEL = "#0102{:02x}"
 _SENTINELS = re.compile("#0102([0-9a-f]{2})")
 
@@ -27,6 +42,7 @@ _METHOD_STYLES = {
     "tau": ("solid", "^"),
     "lws": ((0, (3, 1, 1, 1, 1, 1)), "v"),
     "dlsa": ((0, (8, 2)), "*"),
+    "mlp": ((0, (2, 1)), "X"),
 }
 
 _STYLE: dict[Any, Any] = {

@@ -1,0 +1,162 @@
+"""`--methods auto`: choose a method on data that no head was fitted to, and fit it again on all there is to learn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from longtail.evaluation.selection import Choice, choose
+from longtail.features import FeatureFile
+from longtail.heads import DLSA, Joint
+from longtail.heads.base import Head
+from longtail.holdout import stratified_folds
+from longtail.jobs.feature_problem import FeatureProblem
+from longtail.jobs.fitting import fit_head
+from longtail.jobs.options import HeadOptions
+
+__all__ = ["Automatic", "choose_and_refit", "predict_splits"]
+
+# from the simplest to the most elaborate: what the one-standard-error rule prefers
+SIMPLEST_FIRST = ("joint", "ncm", "tau", "lws", "crt", "mlp", "dlsa")
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """The chosen method, fitted again.
+
+    Attributes:
+        head: fitted on train, or on train and val.
+        predictions: on val (of the head that had not seen it) and test.
+        facts: what results.json says of the choice.
+    """
+
+    head: Head
+    predictions: dict[str, NDArray[np.int64]]
+    facts: dict[str, Any]
+
+
+def choose_and_refit(
+    problem: FeatureProblem,
+    options: HeadOptions,
+    heads: Mapping[str, Head],
+    predictions: Mapping[str, Mapping[str, NDArray[np.int64]]],
+    select_on: str,
+    groups: NDArray[np.str_],
+    seed: int,
+    device: str,
+) -> Automatic:
+    """Choose between fitted methods, and fit the chosen one on train and val with the settings that it found.
+
+    Args:
+        problem: checked features.
+        options: metric, rule, folds.
+        heads: fitted on train.
+        predictions: of each on val and test.
+        select_on: "val", "train" (cross-validation) or, by an explicit word, "test".
+        groups: "many", "medium" or "few" for each class, shape (C,).
+        seed: of folds and fits.
+        device: where to compute.
+    """
+    names = [name for name in SIMPLEST_FIRST if name in heads]
+    if select_on == "train":
+        candidates, labels = _cross_validated(problem, options, names, seed, device)
+    else:
+        candidates = {name: predictions[name][select_on] for name in names}
+        labels = problem.splits[select_on].labels
+    found = choose(
+        candidates,
+        labels,
+        len(groups),
+        metric=options.metric,
+        groups=groups,
+        one_standard_error=options.one_standard_error,
+    )
+    head, fitted_on = heads[found.chosen], ["train"]
+    if options.refit and select_on == "val" and _learns_from_rows(head):
+        head, fitted_on = _fitted_again(head, problem, seed, device), ["train", "val"]
+    own = dict(predictions[found.chosen])
+    if "test" in own:
+        own["test"] = head.predict(problem.splits["test"].features)
+    return Automatic(head, own, _facts(found, options, select_on, fitted_on, problem))
+
+
+def predict_splits(head: Head, problem: FeatureProblem) -> dict[str, NDArray[np.int64]]:
+    """Give a head's class indices for every split but train."""
+    return {split: head.predict(file.features) for split, file in problem.splits.items() if split != "train"}
+
+
+def _facts(
+    found: Choice, options: HeadOptions, select_on: str, fitted_on: list[str], problem: FeatureProblem
+) -> dict[str, Any]:
+    on = f"{options.cv_folds}-fold cross-validation of train" if select_on == "train" else select_on
+    doubt = None
+    if select_on == "train" and problem.head is not None:
+        doubt = (
+            "The features of train are of images that the network itself was trained on, and was asked about again: "
+            "cross-validation on them is too hopeful, most of all for methods that trust them. Give a validation split."
+        )
+    return {
+        "selected_on": "train-cv" if select_on == "train" else select_on,
+        "choice": {
+            "method": found.chosen,
+            "best": found.best,
+            "on": on,
+            "metric": options.metric,
+            "rule": "simplest within one standard error" if options.one_standard_error else "highest score",
+            "scores": found.scores,
+            "standard_errors": found.errors,
+            "fitted_on": fitted_on,
+            "doubt": doubt,
+        },
+    }
+
+
+def _learns_from_rows(head: Head) -> bool:
+    # the network's own classifier is what it is; flow filters have chosen their epochs and blocks on val
+    return not isinstance(head, DLSA) and not (isinstance(head, Joint) and head.selected_on_ == "given")
+
+
+def _fitted_again(head: Head, problem: FeatureProblem, seed: int, device: str) -> Head:
+    """Fit a head of the same settings on train and val; what was "auto" is what was found."""
+    parts = [problem.splits[split] for split in ("train", "val")]
+    features = np.concatenate([np.asarray(part.features) for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    settings = head.get_params(deep=False)
+    fixed = {
+        name: getattr(head, f"{name}_")
+        for name, value in settings.items()
+        if isinstance(value, str) and value == "auto" and hasattr(head, f"{name}_")
+    }
+    if settings.get("head") is not None and problem.head is None:
+        joint = Joint(random_state=seed, device=device).fit(features, labels)
+        fixed["head"] = (joint.weight_, joint.bias_)
+    again: Head = clone(head).set_params(**fixed).fit(features, labels)
+    return again
+
+
+def _cross_validated(
+    problem: FeatureProblem, options: HeadOptions, names: list[str], seed: int, device: str
+) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
+    """Give each method's predictions for rows of train that it was not fitted to, shape (repeats, N'), and labels."""
+    train = problem.splits["train"]
+    labels = np.asarray(train.labels)
+    found = {name: np.full((options.cv_repeats, len(labels)), -1, dtype=np.int64) for name in names}
+    for repeat in range(options.cv_repeats):
+        folds = stratified_folds(labels, options.cv_folds, seed + repeat)
+        for fold in range(options.cv_folds):
+            held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            if not len(held_out):
+                continue
+            part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
+            inner = replace(problem, splits={"train": part}, train_counts=np.bincount(part.labels))
+            joint = Joint(problem.head, random_state=seed, device=device).fit(part.features, part.labels)
+            rows = np.asarray(train.features[held_out])
+            for name in names:
+                head = fit_head(name, inner, options, joint, "train", seed, device)
+                found[name][repeat, held_out] = head.predict(rows)
+    # a class of one image is in every fold's train: nothing can be said about it
+    seen = np.all([predicted >= 0 for predicted in found.values()], axis=(0, 1))
+    return {name: predicted[:, seen] for name, predicted in found.items()}, labels[seen]

@@ -1,0 +1,139 @@
+"""`--methods auto`: chosen where nothing was fitted, fitted again, never by a look at test."""
+
+import json
+
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.features import open_features, write_features
+from longtail.heads import TauNormalized, load_head
+from longtail.holdout import stratified_folds
+from longtail.jobs.comparison import compare_heads
+
+COUNTS = np.array([200, 120, 60, 25, 8])
+
+
+def made_up(rng, counts):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    centres = 4 * np.eye(len(counts), 6)
+    return (centres[labels] + rng.normal(size=(len(labels), 6))).astype("f4"), labels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Features of three splits; test labels say the opposite of what train and val say."""
+    rng = np.random.default_rng(0)
+    for split, counts in (("train", COUNTS), ("val", [20] * 5), ("test", [20] * 5)):
+        features, labels = made_up(rng, counts)
+        write_features(tmp_path / f"feature_{split}.h5", features, labels if split != "test" else 4 - labels)
+    return tmp_path
+
+
+def fit(folder, *words, out="fit"):
+    assert main(["fit", str(folder), "--out", str(folder / out), "--quiet", *words]) == 0
+    return json.loads((folder / out / "results.json").read_text())
+
+
+def test_the_best_on_val_is_chosen_and_fitted_on_both(folder, capsys):
+    found = fit(folder, "--methods", "joint,ncm,tau,auto")
+    entry, choice = found["methods"]["auto"], found["methods"]["auto"]["choice"]
+    scores = {name: found["methods"][name]["metrics"]["val"]["balanced"] for name in ("joint", "ncm", "tau")}
+    assert choice["scores"] == pytest.approx(scores)
+    assert scores[choice["method"]] == max(scores.values())
+    assert choice["fitted_on"] == ["train", "val"]
+    assert entry["selected_on"] == "val"
+    assert found["verdict"]["best"] == "auto"
+    assert found["verdict"]["choice"].startswith(f"auto is {choice['method']}, chosen on val by balanced accuracy")
+    # val is measured with the head that had not seen it
+    assert entry["metrics"]["val"] == found["methods"][choice["method"]]["metrics"]["val"]
+    assert "= " + choice["method"] in capsys.readouterr().out
+
+
+def test_the_refit_has_the_settings_that_were_found(folder):
+    found = fit(folder, "--methods", "tau,auto")
+    head = load_head(folder / "fit" / "heads" / "auto.npz")
+    assert isinstance(head, TauNormalized)
+    assert head.tau == found["methods"]["tau"]["params"]["tau"]
+    assert head.selected_on_ == "given"
+    once = load_head(folder / "fit" / "heads" / "tau.npz")
+    assert not np.allclose(head.weight_, once.weight_)  # another joint, of more rows
+    left = fit(folder, "--methods", "tau,auto", "--no-refit", out="left")
+    assert left["methods"]["auto"]["choice"]["fitted_on"] == ["train"]
+    same = load_head(folder / "left" / "heads" / "auto.npz")
+    np.testing.assert_array_equal(same.weight_, once.weight_)
+
+
+def test_test_labels_change_nothing_but_their_own_metrics(folder):
+    """The same features with other test labels: the same choice, the same heads, the same predictions."""
+    before = fit(folder, "--methods", "auto")
+    file = open_features(folder / "feature_test.h5")
+    write_features(folder / "feature_test.h5", np.array(file.features), 4 - np.array(file.labels))
+    after = fit(folder, "--methods", "auto", out="again")
+    assert before["methods"]["auto"]["choice"] == after["methods"]["auto"]["choice"]
+    rows = [
+        np.loadtxt(folder / out / "predictions" / "test.csv", delimiter=",", skiprows=1) for out in ("fit", "again")
+    ]
+    np.testing.assert_array_equal(rows[0][:, 2:], rows[1][:, 2:])
+    assert before["methods"]["auto"]["metrics"]["test"]["all"] < 40 < after["methods"]["auto"]["metrics"]["test"]["all"]
+
+
+def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
+    def peeking(problem, *arguments):
+        return problem.splits["test"].labels
+
+    # the module that runs is not always the one that an import by name gives
+    monkeypatch.setitem(compare_heads.__globals__, "choose_and_refit", peeking)
+    assert main(["fit", str(folder), "--methods", "ncm,auto", "--out", str(folder / "fit"), "--quiet"]) == 2
+    assert "feature_test.h5: its labels are sealed until everything is chosen" in capsys.readouterr().err
+    assert not (folder / "fit" / "results.json").exists()
+
+
+def test_without_val_by_cross_validation(folder):
+    (folder / "feature_val.h5").unlink()
+    found = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "3", "--cv-repeats", "2")
+    choice = found["methods"]["auto"]["choice"]
+    assert choice["on"] == "3-fold cross-validation of train"
+    assert choice["fitted_on"] == ["train"]
+    assert choice["doubt"] is None
+    assert found["methods"]["auto"]["selected_on"] == "train-cv"
+    assert 50 < choice["scores"]["ncm"] <= 100
+
+
+def test_the_features_of_the_networks_own_training_images_are_doubted(folder):
+    (folder / "feature_val.h5").unlink()
+    rng = np.random.default_rng(1)
+    np.savez(folder / "joint_head.npz", weight=rng.normal(size=(5, 6)), bias=np.zeros(5))
+    found = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "2")
+    assert "too hopeful" in found["methods"]["auto"]["choice"]["doubt"]
+    assert "too hopeful" in found["verdict"]["choice"]
+
+
+def test_the_rule_and_the_metric_are_options(folder):
+    found = fit(folder, "--methods", "joint,ncm,lws,auto", "--one-standard-error", "--metric", "few")
+    choice = found["methods"]["auto"]["choice"]
+    assert (choice["rule"], choice["metric"]) == ("simplest within one standard error", "few")
+    assert choice["scores"]["joint"] == pytest.approx(found["methods"]["joint"]["metrics"]["val"]["few"])
+
+
+def test_predict_takes_the_chosen_head(folder, tmp_path):
+    fit(folder, "--methods", "joint,ncm,auto")
+    words = ["predict", str(folder / "fit"), str(folder / "feature_test.h5"), "--out", str(tmp_path / "p.csv")]
+    assert main([*words, "--quiet"]) == 0
+    rows = (tmp_path / "p.csv").read_text().splitlines()[1:]
+    stored = np.loadtxt(folder / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
+    assert [int(row.split(",")[1]) for row in rows] == stored[:, -1].tolist()
+
+
+@pytest.mark.parametrize("num_folds", [2, 5])
+def test_folds_are_even_and_leave_every_class_something(num_folds):
+    labels = np.repeat(np.arange(6), [50, 23, 7, 3, 2, 1])
+    folds = stratified_folds(labels, num_folds, seed=1)
+    assert (folds[labels == 5] == -1).all()
+    sizes = np.bincount(folds[folds >= 0], minlength=num_folds)
+    assert sizes.max() - sizes.min() <= 1
+    for c in range(5):
+        within = np.bincount(folds[labels == c], minlength=num_folds)
+        assert within.max() - within.min() <= 1
+        assert within.max() < (labels == c).sum()
+    assert not np.array_equal(folds, stratified_folds(labels, num_folds, seed=2))
