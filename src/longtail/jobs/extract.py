@@ -1,5 +1,6 @@
 """`longtail extract`: images to feature files, with the network's own classifier beside them."""
 
+import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +16,10 @@ from longtail.jobs.options import DataOptions, RuntimeOptions
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from longtail.data.source import ImageSource
     from longtail.jobs.model import TrainedModel
 
-__all__ = ["ExtractConfig", "extract_splits", "run"]
+__all__ = ["ExtractConfig", "extract_splits", "images_key", "run"]
 
 
 @dataclass(frozen=True)
@@ -93,43 +95,90 @@ def extract_splits(
     workers: int,
     quiet: bool,
 ) -> None:
-    """Write the features of every split, and the classifier as joint_head.npz."""
+    """Write the features of every split, and the classifier as joint_head.npz.
+
+    A file that holds the features of these images by these weights already is left as it is.
+    """
     from longtail.atomic import atomic_path
     from longtail.backbones import linear_parameters
     from longtail.jobs.images import prepare
     from longtail.training.extraction import extract_features
 
+    weights = fingerprint(model.path)
+    head = folder / "joint_head.npz"
+    is_new = not head.is_file()
     for split in SPLITS:
         source = getattr(splits, split)
         if source is None or len(source) == 0:
             continue
+        path = folder / f"feature_{split}.h5"
+        attributes = {
+            "split": split,
+            "data": splits.name,
+            "class_names": list(splits.class_names),
+            "images": images_key(source),
+            "weights": weights,
+            "backbone": model.about["backbone"],
+            "preprocessing": model.about["preprocessing"],
+        }
+        if _holds(path, attributes, len(source), model.dimension, dtype):
+            continue
+        is_new = True
         images = prepare(source, model.preprocessing, fabric.device)
         extract_features(
             fabric,
             model.features,
             images.batches(fabric, model.preprocessing, workers=workers),
             images.labels,
-            folder / f"feature_{split}.h5",
+            path,
             dimension=model.dimension,
             dtype=dtype,
-            attributes={
-                "split": split,
-                "data": splits.name,
-                "class_names": list(splits.class_names),
-                "weights": fingerprint(model.path),
-                "backbone": model.about["backbone"],
-                "preprocessing": model.about["preprocessing"],
-            },
+            attributes=attributes,
             quiet=quiet,
         )
     if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):
         # untrained, and so no head to start from
-        (folder / "joint_head.npz").unlink(missing_ok=True)
-    elif fabric.is_global_zero:
+        head.unlink(missing_ok=True)
+    elif fabric.is_global_zero and is_new:
         weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
-        with atomic_path(folder / "joint_head.npz") as temporary, temporary.open("wb") as file:
+        with atomic_path(head) as temporary, temporary.open("wb") as file:
             np.savez(file, weight=weight, bias=bias)
     fabric.barrier()
+
+
+def images_key(source: "ImageSource") -> str:
+    """Give the SHA-256 of which images these are: names, labels and, of files, size and time of the last change."""
+    import hashlib
+
+    found = hashlib.sha256()
+    for row, label in enumerate(np.asarray(source.labels).tolist()):
+        name = source.identify(row)
+        try:
+            status = Path(name).stat()
+            found.update(f"{name}\0{label}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        except OSError:  # a row of a pack or of images in memory
+            found.update(f"{name}\0{label}\n".encode())
+    return found.hexdigest()
+
+
+def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int, dtype: str) -> bool:
+    """Are these features in that file?"""
+    from longtail.features import open_features
+
+    if not path.is_file():
+        return False
+    try:
+        file = open_features(path)
+    except InputError:
+        return False
+    # files of before 0.2 do not say which images they are of
+    said = {"images": attributes["images"]} | file.attributes
+    same = all(_stored(value) == said.get(name) for name, value in attributes.items())
+    return same and file.features.shape == (num_rows, dimension) and file.features.dtype == dtype
+
+
+def _stored(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
 def fingerprint(path: Path) -> str:

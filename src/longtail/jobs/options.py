@@ -102,6 +102,11 @@ class StageOneOptions:
     init: Path | None = None
     """Checkpoint of ours (`longtail pretrain` makes one, `longtail import` one of others') to start from: its backbone,
     not its classifier. Of a run with several --seeds, {seed} in it stands for the seed."""
+    frozen: bool = False
+    """Train nothing: take the backbone as it is, from --pretrained, --weights or --init, and fit classifiers on its
+    features; in `run`."""
+    weights: Path | None = None
+    """Of --frozen: a file of others' weights for that backbone (timm, torchvision, MMPretrain, ...)."""
     train_part: Part = "all"
     """What learns: all, the last stage or last block with the classifier, or the classifier alone."""
     backbone_rate: float = 1.0

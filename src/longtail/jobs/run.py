@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from longtail.data.source import DataSplits
+    from longtail.training.loop import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds"]
 
@@ -57,6 +58,12 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.jobs.comparison import wanted_methods
 
     wanted_methods(config.heads.methods)
+    if (config.stage.weights is not None) and not config.stage.frozen:
+        raise InputError(
+            "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
+        )
+    if config.stage.frozen and config.unlabelled.unlabelled is not None:
+        raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
     if config.seeds < 1:
         raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
     if config.heads.crt_part != "classifier" and config.heads.crt_from != "images":
@@ -143,25 +150,26 @@ def _run_one(
     from longtail.features import open_feature_folder
     from longtail.jobs.comparison import compare_heads, wanted_methods
     from longtail.jobs.examples import add_examples
-    from longtail.jobs.extract import extract_splits, fingerprint
+    from longtail.jobs.extract import extract_splits
     from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.frozen import take_backbone
     from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.outcome import finish
     from longtail.jobs.retrain import retrain_from_images
     from longtail.jobs.train import train_stage_one
-    from longtail.schedules import scaled_learning_rate
 
     runtime, stage = config.runtime, config.stage
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
-    state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder, config.unlabelled)
-    images_per_second = stage.epochs * len(splits.train) / max(state.seconds, 1e-9)
-    rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
-    trained = f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, {state.seconds:.0f} s"
-    model = open_model(find_checkpoint(folder, stage.use), fabric.device)
-    _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {trained}")
+    if stage.frozen:
+        stage_facts = take_backbone(fabric, splits, dataset, data, stage, folder)
+        model = open_model(find_checkpoint(folder), fabric.device)
+    else:
+        state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder, config.unlabelled)
+        model = open_model(find_checkpoint(folder, stage.use), fabric.device)
+        stage_facts = _trained(stage, state, splits, model)
+    _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")
     features = folder / "features"
-    if not _are_current(features, fingerprint(model.path)):
-        extract_splits(fabric, model, splits, features, dtype="float32", workers=stage.workers, quiet=runtime.quiet)
+    extract_splits(fabric, model, splits, features, dtype="float32", workers=stage.workers, quiet=runtime.quiet)
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}
@@ -186,18 +194,30 @@ def _run_one(
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
     results["stage1"] = {
         "backbone": model.about["backbone"],
-        "sampling": stage.representation,
-        "epochs": stage.epochs,
-        "learning_rate": rate,
-        "seconds": round(state.seconds, 1),
-        "images_per_second": round(images_per_second, 1),
+        **{name: value for name, value in stage_facts.items() if name != "sentence"},
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
-        "history": [_history_row(row) for row in state.history],
     }
     add_examples(results, splits, folder)
     results = finish(results, folder, config, quiet=runtime.quiet, table=table)
     fabric.barrier()
     return results
+
+
+def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
+    """Say how stage 1 was trained."""
+    from longtail.schedules import scaled_learning_rate
+
+    rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
+    return {
+        "sentence": f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, "
+        f"{state.seconds:.0f} s",
+        "sampling": stage.representation,
+        "epochs": stage.epochs,
+        "learning_rate": rate,
+        "seconds": round(state.seconds, 1),
+        "images_per_second": round(stage.epochs * len(splits.train) / max(state.seconds, 1e-9), 1),
+        "history": [_history_row(row) for row in state.history],
+    }
 
 
 def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> None:
@@ -215,19 +235,6 @@ def _counted(splits: "DataSplits") -> str:
         f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
         f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
     )
-
-
-def _are_current(features: Path, weights: str) -> bool:
-    """Are the stored features those of these weights?"""
-    from longtail.features import open_feature_folder
-
-    if not (features / "joint_head.npz").is_file():  # written last
-        return False
-    try:
-        files = open_feature_folder(features)
-    except InputError:
-        return False
-    return all(file.attributes.get("weights") == weights for file in files.values())
 
 
 def _history_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,10 @@ def run(config: TrainConfig) -> Path:
     from longtail.jobs.launch import launch
 
     folder = config.runtime.out or Path("runs") / f"train-{Path(config.dataset).stem}"
+    if config.stage.frozen or config.stage.weights is not None:
+        raise InputError(
+            "--frozen and --weights: are for `longtail run`, which fits classifiers on features as they are."
+        )
     last = folder / "checkpoints" / "last.pt"
     if last.is_file() and not config.resume:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")

@@ -10,9 +10,10 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.features import FeatureRows, create_feature_file
+from longtail.errors import LongtailError
 from longtail.training.inference import EvaluationBatches
 from longtail.training.progress import progress_bar
+from longtail.training.unfinished import UnfinishedFeatures
 
 __all__ = ["extract_features"]
 
@@ -32,6 +33,8 @@ def extract_features(
 ) -> None:
     """Write the features of one split to a file, whole or not at all; every process writes its own rows.
 
+    What a killed call has written stays beside `path`, and the next call with the same arguments goes on from it.
+
     Args:
         fabric: launched.
         features_of: maps images (B, channels, H, W) to features (B, D); in evaluation mode.
@@ -44,27 +47,40 @@ def extract_features(
         quiet: show no progress.
 
     Raises:
-        OSError: the disk is full; `path` is as it was.
+        OSError: the disk is full; `path` is as it was, and what was written is gone, as after an unreadable image.
     """
-    part = path.with_name(f".{path.name}.part")
+    unfinished = UnfinishedFeatures(
+        path,
+        labels,
+        dimension,
+        dtype,
+        attributes or {},
+        batch_size=batches.batch_size,
+        rank=fabric.global_rank,
+        num_ranks=fabric.world_size,
+    )
+    fabric.barrier()
     try:
         if fabric.is_global_zero:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            create_feature_file(part, labels, dimension, dtype, attributes or {})
+            unfinished.begin()
         fabric.barrier()
-        rows_of_file = FeatureRows(part)
+        rows_of_file = unfinished.open()
+        batches.done = unfinished.done
         with (
             fabric.autocast(),
             progress_bar(path.stem, len(labels), quiet=quiet or not fabric.is_global_zero) as bar,
         ):
+            bar.skip(min(unfinished.done * batches.batch_size * fabric.world_size, len(labels)))
             for rows, images in batches:
                 features = features_of(images).float().cpu().numpy()
                 rows_of_file.write(rows.start, features)
+                unfinished.advance()
                 bar.advance(len(rows) * fabric.world_size)
         fabric.barrier()
+    except (OSError, LongtailError):
         if fabric.is_global_zero:
-            part.replace(path)
-    finally:
-        if fabric.is_global_zero:
-            part.unlink(missing_ok=True)
+            unfinished.forget()
+        raise
+    if fabric.is_global_zero:
+        unfinished.finish()
     fabric.barrier()

@@ -37,7 +37,12 @@ class EvaluationBatches:
         workers: processes that load; unused where the images are resident.
         rank: of this process.
         num_ranks: processes.
+
+    Attributes:
+        done: how many of this rank's batches were worked on earlier and are left out; 0 unless it is set.
     """
+
+    done = 0
 
     def __init__(
         self,
@@ -51,7 +56,7 @@ class EvaluationBatches:
         num_ranks: int = 1,
     ) -> None:
         self._images, self._preprocessing, self._device = images, preprocessing, device
-        self._workers = workers
+        self._workers, self.batch_size = workers, batch_size
         starts = range(0, len(images), batch_size)
         self._rows = [range(start, min(start + batch_size, len(images))) for start in starts][rank::num_ranks]
 
@@ -60,18 +65,19 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[tuple[range, Tensor]]:
         """Give (rows of the split, normalised images) batch by batch."""
+        left = self._rows[self.done :]
         if isinstance(self._images, Tensor):
-            for rows in self._rows:
+            for rows in left:
                 images = self._images[rows.start : rows.stop].to(self._device)
                 yield rows, normalize(images, self._preprocessing)
             return
         loader = DataLoader(
             _PlainImages(self._images, self._preprocessing),
-            batch_sampler=[list(rows) for rows in self._rows],
+            batch_sampler=[list(rows) for rows in left],
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
         )
-        for rows, images in zip(self._rows, loader, strict=True):
+        for rows, images in zip(left, loader, strict=True):
             yield rows, normalize(images.to(self._device, non_blocking=True), self._preprocessing)
 
 

@@ -1,0 +1,100 @@
+"""A feature file that is being written, and how far each process has come with it."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.features import FeatureRows, create_feature_file
+
+__all__ = ["UnfinishedFeatures"]
+
+SAVE_EVERY = 5.0  # seconds
+
+
+class UnfinishedFeatures:
+    """Rows of a feature file beside its final place; a killed process goes on where it was.
+
+    Args:
+        path: where the finished file goes.
+        labels: of all rows, shape (N,).
+        dimension: D.
+        dtype: "float32" or "float16".
+        attributes: where the features come from; a file of other attributes is begun anew.
+        batch_size: rows of a batch.
+        rank: of this process.
+        num_ranks: processes; another number begins anew.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        labels: NDArray[np.int64],
+        dimension: int,
+        dtype: str,
+        attributes: dict[str, Any],
+        *,
+        batch_size: int,
+        rank: int,
+        num_ranks: int,
+    ) -> None:
+        self._final, self._part = path, path.with_name(f".{path.name}.part")
+        self._layout = (labels, dimension, dtype, attributes)
+        self._rank, self._num_ranks = rank, num_ranks
+        said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
+        self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        counts = [self._read(other) for other in range(num_ranks)]
+        # all processes see the same files here, and so decide alike
+        self.goes_on = self._part.is_file() and all(count is not None for count in counts)
+        self.done = (counts[rank] or 0) if self.goes_on else 0
+        self._saved = time.monotonic()
+
+    def begin(self) -> None:
+        """Lay the file out where it is not there yet; one process does it while the others wait."""
+        if self.goes_on:
+            return
+        self._final.parent.mkdir(parents=True, exist_ok=True)
+        self.forget()
+        create_feature_file(self._part, *self._layout)
+
+    def open(self) -> FeatureRows:
+        """Open the laid-out file for writing, and mark this process as on its way."""
+        self._write()
+        return FeatureRows(self._part)
+
+    def advance(self) -> None:
+        """Count a batch of this process as written; noted down every few seconds."""
+        self.done += 1
+        if time.monotonic() - self._saved >= SAVE_EVERY:
+            self._write()
+            self._saved = time.monotonic()
+
+    def finish(self) -> None:
+        """Put the file into its place; one process does it after the others."""
+        self._part.replace(self._final)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what was written so far."""
+        for path in (self._part, *self._final.parent.glob(f"{self._progress('*').name}")):
+            path.unlink(missing_ok=True)
+
+    def _progress(self, rank: int | str) -> Path:
+        return self._final.with_name(f".{self._final.name}.done-{rank}")
+
+    def _read(self, rank: int) -> int | None:
+        try:
+            said = json.loads(self._progress(rank).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return int(said["batches"]) if said.get("key") == self._key else None
+
+    def _write(self) -> None:
+        path = self._progress(self._rank)
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(json.dumps({"key": self._key, "batches": self.done}), encoding="utf-8")
+        new.replace(path)
