@@ -13,11 +13,12 @@ LIBRARY = PURE | {"sampling", "losses", "flows", "backbones", "data", "features"
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
+    "embeddings": LIBRARY | {"embeddings"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "atomic", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings"},
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.features import FeatureFile, check_finite
+from longtail.heads.linear import LinearParameters
 from longtail.jobs.sealed import SealedFeatures
 
 __all__ = ["FeatureProblem", "check_problem", "read_linear_head"]
@@ -43,14 +44,17 @@ class FeatureProblem:
 
 
 def check_problem(
-    splits: dict[str, FeatureFile], *, head: Path | None = None, drop_nonfinite: bool = False
+    splits: dict[str, FeatureFile],
+    *,
+    head: Path | LinearParameters | None = None,
+    drop_nonfinite: bool = False,
 ) -> FeatureProblem:
     """Check features and labels of all splits against each other.
 
     Args:
         splits: as `open_feature_folder` gives them.
-        head: .npz with weight and bias, or a network's checkpoint; default `joint_head.npz` beside the features, where
-            it is.
+        head: .npz with weight and bias, a network's checkpoint, or both arrays; default `joint_head.npz` beside the
+            features, where it is.
         drop_nonfinite: leave rows with NaN or infinity out.
 
     Raises:
@@ -82,12 +86,17 @@ def check_problem(
             "without it."
         )
     beside = checked["train"].path.parent / "joint_head.npz"
-    linear = read_linear_head(head or beside) if head or beside.is_file() else None
+    linear: tuple[NDArray[Any], NDArray[Any]] | None
+    if isinstance(head, tuple):
+        linear = (np.asarray(head[0]), np.asarray(head[1]))
+    else:
+        linear = read_linear_head(head or beside) if head or beside.is_file() else None
     if linear is not None:
+        origin = "the given head" if isinstance(head, tuple) else head or beside
         expected = (num_classes, checked["train"].features.shape[1])
         if linear[0].shape != expected or linear[1].shape != expected[:1]:
             raise InputError(
-                f"{head or beside}: weight {linear[0].shape} and bias {linear[1].shape}; expected {expected} and "
+                f"{origin}: weight {linear[0].shape} and bias {linear[1].shape}; expected {expected} and "
                 f"{expected[:1]} for these features. Give the head of the network that made them with --head."
             )
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}

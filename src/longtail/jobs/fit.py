@@ -1,6 +1,6 @@
 """`longtail fit`: heads on feature files, compared under one protocol."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,19 @@ __all__ = ["FitConfig", "run"]
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Fit classifiers on a folder of feature_{train,val,test}.h5 and compare them."""
+    """Fit classifiers on features, or on the logits of a classifier, and compare them."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and, if there are, feature_val.h5 and feature_test.h5."""
+    """Folder with feature_train.h5 and, if there are, feature_val.h5 and feature_test.h5; or train.npz, val.csv, ...;
+    or one file (.h5, .npz, .npy, .csv, .tsv, .parquet) with labels, perhaps with a column `split`."""
+    logits: bool = False
+    """The values are logits, one a class; a file that calls them `logits` needs no such word."""
+    val_fraction: float = 0.1
+    """Of one file without such rows: share of train to split off for validation, class by class; 0 for none."""
+    test_fraction: float = 0.2
+    """The same for testing."""
+    split_seed: int = 0
+    """Of these splits."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
@@ -25,8 +34,8 @@ class FitConfig:
 
 def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
+    from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
-    from longtail.features import open_feature_folder
     from longtail.jobs.comparison import compare_heads
     from longtail.jobs.feature_problem import check_problem
     from longtail.jobs.launch import resolve_device
@@ -38,19 +47,27 @@ def run(config: FitConfig) -> dict[str, Any]:
             "--crt-from images, and --crt-part, need the images and the network, not only features. "
             "Use `longtail run ... --crt-from images`."
         )
-    folder = config.runtime.out or Path("runs") / f"fit-{config.features.resolve().name}"
-    problem = check_problem(
-        open_feature_folder(config.features),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
+    folder = config.runtime.out or Path("runs") / f"fit-{config.features.resolve().stem}"
+    opened = open_embeddings(
+        config.features,
+        logits=config.logits,
+        val_fraction=config.val_fraction,
+        test_fraction=config.test_fraction,
+        seed=config.split_seed,
     )
+    if opened.head is not None and config.heads.head is not None:
+        raise InputError("--head: logits are the classifier's own already. Leave it out.")
+    problem = check_problem(
+        opened.splits, head=opened.head or config.heads.head, drop_nonfinite=config.heads.drop_nonfinite
+    )
+    problem = replace(problem, notes=(*opened.notes, *problem.notes))
     runs = []
     for seed in range(config.runtime.seed, config.runtime.seed + max(config.seeds, 1)):
         seed_folder = folder if config.seeds <= 1 else folder / f"seed-{seed}"
         results = compare_heads(
             problem,
             config.heads,
-            title=config.features.resolve().name,
+            title=config.features.resolve().stem,
             seed=seed,
             device=resolve_device(config.runtime.device),
             folder=seed_folder,

@@ -1,0 +1,197 @@
+"""One file of features or logits, as arrays."""
+
+import csv
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.errors import InputError
+
+__all__ = ["SUFFIXES", "Table", "read_table"]
+
+SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet")
+# what others call them, in small letters; the first that is there is taken
+FEATURES = ("features", "embeddings", "embedding", "feats", "x")
+LOGITS = ("logits", "scores")
+LABELS = ("labels", "label", "targets", "target", "class", "y")
+SPLITS = ("split", "splits", "subset")
+IDS = ("id", "ids", "path", "paths", "file", "filename", "image", "name")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as they stand in a file.
+
+    Attributes:
+        path: of the file.
+        values: features or logits, float, shape (N, D).
+        labels: numbers or strings, shape (N,).
+        split: strings such as "train", shape (N,), or None.
+        ids: strings that name the rows, shape (N,), or None.
+        are_logits: whether the file says that the values are logits.
+    """
+
+    path: Path
+    values: NDArray[Any]
+    labels: NDArray[Any]
+    split: NDArray[np.str_] | None
+    ids: NDArray[np.str_] | None
+    are_logits: bool
+
+
+def read_table(path: Path) -> Table:
+    """Read a file of features or logits with labels.
+
+    - .npz and .h5: arrays `features` (or embeddings, X) or `logits`, and `labels` (or label, targets, y); perhaps
+      `split` and `id`.
+    - .csv, .tsv and .parquet: a column `label` (or class, target), perhaps `split` and `id` (or path); all other
+      columns are features; a Parquet column of lists named `features` or `embedding` serves too.
+    - .npy: features; the labels in NAME_labels.npy or labels.npy beside it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: no such file, unreadable, no labels, or columns that are no numbers.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "e.csv"
+        >>> _ = path.write_text("id,label,f0,f1\\na.jpg,cat,0.5,1\\nb.jpg,dog,2,3\\n")
+        >>> table = read_table(path)
+        >>> table.values.tolist(), table.labels.tolist()
+        ([[0.5, 1.0], [2.0, 3.0]], ['cat', 'dog'])
+    """
+    readers = {
+        ".npz": _npz,
+        ".npy": _npy,
+        ".h5": _hdf5,
+        ".hdf5": _hdf5,
+        ".csv": _csv,
+        ".tsv": _csv,
+        ".parquet": _parquet,
+    }
+    if path.suffix not in readers:
+        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}.")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Expected features with labels ({', '.join(SUFFIXES)}).")
+    try:
+        columns = readers[path.suffix](path)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: cannot be read ({error}).") from error
+    return _table(path, columns)
+
+
+def _table(path: Path, columns: dict[str, Any]) -> Table:
+    """Sort the columns of a file, named in small letters, by what they mean."""
+    values = _first(columns, FEATURES)
+    are_logits = values is None
+    values = _first(columns, LOGITS) if values is None else values
+    labels = _first(columns, LABELS)
+    held = ", ".join(list(columns)[:6]) or "nothing"
+    if values is None or labels is None:
+        wanted = "`features` or `logits`" if values is None else "`label`"
+        raise InputError(f"{path}: holds {held}; expected {wanted}.")
+    values, labels = np.asarray(values), np.asarray(labels)
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: the features have shape {values.shape} and type {values.dtype}; expected numbers N x D."
+        )
+    if labels.shape != values.shape[:1]:
+        raise InputError(f"{path}: {len(values)} rows but labels of shape {labels.shape}; expected one label a row.")
+    if not len(values):
+        raise InputError(f"{path}: holds no row.")
+    if values.dtype.kind != "f":
+        values = values.astype(np.float32)
+    words = {}
+    for meaning, names in (("split", SPLITS), ("ids", IDS)):
+        column = _first(columns, names)
+        if column is not None and np.shape(column) != labels.shape:
+            raise InputError(f"{path}: {len(values)} rows but {meaning} of shape {np.shape(column)}.")
+        words[meaning] = None if column is None else np.asarray(column).astype(str)
+    return Table(path, values, _plain_labels(path, labels), words["split"], words["ids"], are_logits)
+
+
+def _first(columns: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((columns[name] for name in names if name in columns), None)
+
+
+def _plain_labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
+    if labels.dtype.kind in "SO":
+        labels = np.array([item.decode() if isinstance(item, bytes) else str(item) for item in labels])
+    if labels.dtype.kind == "f":
+        if not np.array_equal(labels, np.floor(labels)):
+            raise InputError(f"{path}: labels such as {labels[labels != np.floor(labels)][0]}; expected classes.")
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind == "U" and (np.strings.str_len(labels) == 0).any():
+        row = int(np.flatnonzero(np.strings.str_len(labels) == 0)[0])
+        raise InputError(f"{path}: row {row} has no label. Expected one for each row; leave unlabelled rows out.")
+    if labels.dtype.kind == "U" and all(label.lstrip("-").isdigit() for label in np.unique(labels)):
+        labels = labels.astype(np.int64)
+    return labels
+
+
+def _npz(path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        return {name.lower(): file[name] for name in file.files}
+
+
+def _npy(path: Path) -> dict[str, Any]:
+    beside = (path.with_name(f"{path.stem}_labels.npy"), path.with_name("labels.npy"))
+    found = next((other for other in beside if other.is_file()), None)
+    if found is None:
+        raise InputError(f"{path}: no labels beside it. Expected {beside[0].name} or {beside[1].name}.")
+    return {"features": np.load(path, mmap_mode="r"), "labels": np.load(found, allow_pickle=False)}
+
+
+def _hdf5(path: Path) -> dict[str, Any]:
+    with h5py.File(path, "r") as file:
+        return {name.lower(): item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+
+
+def _csv(path: Path) -> dict[str, Any]:
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    with path.open(encoding="utf-8", newline="") as file:
+        names = [name.strip().lower() for name in next(csv.reader(file, delimiter=delimiter), [])]
+        words = {name: at for at, name in enumerate(names) if name in (*LABELS, *SPLITS, *IDS)}
+        label = next((name for name in LABELS if name in words), None)
+        if label is None:
+            raise InputError(f"{path}: has the columns {', '.join(names[:6])}, ...; expected one named label.")
+        numbers = [at for at, name in enumerate(names) if name not in words]
+        if not numbers:
+            raise InputError(f"{path}: has no column of numbers beside {', '.join(words)}.")
+        rows = [[row[at] for at in words.values()] for row in csv.reader(file, delimiter=delimiter) if row]
+    values = np.loadtxt(
+        path,
+        dtype=np.float32,
+        delimiter=delimiter,
+        skiprows=1,
+        usecols=numbers,
+        ndmin=2,
+        quotechar='"',
+        encoding="utf-8",
+    )
+    columns = {name: np.array([row[at] for row in rows]) for at, name in enumerate(words)}
+    return {**columns, "features": values}
+
+
+def _parquet(path: Path) -> dict[str, Any]:
+    try:
+        import pyarrow.parquet as parquet
+    except ModuleNotFoundError as error:
+        raise InputError(f"{path}: Parquet needs pyarrow: pip install pyarrow, or write a .csv or .npz.") from error
+    table = parquet.read_table(path)
+    columns = {name.lower(): table.column(name) for name in table.column_names}
+    words = {name: np.array(columns[name].to_pylist()) for name in columns if name in (*LABELS, *SPLITS, *IDS)}
+    for name in (*FEATURES, *LOGITS):
+        if name in columns:
+            return {**words, name: np.array(columns[name].to_pylist(), dtype=np.float32)}
+    numbers = [columns[name].to_numpy() for name in columns if name not in words]
+    return {**words, "features": np.stack(numbers, axis=1).astype(np.float32)} if numbers else words

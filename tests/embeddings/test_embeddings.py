@@ -1,0 +1,154 @@
+"""Features and logits of others: every format gives the same rows, and what cannot be right is refused by name."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.embeddings import open_embeddings, read_table
+from longtail.errors import InputError
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat([0, 1, 2], [30, 12, 6])
+NAMES = np.array(["ant", "bee", "cat"])
+FEATURES = (RNG.normal(size=(48, 4)) + 3 * np.eye(3, 4)[LABELS]).astype(np.float32)
+
+
+def write(path, features=FEATURES, labels=LABELS, name="features", **more):
+    """Write the same rows in the format that the path's suffix asks for."""
+    if path.suffix == ".npz":
+        np.savez(path, **{name: features, "labels": labels, **more})
+    elif path.suffix == ".npy":
+        np.save(path, features)
+        np.save(path.with_name(f"{path.stem}_labels.npy"), labels)
+    elif path.suffix in (".h5", ".hdf5"):
+        with h5py.File(path, "w") as file:
+            file[name] = features
+            for key, column in {"labels": labels, **more}.items():
+                file[key] = column.astype("S") if column.dtype.kind == "U" else column
+    elif path.suffix == ".parquet":
+        pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+        import pyarrow.parquet as parquet
+
+        columns = {"label": labels, **more, **{f"f{d}": features[:, d] for d in range(features.shape[1])}}
+        parquet.write_table(pyarrow.table(columns), path)
+    else:
+        comma = "\t" if path.suffix == ".tsv" else ","
+        lines = [comma.join(["label", *more, *(f"f{d}" for d in range(features.shape[1]))])]
+        for row in range(len(labels)):
+            cells = [
+                f'"{labels[row]}"',
+                *(str(column[row]) for column in more.values()),
+                *map(repr, features[row].tolist()),
+            ]
+            lines.append(comma.join(cells))
+        path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".h5", ".csv", ".tsv", ".parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, suffix):
+    table = read_table(write(tmp_path / f"e{suffix}"))
+    np.testing.assert_allclose(table.values, FEATURES, rtol=1e-6)
+    np.testing.assert_array_equal(table.labels, LABELS)
+    assert not table.are_logits
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5", ".csv", ".parquet"])
+def test_names_splits_and_ids_come_along(tmp_path, suffix):
+    split = np.array(["train"] * 40 + ["validation"] * 4 + ["TEST"] * 4)
+    order = RNG.permutation(48)
+    ids = np.array([f"{row}.jpg" for row in range(48)])
+    path = write(tmp_path / f"e{suffix}", FEATURES[order], NAMES[LABELS[order]], split=split, id=ids)
+    found = open_embeddings(path)
+    assert {name: len(file.labels) for name, file in found.splits.items()} == {"train": 40, "val": 4, "test": 4}
+    np.testing.assert_array_equal(found.splits["val"].labels, LABELS[order][40:44])
+    assert json.loads(found.splits["train"].attributes["class_names"]) == ["ant", "bee", "cat"]
+    assert found.notes == ()
+
+
+def test_one_file_without_splits_is_divided_class_by_class(tmp_path):
+    found = open_embeddings(write(tmp_path / "e.npz"), test_fraction=0.25, val_fraction=0.2, seed=3)
+    counts = {name: np.bincount(file.labels, minlength=3).tolist() for name, file in found.splits.items()}
+    assert counts["test"] == [8, 3, 2]
+    assert np.sum(list(counts.values()), axis=0).tolist() == [30, 12, 6]
+    rows = np.concatenate([file.features for file in found.splits.values()])
+    assert len(np.unique(rows, axis=0)) == 48
+    assert len(found.notes) == 2
+    again = open_embeddings(tmp_path / "e.npz", test_fraction=0.25, val_fraction=0.2, seed=3)
+    np.testing.assert_array_equal(again.splits["test"].features, found.splits["test"].features)
+
+
+def test_labels_that_do_not_begin_at_zero_are_numbered(tmp_path):
+    found = open_embeddings(write(tmp_path / "e.csv", labels=10 * LABELS + 5))
+    assert json.loads(found.splits["train"].attributes["class_names"]) == ["5", "15", "25"]
+    assert set(found.splits["train"].labels.tolist()) == {0, 1, 2}
+
+
+def test_a_folder_with_a_file_for_each_split_is_fitted(tmp_path, capsys):
+    rows = RNG.permutation(48)
+    for split, part in (("train", rows[:32]), ("val", rows[32:40]), ("test", rows[40:])):
+        write(tmp_path / f"{split}.csv", FEATURES[part], NAMES[LABELS[part]])
+    words = ["fit", str(tmp_path), "--methods", "joint,ncm,auto", "--out", str(tmp_path / "fit"), "--quiet"]
+    assert main(words) == 0
+    results = json.loads((tmp_path / "fit" / "results.json").read_text())
+    assert results["data"]["class_names"] == ["ant", "bee", "cat"]
+    assert results["methods"]["auto"]["metrics"]["test"]["all"] > 60
+
+
+def test_logits_are_their_own_classifier(tmp_path):
+    logits = np.log(np.array([0.7, 0.2, 0.1])) + 2 * np.eye(3)[LABELS] + 0.5 * RNG.normal(size=(48, 3))
+    write(tmp_path / "l.npz", logits.astype(np.float32), name="logits")
+    words = ["fit", str(tmp_path / "l.npz"), "--methods", "joint,lws", "--out", str(tmp_path / "fit"), "--quiet"]
+    assert main(words) == 0
+    found = open_embeddings(tmp_path / "l.npz")
+    predicted = np.loadtxt(tmp_path / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_array_equal(predicted[:, 2], found.splits["test"].features.argmax(axis=1))
+
+
+def test_probabilities_in_place_of_logits_are_recognised(tmp_path):
+    logits = RNG.normal(size=(48, 3))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    shares[0] = [1, 0, 0]
+    found = open_embeddings(write(tmp_path / "p.npz", shares.astype(np.float32), name="logits"))
+    assert found.notes[-1] == "the logits are probabilities: their logarithm is taken"
+    for split in found.splits.values():
+        assert np.isfinite(split.features).all()
+        np.testing.assert_allclose(np.exp(split.features).sum(axis=1), 1, rtol=1e-5)
+    plain = open_embeddings(write(tmp_path / "l.npz", logits.astype(np.float32), name="logits"))
+    assert not any("probabilities" in note for note in plain.notes)
+
+
+def test_mistakes_are_told(tmp_path, capsys):
+    ids = np.array([f"{row}.jpg" for row in range(48)])
+    ids[7] = "3.jpg"
+    split = np.array(["train"] * 5 + ["test"] * 43)
+
+    def told(path, **settings):
+        with pytest.raises(InputError) as caught:
+            open_embeddings(path, **settings)
+        return str(caught.value)
+
+    assert "'3.jpg' is twice in train" in told(write(tmp_path / "a.npz", id=ids), test_fraction=0, val_fraction=0)
+    assert "is in train and in test" in told(write(tmp_path / "b.npz", id=ids, split=split), val_fraction=0)
+    assert "split 'trane'; expected train" in told(write(tmp_path / "c.npz", split=np.array(["trane"] * 48)))
+    assert "no row is of the split train" in told(write(tmp_path / "d.npz", split=np.array(["test"] * 48)))
+    assert "a label 2; expected one logit" in told(write(tmp_path / "e.npz", FEATURES[:, :2], name="logits"))
+    assert "expected `label`" in told(np.savez(tmp_path / "f.npz", features=FEATURES) or tmp_path / "f.npz")
+    assert "one label a row" in told(np.savez(tmp_path / "g.npz", x=FEATURES, y=LABELS[1:]) or tmp_path / "g.npz")
+    (tmp_path / "h.csv").write_text("label,f0\n1,abc\n")
+    assert "h.csv: cannot be read" in told(tmp_path / "h.csv")
+    (tmp_path / "i.csv").write_text("f0,f1\n1,2\n")
+    assert "expected one named label" in told(tmp_path / "i.csv")
+    (tmp_path / "j.npz").write_bytes(b"PK\x03\x04 no zip")
+    assert "j.npz: cannot be read" in told(tmp_path / "j.npz")
+    assert "nothing.npz: no such file" in told(tmp_path / "nothing.npz")
+    assert "ends in .h5" in told(tmp_path / "x.txt")
+    np.save(tmp_path / "k.npy", FEATURES)
+    assert "no labels beside it" in told(tmp_path / "k.npy")
+    np.savez(tmp_path / "m.npz", features=FEATURES, labels=np.array([{}] * 48, dtype=object))
+    assert "m.npz: cannot be read" in told(tmp_path / "m.npz")
+    assert main(["fit", str(tmp_path / "e.npz"), "--quiet"]) == 2
+    assert capsys.readouterr().err.startswith("longtail: ")
