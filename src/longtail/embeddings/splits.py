@@ -63,6 +63,8 @@ def open_embeddings(
         if tables is None:
             splits = open_feature_folder(path)
             return _with_head(splits, logits, notes)
+    elif not path.exists() and path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: no such folder. Expected one with feature_train.h5, or a file of features.")
     else:
         tables = _divided(read_table(path), val_fraction, test_fraction, seed, notes)
     _check_ids(tables)
