@@ -19,6 +19,11 @@ VERBS = {
         "DescribeConfig",
         "counts, imbalance, groups: know your tail first",
     ),
+    "inspect": (
+        "longtail.jobs.inspect_labels",
+        "InspectConfig",
+        "labels worth a look: near-duplicates, likely mistakes",
+    ),
     "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
     "pretrain": ("longtail.jobs.pretrain", "PretrainConfig", "stage 1 without labels: rotation, MoCo v2, SimSiam"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),

@@ -1,0 +1,128 @@
+"""Labels worth a look: rows that are nearly the same, and rows whose label the other rows speak against."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from longtail.errors import InputError
+
+__all__ = ["DuplicatePairs", "SuspiciousLabels", "near_duplicates", "suspicious_labels"]
+
+BLOCK = 2048  # rows that are compared with all others at once
+
+
+@dataclass(frozen=True)
+class DuplicatePairs:
+    """Pairs of rows that are nearly the same.
+
+    Attributes:
+        first: row numbers, shape (P,).
+        second: row numbers, each above its first, shape (P,).
+        similarity: cosine of the two, shape (P,); falling.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SuspiciousLabels:
+    """Rows whose label is likely wrong, the most doubtful first.
+
+    Attributes:
+        rows: row numbers, shape (S,).
+        suggested: the class that speaks for itself instead, shape (S,).
+        margin: by how much its probability is higher than that of the label, shape (S,).
+    """
+
+    rows: NDArray[np.int64]
+    suggested: NDArray[np.int64]
+    margin: NDArray[np.float64]
+
+
+@torch.no_grad()
+def near_duplicates(features: NDArray[np.floating], threshold: float = 0.999) -> DuplicatePairs:
+    """Find pairs of rows that point in nearly the same direction.
+
+    cos(x_i - m, x_j - m) >= threshold, m the mean of all rows
+
+    Every row is compared with every other: about N^2 D operations, in bounded memory.
+
+    Args:
+        features: shape (N, D).
+        threshold: smallest cosine, above 0 and at most 1.
+
+    Raises:
+        InputError: the threshold is out of range.
+
+    Example:
+        >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.001], [-1.0, -1.0]])
+        >>> found = near_duplicates(rows)
+        >>> found.first.tolist(), found.second.tolist()
+        ([0], [2])
+    """
+    if not 0 < threshold <= 1:
+        raise InputError(f"the threshold is {threshold}; expected a cosine above 0 and at most 1.")
+    rows = torch.from_numpy(np.array(features, dtype=np.float32))
+    rows -= rows.mean(dim=0)
+    directions = torch.nn.functional.normalize(rows, dim=1)
+    found = []
+    for start in range(0, len(rows), BLOCK):
+        # only rows at or behind this block: each pair once
+        similarity = directions[start : start + BLOCK] @ directions[start:].T
+        # a row and its copy have cosine 1 but for rounding
+        first, second = torch.nonzero(similarity >= threshold - 1e-6, as_tuple=True)
+        later = second > first
+        first, second = first[later], second[later]
+        found.append((first + start, second + start, similarity[first, second].clamp(max=1)))
+    left, right, cosines = (torch.cat(part).numpy() for part in zip(*found, strict=True))
+    order = np.argsort(-cosines, kind="stable")
+    return DuplicatePairs(
+        left[order].astype(np.int64), right[order].astype(np.int64), cosines[order].astype(np.float64)
+    )
+
+
+def suspicious_labels(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> SuspiciousLabels:
+    """Find rows that a classifier which has not seen them takes for another class, surely.
+
+    A class j speaks for row i where p_ij >= t_j, t_j the mean of p_ij over the rows labelled j: as sure as one usually
+    is of that class. Row i is suspicious where the likeliest such class is not its label.
+
+    A rare class that the classifier is never sure of has a low threshold of its own, so that its rows are judged by
+    what is usual for it.
+
+    Args:
+        probabilities: of models that were not fitted to the row in question (cross-validation), shape (N, C).
+        labels: class indices, shape (N,).
+
+    Returns:
+        The suspicious rows, sorted by p_ij - p_iy, falling.
+
+    Raises:
+        InputError: shapes that do not fit.
+
+    Reference:
+        Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", Journal of Artificial
+        Intelligence Research 70, 2021, arXiv 1911.00068, equations 1 and 2.
+
+    Example:
+        >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]])
+        >>> found = suspicious_labels(p, np.array([0, 0, 1, 1, 1]))
+        >>> found.rows.tolist(), found.suggested.tolist()
+        ([4], [0])
+    """
+    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    if p.ndim != 2 or y.shape != p.shape[:1] or (len(y) and not 0 <= y.min() <= y.max() < p.shape[1]):
+        raise InputError(f"probabilities of shape {p.shape} and labels of shape {y.shape}; expected (N, C) and (N,).")
+    counts = np.bincount(y, minlength=p.shape[1])
+    own = p[np.arange(len(y)), y]
+    usual = np.bincount(y, weights=own, minlength=p.shape[1]) / np.maximum(counts, 1)
+    speaks = np.where((p >= usual) & (counts > 0), p, -1.0)
+    likeliest = speaks.argmax(axis=1)
+    margin = p[np.arange(len(y)), likeliest] - own
+    rows = np.flatnonzero((speaks.max(axis=1) > 0) & (likeliest != y) & (margin > 0))
+    rows = rows[np.argsort(-margin[rows], kind="stable")]
+    return SuspiciousLabels(rows, likeliest[rows].astype(np.int64), margin[rows])
