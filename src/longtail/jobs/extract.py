@@ -171,7 +171,7 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
         file = open_features(path)
     except InputError:
         return False
-    # files of before 0.2 do not say which images they are of
+    # files of earlier versions do not say which images they are of
     said = {"images": attributes["images"]} | file.attributes
     same = all(_stored(value) == said.get(name) for name, value in attributes.items())
     return same and file.features.shape == (num_rows, dimension) and file.features.dtype == dtype
