@@ -79,7 +79,7 @@ def test_test_labels_change_nothing_but_their_own_metrics(folder):
 
 
 def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
-    def peeking(problem, *arguments):
+    def peeking(problem, *arguments, **settings):
         return problem.splits["test"].labels
 
     # the module that runs is not always the one that an import by name gives

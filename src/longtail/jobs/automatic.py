@@ -47,6 +47,8 @@ def choose_and_refit(
     groups: NDArray[np.str_],
     seed: int,
     device: str,
+    *,
+    final: frozenset[str] = frozenset(),
 ) -> Automatic:
     """Choose between fitted methods, and fit the chosen one on train and val with the settings that it found.
 
@@ -59,6 +61,7 @@ def choose_and_refit(
         groups: "many", "medium" or "few" for each class, shape (C,).
         seed: of folds and fits.
         device: where to compute.
+        final: methods that are not to be fitted again: theirs was another way than from these features.
     """
     names = [name for name in SIMPLEST_FIRST if name in heads]
     if select_on == "train":
@@ -75,7 +78,7 @@ def choose_and_refit(
         one_standard_error=options.one_standard_error,
     )
     head, fitted_on = heads[found.chosen], ["train"]
-    if options.refit and select_on == "val" and _learns_from_rows(head):
+    if options.refit and select_on == "val" and found.chosen not in final and _learns_from_rows(head):
         head, fitted_on = _fitted_again(head, problem, seed, device), ["train", "val"]
     own = dict(predictions[found.chosen])
     if "test" in own:

@@ -2,6 +2,7 @@
 
 import difflib
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
 
 Predictions = dict[str, dict[str, NDArray[np.int64]]]
+Ready = dict[str, tuple[Head, dict[str, NDArray[np.int64]]]]
 
 
 def compare_heads(
@@ -39,7 +41,7 @@ def compare_heads(
     device: str,
     folder: Path,
     quiet: bool,
-    ready: dict[str, tuple[Head, dict[str, NDArray[np.int64]]]] | None = None,
+    ready: Ready | None = None,
 ) -> dict[str, Any]:
     """Fit each wanted method on train, choose on the selection split, measure on val and test.
 
@@ -60,50 +62,28 @@ def compare_heads(
     Raises:
         InputError: an unknown method, or a selection split that is not there or not allowed.
     """
-    methods = wanted_methods(options.methods)
     select_on = selection_split(problem, options)
-    groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
-    joint = Joint(problem.head, random_state=seed, device=device)
-    train = problem.splits["train"]
-    joint.fit(train.features, train.labels)
     if select_on == "test":
         problem.unseal_test()  # by an explicit word; every table says it
-    predictions: Predictions = {}
-    heads: dict[str, Head] = {}
-    seconds: dict[str, float] = {}
-    for name in methods:
-        started = time.perf_counter()
-        if ready and name in ready:
-            heads[name], predictions[name] = ready[name]
-        else:
-            heads[name] = fit_head(name, problem, options, joint, select_on, seed, device)
-            predictions[name] = predict_splits(heads[name], problem)
-        seconds[name] = time.perf_counter() - started
-        if not quiet:
-            print(f"  {name} done in {seconds[name]:.1f} s")
-    automatic = None
-    if wants_auto(options.methods):
-        started = time.perf_counter()
-        automatic = choose_and_refit(problem, options, heads, predictions, select_on, groups, seed, device)
-        heads["auto"], predictions["auto"] = automatic.head, automatic.predictions
-        seconds["auto"] = time.perf_counter() - started
+    groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
+    fitted = _fit_all(problem, options, select_on, groups, seed, device, quiet, ready or {})
     problem.unseal_test()
+    predictions = fitted.predictions
     entries: dict[str, Any] = {}
-    for name, head in heads.items():
+    for name, head in fitted.heads.items():
         save_head(head, folder / "heads" / f"{name}.npz")
         entries[name] = {
             "params": parameters_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
-            "seconds": round(seconds[name], 3),
+            "seconds": round(fitted.seconds[name], 3),
             "metrics": _metrics(problem, predictions[name], groups, options, seed),
             "weight_norms": np.linalg.norm(head.weight_, axis=1).tolist() if hasattr(head, "weight_") else None,
             "curve": _curve(head, groups, select_on),
             "versus_joint": None,
+            **fitted.facts.get(name, {}),
         }
         if isinstance(head, DLSA):
             entries[name]["dlsa"] = dlsa_facts(head, groups)
-    if automatic is not None:
-        entries["auto"] |= automatic.facts
     test = problem.splits.get("test")
     if test is not None and "joint" in predictions:
         for name, entry in entries.items():
@@ -127,6 +107,51 @@ def compare_heads(
         "rare_classes": _rare_classes(problem, predictions, groups),
         "class_examples": {},
     }
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Every head with what it predicts on val and test, how long it took, and what is to be said of it besides."""
+
+    heads: dict[str, Head]
+    predictions: Predictions
+    seconds: dict[str, float]
+    facts: dict[str, dict[str, Any]]
+
+
+def _fit_all(
+    problem: FeatureProblem,
+    options: HeadOptions,
+    select_on: str,
+    groups: NDArray[np.str_],
+    seed: int,
+    device: str,
+    quiet: bool,
+    ready: Ready,
+) -> _Fitted:
+    """Fit the wanted methods, and `auto` from them, while the labels of test are sealed."""
+    train = problem.splits["train"]
+    joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
+    found = _Fitted({}, {}, {}, {})
+    for name in wanted_methods(options.methods):
+        started = time.perf_counter()
+        if name in ready:
+            found.heads[name], found.predictions[name] = ready[name]
+        else:
+            found.heads[name] = fit_head(name, problem, options, joint, select_on, seed, device)
+            found.predictions[name] = predict_splits(found.heads[name], problem)
+        found.seconds[name] = time.perf_counter() - started
+        if not quiet:
+            print(f"  {name} done in {found.seconds[name]:.1f} s")
+    if wants_auto(options.methods):
+        started = time.perf_counter()
+        chosen = choose_and_refit(
+            problem, options, found.heads, found.predictions, select_on, groups, seed, device, final=frozenset(ready)
+        )
+        found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
+        found.facts["auto"] = chosen.facts
+        found.seconds["auto"] = time.perf_counter() - started
+    return found
 
 
 def wanted_methods(text: str) -> tuple[str, ...]:
