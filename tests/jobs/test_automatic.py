@@ -116,6 +116,26 @@ def test_the_rule_and_the_metric_are_options(folder):
     assert choice["scores"]["joint"] == pytest.approx(found["methods"]["joint"]["metrics"]["val"]["few"])
 
 
+def test_costs_decide(folder, capsys):
+    """To miss class 4 costs a hundred times as much as anything else: the head that finds it is chosen."""
+    costs = np.ones((5, 5)) - np.eye(5)
+    costs[4] *= 100
+    np.savetxt(folder / "costs.csv", costs, delimiter=",")
+    words = ["--methods", "joint,ncm,auto", "--costs", str(folder / "costs.csv")]
+    found = fit(folder, *words)
+    val = open_features(folder / "feature_val.h5").labels
+    rows = np.loadtxt(folder / "fit" / "predictions" / "val.csv", delimiter=",", skiprows=1, dtype=int)
+    slow = {
+        name: -np.mean([costs[val[val == c], rows[val == c, at]].mean() for c in range(5)])
+        for name, at in (("joint", 2), ("ncm", 3))
+    }
+    assert found["methods"]["auto"]["choice"]["scores"] == pytest.approx(slow)
+    assert " by balanced cost (" in found["verdict"]["choice"]
+    np.savetxt(folder / "costs.csv", costs[:3], delimiter=",")
+    assert main(["fit", str(folder), *words, "--out", str(folder / "x"), "--quiet"]) == 2
+    assert "has shape (3, 5); expected 5 x 5" in capsys.readouterr().err
+
+
 def test_predict_takes_the_chosen_head(folder, tmp_path):
     fit(folder, "--methods", "joint,ncm,auto")
     words = ["predict", str(folder / "fit"), str(folder / "feature_test.h5"), "--out", str(tmp_path / "p.csv")]

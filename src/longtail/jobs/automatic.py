@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from longtail.errors import InputError
 from longtail.evaluation.selection import Choice, choose
 from longtail.features import FeatureFile
 from longtail.heads import DLSA, Joint
@@ -75,6 +77,7 @@ def choose_and_refit(
         len(groups),
         metric=options.metric,
         groups=groups,
+        costs=None if options.costs is None else _read_costs(options.costs, len(groups)),
         one_standard_error=options.one_standard_error,
     )
     head, fitted_on = heads[found.chosen], ["train"]
@@ -108,6 +111,7 @@ def _facts(
             "best": found.best,
             "on": on,
             "metric": options.metric,
+            "costs": None if options.costs is None else str(options.costs),
             "rule": "simplest within one standard error" if options.one_standard_error else "highest score",
             "scores": found.scores,
             "standard_errors": found.errors,
@@ -115,6 +119,18 @@ def _facts(
             "doubt": doubt,
         },
     }
+
+
+def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
+    if not path.is_file():
+        raise InputError(f"--costs {path}: no such file. Expected a CSV of {num_classes} x {num_classes} numbers.")
+    try:
+        costs = np.loadtxt(path, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise InputError(f"--costs {path}: {error}. Expected a CSV of numbers alone.") from error
+    if costs.shape != (num_classes, num_classes):
+        raise InputError(f"--costs {path}: has shape {costs.shape}; expected {num_classes} x {num_classes}, by class.")
+    return costs
 
 
 def _learns_from_rows(head: Head) -> bool:

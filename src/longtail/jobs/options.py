@@ -216,6 +216,9 @@ class HeadOptions:
     """
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
+    costs: Path | None = None
+    """CSV of C x C numbers, without names: what it costs to take the row's class for the column's. auto then chooses
+    the lowest mean cost, each class counting as --metric says."""
     one_standard_error: bool = False
     """Let auto take the simplest method that is within one standard error of the best."""
     refit: bool = True

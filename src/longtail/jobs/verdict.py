@@ -43,16 +43,19 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
 def _choice_sentence(choice: dict[str, Any]) -> str:
     """Say what `auto` is, and how far behind the next best method was."""
     method, scores = choice["method"], choice["scores"]
-    text = f"auto is {method}, chosen on {choice['on']} by {choice['metric']} accuracy ({scores[method]:.1f} %)"
+    by_cost = choice["costs"] is not None
+    what = f"{choice['metric']} cost" if by_cost else f"{choice['metric']} accuracy"
+    score = f"{-scores[method]:.3f}" if by_cost else f"{scores[method]:.1f} %"
+    text = f"auto is {method}, chosen on {choice['on']} by {what} ({score})"
     others = [name for name in scores if name != method]
     if others:
         rival = max(others, key=lambda name: scores[name])
         lead = scores[method] - scores[rival]
-        text += (
-            f"; next is {rival}, {lead:.1f} points behind" if lead >= 0 else f"; {rival} is {-lead:.1f} points better"
-        )
+        unit, digits = ("", 3) if by_cost else (" points", 1)
+        ahead = f"next is {rival}, {lead:.{digits}f}{unit} behind"
+        text += f"; {ahead}" if lead >= 0 else f"; {rival} is {-lead:.{digits}f}{unit} better"
         if choice["best"] == method:
-            text += f" (standard error {choice['standard_errors'][rival]:.1f})"
+            text += f" (standard error {choice['standard_errors'][rival]:.{digits}f})"
         else:
             text += ", less than a standard error: the simpler one is taken"
     again = " It was fitted again on train and val." if len(choice["fitted_on"]) > 1 else ""
