@@ -9,6 +9,7 @@ from longtail.cli import main
 from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
+from longtail.jobs.automatic import choose_and_refit
 from longtail.jobs.comparison import compare_heads
 
 COUNTS = np.array([200, 120, 60, 25, 8])
@@ -35,7 +36,13 @@ def fit(folder, *words, out="fit"):
     return json.loads((folder / out / "results.json").read_text())
 
 
-def test_the_best_on_val_is_chosen_and_fitted_on_both(folder, capsys):
+@pytest.fixture
+def val_alone(monkeypatch):
+    """Look at val alone, however small it is."""
+    monkeypatch.setitem(choose_and_refit.__globals__, "SMALL_VAL", 0)
+
+
+def test_the_best_on_val_is_chosen_and_fitted_on_both(folder, val_alone, capsys):
     found = fit(folder, "--methods", "joint,ncm,tau,auto")
     entry, choice = found["methods"]["auto"], found["methods"]["auto"]["choice"]
     scores = {name: found["methods"][name]["metrics"]["val"]["balanced"] for name in ("joint", "ncm", "tau")}
@@ -89,6 +96,25 @@ def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
     assert not (folder / "fit" / "results.json").exists()
 
 
+def test_a_small_val_is_helped_by_cross_validation_of_train(folder):
+    found = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "3")
+    entry, choice = found["methods"]["auto"], found["methods"]["auto"]["choice"]
+    assert choice["on"] == "val and 3-fold cross-validation of train"
+    assert (entry["selected_on"], choice["fitted_on"]) == ("val+cv", ["train", "val"])
+    # the score is over all of both: between what val says and what train says
+    (folder / "feature_val.h5").rename(folder / "hidden.h5")
+    train = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "3", out="train")["methods"]["auto"]["choice"]
+    rows = np.array([COUNTS, [20] * 5])
+    assert rows.sum() == 513
+    for name in ("joint", "ncm"):
+        on_val = found["methods"][name]["metrics"]["val"]["balanced"]
+        assert min(on_val, train["scores"][name]) - 8 < choice["scores"][name] < max(on_val, train["scores"][name]) + 8
+    # where the network's own classifier is known, its training images are not asked
+    (folder / "hidden.h5").rename(folder / "feature_val.h5")
+    np.savez(folder / "joint_head.npz", weight=np.ones((5, 6)), bias=np.zeros(5))
+    assert fit(folder, "--methods", "joint,ncm,auto", out="own")["methods"]["auto"]["choice"]["on"] == "val"
+
+
 def test_without_val_by_cross_validation(folder):
     (folder / "feature_val.h5").unlink()
     found = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "3", "--cv-repeats", "2")
@@ -109,14 +135,14 @@ def test_the_features_of_the_networks_own_training_images_are_doubted(folder):
     assert "too hopeful" in found["verdict"]["choice"]
 
 
-def test_the_rule_and_the_metric_are_options(folder):
+def test_the_rule_and_the_metric_are_options(folder, val_alone):
     found = fit(folder, "--methods", "joint,ncm,lws,auto", "--one-standard-error", "--metric", "few")
     choice = found["methods"]["auto"]["choice"]
     assert (choice["rule"], choice["metric"]) == ("simplest within one standard error", "few")
     assert choice["scores"]["joint"] == pytest.approx(found["methods"]["joint"]["metrics"]["val"]["few"])
 
 
-def test_costs_decide(folder, capsys):
+def test_costs_decide(folder, val_alone, capsys):
     """To miss class 4 costs a hundred times as much as anything else: the head that finds it is chosen."""
     costs = np.ones((5, 5)) - np.eye(5)
     costs[4] *= 100

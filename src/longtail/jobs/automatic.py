@@ -24,6 +24,9 @@ __all__ = ["Automatic", "choose_and_refit", "predict_splits"]
 # from the simplest to the most elaborate: what the one-standard-error rule prefers
 SIMPLEST_FIRST = ("joint", "ncm", "tau", "lws", "crt", "mlp", "dlsa")
 
+SMALL_VAL = 1000  # rows; with fewer the choice looks at train too, by cross-validation
+MOST_FOLDED = 50_000  # rows of train, above which that would take long
+
 
 @dataclass(frozen=True)
 class Automatic:
@@ -66,11 +69,15 @@ def choose_and_refit(
         final: methods that are not to be fitted again: theirs was another way than from these features.
     """
     names = [name for name in SIMPLEST_FIRST if name in heads]
-    if select_on == "train":
-        candidates, labels = _cross_validated(problem, options, names, seed, device)
-    else:
-        candidates = {name: predictions[name][select_on] for name in names}
-        labels = problem.splits[select_on].labels
+    with_folds = select_on == "train" or (select_on == "val" and _val_is_small(problem))
+    candidates, labels = _cross_validated(problem, options, names, seed, device) if with_folds else _nothing(names)
+    if select_on != "train":
+        held_out = {name: predictions[name][select_on] for name in names}
+        candidates = {
+            name: np.concatenate([found, np.tile(held_out[name], (len(found), 1))], axis=1)
+            for name, found in candidates.items()
+        }
+        labels = np.concatenate([labels, problem.splits[select_on].labels])
     found = choose(
         candidates,
         labels,
@@ -86,7 +93,9 @@ def choose_and_refit(
     own = dict(predictions[found.chosen])
     if "test" in own:
         own["test"] = head.predict(problem.splits["test"].features)
-    return Automatic(head, own, _facts(found, options, select_on, fitted_on, problem))
+    evidence = [select_on] if select_on != "train" else []
+    evidence += [f"{options.cv_folds}-fold cross-validation of train"] if with_folds else []
+    return Automatic(head, own, _facts(found, options, evidence, fitted_on, problem))
 
 
 def predict_splits(head: Head, problem: FeatureProblem) -> dict[str, NDArray[np.int64]]:
@@ -95,21 +104,20 @@ def predict_splits(head: Head, problem: FeatureProblem) -> dict[str, NDArray[np.
 
 
 def _facts(
-    found: Choice, options: HeadOptions, select_on: str, fitted_on: list[str], problem: FeatureProblem
+    found: Choice, options: HeadOptions, evidence: list[str], fitted_on: list[str], problem: FeatureProblem
 ) -> dict[str, Any]:
-    on = f"{options.cv_folds}-fold cross-validation of train" if select_on == "train" else select_on
     doubt = None
-    if select_on == "train" and problem.head is not None:
+    if evidence[0] not in ("val", "test") and problem.head is not None:
         doubt = (
             "The features of train are of images that the network itself was trained on, and was asked about again: "
             "cross-validation on them is too hopeful, most of all for methods that trust them. Give a validation split."
         )
     return {
-        "selected_on": "train-cv" if select_on == "train" else select_on,
+        "selected_on": "val+cv" if len(evidence) > 1 else {"val": "val", "test": "test"}.get(evidence[0], "train-cv"),
         "choice": {
             "method": found.chosen,
             "best": found.best,
-            "on": on,
+            "on": " and ".join(evidence),
             "metric": options.metric,
             "costs": None if options.costs is None else str(options.costs),
             "rule": "simplest within one standard error" if options.one_standard_error else "highest score",
@@ -119,6 +127,19 @@ def _facts(
             "doubt": doubt,
         },
     }
+
+
+def _val_is_small(problem: FeatureProblem) -> bool:
+    """Would train add much to what val says, at a cost that can be borne?
+
+    Not where the network's own classifier is known: its training images may be these, and their features too good.
+    """
+    few, many = len(problem.splits["val"].labels), len(problem.splits["train"].labels)
+    return problem.head is None and few < SMALL_VAL and many <= MOST_FOLDED
+
+
+def _nothing(names: list[str]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
+    return {name: np.empty((1, 0), dtype=np.int64) for name in names}, np.empty(0, dtype=np.int64)
 
 
 def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
