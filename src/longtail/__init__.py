@@ -19,6 +19,8 @@ _HOME = {
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",
     "LearnableWeightScaling": "longtail.heads",
+    "LogitAdjusted": "longtail.heads",
+    "MultilayerPerceptron": "longtail.heads",
     "NearestClassMean": "longtail.heads",
     "Sampler": "longtail.sampling",
     "TauNormalized": "longtail.heads",

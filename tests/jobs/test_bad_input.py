@@ -82,7 +82,7 @@ def test_unknown_names_list_the_valid_ones(capsys, features):
     assert "Did you mean cifar10-lt? Recipes: cifar10-lt, cifar100-lt, digits, folder" in refused(
         capsys, "run", "cifar10_lt"
     )
-    assert "no method 'tua'. Did you mean tau? Methods: joint, ncm, crt, tau, lws, mlp, dlsa, all" in fit(
+    assert "no method 'tua'. Did you mean tau? Methods: joint, ncm, crt, tau, la, lws, mlp, dlsa, all" in fit(
         capsys, features, "--methods", "joint,tua"
     )
     assert "Did you mean describe? Verbs: run, describe" in refused(capsys, "descirbe")

@@ -26,7 +26,8 @@ def test_run_leaves_what_the_design_says(digits_run):
     for name in ("config.json", "results.json", "report.html", "metrics.csv", "splits.json"):
         assert (digits_run / name).is_file(), name
     assert {path.stem for path in (digits_run / "checkpoints").iterdir()} == {"last", "best"}
-    assert {path.stem for path in (digits_run / "heads").iterdir()} == {"joint", "ncm", "crt", "tau", "lws", "mlp"}
+    heads = {path.stem for path in (digits_run / "heads").iterdir()}
+    assert heads == {"joint", "ncm", "crt", "tau", "la", "lws", "mlp"}
     names = {path.name for path in (digits_run / "features").iterdir()}
     assert names == {"feature_train.h5", "feature_val.h5", "feature_test.h5", "joint_head.npz"}
     assert not list(digits_run.rglob(".*")), "temporary files are left"

@@ -4,6 +4,7 @@ from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
+from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.storage import load_head, save_head
@@ -14,6 +15,7 @@ __all__ = [
     "ClassifierRetraining",
     "Joint",
     "LearnableWeightScaling",
+    "LogitAdjusted",
     "MultilayerPerceptron",
     "NearestClassMean",
     "TauNormalized",

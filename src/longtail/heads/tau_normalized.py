@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from longtail.errors import InputError
-from longtail.evaluation.accuracy import accuracy_of_hits
 from longtail.heads.base import check_features, chunks
+from longtail.heads.choice import choose_from_hits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.holdout import stratified_holdout
@@ -127,17 +127,7 @@ class TauNormalized(LinearHead):
     ) -> None:
         weight, bias = head
         hits = tau_sweep(features, codes, weight, self.grid, bias=bias if self.keep_bias else None, device=self.device)
-        totals = np.bincount(codes, minlength=len(weight))
-        measured = [accuracy_of_hits(row, totals) for row in hits]
-        balanced = [row["balanced"] for row in measured]
-        self.tau_ = float(self.grid[int(np.argmax(balanced))])
-        self.curve_ = {
-            "grid": [float(tau) for tau in self.grid],
-            "all": [row["all"] for row in measured],
-            "balanced": balanced,
-            "hits": hits.tolist(),
-            "totals": totals.tolist(),
-        }
+        self.tau_, self.curve_ = choose_from_hits(self.grid, hits, np.bincount(codes, minlength=len(weight)))
 
 
 def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import DLSA, Joint, TauNormalized, save_head
+from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
@@ -230,7 +230,7 @@ def _metrics(
 
 
 def _curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
-    if not isinstance(head, TauNormalized) or head.curve_ is None:
+    if not isinstance(head, TauNormalized | LogitAdjusted) or head.curve_ is None:
         return None
     hits, totals = np.array(head.curve_["hits"]), np.array(head.curve_["totals"])
     by_group = group_means(100 * hits / np.maximum(totals, 1), totals > 0, groups)

@@ -7,6 +7,7 @@ from longtail.heads import (
     ClassifierRetraining,
     Joint,
     LearnableWeightScaling,
+    LogitAdjusted,
     MultilayerPerceptron,
     NearestClassMean,
     TauNormalized,
@@ -70,6 +71,11 @@ def fit_head(
         case "lws":
             lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
             return lws.fit(train.features, train.labels)
+        case "la":
+            la = LogitAdjusted(
+                "auto" if options.la_tau is None else options.la_tau, start, random_state=seed, device=device
+            )
+            return la.fit(train.features, train.labels, validation=validation)
         case "mlp":
             mlp = MultilayerPerceptron(
                 members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
@@ -124,7 +130,7 @@ def parameters_of(head: Head) -> dict[str, Any]:
     if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
         unused |= {"tau"}
     given = {name: value for name, value in head.get_params().items() if name not in unused}
-    if isinstance(head, TauNormalized):
+    if isinstance(head, TauNormalized | LogitAdjusted):
         return {**given, "tau": head.tau_}
     if isinstance(head, DLSA):
         return {**given, "depth": head.depth_, "learning_rate": head.learning_rate_}

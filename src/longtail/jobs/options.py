@@ -22,7 +22,7 @@ __all__ = [
     "UnlabelledOptions",
 ]
 
-METHODS = ("joint", "ncm", "crt", "tau", "lws", "mlp", "dlsa")
+METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp", "dlsa")
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 
 
@@ -211,7 +211,7 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which takes minutes;
+    """joint, ncm, crt, tau, la, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which takes minutes;
     with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
     """
     metric: Metric = "balanced"
@@ -256,6 +256,8 @@ class HeadOptions:
     """Of repeat-factor sampling there."""
     tau: float | None = None
     """Exponent of tau; default: chosen."""
+    la_tau: float | None = None
+    """Factor of la; default: chosen."""
     keep_bias: bool = False
     """Let tau keep the bias."""
     ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"

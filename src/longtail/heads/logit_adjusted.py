@@ -1,0 +1,178 @@
+"""Logit adjustment: take the class counts out of a trained head's scores, after training."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from longtail.errors import InputError
+from longtail.heads.base import check_features, chunks
+from longtail.heads.choice import choose_from_hits
+from longtail.heads.joint import linear_or_joint
+from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.heads.tau_normalized import SWEEP_CHUNK, TAU_GRID
+from longtail.holdout import stratified_holdout
+
+__all__ = ["LogitAdjusted", "adjustment_sweep"]
+
+
+class LogitAdjusted(LinearHead):
+    """Logit adjustment after training: the scores of a trained head, less tau times the log share of each class.
+
+    logits_c = w_c . x + b_c - tau log(n_c / N)
+
+    With tau = 1, a head whose softmax is the probability under the training distribution becomes one whose softmax is
+    the probability where all classes are equally common. Only the bias changes. Where the head is too sure of itself,
+    as networks are of their training images, another tau is better.
+
+    Args:
+        tau: how much of the log share is taken out, at least 0; "auto" chooses as `TauNormalized` does: on
+            `validation`, or on a stratified fifth of train that is held out.
+        head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        grid: the values that "auto" tries.
+        random_state: seed, of the `Joint` and the held-out fifth.
+        device: where to compute, such as "cpu" or "cuda".
+
+    Attributes:
+        tau_: the value in use.
+        curve_: None, or what was measured at each value of the grid.
+        weight_: that of the head, shape (C, D).
+        bias_: shape (C,).
+        classes_: labels in the order of the logits, shape (C,).
+        selected_on_: "val", "train-cv" (held out of training) or "given".
+
+    Raises:
+        InputError: unusable features, labels, head or tau.
+
+    Reference:
+        Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021, arXiv
+        2007.07314, equation 9.
+
+    Example:
+        >>> weight, bias = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])
+        >>> features, labels = np.array([[1.0], [0.5], [0.2], [-0.5]]), np.array([0, 0, 0, 1])
+        >>> LogitAdjusted(tau=0.0, head=(weight, bias)).fit(features, labels).predict([[-0.7]])
+        array([0])
+        >>> LogitAdjusted(tau=1.0, head=(weight, bias)).fit(features, labels).predict([[-0.7]])
+        array([1])
+    """
+
+    def __init__(
+        self,
+        tau: float | Literal["auto"] = "auto",
+        head: LinearParameters | None = None,
+        *,
+        grid: tuple[float, ...] = TAU_GRID,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.tau = tau
+        self.head = head
+        self.grid = grid
+        self.random_state = random_state
+        self.device = device
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Count the classes; choose tau where it is "auto".
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which tau is chosen.
+        """
+        given: Any = self.tau
+        if given != "auto" and (isinstance(given, str) or not given >= 0):
+            raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
+        array, codes, _ = self._begin(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.curve_: dict[str, Any] | None = None
+        if self.tau != "auto":
+            self.tau_, self.selected_on_ = float(self.tau), "given"
+        elif validation is not None:
+            weight, bias = self._start(array, codes, seed)
+            self._choose(weight, bias, codes, check_features(validation[0]), self._encode(validation[1]))
+            self.selected_on_ = "val"
+        else:
+            rest, held_out = stratified_holdout(codes, 0.2, seed)
+            weight, bias = self._start(array[rest], codes[rest], seed)
+            self._choose(weight, bias, codes, array[held_out], codes[held_out])
+            self.selected_on_ = "train-cv"
+        weight, bias = self._start(array, codes, seed)
+        self.weight_ = np.array(weight)
+        self.bias_ = bias - (self.tau_ * _log_shares(codes, len(weight))).astype(bias.dtype)
+        return self
+
+    def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
+        return np.asarray(weight), np.asarray(bias)
+
+    def _choose(
+        self,
+        weight: NDArray[Any],
+        bias: NDArray[Any],
+        train_codes: NDArray[np.int64],
+        features: NDArray[Any],
+        codes: NDArray[np.int64],
+    ) -> None:
+        shares = _log_shares(train_codes, len(weight))
+        hits = adjustment_sweep(features, codes, weight, bias, shares, self.grid, device=self.device)
+        self.tau_, self.curve_ = choose_from_hits(self.grid, hits, np.bincount(codes, minlength=len(weight)))
+
+
+def _log_shares(codes: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
+    counts = np.bincount(codes, minlength=num_classes)
+    shares: NDArray[np.float64] = np.log(counts / counts.sum())
+    return shares
+
+
+def adjustment_sweep(
+    features: NDArray[Any],
+    codes: NDArray[np.int64],
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    log_shares: NDArray[np.float64],
+    grid: tuple[float, ...] = TAU_GRID,
+    *,
+    device: str = "cpu",
+) -> NDArray[np.int64]:
+    """Count how many images of each class every tau gets right; one matrix product serves all.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        codes: class indices, shape (N,).
+        weight: shape (C, D).
+        bias: shape (C,).
+        log_shares: log(n_c / N) of training, shape (C,).
+        grid: the values of tau.
+        device: where to compute.
+
+    Returns:
+        Images found, shape (len(grid), C).
+
+    Example:
+        >>> weight, bias, shares = np.array([[1.0], [-1.0]]), np.zeros(2), np.log([0.9, 0.1])
+        >>> adjustment_sweep(np.array([[0.5], [0.9]]), np.array([1, 0]), weight, bias, shares, (0.0, 1.0))
+        array([[1, 0],
+               [0, 1]])
+    """
+    num_classes = len(weight)
+    hits = torch.zeros(len(grid), num_classes, dtype=torch.int64, device=device)
+    truth = torch.from_numpy(codes).to(device)
+    for rows, block in chunks(features, device):
+        linear = torch.from_numpy(weight).to(block)
+        offset, shares = torch.from_numpy(bias).to(block), torch.from_numpy(log_shares).to(block)
+        logits = torch.addmm(offset, block, linear.T)
+        for start in range(0, len(logits), SWEEP_CHUNK):
+            part, labels = logits[start : start + SWEEP_CHUNK], truth[rows][start : start + SWEEP_CHUNK]
+            for number, tau in enumerate(grid):
+                found = labels[(part - tau * shares).argmax(dim=1) == labels]
+                hits[number] += torch.bincount(found, minlength=num_classes)
+    return hits.cpu().numpy()
