@@ -62,6 +62,17 @@ def test_other_counts_are_not_taken_for_these(toy, capsys):
     assert "holds a run with other settings" in capsys.readouterr().err
 
 
+def test_every_point_is_trained_for_as_many_steps(tmp_path):
+    """20 images a class are 5 steps of 32 an epoch, 60 are 17: 20 steps are 4 and 2 epochs."""
+    words = ["study", "toy-example", "digits", "--points", "20,60", "--fixed", "10", "--tail", "3", "--seeds", "1"]
+    assert main([*words, "--steps", "20", "--out", str(tmp_path), *SHORT]) == 0
+    epochs = [json.loads((tmp_path / f"at-{p}" / "results.json").read_text())["stage1"]["epochs"] for p in (20, 60)]
+    assert epochs == [4, 2]
+    study = json.loads((tmp_path / "study.json").read_text())
+    assert "2 to 4 epochs, alike in steps" in study["figures"][0]["caption"]
+    assert main([*words, "--steps", "0", "--out", str(tmp_path / "none"), *SHORT]) == 2
+
+
 def test_similar_samples_change_the_head_alone():
     splits = open_data("digits", profile="none")
     plain = mixed_splits(splits, 0.0, 0.8, head=0, tail=9, ratio=1)

@@ -1,5 +1,6 @@
 """How one class fares while the data are changed step by step: trainings on changed data, and their curve."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from longtail.jobs.run import RunConfig
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["UNIFIED_STAGE", "numbers_of", "run_points", "tail_curve"]
+__all__ = ["UNIFIED_STAGE", "numbers_of", "run_points", "tail_curve", "with_steps"]
 
 # the released code of the unified perspective trains so, on CIFAR
 UNIFIED_STAGE = StageOneOptions(
@@ -50,7 +51,12 @@ def numbers_of(text: str, option: str) -> list[float]:
 
 
 def run_points(
-    fabric: "Fabric", base: RunConfig, points: Mapping[float, tuple[str, DataSplits]], folder: Path
+    fabric: "Fabric",
+    base: RunConfig,
+    points: Mapping[float, tuple[str, DataSplits]],
+    folder: Path,
+    *,
+    steps: int | None = None,
 ) -> dict[float, list[dict[str, Any]]]:
     """Train on each variant of the data with each seed; what an earlier call finished is not trained again.
 
@@ -59,6 +65,7 @@ def run_points(
         base: settings of every training; only the joint classifier is looked at.
         points: for each value of what is varied, words that say how the data were changed, and the data.
         folder: of the study.
+        steps: of every training, in place of the epochs: points with fewer images are then trained as long as others.
 
     Returns:
         For each value the results of its seeds; on other processes than the first, empty ones.
@@ -68,9 +75,32 @@ def run_points(
     results = {}
     for value, (words, splits) in points.items():
         # the words stand in the settings of the run: a folder of other data is not taken for this one
-        one = replace(base, dataset=f"{base.dataset}, {words}")
+        stage = base.stage if steps is None else with_steps(base.stage, steps, len(splits.train))
+        one = replace(base, dataset=f"{base.dataset}, {words}", stage=stage)
         results[value] = run_seeds(fabric, one, splits, folder / f"at-{value:g}", table=False)
     return results
+
+
+def with_steps(stage: StageOneOptions, steps: int, num_images: int) -> StageOneOptions:
+    """Say how many epochs make so many steps; the warm-up keeps its share of the training.
+
+    Args:
+        stage: settings of a training.
+        steps: wanted, at least 1; rounded up to whole epochs.
+        num_images: N of train.
+
+    Raises:
+        InputError: no step.
+
+    Example:
+        >>> found = with_steps(StageOneOptions(epochs=10, warmup_epochs=1, batch_size=128), 100, 1000)
+        >>> found.epochs, found.warmup_epochs
+        (15, 1.5)
+    """
+    if steps < 1:
+        raise InputError(f"--steps {steps}; expected at least 1.")
+    epochs = math.ceil(steps / max(num_images // stage.batch_size, 1))
+    return replace(stage, epochs=epochs, warmup_epochs=stage.warmup_epochs / stage.epochs * epochs)
 
 
 def tail_curve(
@@ -110,6 +140,8 @@ def tail_curve(
     else:
         by_class = {}
     seeds = spread_text(len(results[values[0]]))
+    lengths = sorted({results[value][0]["stage1"]["epochs"] for value in values})
+    epochs = f"{lengths[0]} epochs" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs, alike in steps"
     tables = [("Accuracy on test in percent", lines)]
     tables += [("Recall of each class in percent", by_class)] if by_class else []
     return {
@@ -129,7 +161,7 @@ def tail_curve(
                 "kind": "curve",
                 "title": f"Accuracy by {parameter}",
                 "caption": f"A point is a mean over seeds, the band its 95 % interval. Trained: "
-                f"{first['stage1']['backbone']}, {first['stage1']['epochs']} epochs.",
+                f"{first['stage1']['backbone']}, {epochs}.",
                 "parameter": parameter,
                 "log": log,
                 "x": values,

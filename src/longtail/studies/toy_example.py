@@ -33,6 +33,8 @@ class ToyExampleConfig:
     """Images of the tail in case 1 (default 50), of every other class in case 2 (default 5000)."""
     tail: int = -1
     """Number of the class that is watched; negative counts from the end."""
+    steps: int | None = None
+    """Steps of every training, in place of --epochs (the authors'): points with fewer images are trained as long."""
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -72,7 +74,7 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
         seeds=config.seeds,
     )
     fabric = launch(config.runtime)
-    results = run_points(fabric, base, variants, folder)
+    results = run_points(fabric, base, variants, folder, steps=config.steps)
     if not fabric.is_global_zero:
         return {}
     return finish_study(_study(results, config, tail, splits), folder, quiet=config.runtime.quiet)
