@@ -1,5 +1,6 @@
 """Start Lightning Fabric from the runtime settings."""
 
+import atexit
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,17 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
         precision=flag,  # type: ignore[arg-type]
     )
     fabric.launch()
+    if fabric.world_size > 1:
+        # else the interpreter's end may take torch's threads down while they run, and a finished job aborts
+        atexit.register(_part)
     return fabric
+
+
+def _part() -> None:
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def processes(environment: Mapping[str, str], wanted: int) -> tuple[int, int]:
