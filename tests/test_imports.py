@@ -16,9 +16,10 @@ ALLOWED = {
     "embeddings": LIBRARY | {"embeddings"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
+    "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "atomic", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy"},
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }

@@ -28,7 +28,8 @@ VERBS = {
     "pretrain": ("longtail.jobs.pretrain", "PretrainConfig", "stage 1 without labels: rotation, MoCo v2, SimSiam"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
     "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),
-    "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts"),
+    "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts, ONNX too"),
+    "balance": ("longtail.jobs.balance", "BalanceConfig", "a model in, the same model with a fair last layer out"),
     "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
     "fit": ("longtail.jobs.fit", "FitConfig", "stage 2: heads on feature files, compared"),
     "evaluate": (

@@ -94,7 +94,13 @@ def _pretrained(opened: OpenStudy, task: Any, epochs: int) -> Path:
     from longtail.jobs.run import data_of, for_seed
 
     run = opened.config
-    options = PretrainOptions(task=task, backbone=run.stage.backbone, epochs=epochs, workers=run.stage.workers)
+    options = PretrainOptions(
+        task=task,
+        backbone=run.stage.backbone,
+        epochs=epochs,
+        image_size=run.stage.image_size,
+        workers=run.stage.workers,
+    )
     folder: Path = opened.folder / "pretrained" / task / "seed-{seed}"
     for seed in range(run.runtime.seed, run.runtime.seed + run.seeds):
         runtime = replace(run.runtime, seed=seed)

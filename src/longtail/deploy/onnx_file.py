@@ -1,0 +1,60 @@
+"""A network as ONNX (.onnx)."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from longtail.deploy.program_file import captured
+from longtail.deploy.self_contained import Deployed
+from longtail.errors import InputError
+
+__all__ = ["run_onnx", "save_onnx"]
+
+
+def save_onnx(model: Deployed, example: Tensor, path: Path, about: dict[str, str]) -> None:
+    """Write an .onnx file: input `images`, outputs `logits` and `probabilities`; `about` as metadata_props.
+
+    Raises:
+        InputError: onnx or onnxscript is not installed.
+        LongtailError: the network cannot be traced.
+    """
+    _need("onnx", "onnxscript")
+    program = captured(model, example)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written: Any = torch.onnx.export(
+            program, dynamo=True, input_names=["images"], output_names=["logits", "probabilities"], verbose=False
+        )
+    # the axis has the name of a symbol of torch's, s77; a person should read what it is
+    for value in (*written.model.graph.inputs, *written.model.graph.outputs):
+        value.shape[0] = "batch"
+    written.model.metadata_props.update(about)
+    written.save(path)
+
+
+def run_onnx(path: Path, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Run an .onnx file in onnxruntime, on the CPU; give logits and probabilities, each (B, C).
+
+    Raises:
+        InputError: onnxruntime is not installed.
+    """
+    _need("onnxruntime")
+    import onnxruntime  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    logits, probabilities = session.run(["logits", "probabilities"], {"images": images.numpy()})
+    return torch.from_numpy(logits), torch.from_numpy(probabilities)
+
+
+def _need(*packages: str) -> None:
+    from importlib.util import find_spec
+
+    absent = [name for name in packages if find_spec(name) is None]
+    if absent:
+        raise InputError(f"ONNX needs {' and '.join(absent)}. Install it: pip install longtail[onnx].")

@@ -1,0 +1,80 @@
+"""Write a deployed network, read it back, and keep it only where it gives the same logits."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from longtail.atomic import atomic_path
+from longtail.deploy.onnx_file import run_onnx, save_onnx
+from longtail.deploy.program_file import run_program, save_program
+from longtail.deploy.self_contained import Deployed, Pixels, example_images
+from longtail.errors import InputError, LongtailError
+
+__all__ = ["KINDS", "TOLERANCE", "Kind", "write_deployed"]
+
+Kind = Literal["torch-export", "onnx"]
+KINDS: tuple[str, ...] = get_args(Kind)
+Run = Callable[[Path, Tensor], tuple[Tensor, Tensor]]
+TOLERANCE = 1e-4  # of logits and probabilities
+
+
+def write_deployed(
+    model: Deployed, path: Path, kind: Kind, *, class_names: Sequence[str], pixels: Pixels = "float32"
+) -> float:
+    """Write a network as an exported program or as ONNX, with any number of images a batch.
+
+    What is written is run on images of noise, in batches of another size than it was traced with, and refused where its
+    logits or probabilities differ by more than 1e-4.
+
+    Args:
+        model: in evaluation mode, on the CPU, in float32.
+        path: file to write: .pt2 or .onnx.
+        kind: "torch-export" or "onnx".
+        class_names: C names, which are stored with the preprocessing.
+        pixels: what it takes, "float32" from 0 to 1 or "uint8".
+
+    Returns:
+        The largest difference that was found.
+
+    Raises:
+        InputError: onnx is not installed, or the ending does not go with the kind.
+        LongtailError: the network cannot be exported, or gives other logits then; no file is written.
+    """
+    endings = {"torch-export": ".pt2", "onnx": ".onnx"}
+    if path.suffix != endings[kind]:
+        raise InputError(f"{path}: expected a file that ends in {endings[kind]} for {kind}.")
+    about = {
+        "class_names": json.dumps(list(class_names), ensure_ascii=False),
+        "preprocessing": json.dumps(
+            {
+                **{name: asdict(model.preprocessing)[name] for name in ("size", "resize", "channels", "mean", "std")},
+                "pixels": "uint8, 0 to 255" if pixels == "uint8" else "float32, 0 to 1",
+                "inside": "mean and std",
+                "outside": "decoding to RGB, resizing the shorter side to `resize`, cropping the centre to `size`",
+            }
+        ),
+    }
+    example = example_images(model.preprocessing, pixels, 2)
+    save, execute = (save_onnx, run_onnx) if kind == "onnx" else (save_program, run_program)
+    with atomic_path(path) as temporary:
+        save(model, example, temporary, about)
+        difference = max(_difference(model, execute, temporary, pixels, count) for count in (1, 3))
+        if not difference <= TOLERANCE:
+            raise LongtailError(
+                f"{path}: not written: the exported network's logits differ from its own by {difference:.1e}, more "
+                f"than {TOLERANCE:g}."
+            )
+    return difference
+
+
+def _difference(model: Deployed, execute: Run, path: Path, pixels: Pixels, count: int) -> float:
+    images = example_images(model.preprocessing, pixels, count, seed=1 + count)
+    with torch.inference_mode():
+        expected = model(images)
+    found = execute(path, images)
+    return max(float((theirs - ours).abs().max()) for theirs, ours in zip(found, expected, strict=True))

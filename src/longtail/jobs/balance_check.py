@@ -1,0 +1,153 @@
+"""Do features, labels and a model's last layer belong together?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from longtail.errors import InputError
+from longtail.evaluation import accuracy_report
+
+__all__ = ["check_class_order", "check_fit", "class_order", "renumbered"]
+
+FEWEST_ROWS = 5  # of a class in each half, below which its recall says too little
+GAIN = 0.3  # of recall, that a swapped class wins at least
+NAMED = 5  # classes that a message names
+
+
+def check_fit(
+    labels: NDArray[np.int64], predictions: NDArray[np.int64], class_names: Sequence[str], origin: str
+) -> dict[str, Any]:
+    """Make sure that a layer, on the features that it is said to see, says more than chance.
+
+    Args:
+        labels: class indices, shape (N,).
+        predictions: of the layer, shape (N,).
+        class_names: C names.
+        origin: the model, for messages.
+
+    Returns:
+        `all` and `balanced` accuracy, in percent.
+
+    Raises:
+        InputError: classes in another order, or predictions that have nothing to do with the labels.
+    """
+    num_classes = len(class_names)
+    check_class_order(labels, predictions, class_names, origin)
+    report = accuracy_report(labels, predictions, np.bincount(labels, minlength=num_classes))
+    share = np.bincount(labels, minlength=num_classes) / len(labels)
+    said = np.bincount(predictions, minlength=num_classes) / len(labels)
+    by_chance, hit = float(share @ said), report["all"] / 100
+    error = np.sqrt(by_chance * (1 - by_chance) / len(labels))
+    # a layer that says the commonest class always is no better than chance, and yet what is to be mended
+    if hit <= by_chance + 3 * error and said.argmax() != share.argmax():
+        raise InputError(
+            f"{origin}: its last layer finds {100 * hit:.1f} % of the training rows, {100 * by_chance:.1f} % would be "
+            "chance. Expected the features that this very layer sees, of its own training data, with labels in the "
+            "order of its outputs."
+        )
+    return {"all": report["all"], "balanced": report["balanced"]}
+
+
+def check_class_order(
+    labels: NDArray[np.int64], predictions: NDArray[np.int64], class_names: Sequence[str], origin: str
+) -> None:
+    """Refuse a model whose outputs stand for the classes in another order than the labels.
+
+    Raises:
+        InputError: names the classes whose outputs are others'.
+    """
+    order = class_order(labels, predictions, len(class_names))
+    moved = np.flatnonzero(order != np.arange(len(order)))
+    if not len(moved):
+        return
+    named = ", ".join(f"{class_names[c]} ({c}) is its output {order[c]}" for c in moved[:NAMED])
+    more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+    raise InputError(
+        f"{origin}: the classes of model and data are in another order: by the training rows, {named}{more}. Give the "
+        "model's class names, one a line in the order of its outputs, with --class-names, or number the labels so."
+    )
+
+
+def class_order(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
+    """Find which output stands for which class, where they are not in the same order.
+
+    pi = argmax over permutations of sum_c M[c, pi(c)], M[c, k] the share of class c that is predicted as k
+
+    The permutation comes from one half of the rows and is believed where it holds in the other half: of a class that
+    moves, its new output must predict at least half, and 30 points more than its own does. A rare class that is taken
+    for a common one does not move: that output belongs to the common class.
+
+    Args:
+        labels: class indices, shape (N,).
+        predictions: class indices, shape (N,).
+        num_classes: C.
+
+    Returns:
+        Output of each class, shape (C,); 0 .. C - 1 where nothing is wrong.
+
+    Example:
+        >>> labels = np.repeat([0, 1, 2], 20)
+        >>> class_order(labels, np.array([2, 1, 0])[labels], 3).tolist()
+        [2, 1, 0]
+    """
+    own = np.arange(num_classes)
+    # every second row of each class
+    place = np.empty(len(labels), dtype=np.int64)
+    place[np.argsort(labels, kind="stable")] = np.arange(len(labels))
+    halves = [_shares(labels[place % 2 == k], predictions[place % 2 == k], num_classes) for k in (0, 1)]
+    order = linear_sum_assignment(-halves[0][0])[1]
+    shares, counts = halves[1]
+    enough = (counts >= FEWEST_ROWS) & (halves[0][1] >= FEWEST_ROWS)
+    gain = shares[own, order] - shares[own, own]
+    sure = (order != own) & enough & (gain >= GAIN) & (shares[own, order] >= 0.5)
+    few = int((order != own).sum() - sure.sum())
+    # classes change places: one alone cannot, unless those it changes with are too rare to say
+    is_swap = sure.sum() >= 2 or (sure.sum() == 1 and few and not enough[(order != own) & ~sure].any())
+    result: NDArray[np.int64] = np.where(sure, order, own) if is_swap else own
+    return result
+
+
+def renumbered(
+    labels: NDArray[np.int64], data_names: Sequence[str], model_names: Sequence[str], origin: str
+) -> NDArray[np.int64]:
+    """Number labels as the model does, by the names of the classes.
+
+    Args:
+        labels: class indices in the order of `data_names`, shape (N,).
+        data_names: names in the order of the data.
+        model_names: names in the order of the model's outputs.
+        origin: of the model's names, for messages.
+
+    Raises:
+        InputError: names that are only in one of them, or twice.
+
+    Example:
+        >>> renumbered(np.array([0, 1, 1]), ["cat", "dog"], ["dog", "cat"], "names.txt").tolist()
+        [1, 0, 0]
+    """
+    if len(set(model_names)) != len(model_names):
+        twice = next(name for name in model_names if list(model_names).count(name) > 1)
+        raise InputError(f"{origin}: {twice!r} stands there twice. Expected one name a class.")
+    absent = [name for name in model_names if name not in data_names]
+    unknown = [name for name in data_names if name not in model_names]
+    if absent or unknown:
+        parts = [f"the data has no {', '.join(absent[:NAMED])}"] if absent else []
+        parts += [f"the model does not know {', '.join(unknown[:NAMED])}"] if unknown else []
+        raise InputError(
+            f"{origin}: other classes ({len(model_names)}) than in the data ({len(data_names)}): {'; '.join(parts)}. "
+            "Expected the same names in both."
+        )
+    place = {name: number for number, name in enumerate(model_names)}
+    return np.array([place[name] for name in data_names], dtype=np.int64)[labels]
+
+
+def _shares(
+    labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Give the row-normalised confusion matrix (C, C) and the rows of each class (C,)."""
+    pairs = np.bincount(labels * num_classes + predictions, minlength=num_classes**2).reshape(num_classes, num_classes)
+    counts = pairs.sum(axis=1)
+    return pairs / np.maximum(counts, 1)[:, None], counts
