@@ -1,7 +1,7 @@
 """What all heads share: checked features, encoded labels, predictions from logits in bounded memory."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -20,11 +20,14 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 
-__all__ = ["Head", "HeadProtocol", "RowSource", "chunks", "torch_rows"]
+__all__ = ["Head", "HeadProtocol", "ImpliedPrior", "RowSource", "chunks", "torch_rows"]
 
 CHUNK_BYTES = (
     2**23
 )  # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
+
+# the world in which softmax(logits) would be a probability: where classes are as common as in train, or equally common
+ImpliedPrior = Literal["train", "uniform"]
 
 
 class HeadProtocol(Protocol):
@@ -63,13 +66,24 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     A subclass sets `classes_` through `_begin`, learns, and gives `_chunk_logits`: the logits of a few thousand rows.
     Features may be float16, float32 or float64, in memory or memory-mapped; no second copy of them is made.
+
+    Attributes:
+        classes_: labels in the order of the logits, shape (C,).
+        class_counts_: rows of each class that it was fitted to, shape (C,).
+        implied_prior: the world whose probabilities softmax(logits) stands for.
     """
 
     classes_: NDArray[Any]
+    class_counts_: NDArray[np.int64]
     n_features_in_: int
 
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability; most heads make all classes equally common."""
+        return "uniform"
+
     def _begin(self, features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
-        """Check what came, set `classes_`; give features, class indices and the type to compute in."""
+        """Check what came, set classes and their counts; give features, class indices and the type to compute in."""
         array = validate_data(self, features, **FEATURES)
         if labels is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -89,6 +103,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"all {len(target)} labels are {self.classes_[0]}: only one class. "
                 "Expected at least two classes to tell apart."
             )
+        self.class_counts_ = np.bincount(codes)
         return array, codes.astype(np.int64), _compute_dtype(array)
 
     def _encode(self, labels: ArrayLike) -> NDArray[np.int64]:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearHead
 from longtail.heads.linear_training import Precision, fit_linear, initial_linear, plan_of, rows_sampler
-from longtail.losses import LossName
+from longtail.losses import LossName, prior_of_loss
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -91,6 +92,11 @@ class ClassifierRetraining(LinearHead):
         self.device = device
         self.precision = precision
         self.loss = loss
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability: by loss and sampling."""
+        return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,)."""

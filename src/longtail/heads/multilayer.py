@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.errors import InputError, LongtailError
-from longtail.heads.base import Head, RowSource, chunks, torch_rows
+from longtail.heads.base import Head, ImpliedPrior, RowSource, chunks, torch_rows
 from longtail.heads.linear_training import Precision, computing_in
 from longtail.losses.balanced_softmax import log_counts
 
@@ -111,6 +111,11 @@ class MultilayerPerceptron(Head):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability: by how much of the counts the loss adds."""
+        return "uniform" if self.tau > 0.5 else "train"
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from features X (N, D) and labels y (N,)."""

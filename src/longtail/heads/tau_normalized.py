@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from longtail.errors import InputError
-from longtail.heads.base import check_features, chunks
+from longtail.heads.base import ImpliedPrior, check_features, chunks
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
@@ -79,6 +79,11 @@ class TauNormalized(LinearHead):
         self.grid = grid
         self.random_state = random_state
         self.device = device
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability: as in train where tau leaves the head as it is."""
+        return "uniform" if getattr(self, "tau_", 1.0) > 0 else "train"
 
     def fit(
         self,

@@ -1,7 +1,7 @@
 """Losses, one a file."""
 
 from longtail.losses.balanced_softmax import log_counts
-from longtail.losses.build import LossName, build_loss
+from longtail.losses.build import LossName, build_loss, prior_of_loss
 from longtail.losses.cluster_balance import ClusterBalance
 from longtail.losses.cluster_separation import cluster_separation
 from longtail.losses.deferred import Deferred
@@ -24,5 +24,6 @@ __all__ = [
     "ldam_margins",
     "likelihood_weights",
     "log_counts",
+    "prior_of_loss",
     "weighted_likelihood",
 ]

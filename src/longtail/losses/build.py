@@ -9,7 +9,7 @@ from longtail.losses.focal import Focal
 from longtail.losses.ldam import LDAM
 from longtail.losses.logit_adjusted import LogitAdjusted
 
-__all__ = ["LossName", "build_loss"]
+__all__ = ["LossName", "build_loss", "prior_of_loss"]
 
 LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam"]
 
@@ -56,3 +56,17 @@ def build_loss(
             return LDAM(class_counts, largest_margin=largest_margin, scale=scale, weight=weight)
         case _:
             raise InputError(f"no loss {name!r}. Losses: {', '.join(get_args(LossName))}.")
+
+
+def prior_of_loss(name: LossName, sampled: Literal["train", "uniform"]) -> Literal["train", "uniform"]:
+    """Say in which world softmax of the trained logits is a probability: as in train, or all classes equally common.
+
+    Args:
+        name: of the loss.
+        sampled: how common the classes were in what the loss saw.
+
+    Example:
+        >>> prior_of_loss("cross-entropy", "train"), prior_of_loss("balanced-softmax", "train")
+        ('train', 'uniform')
+    """
+    return "uniform" if name in ("balanced-softmax", "logit-adjusted") else sampled
