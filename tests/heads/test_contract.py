@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -20,6 +21,19 @@ CHECKS = [
     for kind in KINDS
     for estimator, check in estimator_checks_generator(kind())
 ]
+
+# two settings of a head; of one that is not named here its first parameter, as it is, twice
+GRIDS = {
+    "ClassifierRetraining": {"learning_rate": [0.1, 0.2]},
+    "DLSA": {"proportion": [0.2, 0.3]},
+    "Joint": {"weight_decay": [1e-4, 1e-3]},
+    "LearnableWeightScaling": {"epochs": [3, 5]},
+    "LogitAdjusted": {"tau": [0.5, 1.0]},
+    "MultilayerPerceptron": {"dropout": [0.3, 0.5]},
+    "NearestClassMean": {"transform": ["un", "cl2n"]},
+    "TauNormalized": {"tau": [0.5, 1.0]},
+}
+QUICK = {"DLSA": {"flow_epochs": 1, "epochs": 2}}
 
 every_head = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -101,6 +115,20 @@ def test_in_a_pipeline_and_better_than_chance(kind, tailed):
     (train, labels), (test, truth) = tailed
     pipeline = make_pipeline(StandardScaler(), seeded(kind)).fit(train, labels)
     assert pipeline.score(test, truth) > 0.4
+
+
+@every_head
+def test_in_cross_validation_and_grid_search(kind, tailed):
+    """Scikit-learn may set a head's parameters; the best one, refitted, predicts."""
+    (train, labels), (test, truth) = tailed
+    head = seeded(kind, **QUICK.get(kind.__name__, {}))
+    name, value = next(iter(head.get_params(deep=False).items()))
+    scores = cross_val_score(head, train, labels, cv=2, scoring="balanced_accuracy")
+    assert (scores > 1 / 6).all()
+    grid = GRIDS.get(kind.__name__, {name: [value, value]})
+    search = GridSearchCV(head, grid, cv=2, scoring="balanced_accuracy").fit(train, labels)
+    assert len(search.cv_results_["params"]) == 2
+    assert search.best_estimator_.score(test, truth) > 0.4
 
 
 @every_head
