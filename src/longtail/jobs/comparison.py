@@ -22,9 +22,11 @@ from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
+from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
 from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
+from longtail.jobs.verdict import recommended
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
 
@@ -104,6 +106,7 @@ def compare_heads(
         "data": _data_facts(problem, groups, options),
         "stage1": None,
         "methods": entries,
+        "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
         "rare_classes": _rare_classes(problem, predictions, groups),
         "class_examples": {},
     }
@@ -205,6 +208,27 @@ def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
         folder = problem.splits["train"].path.parent
         raise InputError(f"--select-on {wanted}: {folder} holds no feature_{wanted}.h5. Use --select-on train.")
     return wanted
+
+
+def _comparisons(
+    problem: FeatureProblem,
+    entries: dict[str, Any],
+    predictions: Predictions,
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Test the methods against joint and against the recommended one, on the images of test."""
+    if "test" not in problem.splits:
+        return None
+    return paired_comparisons(
+        problem.splits["test"].labels,
+        {name: found["test"] for name, found in predictions.items()},
+        groups,
+        recommended(entries)[0],
+        correction=options.correction,
+        seed=seed,
+    )
 
 
 def _metrics(
