@@ -31,6 +31,7 @@ class LearningCurves:
         doubling: for each, the expected gain in recall from twice as many images, percentage points, shape (E, C).
         errors: their standard deviations, shape (E, C).
         measured: whether the class's own images had a part in it; else it is its group's mean, shape (C,).
+        own_share: share of the class's own measurement in the estimate, 0 to 1, the rest its group's mean, shape (C,).
         group_doubling: expected gain from doubling of an average class of each group; None for an empty group.
     """
 
@@ -39,6 +40,7 @@ class LearningCurves:
     doubling: FloatArray
     errors: FloatArray
     measured: NDArray[np.bool_]
+    own_share: FloatArray
     group_doubling: dict[str, float | None]
 
     def gain(self, times: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -59,7 +61,7 @@ class LearningCurves:
         return mean, mean - half, mean + half
 
 
-def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: int) -> list[IntArray]:
+def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: int) -> list[tuple[IntArray, IntArray]]:
     """Draw subsamples in which each class keeps every fraction once, classes independently of each other.
 
     In subsample j class c keeps ceil(f n_c) of its rows, f = fractions[(j + s_c) mod J] with a random shift s_c: what
@@ -72,7 +74,7 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
         seed: of the order of rows and of the shifts.
 
     Returns:
-        J arrays of row numbers, rising.
+        J times the row numbers, rising, and for each class the index of its fraction, shape (C,).
 
     Raises:
         InputError: a fraction that is out of range.
@@ -80,8 +82,8 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
     Example:
         >>> labels = np.array([0] * 8 + [1] * 4)
         >>> parts = rotated_subsamples(labels, (0.25, 0.5, 1.0), seed=0)
-        >>> sorted(int((labels[rows] == 0).sum()) for rows in parts)
-        [2, 4, 8]
+        >>> [(np.bincount(labels[rows]).tolist(), levels.tolist()) for rows, levels in parts]
+        [([2, 4], [0, 2]), ([4, 1], [1, 0]), ([8, 2], [2, 1])]
     """
     if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
         raise InputError(f"the fractions are {fractions}; expected numbers above 0 and at most 1.")
@@ -93,9 +95,12 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
     place = np.empty(len(classes), dtype=np.int64)
     place[ordered] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
     shifts = rng.integers(len(fractions), size=len(counts))
-    kept = np.asarray(fractions)[(np.arange(len(fractions))[:, None] + shifts) % len(fractions)]
-    sizes = np.ceil(kept * counts - 1e-9).astype(np.int64)
-    return [np.flatnonzero(place < size[classes]) for size in sizes]
+    parts = []
+    for step in range(len(fractions)):
+        levels = (step + shifts) % len(fractions)
+        sizes = np.ceil(np.asarray(fractions)[levels] * counts - 1e-9).astype(np.int64)
+        parts.append((np.flatnonzero(place < sizes[classes]), levels))
+    return parts
 
 
 def fit_learning_curves(
@@ -173,6 +178,7 @@ def fit_learning_curves(
         np.stack([fit.doubling for fit in fits]),
         np.stack([fit.errors for fit in fits]),
         measured,
+        weights @ np.stack([fit.own_share for fit in fits]),
         {group: float(centres[members[0]]) if len(members) else None for group, members in first.items()},
     )
 
@@ -184,6 +190,7 @@ class _Fit:
     doubling: FloatArray
     errors: FloatArray
     centres: FloatArray
+    own_share: FloatArray
     measured: NDArray[np.bool_]
     squares: float
 
@@ -192,20 +199,20 @@ def _fit(found: FloatArray, levels: FloatArray, labels: IntArray, groups: NDArra
     slopes, curves = _slopes(found, levels, exponent)
     by_class = _ClassSlopes.of(slopes, labels, len(groups))
     number, means, everyone = by_class.number, by_class.means, by_class.number > 0
-    doubling, errors, centres = (np.zeros(len(groups)) for _ in range(3))
+    doubling, errors, centres, own_share = (np.zeros(len(groups)) for _ in range(4))
     for group in GROUPS if everyone.any() else ():
         members = groups == group
         # a group that says little of its own is judged with all classes
         judged = members & everyone if (number[members] > 1).sum() >= 3 else everyone
         noise = by_class.noise(judged)
-        centres[members], doubling[members], errors[members] = _shrunk(
+        centres[members], doubling[members], errors[members], own_share[members] = _shrunk(
             means[judged], noise[judged], means[members], np.where(everyone, noise, np.inf)[members]
         )
     # what the law leaves over, of each class's mean curve
     rest = np.where(np.isfinite(slopes)[:, :, None], curves, 0.0).mean(axis=0)
     sums = np.stack([np.bincount(labels, weights=column, minlength=len(groups)) for column in rest.T], axis=1)
     squares = float((sums**2 / np.maximum(number, 1)[:, None]).sum())
-    return _Fit(doubling, errors, centres, everyone, squares)
+    return _Fit(doubling, errors, centres, own_share, everyone, squares)
 
 
 @dataclass(frozen=True)
@@ -227,14 +234,14 @@ class _ClassSlopes:
         images, classes = sums.sum(axis=0)[kept] / often[kept], labels[kept]
         number = np.bincount(classes, minlength=num_classes)
         means = np.bincount(classes, weights=images, minlength=num_classes) / np.maximum(number, 1)
-        image_squares = np.bincount(classes, weights=(images - means[classes]) ** 2, minlength=num_classes)
+        squares = np.bincount(classes, weights=(images - means[classes]) ** 2, minlength=num_classes)
         seen = np.stack([np.bincount(labels, weights=row, minlength=num_classes) for row in measured])
         totals = np.stack([np.bincount(labels, weights=row, minlength=num_classes) for row in sums])
         by_draw = totals / np.maximum(seen, 1)
         draws = (seen > 0).sum(axis=0)
         centre = by_draw.sum(axis=0) / np.maximum(draws, 1)
         draw_squares = np.where(seen > 0, (by_draw - centre) ** 2, 0.0).sum(axis=0)
-        return cls(number, means, image_squares, draw_squares, draws)
+        return cls(number, means, squares.astype(np.float64), draw_squares, draws)
 
     def noise(self, judged: NDArray[np.bool_]) -> FloatArray:
         """Give the variance of each class's mean, with the variances of some classes pooled."""
@@ -259,8 +266,8 @@ def _slopes(found: FloatArray, levels: FloatArray, exponent: float) -> tuple[Flo
 
 def _shrunk(
     judged: FloatArray, judged_noise: FloatArray, means: FloatArray, noise: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """Give the group's mean gain, and each class's gain and its standard deviation.
+) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """Give the group's mean gain, and each class's gain, its standard deviation and its own share in it.
 
     Args:
         judged: measured means that tell the group's mean and spread.
@@ -280,4 +287,5 @@ def _shrunk(
     gains = centres[:, None] + own * (means - centres[:, None])
     variances = (1 - own) * spreads**2 + (1 - own) ** 2 * centre_variances[:, None]
     gain = weights @ gains
-    return float(weights @ centres), gain, np.sqrt(np.maximum(weights @ (variances + gains**2) - gain**2, 0))
+    error = np.sqrt(np.maximum(weights @ (variances + gains**2) - gain**2, 0))
+    return float(weights @ centres), gain, error, weights @ own
