@@ -22,9 +22,14 @@ from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
+from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
+from longtail.jobs.inspect_labels import quick_label_problems
+from longtail.jobs.learning_curve import class_learning_curves
 from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
+from longtail.jobs.rare_classes import rare_classes
+from longtail.jobs.verdict import recommended
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
 
@@ -104,7 +109,12 @@ def compare_heads(
         "data": _data_facts(problem, groups, options),
         "stage1": None,
         "methods": entries,
-        "rare_classes": _rare_classes(problem, predictions, groups),
+        "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
+        "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
+        "label_problems": None
+        if options.label_check == "none"
+        else quick_label_problems(problem, seed, always=options.label_check == "full"),
+        "rare_classes": rare_classes(problem, predictions, groups),
         "class_examples": {},
     }
 
@@ -207,6 +217,45 @@ def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
     return wanted
 
 
+def _comparisons(
+    problem: FeatureProblem,
+    entries: dict[str, Any],
+    predictions: Predictions,
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Test the methods against joint and against the recommended one, on the images of test."""
+    if "test" not in problem.splits:
+        return None
+    return paired_comparisons(
+        problem.splits["test"].labels,
+        {name: found["test"] for name, found in predictions.items()},
+        groups,
+        recommended(entries)[0],
+        correction=options.correction,
+        seed=seed,
+    )
+
+
+def _learning_curve(
+    problem: FeatureProblem,
+    entries: dict[str, Any],
+    fitted: "_Fitted",
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Say what more images of each class would bring, where that is asked for."""
+    if not options.learning_curve:
+        return None
+    best = recommended(entries)[0]
+    method = entries[best]["choice"]["method"] if "choice" in entries[best] else best
+    return class_learning_curves(
+        problem, fitted.heads, fitted.seconds, method, groups, draws=options.curve_draws, seed=seed
+    )
+
+
 def _metrics(
     problem: FeatureProblem,
     predictions: dict[str, NDArray[np.int64]],
@@ -261,39 +310,6 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
         "group_of_class": groups.tolist(),
         "notes": list(problem.notes),
     }
-
-
-def _rare_classes(
-    problem: FeatureProblem, predictions: Predictions, groups: NDArray[np.str_], most: int = 12
-) -> list[dict[str, Any]]:
-    test = problem.splits.get("test")
-    if test is None:
-        return []
-    test_counts = np.bincount(test.labels, minlength=len(groups))
-    rarest = [int(c) for c in np.argsort(problem.train_counts, kind="stable") if test_counts[c] > 0]
-    few = [c for c in rarest if groups[c] == "few"] or rarest[: max(len(rarest) // 4, 1)]
-    rows = []
-    for c in few[:most]:
-        members = test.labels == c
-        found, confused = {}, {}
-        for name, predicted in predictions.items():
-            votes = np.bincount(predicted["test"][members], minlength=len(groups))
-            found[name] = int(votes[c])
-            votes[c] = 0
-            others = np.argsort(-votes, kind="stable")[:3]
-            confused[name] = [{"class": int(o), "count": int(votes[o])} for o in others if votes[o] > 0]
-        rows.append(
-            {
-                "class": c,
-                "train_count": int(problem.train_counts[c]),
-                "test_count": int(test_counts[c]),
-                "found": found,
-                "confused_with": confused,
-                "examples": [],
-                "train_example": None,
-            }
-        )
-    return rows
 
 
 def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder: Path) -> None:

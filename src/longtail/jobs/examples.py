@@ -19,13 +19,15 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
     """Save sample images as PNG and name them in `results`, in place.
 
     For each rare class: test images, first those that joint misses, with what joint and the recommended method make of
-    them, and one training image. For each class that they are confused with: one training image.
+    them, and one training image. For each class that they are confused with: one training image. For each label worth
+    a look: the image, and its near-duplicate or a training image of the class that is suggested instead.
 
     Args:
         results: content of results.json; needs `rare_classes`.
         splits: with the images.
         folder: of the run; images go to `examples/`.
     """
+    _add_label_problems(results, splits, folder)
     if splits.test is None or not results["rare_classes"]:
         return
     predictions = _read_predictions(folder / "predictions" / "test.csv")
@@ -47,6 +49,32 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
         confused |= {other["class"] for found in row["confused_with"].values() for other in found}
     for number in sorted(confused):
         results["class_examples"][str(number)] = _train_example(splits.train, train_labels, number, folder)
+
+
+def _add_label_problems(results: dict[str, Any], splits: DataSplits, folder: Path) -> None:
+    measured = results["data"]["splits"]
+    # where rows were left out, their numbers are not those of the images
+    sources = {
+        name: source
+        for name, source in (("train", splits.train), ("val", splits.val), ("test", splits.test))
+        if source is not None and measured.get(name, {}).get("images") == len(source)
+    }
+    train_labels = np.asarray(splits.train.labels)
+    for row in (results.get("label_problems") or {"found": []})["found"]:
+        row["image"] = _split_image(sources, row["split"], row["row"], folder)
+        if row["other_split"]:
+            row["other_image"] = _split_image(sources, row["other_split"], row["other_row"], folder)
+        else:
+            suggested = results["data"]["class_names"].index(row["other_label"])
+            row["other_image"] = _train_example(splits.train, train_labels, suggested, folder)
+
+
+def _split_image(sources: dict[str, ImageSource], split: str, index: int, folder: Path) -> str | None:
+    if split not in sources:
+        return None
+    name = f"examples/{split}-{index:06d}.png"
+    _save(sources[split], index, folder / name)
+    return name
 
 
 def _read_predictions(path: Path) -> dict[str, Any]:

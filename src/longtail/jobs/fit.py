@@ -75,5 +75,5 @@ def run(config: FitConfig) -> dict[str, Any]:
         )
         runs.append(finish(results, seed_folder, config, quiet=config.runtime.quiet))
     if len(runs) > 1:
-        summarize(runs, folder)
+        summarize(runs, folder, config.heads.correction)
     return runs[0]

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from longtail.jobs.options import RuntimeOptions
 
-__all__ = ["InspectConfig", "run"]
+__all__ = ["InspectConfig", "quick_label_problems", "run"]
+
+QUICK_COMPARISONS = 1e11  # rows^2 x D up to which near-duplicates are looked for beside a fit: seconds
+QUICK_FITTING = 5e8  # rows x C x D up to which train is cross-validated beside a fit
+MOST_SHOWN = 12
+KINDS = ("nearly the same, two labels", "nearly the same, two splits", "likely mislabelled")
 
 COLUMNS = ("problem", "split", "row", "label", "other_split", "other_row", "other_label", "score")
 
@@ -54,6 +59,37 @@ def run(config: InspectConfig) -> Path:
     if not config.runtime.quiet:
         print(f"\n{len(found):,} in {path}. None of this is proof: look at the images before you change a label.")
     return path
+
+
+def quick_label_problems(problem: Any, seed: int, *, always: bool = False) -> dict[str, Any]:
+    """Give the labels most worth a look, for the report, as far as they are found in seconds.
+
+    Args:
+        problem: checked features, unsealed.
+        seed: of the cross-validation.
+        always: look, however long it takes.
+
+    Returns:
+        {"totals": {KIND: number}, "not_looked_for": [KIND, ...], "found": [the most doubtful of each kind]}.
+    """
+    config = InspectConfig(Path(), most=10**9, runtime=RuntimeOptions(seed=seed))
+    rows = sum(len(file.labels) for file in problem.splits.values())
+    learnt, dimension = problem.splits["train"].features.shape
+    found, left_out = [], []
+    if always or rows**2 * dimension <= QUICK_COMPARISONS:
+        found += _duplicates(problem, config)
+    else:
+        left_out.append("nearly the same")
+    if always or learnt * dimension * len(problem.class_names) <= QUICK_FITTING:
+        found += _mislabelled(problem, config)
+    else:
+        left_out.append("likely mislabelled")
+    kinds = {kind: [row for row in found if row["problem"] == kind] for kind in KINDS}
+    return {
+        "totals": {kind: len(members) for kind, members in kinds.items() if members},
+        "not_looked_for": left_out,
+        "found": [row for members in kinds.values() for row in members[: MOST_SHOWN // len(KINDS)]],
+    }
 
 
 def _duplicates(problem: Any, config: InspectConfig) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from longtail.backbones.parts import Part
 from longtail.data.transforms import Augmentation
+from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric
 from longtail.losses.build import LossName
 from longtail.sampling import Strategy
@@ -278,6 +279,16 @@ class HeadOptions:
     """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""
+    learning_curve: bool = False
+    """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
+    more of them."""
+    curve_draws: int = 4
+    """Of that: how often the images are drawn; each draw fits the head four times."""
+    label_check: Literal["quick", "full", "none"] = "quick"
+    """Look for labels worth a look, for the report: if it takes seconds, always, or not; `longtail inspect` lists all.
+    """
+    correction: Correction = "holm"
+    """Of p-values for the number of methods that are compared: holm, or benjamini-hochberg, which claims more."""
     mlp_members: int = 1
     """Networks of mlp that vote."""
     dlsa: DLSAOptions = field(default_factory=DLSAOptions)

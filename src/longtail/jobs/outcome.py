@@ -47,7 +47,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
         print_table(results)
     if table and not quiet:
         told = results["verdict"]
-        print("", *filter(None, (told["choice"], told["sentence"])), f"Open {page}", sep="\n")
+        print("", *filter(None, (told["choice"], told["sentence"], told["doubt"])), f"Open {page}", sep="\n")
     return results
 
 

@@ -45,7 +45,7 @@ def run(config: RunConfig) -> Path:
     fabric = launch(config.runtime)
     results = run_seeds(fabric, config, splits, folder)
     if fabric.is_global_zero and config.seeds > 1:
-        summarize(results, folder)
+        summarize(results, folder, config.heads.correction)
     return folder
 
 

@@ -6,7 +6,23 @@ import numpy as np
 
 from longtail.counts import GROUPS
 
-__all__ = ["verdict"]
+__all__ = ["recommended", "verdict"]
+
+
+def recommended(methods: dict[str, Any]) -> tuple[str, str]:
+    """Choose the method to recommend, never by its test results, and say on what it was chosen.
+
+    Args:
+        methods: that part of results.json.
+    """
+    with_val = {
+        name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]
+    }
+    if "auto" in methods:
+        return "auto", methods["auto"]["selected_on"]
+    if with_val:
+        return max(with_val, key=lambda name: with_val[name]), "val"
+    return ("tau" if "tau" in methods else list(methods)[-1]), "not selected"
 
 
 def verdict(results: dict[str, Any]) -> dict[str, Any]:
@@ -19,25 +35,42 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         results: content of results.json.
 
     Returns:
-        {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None}.
+        {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None, "doubt": what the test images do
+        not show of it, or None}.
     """
     methods = results["methods"]
-    with_val = {
-        name: entry["metrics"]["val"]["balanced"] for name, entry in methods.items() if "val" in entry["metrics"]
-    }
-    if "auto" in methods:
-        best, selected_on = "auto", methods["auto"]["selected_on"]
-    elif with_val:
-        best, selected_on = max(with_val, key=lambda name: with_val[name]), "val"
-    else:
-        best, selected_on = ("tau" if "tau" in methods else list(methods)[-1]), "not selected"
+    best, selected_on = recommended(methods)
     choice = methods[best].get("choice")
     return {
         "best": best,
         "selected_on": selected_on,
         "sentence": _sentence(results, best if choice is None or choice["method"] != "joint" else "joint", selected_on),
         "choice": None if choice is None else _choice_sentence(choice),
+        "doubt": _unsupported(results, best),
     }
+
+
+def _unsupported(results: dict[str, Any], best: str) -> str | None:
+    """Say where the test images do not show that the best method is better than joint, and what they could show."""
+    comparisons = results.get("comparisons") or {"pairs": []}
+    pair = next((p for p in comparisons["pairs"] if (p["method"], p["baseline"]) == (best, "joint")), None)
+    if pair is None:
+        return None
+    rare = [group for group in GROUPS if pair["metrics"][group] is not None][-1]
+    claims = {"rare classes": pair["metrics"][rare], "mean over all classes": pair["metrics"]["balanced"]}
+    for what, found in claims.items():
+        if found["difference"] > 0 and found["p_corrected"] >= comparisons["level"]:
+            number = len(comparisons["pairs"])
+            after = f" after {comparisons['correction'].title()}'s correction for {number} comparisons"
+            least = found["smallest"]
+            could = (
+                "these test images are too few to show any"
+                if least is None
+                else f"these test images would show one of about {least:.0f} points or more"
+            )
+            p = f"p = {found['p_corrected']:.2g}{after if number > 1 else ''}"
+            return f"A gain in the {what} is not shown ({p}): {could}."
+    return None
 
 
 def _choice_sentence(choice: dict[str, Any]) -> str:

@@ -13,7 +13,9 @@ from longtail.report.class_figures import (
     class_counts_figure,
     weight_norms,
 )
+from longtail.report.collect import collect_next, label_problems
 from longtail.report.dlsa_figures import cluster_purities, group_confusions, likelihood_histograms, taken_rows
+from longtail.report.evidence import class_changes, decided, shown_differences
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
@@ -90,7 +92,11 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "measured": measured,
         "beside": beside if split == "test" else {},
         "best": best,
-        "versus": {name: entry["versus_joint"] for name, entry in methods.items() if entry.get("versus_joint")},
+        "versus": _versus(results),
+        "shown": shown_differences(results, best),
+        "changes": class_changes(data, measured, _compared(measured, best)),
+        "collect": collect_next(results),
+        "labels": label_problems(results, folder),
         "thresholds": data["group_thresholds"],
         "spoiled": [name for name, entry in methods.items() if entry["selected_on"] == "test"],
         "figures": _figures(results, measured, split, best),
@@ -127,6 +133,24 @@ def _figures(
     return {
         **{name: Markup(svg) for name, svg in drawn.items()},
         "curves": {name: Markup(hyperparameter_curve(name, curve)) for name, curve in curves.items()},
+    }
+
+
+def _versus(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give each method's differences to joint, each with the word that the tests allow."""
+    comparisons = results.get("comparisons") or {"pairs": [], "level": 0.05}
+    tested = {pair["method"]: pair["metrics"] for pair in comparisons["pairs"] if pair["baseline"] == "joint"}
+    versus = {
+        name: tested.get(name) or entry["versus_joint"]
+        for name, entry in results["methods"].items()
+        if entry.get("versus_joint")
+    }
+    return {
+        name: {
+            metric: None if found is None else {**found, "word": decided(found, comparisons["level"])}
+            for metric, found in differences.items()
+        }
+        for name, differences in versus.items()
     }
 
 

@@ -52,7 +52,15 @@ def read_results(path: Path | str) -> dict[str, Any]:
             where = f"methods.{name}.metrics.{split}."
             _need(path, metrics, where, _METRICS)
             _same_length(path, f"{where}per_class", metrics["per_class"], num_classes)
-    absent: dict[str, Any] = {"stage1": None, "rare_classes": [], "class_examples": {}, "environment": {}}
+    absent: dict[str, Any] = {
+        "stage1": None,
+        "comparisons": None,
+        "learning_curve": None,
+        "label_problems": None,
+        "rare_classes": [],
+        "class_examples": {},
+        "environment": {},
+    }
     return {**absent, **results}
 
 

@@ -1,0 +1,132 @@
+"""What the test images show and what not: in results.json, in words, and over seeds."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from longtail.cli import main
+from longtail.evaluation import corrected, paired_p_values
+from longtail.features import write_features
+from longtail.jobs.evidence import paired_comparisons
+from longtail.jobs.seeds import summarize
+from longtail.jobs.verdict import verdict
+
+GROUPS = np.array(["many", "medium", "few"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("features")
+    for split, counts in (("train", [300, 60, 6]), ("val", [30, 20, 8]), ("test", [60, 40, 9])):
+        labels = np.repeat(np.arange(3), counts)
+        features = 1.6 * np.eye(3, 6)[labels] + rng.normal(size=(len(labels), 6))
+        write_features(path / f"feature_{split}.h5", features.astype("f4"), labels)
+    return path
+
+
+def fit(folder, *words, out):
+    assert main(["fit", str(folder), "--out", str(folder / out), *words]) == 0
+    return json.loads((folder / out / "results.json").read_text())
+
+
+def test_each_method_is_compared_with_joint_and_with_the_best(folder, capsys):
+    found = fit(folder, "--methods", "joint,ncm,tau,auto", out="fit")
+    comparisons = found["comparisons"]
+    pairs = [(pair["method"], pair["baseline"]) for pair in comparisons["pairs"]]
+    assert pairs == [
+        ("ncm", "joint"),
+        ("tau", "joint"),
+        ("auto", "joint"),
+        ("ncm", "auto"),
+        ("tau", "auto"),
+    ]
+    table = np.loadtxt(folder / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
+    header = (folder / "fit" / "predictions" / "test.csv").read_text().splitlines()[0].split(",")
+    column = {name: table[:, place] for place, name in enumerate(header)}
+    expected = paired_p_values(column["label"], column["ncm"], column["auto"], GROUPS)
+    assert {name: cell["p"] for name, cell in comparisons["pairs"][3]["metrics"].items()} == expected
+    p = [pair["metrics"]["few"]["p"] for pair in comparisons["pairs"]]
+    assert [pair["metrics"]["few"]["p_corrected"] for pair in comparisons["pairs"]] == corrected(p)
+    assert comparisons["correction"] == "holm"
+    doubt = found["verdict"]["doubt"]
+    assert (doubt is None) or doubt in capsys.readouterr().out
+
+
+def test_the_other_correction_is_an_option(folder):
+    found = fit(folder, "--methods", "joint,ncm,tau", "--correction", "benjamini-hochberg", out="other")
+    p = [pair["metrics"]["all"]["p"] for pair in found["comparisons"]["pairs"]]
+    values = [pair["metrics"]["all"]["p_corrected"] for pair in found["comparisons"]["pairs"]]
+    assert values == corrected(p, "benjamini-hochberg")
+
+
+def results_of(labels, predictions, best="tau"):
+    comparisons = paired_comparisons(labels, predictions, GROUPS, best)
+    pair = comparisons["pairs"][0]
+    counts = np.bincount(labels, minlength=3)
+    recall = {
+        name: [100 * float((found == labels)[labels == c].mean()) for c in range(3)]
+        for name, found in predictions.items()
+    }
+    methods = {
+        name: {
+            "selected_on": "val",
+            "metrics": {
+                "val": {"balanced": float(name == best)},
+                "test": {"per_class_images": counts.tolist(), "per_class": recall[name]},
+            },
+            "versus_joint": pair["metrics"],
+        }
+        for name in predictions
+    }
+    return {"methods": methods, "data": {"group_of_class": GROUPS.tolist()}, "comparisons": comparisons}
+
+
+@pytest.mark.parametrize(("found", "told"), [(9, False), (2, True)])
+def test_a_claim_that_is_not_shown_is_named(found, told):
+    labels = np.repeat([0, 1, 2], [50, 30, 10])
+    joint = np.where(labels == 2, 0, labels)
+    tau = joint.copy()
+    tau[80 : 80 + found] = 2
+    # one rare image of ten would be 10 points
+    doubt = verdict(results_of(labels, {"joint": joint, "tau": tau}))["doubt"]
+    assert (doubt is not None) == told
+    if told:
+        assert doubt.startswith("A gain in the rare classes is not shown (p = 0.5): these test images would show one")
+
+
+def test_results_without_comparisons_have_no_doubt():
+    labels = np.repeat([0, 1, 2], [50, 30, 10])
+    results = results_of(labels, {"joint": np.zeros(90, int), "tau": labels})
+    results["comparisons"] = None
+    assert verdict(results)["doubt"] is None
+
+
+def test_seeds_are_compared_in_pairs(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    base = rng.normal(50, 5, 4)
+    values = {"joint": base, "tau": base + 3 + rng.normal(0, 1, 4), "la": base + 1}
+    runs = [
+        {
+            "title": "made up",
+            "command": "longtail fit",
+            "seed": seed,
+            "environment": {},
+            "methods": {
+                name: {
+                    "metrics": {"test": {**dict.fromkeys(("all", "balanced", "many", "few"), v[seed]), "medium": None}}
+                }
+                for name, v in values.items()
+            },
+        }
+        for seed in range(4)
+    ]
+    versus = summarize(runs, tmp_path)["versus_joint"]
+    expected = ttest_rel(values["tau"], values["joint"]).pvalue
+    assert versus["tau"]["few"]["p"] == pytest.approx(expected)
+    assert versus["tau"]["medium"] is None
+    assert versus["la"]["few"]["p"] is None  # the same with every seed: no spread to test against
+    assert versus["tau"]["few"]["p_corrected"] == versus["tau"]["few"]["p"]
+    assert f"p = {expected:.2g}" in capsys.readouterr().out
+    assert json.loads((tmp_path / "summary.json").read_text())["correction"] == "holm"
