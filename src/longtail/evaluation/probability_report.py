@@ -12,7 +12,7 @@ from longtail.evaluation.calibration import ImageScores, expected_calibration_er
 __all__ = ["probability_report", "probability_summary", "reliability_facts"]
 
 
-def probability_summary(scores: ImageScores, weights: ArrayLike | None = None) -> dict[str, float]:
+def probability_summary(scores: ImageScores, weights: NDArray[np.float64] | None = None) -> dict[str, float]:
     """Give the four numbers that tables show.
 
     Args:
