@@ -9,7 +9,8 @@ from scipy.special import softmax
 
 from longtail.errors import InputError
 from longtail.evaluation.scaling import SCALINGS, Calibrator, fit_calibrator, image_weights
-from longtail.evaluation.scaling_choice import choose_calibrator
+from longtail.evaluation.scaling_choice import choose_calibrator, out_of_fold_logits
+from longtail.holdout import stratified_folds
 
 GROUPS = np.array(["many", "medium", "few", "few"])
 
@@ -176,3 +177,17 @@ def test_what_cannot_be_used_is_named(changed, message):
     logits, labels = made_up(50)
     with pytest.raises(InputError, match=message):
         fit_calibrator(**{"logits": logits, "labels": labels, **changed})
+
+
+def test_out_of_fold_logits_are_of_the_other_folds():
+    logits, labels = made_up(200, factor=2.0)
+    labels[labels == 3] = 2
+    labels[0] = 3  # alone in its class: in no fold
+    found = out_of_fold_logits(logits, labels, "vector", folds=4, seed=5)
+    fold_of = stratified_folds(labels, 4, 5)
+    for fold in range(4):
+        rest, rows = fold_of != fold, fold_of == fold
+        np.testing.assert_array_equal(
+            found[rows], fit_calibrator(logits[rest], labels[rest], "vector").apply(logits[rows])
+        )
+    np.testing.assert_array_equal(found[:1], fit_calibrator(logits, labels, "vector").apply(logits[:1]))

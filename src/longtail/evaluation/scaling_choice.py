@@ -12,7 +12,7 @@ from longtail.errors import InputError
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, fit_calibrator, image_weights
 from longtail.holdout import stratified_folds
 
-__all__ = ["ScalingChoice", "choose_calibrator"]
+__all__ = ["ScalingChoice", "choose_calibrator", "out_of_fold_logits"]
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,9 @@ def choose_calibrator(
         return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
     losses, decisions = {}, {}
     for method in ordered:
-        loss, decided = np.zeros(len(truth)), np.zeros(len(truth), dtype=np.int64)
-        for fold in range(folds):
-            rows = np.flatnonzero(fold_of == fold)
-            if len(rows):
-                rest = fold_of != fold
-                fitted = fit_calibrator(given[rest], truth[rest], method, **settings).apply(given[rows])
-                loss[rows] = -log_softmax(fitted, axis=1)[np.arange(len(rows)), truth[rows]]
-                decided[rows] = fitted.argmax(axis=1)
-        losses[method], decisions[method] = loss[seen], decided[seen]
+        found = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]
+        losses[method] = -log_softmax(found, axis=1)[np.arange(len(found)), truth[seen]]
+        decisions[method] = found.argmax(axis=1)
     truth_seen = truth[seen]
     target = None if prior is None else np.asarray(prior, dtype=np.float64)
     weights = np.ones(len(truth_seen)) if target is None else image_weights(truth_seen, target)
@@ -111,6 +105,37 @@ def choose_calibrator(
     chosen = next(method for method in fair if means[method] - means[best] <= errors[method])
     refused = tuple(method for method in ordered if method not in fair and means[method] < means[chosen])
     return ScalingChoice(fit_calibrator(given, truth, chosen, **settings), means, errors, balanced, refused)
+
+
+def out_of_fold_logits(
+    logits: ArrayLike, labels: ArrayLike, method: ScalingMethod, *, folds: int = 5, seed: int = 0, **settings: Any
+) -> NDArray[np.float64]:
+    """Calibrate each image by a calibration that was fitted to the other folds.
+
+    What is then chosen on these images, such as a threshold, does not profit from a calibration that knew them. The
+    only image of its class is calibrated by one that was fitted to all.
+
+    Args:
+        logits: of images that the classifier was not fitted to, shape (N, C).
+        labels: class indices, shape (N,).
+        method: what to fit.
+        folds: at least 2.
+        seed: of the folds.
+        settings: further ones of `fit_calibrator`.
+
+    Returns:
+        Calibrated logits, shape (N, C).
+
+    Raises:
+        InputError: what `fit_calibrator` refuses.
+    """
+    given, truth = np.asarray(logits), np.asarray(labels)
+    fold_of = stratified_folds(truth, folds, seed)
+    calibrated = np.empty(given.shape)
+    for fold in np.unique(fold_of):
+        rows, rest = fold_of == fold, (fold_of != fold) | (fold < 0)
+        calibrated[rows] = fit_calibrator(given[rest], truth[rest], method, **settings).apply(given[rows])
+    return calibrated
 
 
 def _balanced(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> float:
