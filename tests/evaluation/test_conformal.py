@@ -56,7 +56,7 @@ def test_equals_a_slow_loop(kind, score):
 
 @pytest.mark.parametrize("kind", SET_KINDS)
 def test_the_promise_holds_on_images_drawn_alike(kind):
-    """Over many draws of both, the mean coverage is 1 - alpha at least, but for chance, in each part it is meant for."""
+    """Over many draws of both, coverage is 1 - alpha at least, but for chance, in each part it is promised for."""
     alpha, hits, totals = 0.2, np.zeros(5), np.zeros(5)
     for seed in range(60):
         calibration, labels = made_up(200, seed=2 * seed)

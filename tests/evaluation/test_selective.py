@@ -60,6 +60,10 @@ def test_what_cannot_be_promised_is_not_accepted():
     rule = threshold_for_accuracy(sure, right, 0.99)
     assert (rule.threshold, rule.promised, rule.coverage) == (None, None, 0.0)
     assert not rule.accepts(sure).any()
+    assert 0 < rule.attainable < 99
+    again = threshold_for_accuracy(sure, right, rule.attainable / 100 - 1e-6)
+    assert again.threshold is not None
+    assert again.promised == pytest.approx(rule.attainable)
     everything = threshold_for_accuracy(np.linspace(0.5, 1, 500), np.ones(500), 0.9)
     assert everything.threshold == 0.5
     assert everything.coverage == 100.0
@@ -70,14 +74,18 @@ def test_a_report_names_the_groups_that_are_rejected():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.95, 0.05], [0.45, 0.55], [0.2, 0.8]])
     labels = np.array([0, 0, 1, 1, 1])
     scores = image_scores(probabilities, labels)
-    report = selective_report(scores, labels, np.array(["many", "few"]), AcceptanceRule(0.7, 90.0, 90.0, 0.95, 80.0))
+    report = selective_report(
+        scores, labels, np.array(["many", "few"]), AcceptanceRule(0.7, 90.0, 90.0, 0.95, 80.0, 95.0)
+    )
     assert report["all"]["accepted"] == 80.0
     assert report["all"]["accuracy"] == 75.0
     assert report["many"]["accepted"] == 100.0
     assert report["few"]["accepted"] == pytest.approx(200 / 3)
     assert report["few"]["accuracy"] == 50.0
     assert report["medium"] is None
-    nothing = selective_report(scores, labels, np.array(["many", "few"]), AcceptanceRule(None, 90.0, None, 0.95, 0.0))
+    nothing = selective_report(
+        scores, labels, np.array(["many", "few"]), AcceptanceRule(None, 90.0, None, 0.95, 0.0, 80.0)
+    )
     assert nothing["few"]["accuracy"] is None
     fair = np.array([1 / 2, 1 / 2, 1 / 3, 1 / 3, 1 / 3])
     assert report["balanced_area"] == pytest.approx(

@@ -79,6 +79,7 @@ class AcceptanceRule:
         promised: lower bound of the accuracy of accepted images, in percent; None where nothing is accepted.
         level: probability that the bound holds, 0 to 1.
         coverage: share of the images that it was chosen on that is accepted, in percent.
+        attainable: highest accuracy that these images could have promised, in percent.
     """
 
     threshold: float | None
@@ -86,6 +87,7 @@ class AcceptanceRule:
     promised: float | None
     level: float
     coverage: float
+    attainable: float
 
     def accepts(self, confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Say which predictions are accepted, shape (N,)."""
@@ -135,12 +137,12 @@ def threshold_for_accuracy(
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
     bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
     kept = np.flatnonzero(bounds >= accuracy)
+    attainable = float(100 * bounds.max())
     if not len(kept):
-        return AcceptanceRule(None, 100 * accuracy, None, level, 0.0)
+        return AcceptanceRule(None, 100 * accuracy, None, level, 0.0, attainable)
     last, bound = int(tried[kept[-1]]), float(bounds[kept[-1]])
-    return AcceptanceRule(
-        float(curve.threshold[last]), 100 * accuracy, 100 * bound, level, float(100 * curve.coverage[last])
-    )
+    threshold, coverage = float(curve.threshold[last]), float(100 * curve.coverage[last])
+    return AcceptanceRule(threshold, 100 * accuracy, 100 * bound, level, coverage, attainable)
 
 
 def selective_report(
@@ -165,7 +167,7 @@ def selective_report(
     Example:
         >>> from longtail.evaluation.calibration import image_scores
         >>> scores = image_scores([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]], [0, 0, 1])
-        >>> rule = AcceptanceRule(0.7, 90.0, 90.0, 0.95, 60.0)
+        >>> rule = AcceptanceRule(0.7, 90.0, 90.0, 0.95, 60.0, 95.0)
         >>> report = selective_report(scores, [0, 0, 1], np.array(["many", "few"]), rule)
         >>> report["many"]["accepted"], report["many"]["accuracy"], report["few"]["accepted"]
         (100.0, 100.0, 0.0)
