@@ -8,7 +8,8 @@ import pytest
 from scipy.special import softmax
 
 from longtail.cli import main
-from longtail.evaluation.calibration import expected_calibration_error
+from longtail.evaluation.calibration import expected_calibration_error, image_scores
+from longtail.evaluation.probability_report import probability_summary
 from longtail.features import open_features, write_features
 from longtail.heads import load_head
 from longtail.jobs.calibrate import CalibrateConfig
@@ -38,6 +39,13 @@ def fitted(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_page(request, monkeypatch):
+    """Draw no figures but where the page is what is tested."""
+    if "page" not in request.node.name:
+        monkeypatch.setattr("longtail.report.write_report", lambda folder: folder / "report.html")
+
+
 def calibrate(folder, *words):
     assert main(["calibrate", str(folder / "run"), *words]) == 0
     return json.loads((folder / "run" / "calibration" / "calibration.json").read_text())["heads"]
@@ -60,9 +68,7 @@ def test_a_head_that_is_too_sure_is_mended(fitted, capsys):
     assert 0.15 < entry["factors"]["many"] < 0.5
     assert "la: one temperature, fitted on 246 images, val" in told
     assert "la claimed to be right in" in told
-    assert "In" not in entry["doubts"]
-    # and the page was made again
-    assert "Open" in told
+    assert entry["doubts"] == []
 
 
 def test_measures_are_those_of_what_is_stored(fitted):
@@ -136,7 +142,6 @@ def test_what_was_measured_of_other_heads_stays(fitted):
     calibrate(fitted, "--heads", "la", "--quiet")
     assert set(calibrate(fitted, "--heads", "joint", "--quiet")) == {"joint", "la"}
     assert main(["calibrate", str(fitted / "run" / "heads" / "la.npz"), "--quiet"]) == 0
-    assert main(["report", str(fitted / "run"), "--quiet"]) == 0
 
 
 def test_a_head_that_was_fitted_again_is_not_calibrated_by_the_old_one(fitted, capsys):
@@ -217,3 +222,16 @@ def test_sets_without_a_calibration_are_refused(fitted, capsys):
     assert main(["predict", str(path), str(fitted / "feature_test.h5"), "--sets"]) == 2
     assert f"First: longtail calibrate {path}" in capsys.readouterr().err
     assert CalibrateConfig(path).method == "auto"
+
+
+def test_every_method_has_its_calibration_in_the_results(fitted, tmp_path, monkeypatch):
+    words = ["fit", str(fitted), "--methods", "joint,ncm,la,auto", "--out", str(tmp_path / "run"), "--quiet"]
+    monkeypatch.setattr("longtail.jobs.calibration_measures.BLOCK", 4 * 100)  # in blocks of 256 rows
+    assert main(words) == 0
+    methods = json.loads((tmp_path / "run" / "results.json").read_text())["methods"]
+    for name in ("joint", "ncm", "la", "auto"):
+        head, test = load_head(tmp_path / "run" / "heads" / f"{name}.npz"), open_features(fitted / "feature_test.h5")
+        expected = probability_summary(image_scores(head.predict_proba(test.features), test.labels))
+        assert methods[name]["metrics"]["test"]["calibration"] == pytest.approx(expected, rel=1e-4)
+    of_val = {name: entry["metrics"]["val"]["calibration"] for name, entry in methods.items()}
+    assert of_val["auto"] == of_val[methods["auto"]["choice"]["method"]]

@@ -1,7 +1,7 @@
 """Fit what turns one head's scores into probabilities, sets and decisions, and measure it on images it has not seen."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,14 @@ from longtail.evaluation.scaling_choice import ScalingChoice, choose_calibrator,
 from longtail.evaluation.selective import selective_report, threshold_for_accuracy
 from longtail.jobs.calibration_file import StoredCalibration
 
-__all__ = ["Calibration", "Images", "Wishes", "calibrate", "measure_calibration"]
+if TYPE_CHECKING:
+    from longtail.features import FeatureFile
+    from longtail.heads.base import Head
+    from longtail.jobs.sealed import SealedFeatures
+
+__all__ = ["Calibration", "Images", "Wishes", "calibrate", "calibration_of", "measure_calibration"]
+
+BLOCK = 2**21  # probabilities that are held at once
 
 Floats = NDArray[np.float64]
 
@@ -169,6 +176,27 @@ def measure_calibration(
         "rule": vars(rule),
         "reject": selective_report(scores["after"], target.labels, groups, rule),
     }
+
+
+def calibration_of(head: "Head", file: "FeatureFile | SealedFeatures") -> dict[str, float]:
+    """Measure the probabilities of a head as they are, in bounded memory.
+
+    Args:
+        head: fitted.
+        file: features with labels.
+
+    Returns:
+        `ece` and `adaptive_ece` in percentage points, `brier` (0 to 2), `log_loss` in nats.
+    """
+    rows = max(BLOCK // len(head.classes_), 256)
+    return probability_summary(
+        ImageScores.join(
+            [
+                image_scores(head.predict_proba(file.features[start : start + rows]), file.labels[start : start + rows])
+                for start in range(0, len(file.labels), rows)
+            ]
+        )
+    )
 
 
 def _softmax(logits: NDArray[np.floating]) -> Floats:
