@@ -42,6 +42,11 @@ VERBS = {
         "PredictConfig",
         "classes and probabilities of new images or features",
     ),
+    "calibrate": (
+        "longtail.jobs.calibrate",
+        "CalibrateConfig",
+        "probabilities that hold, sets of candidates, a reject option",
+    ),
     "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
 }
 

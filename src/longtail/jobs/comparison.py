@@ -21,6 +21,7 @@ from longtail.evaluation import (
 from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
+from longtail.jobs.calibration_measures import calibration_of
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
@@ -81,7 +82,7 @@ def compare_heads(
             "params": parameters_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
             "seconds": round(fitted.seconds[name], 3),
-            "metrics": _metrics(problem, predictions[name], groups, options, seed),
+            "metrics": _metrics(problem, predictions[name], groups, options, seed, fitted.probabilities.get(name, {})),
             "weight_norms": np.linalg.norm(head.weight_, axis=1).tolist() if hasattr(head, "weight_") else None,
             "curve": _curve(head, groups, select_on),
             "versus_joint": None,
@@ -121,12 +122,16 @@ def compare_heads(
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Every head with what it predicts on val and test, how long it took, and what is to be said of it besides."""
+    """Every head with what it predicts on val and test, how long it took, and what is to be said of it besides.
+
+    `probabilities` names the head whose probabilities are measured on each split, where there is one.
+    """
 
     heads: dict[str, Head]
     predictions: Predictions
     seconds: dict[str, float]
     facts: dict[str, dict[str, Any]]
+    probabilities: dict[str, dict[str, Head]]
 
 
 def _fit_all(
@@ -142,7 +147,7 @@ def _fit_all(
     """Fit the wanted methods, and `auto` from them, while the labels of test are sealed."""
     train = problem.splits["train"]
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
-    found = _Fitted({}, {}, {}, {})
+    found = _Fitted({}, {}, {}, {}, {})
     for name in wanted_methods(options.methods):
         started = time.perf_counter()
         if name in ready:
@@ -151,6 +156,8 @@ def _fit_all(
             found.heads[name] = fit_head(name, problem, options, joint, select_on, seed, device)
             found.predictions[name] = predict_splits(found.heads[name], problem)
         found.seconds[name] = time.perf_counter() - started
+        if name not in ready:  # theirs are of other features
+            found.probabilities[name] = dict.fromkeys(found.predictions[name], found.heads[name])
         if not quiet:
             print(f"  {name} done in {found.seconds[name]:.1f} s")
     if wants_auto(options.methods):
@@ -160,6 +167,10 @@ def _fit_all(
         )
         found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
         found.facts["auto"] = chosen.facts
+        first = found.probabilities.get(chosen.facts["choice"]["method"])
+        if first is not None:
+            # val is measured with the head that had not seen it
+            found.probabilities["auto"] = {split: first[split] if split == "val" else chosen.head for split in first}
         found.seconds["auto"] = time.perf_counter() - started
     return found
 
@@ -262,6 +273,7 @@ def _metrics(
     groups: NDArray[np.str_],
     options: HeadOptions,
     seed: int,
+    heads: dict[str, Head],
 ) -> dict[str, Any]:
     measured = {}
     for split, predicted in predictions.items():
@@ -274,7 +286,11 @@ def _metrics(
             few_below=options.few_below,
         )
         counted = tally(labels, predicted, len(groups))
-        measured[split] = {**report, "intervals": accuracy_intervals(counted, groups, seed=seed)}
+        measured[split] = {
+            **report,
+            "intervals": accuracy_intervals(counted, groups, seed=seed),
+            "calibration": calibration_of(heads[split], problem.splits[split]) if split in heads else None,
+        }
     return measured
 
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.jobs.calibration_file import StoredCalibration
 
 __all__ = ["PredictConfig", "run"]
 
@@ -28,6 +31,12 @@ class PredictConfig:
     """Which head of the run; default: the one that its report recommends."""
     top: int | None = None
     """Write the probabilities of that many most likely classes; default: of all."""
+    sets: bool = False
+    """Write the classes that the input may be of, as `longtail calibrate` promised, in a column `set`."""
+    reject: bool = False
+    """Write in a column `accepted` whether the prediction is sure enough, yes or no; by `longtail calibrate` too."""
+    uncalibrated: bool = False
+    """Write softmax of the head's scores, even if it was calibrated."""
     workers: int = 2
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
@@ -36,22 +45,60 @@ class PredictConfig:
 
 
 def run(config: PredictConfig) -> Path:
-    """Write predictions.csv: input, class, and a probability for each class (softmax; not calibrated)."""
+    """Write predictions.csv: input, class, and a probability for each class, calibrated where the head was."""
     from longtail.jobs.predictor import open_predictor
 
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
+    calibration = _calibration(config, predictor.path)
     identities, features = _inputs(config, predictor.checkpoint)
     if features.shape[1] != head.n_features_in_:
         raise InputError(
             f"{predictor.path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
         )
+    if calibration is None:
+        probabilities, how = head.predict_proba(features), "softmax of the scores, not calibrated"
+    else:
+        probabilities = calibration.calibrator.probabilities(head.logits(features))
+        how = f"probabilities calibrated on {calibration.calibrated_on}"
+    further, said = _further(config, calibration, probabilities, predictor.class_names)
     out = config.runtime.out or Path("predictions.csv")
     path = out if out.suffix == ".csv" else out / "predictions.csv"
-    _write(path, identities, head.predict_proba(features), predictor.class_names, config.top)
+    _write(path, identities, probabilities, predictor.class_names, config.top, further)
     if not config.runtime.quiet:
-        print(f"{len(identities):,} predictions of {predictor.path.stem} in {path}")
+        print(f"{len(identities):,} predictions of {predictor.path.stem} in {path} ({'; '.join([how, *said])})")
     return path
+
+
+def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":
+    from longtail.jobs.calibration_file import read_calibration
+
+    if config.uncalibrated and (config.sets or config.reject):
+        raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
+    found = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head)
+    if found is None and (config.sets or config.reject):
+        raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
+    return found
+
+
+def _further(
+    config: PredictConfig, calibration: "StoredCalibration | None", probabilities: NDArray[Any], names: tuple[str, ...]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Give further columns, and what they promise."""
+    columns, said = {}, []
+    if calibration is not None and config.sets:
+        inside = calibration.sets.contains(probabilities)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        columns["set"] = [" | ".join(names[c] for c in row[own[row]]) for row, own in zip(order, inside, strict=True)]
+        promised = 100 * (1 - calibration.sets.alpha)
+        said.append(
+            f"set: {calibration.sets.kind} sets of {promised:g} %, {inside.sum(axis=1).mean():.1f} classes each"
+        )
+    if calibration is not None and config.reject:
+        accepted = calibration.rule.accepts(probabilities.max(axis=1))
+        columns["accepted"] = ["yes" if kept else "no" for kept in accepted]
+        said.append(f"accepted: {accepted.sum():,}, for {calibration.rule.wanted:g} % of right answers")
+    return columns, said
 
 
 def _inputs(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
@@ -89,25 +136,36 @@ def _features_of_images(config: PredictConfig, checkpoint: Path) -> tuple[list[s
 
 
 def _write(
-    path: Path, identities: list[str], probabilities: NDArray[Any], names: tuple[str, ...], top: int | None
+    path: Path,
+    identities: list[str],
+    probabilities: NDArray[Any],
+    names: tuple[str, ...],
+    top: int | None,
+    further: dict[str, list[str]],
 ) -> None:
     from longtail.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if top is None:
-            writer.writerow(["input", "prediction", *names])
+            writer.writerow(["input", "prediction", *further, *names])
         else:
-            writer.writerow(["input", *(f"{what}_{k + 1}" for k in range(top) for what in ("class", "probability"))])
-        writer.writerows(_rows(identities, probabilities, names, top))
+            ranked = (f"{what}_{k + 1}" for k in range(top) for what in ("class", "probability"))
+            writer.writerow(["input", *further, *ranked])
+        writer.writerows(_rows(identities, probabilities, names, top, further))
 
 
 def _rows(
-    identities: list[str], probabilities: NDArray[Any], names: tuple[str, ...], top: int | None
+    identities: list[str],
+    probabilities: NDArray[Any],
+    names: tuple[str, ...],
+    top: int | None,
+    further: dict[str, list[str]],
 ) -> Iterator[list[str]]:
-    for identity, row in zip(identities, probabilities, strict=True):
+    for number, (identity, row) in enumerate(zip(identities, probabilities, strict=True)):
+        besides = [column[number] for column in further.values()]
         if top is None:
-            yield [identity, names[int(row.argmax())], *(f"{p:.6g}" for p in row)]
+            yield [identity, names[int(row.argmax())], *besides, *(f"{p:.6g}" for p in row)]
         else:
             best = np.argsort(-row, kind="stable")[:top]
-            yield [identity, *(text for c in best for text in (names[c], f"{row[c]:.6g}"))]
+            yield [identity, *besides, *(text for c in best for text in (names[c], f"{row[c]:.6g}"))]

@@ -1,0 +1,223 @@
+"""Conformal sets: the classes that an image may be of, the true one among them as often as was asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from longtail.errors import InputError
+from longtail.evaluation.calibration import checked_probabilities
+
+__all__ = ["SET_KINDS", "ConformalSets", "Score", "SetKind", "fit_sets", "images_needed", "nonconformity"]
+
+SetKind = Literal["marginal", "class", "group", "prevalence"]
+Score = Literal["softmax", "aps"]
+
+SET_KINDS: tuple[SetKind, ...] = get_args(SetKind)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ConformalSets:
+    """Which classes belong to the set of an image: those whose score is at most their threshold.
+
+    Attributes:
+        kind: what was promised: see `fit_sets`.
+        score: what was ranked by.
+        alpha: share of the images whose set may miss the true class, 0 to 1.
+        thresholds: largest score that is let in, shape (C,); infinite where there are too few images to promise
+            anything without always being in the set.
+        prior: shares that scores are divided by, of "prevalence", shape (C,); else None.
+        images_missing: further images that a class (of "class"), its group (of "group") or all classes together would
+            need for a threshold, shape (C,).
+    """
+
+    kind: SetKind
+    score: Score
+    alpha: float
+    thresholds: Floats
+    prior: Floats | None
+    images_missing: NDArray[np.int64]
+
+    def contains(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
+        """Say which classes belong to the set of each image.
+
+        A set that would be empty gets the most likely class: that can only raise the coverage.
+
+        Args:
+            probabilities: rows that sum to 1, shape (N, C).
+
+        Returns:
+            Shape (N, C).
+
+        Raises:
+            InputError: rows that are no probabilities, or another number of classes.
+        """
+        given, _ = checked_probabilities(probabilities, np.zeros(len(np.asarray(probabilities)), dtype=np.int64))
+        if given.shape[1] != len(self.thresholds):
+            raise InputError(f"probabilities of {given.shape[1]} classes; these sets are of {len(self.thresholds)}.")
+        inside: NDArray[np.bool_] = nonconformity(given, self.score, self.prior) <= self.thresholds
+        empty = np.flatnonzero(~inside.any(axis=1))
+        inside[empty, given[empty].argmax(axis=1)] = True
+        return inside
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values that `from_json` reads; an infinite threshold is null."""
+        return {
+            "kind": self.kind,
+            "score": self.score,
+            "alpha": self.alpha,
+            "thresholds": [float(t) if np.isfinite(t) else None for t in self.thresholds],
+            "prior": None if self.prior is None else self.prior.tolist(),
+            "images_missing": self.images_missing.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ConformalSets":
+        """Read what `to_json` gave.
+
+        Raises:
+            InputError: something is missing or of another kind.
+        """
+        try:
+            thresholds = np.array([np.inf if t is None else float(t) for t in stored["thresholds"]])
+            prior = None if stored["prior"] is None else np.array(stored["prior"], dtype=np.float64)
+            missing = np.array(stored["images_missing"], dtype=np.int64)
+            kind, score, alpha = stored["kind"], stored["score"], float(stored["alpha"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"no conformal sets of longtail ({error!r}). Run `longtail calibrate` again.") from error
+        if kind not in SET_KINDS or score not in get_args(Score) or missing.shape != thresholds.shape:
+            raise InputError("no conformal sets of longtail: unknown kind. Run `longtail calibrate` again.")
+        return cls(kind, score, alpha, thresholds, prior, missing)
+
+
+def fit_sets(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    kind: SetKind = "marginal",
+    *,
+    alpha: float = 0.1,
+    score: Score = "softmax",
+    groups: NDArray[np.str_] | None = None,
+    prior: ArrayLike | None = None,
+) -> ConformalSets:
+    """Choose thresholds on held-out images so that sets hold the true class with probability 1 - alpha at least.
+
+    q = the k-th smallest score s(x_i, y_i), k = ceil((n + 1)(1 - alpha)); infinite where k > n
+
+    - "marginal": one q from all images. Right on average over images: common classes may pay for rare ones.
+    - "class": one q a class, from its images alone: right for every class, whatever the mix of classes. A class with
+      fewer than 1 / alpha - 1 images is in every set.
+    - "group": one q for many, medium and few each, from the images of the group's classes: right for rare classes
+      together where each alone has too few images.
+    - "prevalence": one q, of the score s = -p_c / prior_c. Right on average over images; it leans towards what is best
+      for the mean coverage over classes at a given size of the sets.
+
+    The promise is for images drawn as these were (for "class", only within each class), not used to fit the classifier
+    or the calibration. A temperature that was fitted to the same images weakens it a little.
+
+    Args:
+        probabilities: rows that sum to 1, shape (N, C).
+        labels: class indices, shape (N,).
+        kind: what is promised.
+        alpha: share that may be missed, above 0 and below 1.
+        score: "softmax", 1 - p_c; or "aps", the sum of all p_j that are at least p_c, which makes larger sets whose
+            size says more of how hard the image is. "prevalence" has its own.
+        groups: "many", "medium" or "few" for each class, shape (C,); for "group".
+        prior: shares of the classes in the world that the probabilities are of, shape (C,); for "prevalence". Default:
+            the shares of `labels`. One image is added to each class, so that none has the share 0.
+
+    Raises:
+        InputError: unknown kind or score, alpha out of range, shapes that do not fit, or no image.
+
+    Reference:
+        Vovk, "Conditional validity of inductive conformal predictors", ACML 2012, arXiv 1209.2673 (by class); Sadinle,
+        Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels", JASA 2019, arXiv 1609.00451
+        (softmax); Romano, Sesia, Candes, "Classification with Valid and Adaptive Coverage", NeurIPS 2020, arXiv
+        2006.02544 (aps, here without its random part, so that an image always has the same set); Ding, Fermanian,
+        Salmon, "Conformal Prediction for Long-Tailed Classification", 2025, arXiv 2507.06867 (prevalence-adjusted).
+
+    Example:
+        >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
+        >>> sets = fit_sets(probabilities, [0, 0, 0, 1], alpha=0.25)
+        >>> sets.thresholds.round(2).tolist(), sets.contains([[0.55, 0.45], [0.65, 0.35]]).sum(axis=1).tolist()
+        ([0.4, 0.4], [1, 1])
+        >>> fit_sets(probabilities, [0, 0, 0, 1], "class", alpha=0.25).images_missing.tolist()
+        [0, 2]
+    """
+    given, truth = checked_probabilities(probabilities, labels)
+    num_classes = given.shape[1]
+    if kind not in SET_KINDS or score not in get_args(Score):
+        raise InputError(
+            f"no sets {kind!r} with score {score!r}. "
+            f"Sets: {', '.join(SET_KINDS)}; scores: {', '.join(get_args(Score))}."
+        )
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha is {alpha}; expected above 0 and below 1, such as 0.1.")
+    if len(truth) == 0:
+        raise InputError("there is no image to choose thresholds on.")
+    if kind == "group" and (groups is None or len(groups) != num_classes):
+        raise InputError("sets by group need the group of each class, shape (C,).")
+    shares = None
+    if kind == "prevalence":
+        counts = np.bincount(truth, minlength=num_classes) if prior is None else np.asarray(prior) * len(truth)
+        if np.shape(counts) != (num_classes,):
+            raise InputError(f"prior has shape {np.shape(counts)}; expected {num_classes} shares, one a class.")
+        shares = (counts + 1) / (counts + 1).sum()
+    own = nonconformity(given, score, shares)[np.arange(len(truth)), truth]
+    member = np.zeros(num_classes, dtype=np.int64)
+    if kind == "class":
+        member = np.arange(num_classes)
+    elif kind == "group" and groups is not None:
+        member = np.unique(groups, return_inverse=True)[1]
+    parts = [own[member[truth] == part] for part in range(int(member.max()) + 1)]
+    thresholds = np.array([_quantile(part, alpha) for part in parts])
+    missing = np.array([max(images_needed(alpha) - len(part), 0) for part in parts])
+    return ConformalSets(kind, score, alpha, thresholds[member], shares, missing[member])
+
+
+def images_needed(alpha: float) -> int:
+    """Give the smallest number of images with which a threshold can promise 1 - alpha: n >= 1 / alpha - 1.
+
+    Example:
+        >>> images_needed(0.1), images_needed(0.05)
+        (9, 19)
+    """
+    # 1 / 0.1 - 1 may come out as 9.000...1
+    return int(np.ceil(1 / alpha - 1 - 1e-9))
+
+
+def _quantile(scores: Floats, alpha: float) -> float:
+    rank = int(np.ceil((len(scores) + 1) * (1 - alpha) - 1e-9))
+    return float("inf") if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def nonconformity(probabilities: NDArray[np.floating], score: Score, prior: Floats | None = None) -> Floats:
+    """Score how badly each class fits each image: small is likely.
+
+    Args:
+        probabilities: shape (N, C).
+        score: "softmax" or "aps".
+        prior: shares that probabilities are divided by, shape (C,); then the score is -p_c / prior_c.
+
+    Returns:
+        Shape (N, C).
+
+    Example:
+        >>> nonconformity(np.array([[0.5, 0.3, 0.2]]), "aps").round(2).tolist()
+        [[0.5, 0.8, 1.0]]
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if prior is not None:
+        return -values / prior
+    if score == "softmax":
+        return 1 - values
+    order = np.argsort(-values, axis=1, kind="stable")
+    # rounded: of rows whose sums are equal but for the order of their terms, none is to be beyond the threshold
+    sums = np.cumsum(np.take_along_axis(values, order, axis=1), axis=1).round(12)
+    scores = np.empty_like(sums)
+    np.put_along_axis(scores, order, sums, axis=1)
+    return scores

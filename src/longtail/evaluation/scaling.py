@@ -1,0 +1,276 @@
+"""Scaling: logits whose softmax is a probability, by few parameters that held-out images decide."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from longtail.counts import GROUPS
+from longtail.errors import InputError
+
+__all__ = ["SCALINGS", "Calibrator", "ScalingMethod", "fit_calibrator", "image_weights"]
+
+ScalingMethod = Literal["none", "temperature", "group", "bias", "vector"]
+
+SCALINGS: tuple[ScalingMethod, ...] = get_args(ScalingMethod)  # from the simplest to the most elaborate
+MOST = np.log(1e3)  # of a log factor: logits that part the classes without an error would be scaled without end
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """Logits in, calibrated logits out.
+
+    z'_c = s_c log p_c + b_c, p = softmax(z); of "group" z'_c = s_k log p_c + b_c, k the predicted class
+
+    As it starts from log p, a constant that is added to all logits of an image changes nothing.
+
+    Attributes:
+        method: what was fitted.
+        scale: s, shape (C,).
+        bias: b, shape (C,); zero unless a prior, "bias" or "vector" moved it.
+        prior: shares of the classes in the world whose probabilities these are, shape (C,).
+        images: that it was fitted on.
+    """
+
+    method: ScalingMethod
+    scale: Floats
+    bias: Floats
+    prior: Floats
+    images: int
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Say whether the most likely class stays the most likely one, whatever the image."""
+        return not self.bias.any() and (self.method == "group" or bool((self.scale == self.scale[0]).all()))
+
+    def apply(self, logits: ArrayLike) -> Floats:
+        """Give calibrated logits; their softmax is the probability.
+
+        Args:
+            logits: shape (N, C).
+
+        Returns:
+            Shape (N, C).
+
+        Raises:
+            InputError: another number of classes.
+        """
+        given = np.asarray(logits, dtype=np.float64)
+        if given.ndim != 2 or given.shape[1] != len(self.scale):
+            raise InputError(f"logits of shape {given.shape}; this calibration is of {len(self.scale)} classes.")
+        start = log_softmax(given, axis=1)
+        scale = self.scale[start.argmax(axis=1)][:, None] if self.method == "group" else self.scale
+        return start * scale + self.bias  # type: ignore[no-any-return]
+
+    def probabilities(self, logits: ArrayLike) -> Floats:
+        """Give softmax of the calibrated logits, shape (N, C)."""
+        return np.exp(log_softmax(self.apply(logits), axis=1))  # type: ignore[no-any-return]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values that `from_json` reads."""
+        arrays = {name: getattr(self, name).tolist() for name in ("scale", "bias", "prior")}
+        return {"method": self.method, **arrays, "images": self.images}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Calibrator":
+        """Read what `to_json` gave.
+
+        Raises:
+            InputError: something is missing, of another length, or no number.
+        """
+        try:
+            scale, bias, prior = (np.array(stored[name], dtype=np.float64) for name in ("scale", "bias", "prior"))
+            method, images = stored["method"], int(stored["images"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"no calibration of longtail ({error!r}). Run `longtail calibrate` again.") from error
+        fits = scale.ndim == 1 and scale.shape == bias.shape == prior.shape
+        if method not in SCALINGS or not fits or not np.isfinite([scale, bias, prior]).all():
+            raise InputError("no calibration of longtail: unknown method or numbers. Run `longtail calibrate` again.")
+        return cls(method, scale, bias, prior, images)
+
+
+def fit_calibrator(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    method: ScalingMethod = "temperature",
+    *,
+    groups: NDArray[np.str_] | None = None,
+    prior: ArrayLike | None = None,
+    implied_prior: ArrayLike | None = None,
+    shrinkage: float = 10.0,
+) -> Calibrator:
+    """Fit a calibration to held-out images: maximum likelihood, with shrinkage towards one temperature.
+
+    minimise sum_i w_i (-log softmax(z'_i)_{y_i}) + shrinkage / 2 (sum_g d_g^2 + sum_c d_c^2 + sum_c (b_c - o_c)^2)
+
+    - "none": nothing is fitted.
+    - "temperature": s_c = 1 / T.
+    - "group": s_k = exp(d_g) / T, g the group of the class that is PREDICTED. It must not be the true one, which nobody
+      knows when probabilities are asked for; and it leaves every decision as it is, as one image has one temperature.
+    - "bias": s_c = 1 / T and a bias b_c.
+    - "vector": s_c = exp(d_c) / T and b_c.
+
+    The penalty is in the unit of the log-loss of one image: a class with fewer images than `shrinkage` stays near the
+    common temperature and its given bias, a class with many goes where its images say.
+
+    Args:
+        logits: of images that the classifier was not fitted to, shape (N, C).
+        labels: class indices, shape (N,).
+        method: what to fit.
+        groups: "many", "medium" or "few" for each class, shape (C,); for "group".
+        prior: shares of the classes where the probabilities are to hold, shape (C,): images are weighed by the prior
+            over their class's share of `labels`. Default: the shares of `labels`, all images alike.
+        implied_prior: shares for which softmax(logits) was made, shape (C,); with `prior`, the offset
+            o_c = log(prior_c / implied_prior_c) is added to the logits, and where a bias is fitted it is what that is
+            shrunk to. Default: no offset.
+        shrinkage: above 0.
+
+    Raises:
+        InputError: unknown method, shapes that do not fit, a prior that is none, or no image.
+
+    Reference:
+        Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, arXiv 1706.04599, section 4
+        (temperature, vector); Alexandari, Kundaje, Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration is
+        Hard-To-Beat at Label Shift Adaptation", ICML 2020, arXiv 1901.06852, section 3 (bias). The temperature by group
+        and the shrinkage are this package's.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = rng.integers(3, size=600)
+        >>> logits = np.eye(3)[labels] + 0.7 * rng.normal(size=(600, 3))
+        >>> sure = fit_calibrator(4 * logits, labels)
+        >>> plain = fit_calibrator(logits, labels)
+        >>> bool(np.allclose(4 * sure.scale, plain.scale, rtol=1e-3)), sure.keeps_decisions
+        (True, True)
+    """
+    given, truth, num_classes = _checked(logits, labels)
+    if method not in SCALINGS:
+        raise InputError(f"no calibration {method!r}. Calibrations: {', '.join(SCALINGS)}.")
+    if method == "group" and (groups is None or len(groups) != num_classes):
+        raise InputError("calibration by group needs the group of each class, shape (C,).")
+    if not shrinkage > 0:
+        raise InputError(f"shrinkage is {shrinkage}; expected a number above 0.")
+    counts = np.bincount(truth, minlength=num_classes)
+    target = counts / counts.sum() if prior is None else _shares(prior, num_classes, "prior")
+    offset = np.zeros(num_classes)
+    if prior is not None and implied_prior is not None:
+        offset = _log_ratio(target, _shares(implied_prior, num_classes, "implied_prior"))
+    scale, bias = np.ones(num_classes), offset
+    if method != "none":
+        weights = np.ones(len(truth)) if prior is None else image_weights(truth, target)
+        start = log_softmax(given, axis=1)
+        if method in ("temperature", "group"):
+            of_groups = groups if method == "group" and groups is not None else np.full(num_classes, GROUPS[0])
+            member = np.array([GROUPS.index(str(group)) for group in of_groups])
+            scale = _fit_factors(start, truth, weights, offset, member, shrinkage)
+        else:
+            scale, bias = _fit_classes(start, truth, weights, offset, shrinkage, with_scale=method == "vector")
+    return Calibrator(method, scale, bias, target, len(truth))
+
+
+def image_weights(labels: NDArray[np.int64], prior: NDArray[np.float64]) -> Floats:
+    """Weigh images so that their classes have the shares of a prior; mean 1.
+
+    w_i proportional to prior_y / share_y. A class without an image has no part; the others keep their proportions.
+
+    Raises:
+        InputError: the prior gives no weight to any class that occurs.
+
+    Example:
+        >>> image_weights(np.array([0, 0, 0, 1]), np.array([0.5, 0.5])).round(2).tolist()
+        [0.67, 0.67, 0.67, 2.0]
+    """
+    counts = np.bincount(labels, minlength=len(prior))
+    weights = (prior / np.maximum(counts, 1))[labels]
+    if not weights.sum() > 0:
+        raise InputError("the prior is 0 for every class that has an image.")
+    return weights * (len(labels) / weights.sum())  # type: ignore[no-any-return]
+
+
+def _checked(logits: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.int64], int]:
+    given, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if given.ndim != 2 or truth.shape != given.shape[:1] or len(truth) == 0:
+        raise InputError(f"logits of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N, N > 0.")
+    if not np.isfinite(given).all():
+        raise InputError("logits hold NaN or infinity; expected finite numbers.")
+    if truth.min() < 0 or truth.max() >= given.shape[1]:
+        raise InputError(f"labels from {truth.min()} to {truth.max()}; expected 0 to {given.shape[1] - 1}.")
+    return given, truth.astype(np.int64), given.shape[1]
+
+
+def _shares(prior: ArrayLike, num_classes: int, name: str) -> Floats:
+    shares = np.asarray(prior, dtype=np.float64)
+    if shares.shape != (num_classes,) or not np.isfinite(shares).all() or (shares < 0).any() or not shares.sum() > 0:
+        raise InputError(f"{name} has shape {shares.shape}; expected {num_classes} shares of at least 0, one a class.")
+    return shares / shares.sum()  # type: ignore[no-any-return]
+
+
+def _log_ratio(prior: Floats, implied: Floats) -> Floats:
+    # a class that never occurs gets a share that no image notices, not minus infinity
+    smallest = 1e-9
+    return np.log(np.maximum(prior, smallest)) - np.log(np.maximum(implied, smallest))
+
+
+def _fit_factors(
+    start: Floats,
+    truth: NDArray[np.int64],
+    weights: Floats,
+    offset: Floats,
+    member: NDArray[np.int64],
+    shrinkage: float,
+) -> Floats:
+    """Fit exp(a + d_g): a factor for all images, and what differs for those that are taken for a class of group g."""
+    group = member[start.argmax(axis=1)]
+    rows, size = np.arange(len(truth)), int(member.max()) + 1
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        factor = np.exp(parameters[0] + parameters[1:])[group]
+        log_p = log_softmax(start * factor[:, None] + offset, axis=1)
+        residual = np.exp(log_p)
+        residual[rows, truth] -= 1
+        slope = np.bincount(group, weights=weights * factor * (residual * start).sum(axis=1), minlength=size)
+        deviation = parameters[1:]
+        value = -(weights * log_p[rows, truth]).sum() + shrinkage / 2 * (deviation**2).sum()
+        return float(value), np.concatenate([[slope.sum()], slope + shrinkage * deviation])
+
+    found = _minimise(loss, np.zeros(1 + size), 1 + size)
+    scale: Floats = np.exp(found[0] + found[1:])[member]
+    return scale
+
+
+def _fit_classes(
+    start: Floats, truth: NDArray[np.int64], weights: Floats, offset: Floats, shrinkage: float, *, with_scale: bool
+) -> tuple[Floats, Floats]:
+    """Fit exp(a), or exp(a + d_c), and a bias a class."""
+    num_classes, rows = len(offset), np.arange(len(truth))
+
+    def parts(parameters: Floats) -> tuple[Floats, Floats, Floats]:
+        deviation = parameters[1 + num_classes :] if with_scale else np.zeros(num_classes)
+        return np.exp(parameters[0] + deviation), parameters[1 : 1 + num_classes], deviation
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        scale, moved, deviation = parts(parameters)
+        log_p = log_softmax(start * scale + offset + moved, axis=1)
+        value = -(weights * log_p[rows, truth]).sum() + shrinkage / 2 * ((deviation**2).sum() + (moved**2).sum())
+        residual = np.exp(log_p)
+        residual[rows, truth] -= 1
+        residual *= weights[:, None]
+        slope = scale * np.einsum("nc,nc->c", residual, start)
+        gradient = [[slope.sum()], residual.sum(axis=0) + shrinkage * moved]
+        return float(value), np.concatenate([*gradient, slope + shrinkage * deviation] if with_scale else gradient)
+
+    size = 1 + num_classes * (2 if with_scale else 1)
+    scale, moved, _ = parts(_minimise(loss, np.zeros(size), size))
+    return scale, offset + moved
+
+
+def _minimise(loss: Any, start: Floats, size: int) -> Floats:
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-MOST, MOST)] * size, options={"maxiter": 300})
+    best: Floats = found.x
+    return best

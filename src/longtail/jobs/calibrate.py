@@ -1,0 +1,276 @@
+"""`longtail calibrate`: probabilities that mean something, sets that hold the truth, and when to ask a person."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from longtail.errors import InputError
+from longtail.evaluation.conformal import Score, SetKind
+from longtail.evaluation.scaling import ScalingMethod
+from longtail.jobs.options import RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.heads.base import Head
+    from longtail.jobs.calibration_measures import Images
+    from longtail.jobs.feature_problem import FeatureProblem
+
+__all__ = ["CalibrateConfig", "run"]
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """Fit probabilities, sets of candidates and a reject option on val, measure them once on test, and keep them."""
+
+    model: tyro.conf.Positional[Path]
+    """Folder of a run, or a head (RUN/heads/la.npz)."""
+    heads: str | None = None
+    """Of a run: which heads, several with commas between, or all; default: the one that its report recommends."""
+    features: Path | None = None
+    """Folder of feature files, or one file; default: what the run was fitted on."""
+    method: Literal["auto"] | ScalingMethod = "auto"
+    """none, one temperature, one a group (many, medium, few) of the predicted class, a temperature with a bias a class,
+    or vector (factor and bias a class); auto: by cross-validation of the log-loss on val, none that costs accuracy."""
+    prior: str | None = None
+    """Where the probabilities are to hold: train, uniform, or a file with the share of each class a line; default:
+    where classes are mixed as in val."""
+    sets: SetKind = "group"
+    """What the sets of candidates promise that `predict` writes: to hold the true class on average over images
+    (marginal, prevalence), for every class, or for many, medium and few each (group). All are measured."""
+    score: Score = "softmax"
+    """What sets rank classes by: softmax, small sets; aps, sets that are larger where the image is hard."""
+    alpha: float = 0.1
+    """Share of the images whose set may miss the true class."""
+    accept_accuracy: float = 0.95
+    """Accuracy that is wanted of accepted predictions; the unsure ones are left to a person."""
+    split_val: float | None = None
+    """Where there is no val: the share of train to hold out, class by class."""
+    many_above: int | None = None
+    """A class with more training images is called many; default: as in the run, or 100."""
+    few_below: int | None = None
+    """A class with fewer training images is called few; default: as in the run, or 20."""
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+
+
+def run(config: CalibrateConfig) -> dict[str, Any]:
+    """Write RUN/calibration/{NAME.json, calibration.json}, make the report again, print tables; give the measures."""
+    from longtail.atomic import write_json
+    from longtail.counts import group_of_class
+    from longtail.jobs.calibration_file import calibration_path, write_calibration
+    from longtail.jobs.calibration_measures import Images, Wishes, calibrate, measure_calibration
+    from longtail.jobs.calibration_words import print_calibration, sentences
+
+    _check(config)
+    folder, results, paths = _heads(config)
+    problem = _problem(config, folder)
+    thresholds = (results or {}).get("data", {}).get("group_thresholds", {})
+    groups = group_of_class(
+        problem.train_counts,
+        thresholds.get("many_above", 100) if config.many_above is None else config.many_above,
+        thresholds.get("few_below", 20) if config.few_below is None else config.few_below,
+    )
+    prior = _prior(config.prior, problem.train_counts)
+    out = config.runtime.out or folder
+    mix = "the mix of classes there" if prior is None else f"the shares of {config.prior}"
+    fitted = []
+    for path in paths:
+        head, images, doubts = _scores(config, path, results, problem)
+        wishes = Wishes(
+            config.method,
+            prior,
+            _prior(head.implied_prior, problem.train_counts),
+            config.sets,
+            config.score,
+            config.alpha,
+            config.accept_accuracy,
+            config.runtime.seed,
+        )
+        fitted.append((path, head, wishes, doubts, calibrate(images, groups, wishes, f"{images.name}, for {mix}")))
+    problem.unseal_test()  # all heads are calibrated
+    test = problem.splits.get("test")
+    entries = {}
+    for path, head, wishes, doubts, found in fitted:
+        measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
+        facts = measure_calibration(found, measured, groups, wishes)
+        facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
+        entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
+        write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
+    measures = {"schema": 1, "heads": {**_measured_before(out), **entries}}
+    write_json(out / "calibration" / "calibration.json", measures)
+    print_calibration(entries)
+    if (out / "results.json").is_file():
+        from longtail.report import write_report
+
+        page = write_report(out)
+        if not config.runtime.quiet:
+            print(f"Open {page}")
+    if not config.runtime.quiet:
+        print(f"Kept in {out / 'calibration'}; `longtail predict` uses it for these heads.")
+    return {"schema": 1, "heads": entries}
+
+
+def _check(config: CalibrateConfig) -> None:
+    """Refuse what cannot be meant before anything is computed."""
+    for name, value in (("--alpha", config.alpha), ("--accept-accuracy", config.accept_accuracy)):
+        if not 0 < value < 1:
+            raise InputError(f"{name} is {value}; expected a share above 0 and below 1.")
+    if config.split_val is not None and not 0 < config.split_val < 1:
+        raise InputError(f"--split-val is {config.split_val}; expected a share above 0 and below 1, such as 0.2.")
+
+
+def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[Path]]:
+    """Find the run's folder, its results and the heads that are meant."""
+    if config.model.suffix == ".npz":
+        folder = config.model.parent.parent
+        path = folder / "results.json"
+        return folder, json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None, [config.model]
+    path = config.model / "results.json"
+    if not path.is_file():
+        raise InputError(f"{config.model}: no results.json. Expected the folder of a finished run, or a head (.npz).")
+    results = json.loads(path.read_text(encoding="utf-8"))
+    fitted = list(results["methods"])
+    wanted = [word.strip() for word in (config.heads or results["verdict"]["best"]).split(",") if word.strip()]
+    names = fitted if wanted == ["all"] else wanted
+    for name in names:
+        if name not in fitted:
+            raise InputError(f"--heads {name}: not in {config.model}. It has {', '.join(fitted)}.")
+    return config.model, results, [config.model / "heads" / f"{name}.npz" for name in names]
+
+
+def _problem(config: CalibrateConfig, folder: Path) -> "FeatureProblem":
+    """Open the features that the heads were fitted on, divided as they were then."""
+    from longtail.embeddings import open_embeddings
+    from longtail.jobs.feature_problem import check_problem
+
+    settings = _settings(folder)
+    given = settings.get("features")
+    where = config.features or (Path(given) if isinstance(given, str) else folder / "features")
+    if not where.exists():
+        raise InputError(f"{where}: the features are not there. Say where they are: --features FOLDER.")
+    divided = {name: settings[name] for name in ("logits", "val_fraction", "test_fraction") if name in settings}
+    opened = open_embeddings(where, seed=settings.get("split_seed", 0), **divided)
+    options = settings.get("heads", {})
+    named = options.get("head")
+    problem = check_problem(
+        opened.splits,
+        head=opened.head or (Path(named) if named else None),
+        drop_nonfinite=bool(options.get("drop_nonfinite")),
+    )
+    return replace(problem, notes=(*opened.notes, *problem.notes))
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return stored
+
+
+def _prior(name: str | None, train_counts: NDArray[np.int64]) -> Any:
+    """Turn train, uniform or a file into shares (C,); None stays None."""
+    num_classes = len(train_counts)
+    if name is None:
+        return None
+    if name == "train":
+        return train_counts / train_counts.sum()
+    if name == "uniform":
+        return np.full(num_classes, 1 / num_classes)
+    if not Path(name).is_file():
+        raise InputError(f"--prior {name}: no such file. Expected train, uniform, or a file with a share a line.")
+    try:
+        shares = np.loadtxt(name, dtype=np.float64, ndmin=1)
+    except ValueError as error:
+        raise InputError(f"--prior {name}: {error}. Expected one number a line.") from error
+    if shares.shape != (num_classes,) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() <= 0:
+        raise InputError(f"--prior {name}: {shares.shape} numbers; expected {num_classes} shares of at least 0.")
+    return shares / shares.sum()
+
+
+def _measured_before(folder: Path) -> dict[str, Any]:
+    """Read what calibration.json says of other heads."""
+    path = folder / "calibration" / "calibration.json"
+    if not path.is_file():
+        return {}
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["heads"]
+    return stored
+
+
+def _scores(
+    config: CalibrateConfig, path: Path, results: dict[str, Any] | None, problem: "FeatureProblem"
+) -> tuple["Head", "Images", list[str]]:
+    """Give the head, its scores on images that it was not fitted to, and what is to be doubted."""
+    from longtail.heads import load_head
+    from longtail.jobs.calibration_measures import Images
+
+    head = load_head(path)
+    dimension = problem.splits["train"].features.shape[1]
+    if head.n_features_in_ != dimension or len(head.classes_) != len(problem.train_counts):
+        raise InputError(
+            f"{path} was fitted on {head.n_features_in_} features of {len(head.classes_)} classes; these features have "
+            f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: --features FOLDER."
+        )
+    choice = ((results or {}).get("methods", {}).get(path.stem, {}).get("choice")) or {}
+    name = choice.get("method", path.stem)
+    if name == "crt" and _settings(path.parent.parent).get("heads", {}).get("crt_from") == "images":
+        raise InputError(f"{path}: was trained from images, with features of its own that were not kept. Take another.")
+    doubts = []
+    if "val" in problem.splits:
+        source, val = head, problem.splits["val"]
+        if "val" in choice.get("fitted_on", ()):
+            # it has learnt from val: the same method, as it was fitted before, has not
+            source = load_head(path.with_name(f"{name}.npz"))
+            doubts.append(
+                f"{path.stem} was fitted again on train and val; it is calibrated by the scores on val of {name} as it "
+                "was fitted on train alone. So sets and reject option promise nothing exactly; test shows what they do."
+            )
+        images = Images(source.logits(val.features), val.labels, "val")
+    elif config.split_val is not None:
+        images = _held_out(head, problem, config, doubts)
+    else:
+        raise InputError(
+            f"{problem.splits['train'].path.parent}: no validation split, and scores on training images say nothing of "
+            "new ones. Give feature_val.h5, or --split-val 0.2 to hold a part of train out and fit a second head."
+        )
+    if "test" not in problem.splits:
+        doubts.append("There is no test split: measured out of fold on the images that it was calibrated on.")
+    return head, images, doubts
+
+
+def _held_out(head: "Head", problem: "FeatureProblem", config: CalibrateConfig, doubts: list[str]) -> "Images":
+    """Fit a head of the same settings without a part of train, and give its scores there."""
+    from sklearn.base import clone
+
+    from longtail.heads import Joint
+    from longtail.holdout import stratified_holdout
+    from longtail.jobs.calibration_measures import Images
+
+    train, seed = problem.splits["train"], config.runtime.seed
+    rest, held_out = stratified_holdout(train.labels, config.split_val or 0.0, seed)
+    rows = np.asarray(train.features[held_out])
+    name = f"{len(held_out):,} images held out of train"
+    if problem.head is not None:
+        doubts.append(
+            "The network's own classifier has seen all of train: on its training images it is surer than on new ones, "
+            "and what is calibrated there stays too sure. A validation split would mend that."
+        )
+        return Images(head.logits(rows), train.labels[held_out], name)
+    settings = head.get_params(deep=False)
+    fixed: dict[str, Any] = {
+        key: getattr(head, f"{key}_")
+        for key, value in settings.items()
+        if isinstance(value, str) and value == "auto" and hasattr(head, f"{key}_")
+    }
+    fixed |= {"random_state": seed} if "random_state" in settings else {}
+    features, labels = np.asarray(train.features[rest]), train.labels[rest]
+    if "head" in settings and not isinstance(head, Joint):
+        joint = Joint(random_state=seed).fit(features, labels)
+        fixed["head"] = (joint.weight_, joint.bias_)
+    second = clone(head).set_params(**fixed).fit(features, labels)
+    doubts.append(
+        f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
+        f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."
+    )
+    return Images(second.logits(rows), train.labels[held_out], name)
