@@ -26,6 +26,9 @@ class PredictConfig:
     """An image, a folder of images, an image pack (.h5), or a feature file (.h5)."""
     method: str | None = None
     """Which head of the run; default: the one that its report recommends."""
+    prior: str | None = None
+    """How common the classes are where the inputs come from: uniform, train, a CSV of `class,share` or `class,count`,
+    or estimated (estimated-em, estimated-bbse) from these very inputs. Default: as the head has it."""
     top: int | None = None
     """Write the probabilities of that many most likely classes; default: of all."""
     workers: int = 2
@@ -36,8 +39,12 @@ class PredictConfig:
 
 
 def run(config: PredictConfig) -> Path:
-    """Write predictions.csv: input, class, and a probability for each class (softmax; not calibrated)."""
-    from longtail.jobs.predictor import open_predictor
+    """Write predictions.csv: input, class, and a probability for each class (softmax; not calibrated).
+
+    With a prior, it is printed and written beside, as predictions.prior.json.
+    """
+    from longtail.jobs.predictor import open_predictor, validation_of
+    from longtail.jobs.target_prior import find_prior, write_prior
 
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
@@ -48,7 +55,14 @@ def run(config: PredictConfig) -> Path:
         )
     out = config.runtime.out or Path("predictions.csv")
     path = out if out.suffix == ".csv" else out / "predictions.csv"
-    _write(path, identities, head.predict_proba(features), predictor.class_names, config.top)
+    prior = None
+    if config.prior is not None:
+        validation = validation_of(predictor.path)
+        prior = find_prior(config.prior, head, features, predictor.class_names, validation, seed=config.runtime.seed)
+        print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
+        write_prior(prior, predictor.class_names, path.with_suffix(".prior.json"))
+    probabilities = head.predict_proba(features, prior=None if prior is None else prior.shares)
+    _write(path, identities, probabilities, predictor.class_names, config.top)
     if not config.runtime.quiet:
         print(f"{len(identities):,} predictions of {predictor.path.stem} in {path}")
     return path
