@@ -19,8 +19,9 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.features import check_finite
+from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
 
-__all__ = ["Head", "HeadProtocol", "ImpliedPrior", "RowSource", "chunks", "torch_rows"]
+__all__ = ["Head", "HeadProtocol", "ImpliedPrior", "Prior", "RowSource", "chunks", "torch_rows"]
 
 CHUNK_BYTES = (
     2**23
@@ -28,6 +29,8 @@ CHUNK_BYTES = (
 
 # the world in which softmax(logits) would be a probability: where classes are as common as in train, or equally common
 ImpliedPrior = Literal["train", "uniform"]
+# the world to predict for: one of those, or the share (or count) of each class
+Prior = ImpliedPrior | ArrayLike
 
 
 class HeadProtocol(Protocol):
@@ -118,22 +121,68 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _chunk_logits(self, features: Tensor) -> Tensor:
         raise NotImplementedError
 
-    def logits(self, X: ArrayLike) -> NDArray[Any]:
-        """Give one score a class.
+    def logits(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
+        """Give one score a class, moved to a prior where one is asked for.
+
+        logits'_c = logits_c + log prior_c - log source_c, where source is what `implied_prior` says
 
         Args:
             X: features, shape (N, D).
+            prior: how common the classes are where the images come from: "uniform", "train", or the share of each
+                class, shape (C,), in the order of `classes_`; None leaves the logits as they are. A class of share 0
+                gets minus infinity and is never predicted.
 
         Returns:
             Scores in the order of `classes_`, shape (N, C).
 
         Raises:
-            InputError: features that are not finite.
+            InputError: features that are not finite, an unusable prior, or a head that does not know its class counts.
         """
         check_is_fitted(self)
         array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
-        return np.concatenate([self._chunk_logits(rows).cpu().numpy() for _, rows in chunks(array, self._device)])
+        return np.concatenate([scores.cpu().numpy() for scores in self._chunk_scores(array, prior)])
+
+    def prior_shares(self, prior: Prior) -> NDArray[np.float64]:
+        """Give the share of each class in a world that is named or given.
+
+        Args:
+            prior: "uniform", "train" (by `class_counts_`), shares, or whole numbers of images, shape (C,).
+
+        Returns:
+            Shape (C,), of sum 1.
+
+        Raises:
+            InputError: an unusable prior, or "train" of a head that does not know its class counts.
+
+        Example:
+            >>> from longtail.heads import NearestClassMean
+            >>> head = NearestClassMean().fit(np.eye(4), [0, 0, 0, 1])
+            >>> head.prior_shares("train").tolist(), head.prior_shares([1, 1]).tolist()
+            ([0.75, 0.25], [0.5, 0.5])
+        """
+        num_classes = len(self.classes_)
+        if not isinstance(prior, str):
+            return check_prior(prior, num_classes)
+        if prior == "uniform":
+            return uniform_prior(num_classes)
+        if prior != "train":
+            raise InputError(f"no prior {prior!r}; expected 'uniform', 'train' or the share of each class.")
+        if not hasattr(self, "class_counts_"):
+            raise InputError(
+                "this head does not know how many images of each class it was trained on: it was taken over from "
+                "elsewhere, or saved by an older longtail. Set class_counts_, or fit it again."
+            )
+        return prior_of_counts(self.class_counts_)
+
+    def _chunk_scores(self, features: NDArray[Any], prior: Prior | None) -> Iterator[Tensor]:
+        """Walk over the logits in pieces, each moved to the prior."""
+        shift = None
+        if prior is not None and not (isinstance(prior, str) and prior == self.implied_prior):
+            shift = torch.from_numpy(log_odds_shift(self.prior_shares(self.implied_prior), self.prior_shares(prior)))
+        for _, rows in chunks(features, self._device):
+            scores = self._chunk_logits(rows)
+            yield scores if shift is None else scores + shift.to(scores)
 
     @property
     def _device(self) -> str:
@@ -144,18 +193,18 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self.logits(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Give the label of the highest logit, shape (N,)."""
+    def predict(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
+        """Give the label of the highest logit, shape (N,); `prior` as in `logits`."""
         check_is_fitted(self)
         array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         # the logits of a chunk are dropped once their maximum is known: N x C may be larger than the memory
-        best = [self._chunk_logits(rows).argmax(dim=1).cpu().numpy() for _, rows in chunks(array, self._device)]
+        best = [scores.argmax(dim=1).cpu().numpy() for scores in self._chunk_scores(array, prior)]
         return self.classes_[np.concatenate(best)]  # type: ignore[no-any-return]
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated probabilities."""
-        scores = torch.from_numpy(self.logits(X))
+    def predict_proba(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
+        """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""
+        scores = torch.from_numpy(self.logits(X, prior=prior))
         return torch.softmax(scores, dim=1).numpy()
 
 

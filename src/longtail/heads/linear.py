@@ -27,16 +27,25 @@ class LinearHead(Head):
     bias_: NDArray[Any]
     selected_on_: str
 
-    def take(self, weight: NDArray[Any], bias: NDArray[Any], classes: ArrayLike | None = None) -> Self:
+    def take(
+        self,
+        weight: NDArray[Any],
+        bias: NDArray[Any],
+        classes: ArrayLike | None = None,
+        class_counts: ArrayLike | None = None,
+    ) -> Self:
         """Take over a classifier that was trained elsewhere, as if it had been fitted here.
 
         Args:
             weight: shape (C, D).
             bias: shape (C,).
             classes: labels in the order of the logits, shape (C,); default 0 .. C-1.
+            class_counts: images of each class that it was trained on, shape (C,); needed to predict for another prior.
         """
         self.weight_, self.bias_ = check_linear((weight, bias), *np.shape(weight))
         self.classes_ = np.arange(len(weight)) if classes is None else np.asarray(classes)
+        if class_counts is not None:
+            self.class_counts_ = np.asarray(class_counts)
         self.n_features_in_ = weight.shape[1]
         self.selected_on_ = "not selected"
         return self

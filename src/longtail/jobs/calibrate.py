@@ -36,8 +36,8 @@ class CalibrateConfig:
     """none, one temperature, one a group (many, medium, few) of the predicted class, a temperature with a bias a class,
     or vector (factor and bias a class); auto: by cross-validation of the log-loss on val, none that costs accuracy."""
     prior: str | None = None
-    """Where the probabilities are to hold: train, uniform, or a file with the share of each class a line; default:
-    where classes are mixed as in val."""
+    """Where the probabilities are to hold: train, uniform, or a CSV of `class,share` or `class,count`; default: where
+    classes are mixed as in val."""
     sets: SetKind = "group"
     """What the sets of candidates promise that `predict` writes: to hold the true class on average over images
     (marginal, prevalence), for every class, or for many, medium and few each (group). All are measured."""
@@ -73,7 +73,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         thresholds.get("many_above", 100) if config.many_above is None else config.many_above,
         thresholds.get("few_below", 20) if config.few_below is None else config.few_below,
     )
-    prior = _prior(config.prior, problem.train_counts)
+    prior = _prior(config.prior, problem)
     out = config.runtime.out or folder
     mix = "the mix of classes there" if prior is None else f"the shares of {config.prior}"
     fitted = []
@@ -82,7 +82,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         wishes = Wishes(
             config.method,
             prior,
-            _prior(head.implied_prior, problem.train_counts),
+            _prior(head.implied_prior, problem),
             config.sets,
             config.score,
             config.alpha,
@@ -169,24 +169,23 @@ def _settings(folder: Path) -> dict[str, Any]:
     return stored
 
 
-def _prior(name: str | None, train_counts: NDArray[np.int64]) -> Any:
+def _prior(text: str | None, problem: "FeatureProblem") -> Any:
     """Turn train, uniform or a file into shares (C,); None stays None."""
-    num_classes = len(train_counts)
-    if name is None:
+    from longtail.jobs.target_prior import read_prior
+    from longtail.priors import prior_of_counts, uniform_prior
+
+    if text is None:
         return None
-    if name == "train":
-        return train_counts / train_counts.sum()
-    if name == "uniform":
-        return np.full(num_classes, 1 / num_classes)
-    if not Path(name).is_file():
-        raise InputError(f"--prior {name}: no such file. Expected train, uniform, or a file with a share a line.")
-    try:
-        shares = np.loadtxt(name, dtype=np.float64, ndmin=1)
-    except ValueError as error:
-        raise InputError(f"--prior {name}: {error}. Expected one number a line.") from error
-    if shares.shape != (num_classes,) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() <= 0:
-        raise InputError(f"--prior {name}: {shares.shape} numbers; expected {num_classes} shares of at least 0.")
-    return shares / shares.sum()
+    if text == "train":
+        return prior_of_counts(problem.train_counts)
+    if text == "uniform":
+        return uniform_prior(len(problem.train_counts))
+    if not Path(text).is_file():
+        raise InputError(
+            f"--prior {text}: no such file. Expected train, uniform, or a file of `class,share` (or `class,count`) "
+            "a line."
+        )
+    return read_prior(Path(text), problem.class_names)
 
 
 def _measured_before(folder: Path) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """`longtail evaluate`: a fitted head, or a prediction file, on a split."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tyro
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.heads.base import Head
+    from longtail.jobs.target_prior import TargetPrior
 
 __all__ = ["EvaluateConfig", "run"]
 
@@ -22,11 +27,20 @@ class EvaluateConfig:
     model: tyro.conf.Positional[Path]
     """A head (RUN/heads/tau.npz), or a CSV with the columns label and prediction (or one column a method)."""
     features: Path | None = None
-    """Folder of feature files; default for RUN/heads/NAME.npz: RUN/features."""
+    """Folder of feature files; default for RUN/heads/NAME.npz: RUN/features, or what the run was fitted on."""
     train_counts: Path | None = None
     """Training images of each class, one number a line; default: counted in feature_train.h5."""
     split: Literal["train", "val", "test"] = "test"
     """Which features are evaluated."""
+    prior: str | None = None
+    """A world to measure for: uniform, train, a CSV of `class,share` or `class,count`, or estimated (estimated-em,
+    estimated-bbse) from the split without its labels. Adds the accuracy to expect there, as the head is and told so."""
+    shift: bool = False
+    """Add test sets from forward to backward long-tailed; `longtail study shift` makes a page of them."""
+    draws: int = 3
+    """Of --shift: test sets a world from which a prior is estimated."""
+    subsample: bool = False
+    """Of --shift: count on subsets without replacement, as LADE and SADE do, instead of the exact expectation."""
     many_above: int = 100
     """A class with more training images is called many."""
     few_below: int = 20
@@ -40,11 +54,24 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     from longtail.counts import group_of_class
     from longtail.evaluation import accuracy_intervals, accuracy_report, tally
 
+    content: dict[str, Any] = {"split": config.split}
+    prior: TargetPrior | None = None
     if config.model.suffix == ".csv":
+        if config.shift:
+            raise InputError(f"--shift needs a head, which can predict for a prior; {config.model} holds predictions.")
         labels, predictions = _read_csv(config.model)
         counts = _counts(config)
+        prior = None if config.prior is None else _prior_of_file(config.prior, counts)
     else:
-        labels, predictions, counts = _predict(config)
+        opened = _open(config)
+        labels, counts = opened.labels, opened.counts
+        predictions = {config.model.stem: opened.head.predict(opened.features).astype(np.int64)}
+        if config.prior is not None:
+            prior = _prior(config, opened)
+            adjusted = opened.head.predict(opened.features, prior=prior.shares).astype(np.int64)
+            predictions[f"{config.model.stem} for that prior"] = adjusted
+    if prior is not None:
+        print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
     measured = {}
     for name, predicted in predictions.items():
         report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
@@ -57,19 +84,37 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             told = "-" if value is None else f"{value:6.2f} %"
             sure = f"   95 % [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
             print(f"  {metric:<16}{told}{sure}")
+        if prior is not None:
+            measured[name]["at_prior"] = _expected(tally(labels, predicted, len(counts)), prior, config.runtime.seed)
+    content["methods"] = measured
+    if prior is not None:
+        content["prior"] = {"told": prior.told, "shares": prior.shares.tolist(), **(prior.facts or {})}
+    if config.shift:
+        content["shift"] = _shift(config, opened)
     if config.runtime.out:
-        write_json(config.runtime.out / "evaluation.json", {"split": config.split, "methods": measured})
+        write_json(config.runtime.out / "evaluation.json", content)
     return measured
 
 
-def _predict(
-    config: EvaluateConfig,
-) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]], NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _Opened:
+    """A head with the split that it is measured on, and validation where it was not fitted to that."""
+
+    head: "Head"
+    features: NDArray[Any]
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    class_names: Sequence[str]
+    validation: tuple[NDArray[Any], NDArray[np.int64]] | None
+
+
+def _open(config: EvaluateConfig) -> _Opened:
     from longtail.features import open_feature_folder
     from longtail.heads import load_head
     from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.predictor import feature_folder, fitted_on_validation
 
-    folder = config.features or config.model.parent.parent / "features"
+    folder = config.features or feature_folder(config.model.parent.parent)
     head = load_head(config.model)
     problem = check_problem(open_feature_folder(folder))
     problem.unseal_test()  # nothing is chosen here
@@ -82,7 +127,68 @@ def _predict(
             "Evaluate it on features of the same network."
         )
     counts = _counts(config) if config.train_counts else problem.train_counts
-    return file.labels, {config.model.stem: head.predict(file.features).astype(np.int64)}, counts
+    if not hasattr(head, "class_counts_"):  # saved by an older longtail
+        head.class_counts_ = counts
+    val = problem.splits.get("val")
+    unusable = val is None or config.split == "val" or fitted_on_validation(config.model)
+    validation = None if unusable or val is None else (val.features, val.labels)
+    return _Opened(head, file.features, file.labels, counts, problem.class_names, validation)
+
+
+def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
+    from longtail.jobs.target_prior import find_prior
+
+    return find_prior(
+        str(config.prior),
+        opened.head,
+        opened.features,
+        opened.class_names,
+        opened.validation,
+        seed=config.runtime.seed,
+    )
+
+
+def _prior_of_file(text: str, counts: NDArray[np.int64]) -> "TargetPrior":
+    """Give the prior for predictions that stand in a file: nothing can be estimated or adjusted there."""
+    from longtail.jobs.target_prior import ESTIMATED, TargetPrior, read_prior
+    from longtail.priors import prior_of_counts, uniform_prior
+
+    if text in ESTIMATED:
+        raise InputError(f"--prior {text} needs a head and its scores; expected uniform, train or a CSV of shares.")
+    if text in ("uniform", "train"):
+        return TargetPrior(
+            uniform_prior(len(counts)) if text == "uniform" else prior_of_counts(counts), f"prior {text}"
+        )
+    if not Path(text).is_file():
+        raise InputError(f"--prior {text}: no such file, and neither uniform nor train. It holds `class,share` a line.")
+    return TargetPrior(read_prior(Path(text), [str(number) for number in range(len(counts))]), f"prior of {text}")
+
+
+def _expected(counted: Any, prior: "TargetPrior", seed: int) -> dict[str, Any]:
+    from longtail.evaluation.label_shift import expected_accuracy
+
+    found = expected_accuracy(counted, prior.shares, seed=seed)
+    low, high = found["interval"]
+    unseen = f"   ({100 * found['unseen']:.1f} % of it without a test image)" if found["unseen"] else ""
+    print(f"  {'at that prior':<16}{found['accuracy']:6.2f} %   95 % [{low:.2f}, {high:.2f}]{unseen}")
+    return found
+
+
+def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
+    from longtail.jobs.shift import measure_shifts, shift_table
+
+    found = measure_shifts(
+        opened.head,
+        (opened.features, opened.labels),
+        opened.counts,
+        opened.validation,
+        draws=config.draws,
+        subsample=config.subsample,
+        seed=config.runtime.seed,
+    )
+    print(f"accuracy in worlds from as long-tailed as train to the reverse, {config.split}")
+    print(shift_table(found))
+    return found
 
 
 def _counts(config: EvaluateConfig) -> NDArray[np.int64]:

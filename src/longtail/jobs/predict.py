@@ -14,7 +14,9 @@ from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
+    from longtail.heads.base import Head
     from longtail.jobs.calibration_file import StoredCalibration
+    from longtail.jobs.predictor import Predictor
 
 __all__ = ["PredictConfig", "run"]
 
@@ -29,6 +31,9 @@ class PredictConfig:
     """An image, a folder of images, an image pack (.h5), or a feature file (.h5)."""
     method: str | None = None
     """Which head of the run; default: the one that its report recommends."""
+    prior: str | None = None
+    """How common the classes are where the inputs come from: uniform, train, a CSV of `class,share` or `class,count`,
+    or estimated (estimated-em, estimated-bbse) from these very inputs. Default: as the head has it."""
     top: int | None = None
     """Write the probabilities of that many most likely classes; default: of all."""
     sets: bool = False
@@ -45,7 +50,10 @@ class PredictConfig:
 
 
 def run(config: PredictConfig) -> Path:
-    """Write predictions.csv: input, class, and a probability for each class, calibrated where the head was."""
+    """Write predictions.csv: input, class, and a probability for each class, calibrated where the head was.
+
+    With a prior, it is printed and written beside, as predictions.prior.json.
+    """
     from longtail.jobs.predictor import open_predictor
 
     predictor = open_predictor(config.model, config.method)
@@ -56,18 +64,65 @@ def run(config: PredictConfig) -> Path:
         raise InputError(
             f"{predictor.path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
         )
-    if calibration is None:
-        probabilities, how = head.predict_proba(features), "softmax of the scores, not calibrated"
-    else:
-        probabilities = calibration.calibrator.probabilities(head.logits(features))
-        how = f"probabilities calibrated on {calibration.calibrated_on}"
-    further, said = _further(config, calibration, probabilities, predictor.class_names)
     out = config.runtime.out or Path("predictions.csv")
     path = out if out.suffix == ".csv" else out / "predictions.csv"
+    prior = _prior(config, predictor, features, path)
+    probabilities, how = _probabilities(head, features, calibration, prior)
+    further, said = _further(config, calibration, probabilities, predictor.class_names)
     _write(path, identities, probabilities, predictor.class_names, config.top, further)
     if not config.runtime.quiet:
         print(f"{len(identities):,} predictions of {predictor.path.stem} in {path} ({'; '.join([how, *said])})")
     return path
+
+
+def _prior(
+    config: PredictConfig, predictor: "Predictor", features: NDArray[Any], path: Path
+) -> NDArray[np.float64] | None:
+    """Give the shares to predict for, told and written beside the predictions; None for the head's own."""
+    from longtail.jobs.predictor import validation_of
+    from longtail.jobs.target_prior import find_prior, write_prior
+
+    if config.prior is None:
+        return None
+    if config.sets or config.reject:
+        raise InputError(
+            "--prior: what --sets and --reject promise holds for the classes' shares that the head was calibrated for. "
+            "Calibrate for others: longtail calibrate --prior."
+        )
+    found = find_prior(
+        config.prior,
+        predictor.head,
+        features,
+        predictor.class_names,
+        validation_of(predictor.path),
+        seed=config.runtime.seed,
+    )
+    print(found.told, *(f"  note: {note}" for note in found.notes), sep="\n")
+    write_prior(found, predictor.class_names, path.with_suffix(".prior.json"))
+    return found.shares
+
+
+def _probabilities(
+    head: "Head",
+    features: NDArray[Any],
+    calibration: "StoredCalibration | None",
+    prior: NDArray[np.float64] | None,
+) -> tuple[NDArray[Any], str]:
+    """Give probabilities (N, C), and in words how they came about."""
+    if calibration is None:
+        return head.predict_proba(features, prior=prior), "softmax of the scores, not calibrated"
+    from scipy.special import softmax
+
+    from longtail.priors import prior_of_counts, shift_logits
+
+    scores, how = calibration.calibrator.apply(head.logits(features)), f"calibrated on {calibration.calibrated_on}"
+    if prior is not None:
+        # the calibrated probabilities are those of the world that they were calibrated for; a class without an image
+        # there counts as one of which half an image was seen
+        calibrator = calibration.calibrator
+        world = prior_of_counts(np.maximum(calibrator.prior, 0.5 / calibrator.images))
+        scores, how = shift_logits(scores, world, prior), f"{how}, moved to the prior"
+    return softmax(scores, axis=1), f"probabilities {how}"
 
 
 def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from lightning.fabric import Fabric
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from longtail.data.source import ImageSource
     from longtail.heads.base import Head
     from longtail.jobs.model import TrainedModel
 
-__all__ = ["Predictor", "image_features", "open_predictor"]
+__all__ = ["Predictor", "feature_folder", "fitted_on_validation", "image_features", "open_predictor", "validation_of"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     Raises:
         InputError: nothing usable there, no such method, or an untrained classifier.
     """
+    import numpy as np
+
     from longtail.heads import load_head
 
     if model.suffix == ".pt":
@@ -54,7 +58,45 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     names = [str(number) for number in range(len(head.classes_))]
     if results is not None:
         names = results["data"]["class_names"]
+        if not hasattr(head, "class_counts_"):  # saved by an older longtail
+            head.class_counts_ = np.array(results["data"]["train_counts"])
     return Predictor(head, tuple(names), _checkpoint_of(path.parent.parent, path.stem), path)
+
+
+def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | None":
+    """Give features and class indices of a run's validation split, for a head that was not fitted to them.
+
+    Args:
+        head_path: RUN/heads/NAME.npz.
+
+    Returns:
+        Features (V, D) and class indices (V,), or None.
+    """
+    from longtail.features import open_features
+
+    path = feature_folder(head_path.parent.parent) / "feature_val.h5"
+    if head_path.suffix != ".npz" or fitted_on_validation(head_path) or not path.is_file():
+        return None
+    file = open_features(path)
+    return file.features, file.labels
+
+
+def feature_folder(run: Path) -> Path:
+    """Give the folder of a run's features: RUN/features, or the one that `longtail fit` was given."""
+    inside, config = run / "features", run / "config.json"
+    if inside.is_dir() or not config.is_file():
+        return inside
+    stored = json.loads(config.read_text(encoding="utf-8")).get("features")
+    return Path(stored) if isinstance(stored, str) else inside
+
+
+def fitted_on_validation(head_path: Path) -> bool:
+    """Say whether a run's head learnt from its validation split, as `auto` does: nothing is calibrated on it then."""
+    results = head_path.parent.parent / "results.json"
+    if not results.is_file():
+        return False
+    entry = json.loads(results.read_text(encoding="utf-8"))["methods"].get(head_path.stem, {})
+    return "val" in entry.get("choice", {}).get("fitted_on", [])
 
 
 def image_features(fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int) -> "Tensor":

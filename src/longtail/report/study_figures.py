@@ -86,8 +86,8 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
     """Draw means against what was varied, with bands for their intervals; a line a thing measured.
 
     Args:
-        figure_data: `title`, `parameter` (in words), `log` (of the axis), `x` (values, rising) and `lines`: for each
-            name a list as long as x of {"mean", "interval"} or null.
+        figure_data: `title`, `parameter` (in words), `log` (of the axis), `x` (values, rising), perhaps `ticks` (words,
+            as many) and `lines`: for each name a list as long as x of {"mean", "interval"} or null.
         number: of the figure on its page, for its ids.
 
     Returns:
@@ -109,7 +109,7 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
             ends[shorten(name)] = (xs[-1], means[-1])
         if figure_data["log"]:
             axes.set_xscale("log")
-        axes.set_xticks(figure_data["x"], [f"{x:g}" for x in figure_data["x"]])
+        axes.set_xticks(figure_data["x"], figure_data.get("ticks") or [f"{x:g}" for x in figure_data["x"]])
         axes.set_xticks([], minor=True)
         # an interval of few seeds may leave the range of a percentage
         axes.set_ylim(0, 100)

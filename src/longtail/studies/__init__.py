@@ -58,6 +58,12 @@ STUDIES = {
         False,
         "how much of each class's errors goes with its number, how much with its likeness",
     ),
+    "shift": (
+        "longtail.studies.shift",
+        "ShiftConfig",
+        False,
+        "what if the test set is long-tailed otherwise: does knowing, or estimating, the prior help?",
+    ),
     "weight-norms": (
         "longtail.studies.weight_norms",
         "WeightNormsConfig",

@@ -1,0 +1,202 @@
+"""What if the test set is long-tailed otherwise? Heads from forward over balanced to backward long-tailed worlds."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tyro
+
+from longtail.jobs.options import HeadOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.jobs.feature_problem import FeatureProblem
+
+__all__ = ["ShiftConfig", "run", "shift_study"]
+
+DISTANCES = ("train", "uniform", "EM", "BBSE", "EM, not calibrated")
+DRAWN = ("as it is", "uniform", "true prior", "EM", "BBSE")  # lines of the figure
+
+
+@dataclass(frozen=True)
+class ShiftConfig:
+    """Measure heads where classes are more or less common than in train: as they are, told so, and left to estimate."""
+
+    features: tyro.conf.Positional[Path]
+    """Folder with feature_{train,val,test}.h5, or the folder of a run, whose fitted heads are then taken."""
+    heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="joint,la"))
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    draws: int = 3
+    """Test sets a world from which a prior is estimated."""
+    subsample: bool = False
+    """Count on subsets without replacement, as LADE and SADE do, instead of the exact expectation over classes."""
+
+
+def run(config: ShiftConfig) -> dict[str, Any]:
+    """Fit where nothing is fitted yet, measure, and write study.json, study.md and the page."""
+    from longtail.errors import InputError
+    from longtail.features import open_feature_folder
+    from longtail.heads import load_head
+    from longtail.jobs.comparison import wanted_methods
+    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.predictor import feature_folder
+    from longtail.jobs.shift import measure_shifts
+    from longtail.studies.outcome import finish_study
+
+    if config.draws < 1:
+        raise InputError(f"--draws is {config.draws}; expected at least 1.")
+    has_features = (config.features / "feature_train.h5").is_file()
+    problem = check_problem(
+        open_feature_folder(config.features if has_features else feature_folder(config.features)),
+        head=config.heads.head,
+        drop_nonfinite=config.heads.drop_nonfinite,
+    )
+    if "test" not in problem.splits:
+        raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
+    name = config.features.resolve().name
+    folder = config.runtime.out or Path("runs") / f"study-shift-{name}"
+    methods = wanted_methods(config.heads.methods)
+    paths = {method: config.features / "heads" / f"{method}.npz" for method in methods}
+    if not all(path.is_file() for path in paths.values()):
+        _fit(config, problem, name, folder)
+        paths = {method: folder / "heads" / f"{method}.npz" for method in methods}
+    problem.unseal_test()  # nothing is chosen any more
+    test, val = problem.splits["test"], problem.splits.get("val")
+    validation = None if val is None else (val.features, val.labels)
+    found = {}
+    for method, path in paths.items():
+        head = load_head(path)
+        if not hasattr(head, "class_counts_"):  # saved by an older longtail
+            head.class_counts_ = problem.train_counts
+        if not config.runtime.quiet:
+            print(f"  {method}: {config.draws} draws in each world")
+        found[method] = measure_shifts(
+            head,
+            (test.features, test.labels),
+            problem.train_counts,
+            validation,
+            draws=config.draws,
+            subsample=config.subsample,
+            seed=config.runtime.seed,
+        )
+    data = {
+        "name": name,
+        "class_names": list(problem.class_names),
+        "train_counts": problem.train_counts.tolist(),
+    }
+    smallest = int(np.bincount(test.labels, minlength=len(problem.train_counts)).min())
+    study = shift_study(found, data, draws=config.draws, subsample=config.subsample, smallest_class=smallest)
+    return finish_study(study, folder, quiet=config.runtime.quiet)
+
+
+def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path) -> None:
+    from longtail.jobs.comparison import compare_heads
+    from longtail.jobs.launch import resolve_device
+
+    compare_heads(
+        problem,
+        config.heads,
+        title=name,
+        seed=config.runtime.seed,
+        device=resolve_device(config.runtime.device),
+        folder=folder,
+        quiet=config.runtime.quiet,
+    )
+
+
+def shift_study(
+    found: dict[str, dict[str, Any]], data: dict[str, Any], *, draws: int, subsample: bool, smallest_class: int
+) -> dict[str, Any]:
+    """Put what `measure_shifts` gives for several heads into tables, figures and sentences.
+
+    Args:
+        found: by method.
+        data: name, class names and training counts.
+        draws: test sets a world.
+        subsample: whether accuracy was counted on subsets.
+        smallest_class: test images of the class with the fewest.
+    """
+    from longtail.jobs.shift import SHIFT_COLUMNS
+
+    worlds = list(next(iter(found.values())))
+    tables, figures, answers = [], [], []
+    for method, measured in found.items():
+        columns = [name for name in SHIFT_COLUMNS if any(one["accuracy"][name] for one in measured.values())]
+        distances = [name for name in DISTANCES if any(one["distance"][name] for one in measured.values())]
+        tables += [
+            {
+                "title": f"{method}: accuracy, %",
+                "columns": columns,
+                "rows": [
+                    {"name": world, "cells": [measured[world]["accuracy"][name] for name in columns]}
+                    for world in worlds
+                ],
+            },
+            {
+                "title": f"{method}: distance of the prior from the true one, half the summed difference in %",
+                "columns": distances,
+                "rows": [
+                    {"name": world, "cells": [measured[world]["distance"][name] for name in distances]}
+                    for world in worlds
+                ],
+            },
+        ]
+        lines = [name for name in DRAWN if name in columns]
+        figures.append(
+            {
+                "kind": "curve",
+                "title": f"{method}: accuracy by how the test set is long-tailed",
+                "caption": "Left as train is, in the middle balanced, right the reverse.",
+                "parameter": "most common over rarest class: forward … balanced … backward",
+                "log": False,
+                "x": list(range(len(worlds))),
+                "ticks": [world.rpartition("-")[2] if "-" in world else "1" for world in worlds],
+                "lines": {name: [measured[world]["accuracy"][name] for world in worlds] for name in lines},
+            }
+        )
+        answers.append(_answer(method, measured, worlds))
+    return {
+        "name": "shift",
+        "title": f"{data['name']}: test sets that are long-tailed otherwise",
+        "question": (
+            "Classes may be more or less common where a classifier is used than where it was trained. How accurate is "
+            "it then as it is, told how common they are, and left to estimate that from images without labels?"
+        ),
+        "answers": answers,
+        "source": "label shift",
+        "tables": tables,
+        "figures": figures,
+        "notes": _notes(draws, subsample, smallest_class),
+        "data": data,
+    }
+
+
+def _answer(method: str, measured: dict[str, Any], worlds: list[str]) -> str:
+    ends = []
+    for world in (worlds[0], "uniform", worlds[-1]):
+        cells = measured[world]["accuracy"]
+        estimate = "EM" if cells["EM"] else "EM, not calibrated"
+        ends.append(
+            f"{world} {cells['as it is']['mean']:.1f} as it is, {cells['uniform']['mean']:.1f} told that classes are "
+            f"equally common, {cells['true prior']['mean']:.1f} told the truth, "
+            f"{cells[estimate]['mean']:.1f} by {estimate}"
+        )
+    return f"{method}, accuracy in %: {'; '.join(ends)}."
+
+
+def _notes(draws: int, subsample: bool, smallest_class: int) -> list[str]:
+    if subsample:
+        how = f"Accuracy is counted on {draws} subsets of the test split a world, drawn without replacement."
+    else:
+        how = (
+            "Accuracy is the expectation over the test split, the sum of share times recall over classes. Intervals of "
+            "the first three columns are over test images (bootstrap within classes); those of estimates are over "
+            f"{draws} draws of the unlabelled test set."
+        )
+    return [
+        how,
+        f"The class with the fewest test images has {smallest_class}: worlds that lean on such classes are measured on "
+        "few images.",
+        "EM is calibrated on the validation split by a temperature and a bias a class, and given one pseudo-image a "
+        "class. BBSE is the soft variant. The true prior is known to the study alone: in practice nobody has it.",
+    ]
