@@ -1,6 +1,7 @@
 """Stage 2: classifiers on fixed features, one method a file, as scikit-learn estimators."""
 
 from longtail.heads.classifier_retraining import ClassifierRetraining
+from longtail.heads.cosine_classifier import CosineClassifier
 from longtail.heads.disalign import DisAlign
 from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
@@ -16,6 +17,7 @@ from longtail.heads.tau_normalized import TauNormalized
 __all__ = [
     "DLSA",
     "ClassifierRetraining",
+    "CosineClassifier",
     "DisAlign",
     "Joint",
     "LearnableWeightScaling",

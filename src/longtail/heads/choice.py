@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_of_hits
 from longtail.heads.base import chunks
 from longtail.holdout import stratified_holdout
 
-__all__ = ["Evidence", "choose_by_fitting", "choose_from_hits", "evidence_for"]
+__all__ = ["RHO_GRID", "Evidence", "check_rho", "choose_by_fitting", "choose_from_hits", "evidence_for"]
+
+RHO_GRID = (1.0, 1.5, 2.0, 2.5)  # of generalised re-weighting
 
 LogitsOf = Callable[[Tensor], Tensor]
+Setting = TypeVar("Setting")
 
 
 def choose_from_hits(
@@ -92,7 +96,7 @@ def evidence_for(
     return Evidence(features[rest], codes[rest], features[held_out], codes[held_out], "train-cv")
 
 
-def choose_by_fitting[Setting](
+def choose_by_fitting(
     grid: Sequence[Setting],
     fitted: Callable[[Setting], LogitsOf],
     evidence: Evidence,
@@ -109,7 +113,7 @@ def choose_by_fitting[Setting](
         device: where to compute.
 
     Returns:
-        The setting, and what was measured at each: {"grid", "all", "balanced", "hits", "totals"}, accuracies in percent.
+        The setting, and what was measured at each, as `choose_from_hits` gives it.
 
     Example:
         >>> evidence = evidence_for(np.eye(10), np.repeat([0, 1], 5), None, seed=0)
@@ -126,7 +130,15 @@ def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str
     found = np.zeros(num_classes, dtype=np.int64)
     for rows, block in chunks(evidence.judged_features, device):
         truth = evidence.judged_codes[rows]
-        found += np.bincount(
-            truth[logits_of(block).argmax(dim=1).cpu().numpy() == truth], minlength=num_classes
-        )
+        found += np.bincount(truth[logits_of(block).argmax(dim=1).cpu().numpy() == truth], minlength=num_classes)
     return found
+
+
+def check_rho(rho: float | str) -> None:
+    """Check an exponent of generalised re-weighting.
+
+    Raises:
+        InputError: neither a number of at least 0 nor "auto".
+    """
+    if rho != "auto" and (isinstance(rho, str) or not rho >= 0):
+        raise InputError(f"rho is {rho!r}; expected a number of at least 0, or 'auto'.")

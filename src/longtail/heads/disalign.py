@@ -1,6 +1,7 @@
 """DisAlign: correct a trained head's scores, more for some images than for others."""
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -9,8 +10,9 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.base import Head, ImpliedPrior, check_features, chunks
+from longtail.heads.choice import RHO_GRID, check_rho, choose_by_fitting, evidence_for
 from longtail.heads.fixed_logits import FixedLogits
-from longtail.heads.joint import linear_or_joint
+from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearParameters
 from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
 from longtail.losses import generalized_weights
@@ -31,18 +33,23 @@ class DisAlign(Head):
 
     Args:
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
-        rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common.
+        rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common; more where
+            the head knows its training images too well for the loss to say much; "auto" chooses as `TauNormalized`
+            does: on `validation`, or on a stratified fifth of train that is held out.
         epochs: passes over the data.
         batch_size: images a step.
         learning_rate: at the start.
         momentum: 0 to 1.
         weight_decay: at least 0; it pulls to the trained head.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
-        random_state: seed of the sampling.
+        grid: the values that "auto" tries.
+        random_state: seed of the sampling, the `Joint` and the held-out fifth.
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16".
 
     Attributes:
+        rho_: the value in use.
+        curve_: None, or what was measured at each value of the grid.
         scales_: a, shape (C,).
         shifts_: b, shape (C,).
         confidence_weight_: v, shape (D,).
@@ -51,7 +58,7 @@ class DisAlign(Head):
         head_bias_: of the trained head, shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
-        selected_on_: "not selected".
+        selected_on_: "val", "train-cv" (held out of training) or "given".
 
     Raises:
         InputError: unusable features, labels, head, rho or precision.
@@ -75,8 +82,9 @@ class DisAlign(Head):
         self,
         head: LinearParameters | None = None,
         *,
-        rho: float = 1.0,
-        epochs: int = 10,
+        rho: float | Literal["auto"] = "auto",
+        grid: tuple[float, ...] = RHO_GRID,
+        epochs: int = 5,
         batch_size: int = 512,
         learning_rate: float = 0.1,
         momentum: float = 0.9,
@@ -88,6 +96,7 @@ class DisAlign(Head):
     ) -> None:
         self.head = head
         self.rho = rho
+        self.grid = grid
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -101,40 +110,80 @@ class DisAlign(Head):
     @property
     def implied_prior(self) -> ImpliedPrior:
         """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
-        return "uniform" if self.rho > 0 else "train"
+        return "uniform" if getattr(self, "rho_", 1.0) > 0 else "train"
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn the correction from features X (N, D) and labels y (N,)."""
-        array, codes, dtype = self._begin(X, y)
-        weights = generalized_weights(torch.from_numpy(self.class_counts_).to(dtype), self.rho)
-        plan = plan_of(self, self.schedule)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Learn the correction; choose rho where it is "auto".
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which rho is chosen.
+        """
+        check_rho(self.rho)
+        array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device, precision=self.precision)
-        weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
-        stretch, shifts = torch.zeros_like(bias), torch.zeros_like(bias)
-        direction, offset = torch.zeros_like(weight[0]), torch.zeros_like(bias[:1])
+        self.curve_: dict[str, Any] | None = None
+        if self.rho != "auto":
+            self.rho_, self.selected_on_ = float(self.rho), "given"
+        else:
+            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
+            evidence = evidence_for(array, codes, judged, seed)
+            rows_of = self._rows(evidence.features, evidence.codes, seed)
+
+            def fitted(rho: float) -> Callable[[Tensor], Tensor]:
+                correction, _ = self._trained(rows_of, evidence.codes, rho, seed)
+                weight, bias = rows_of.weight, rows_of.bias
+                return lambda rows: aligned_logits(
+                    torch.addmm(bias.to(rows), rows, weight.to(rows).T), rows, *(part.to(rows) for part in correction)
+                )
+
+            self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
+            self.selected_on_ = evidence.selected_on
+        rows_of = self._rows(array, codes, seed)
+        correction, self.losses_ = self._trained(rows_of, codes, self.rho_, seed)
+        arrays = [part.cpu().numpy() for part in (*correction, rows_of.weight, rows_of.bias)]
+        self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
+        self.head_weight_, self.head_bias_ = arrays[4:]
+        return self
+
+    def _rows(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
+        shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
+        weight, bias = starting_tensors(self.head, features, codes, random_state=seed, **shared)
+        return FixedLogits(features, weight, bias, with_features=True, **shared)
+
+    def _trained(
+        self, rows_of: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
+    ) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], list[float]]:
+        bias = rows_of.bias
+        stretch, shifts, offset = torch.zeros_like(bias), torch.zeros_like(bias), torch.zeros_like(bias[:1])
+        direction = torch.zeros_like(rows_of.weight[0])
+        # steps for features of length 1: long ones would throw s to 0 or 1 at the first steps, where nothing is learned
+        unit = 1 / _usual_length(rows_of.features, self.device)
         num_classes = len(bias)
 
         def aligned(rows: Tensor) -> Tensor:
             logits, features = rows[:, :num_classes], rows[:, num_classes:]
-            return aligned_logits(logits, features, 1 + stretch, shifts, direction, offset)
+            return aligned_logits(logits, features, 1 + stretch, shifts, unit * direction, offset)
 
-        self.losses_ = fit_by_sgd(
-            FixedLogits(array, weight, bias, with_features=True, precision=self.precision, device=self.device),
+        counts = torch.bincount(torch.from_numpy(codes), minlength=num_classes).to(bias)
+        losses = fit_by_sgd(
+            rows_of,
             codes,
             [stretch, shifts, direction, offset],
             aligned,
-            plan=plan,
+            plan=plan_of(self, self.schedule),
             sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
             device=self.device,
-            loss=nn.CrossEntropyLoss(weights.to(self.device)),
+            loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
         )
-        learned = (1 + stretch, shifts, direction, offset, weight, bias)
-        arrays = [part.cpu().numpy() for part in learned]
-        self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
-        self.head_weight_, self.head_bias_ = arrays[4:]
-        self.selected_on_ = "not selected"
-        return self
+        return (1 + stretch, shifts, unit * direction, offset), losses
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         def of(array: NDArray[Any]) -> Tensor:
@@ -165,6 +214,11 @@ class DisAlign(Head):
                 for _, block in chunks(rows, self._device)
             ]
         )
+
+
+def _usual_length(features: NDArray[Any], device: str) -> float:
+    squares = sum(float(block.square().sum()) for _, block in chunks(features, device))
+    return float(np.sqrt(squares / len(features))) or 1.0
 
 
 def aligned_logits(

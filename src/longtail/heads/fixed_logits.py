@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.base import RowSource, chunks
+from longtail.heads.base import chunks, torch_rows
 from longtail.heads.linear_training import Precision, computing_in
 
 __all__ = ["MOST_CACHED_LOGITS", "FixedLogits", "fixed_products"]
@@ -36,8 +35,8 @@ def fixed_products(features: NDArray[Any], weight: Tensor, device: str) -> NDArr
 class FixedLogits:
     """Rows of a fixed head's logits, and of the features beside them where they are wanted.
 
-    Each row is z = W x + b, or (z, x). z is kept in memory up to `MOST_CACHED_LOGITS` numbers, beyond it is computed for
-    the rows that are asked for; x is read from where it lies.
+    Each row is z = W x + b, or (z, x). z is kept in memory up to `MOST_CACHED_LOGITS` numbers; where there are more, it
+    is computed for the rows that are asked for. x is read from where it lies.
 
     Args:
         features: shape (N, D), memory-mapped or not.
@@ -63,11 +62,10 @@ class FixedLogits:
         precision: Precision = "float32",
         device: str = "cpu",
     ) -> None:
-        self.features, self.weight, self.with_features = features, weight, with_features
-        self.bias = bias.cpu().numpy()
+        self.features, self.weight, self.bias, self.with_features = features, weight, bias, with_features
         self.precision: Precision = precision
         self.device = device
-        is_small = len(features) * len(self.bias) <= MOST_CACHED_LOGITS
+        is_small = len(features) * len(bias) <= MOST_CACHED_LOGITS
         self.products = self._products(features) if is_small else None
 
     @property
@@ -77,11 +75,12 @@ class FixedLogits:
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         """Give some rows, shape (B, C) or (B, C + D)."""
-        source: RowSource = self.features
-        block = source[rows] if self.with_features or self.products is None else None
-        products = self._products(block) if self.products is None else self.products[rows]
-        logits = products + self.bias.astype(self.dtype)
-        return np.concatenate([logits, block.astype(self.dtype)], axis=1) if self.with_features else logits
+        bias = self.bias.cpu().numpy()
+        if self.products is not None and not self.with_features:
+            return self.products[rows] + bias  # type: ignore[no-any-return]
+        block = torch_rows(self.features, rows).numpy()
+        logits = (self._products(block) if self.products is None else self.products[rows]) + bias
+        return np.concatenate([logits, block], axis=1) if self.with_features else logits
 
     def _products(self, features: NDArray[Any]) -> NDArray[Any]:
         with computing_in(self.precision, self.device):

@@ -1,16 +1,18 @@
 """MARC: learn for each class how far its margin is to be stretched and moved."""
 
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
-from longtail.heads.base import ImpliedPrior
+from longtail.heads.base import ImpliedPrior, check_features
+from longtail.heads.choice import RHO_GRID, check_rho, choose_by_fitting, evidence_for
 from longtail.heads.fixed_logits import FixedLogits
-from longtail.heads.joint import linear_or_joint
+from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
 from longtail.losses import generalized_weights
@@ -33,25 +35,30 @@ class MarginCalibration(LinearHead):
 
     Args:
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
-        rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common.
+        rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common; more where
+            the head knows its training images too well for the loss to say much; "auto" chooses as `TauNormalized`
+            does: on `validation`, or on a stratified fifth of train that is held out.
         epochs: passes over the data.
         batch_size: images a step.
         learning_rate: at the start.
         momentum: 0 to 1.
         weight_decay: at least 0; it pulls a towards 1 and b towards 0, which is the trained head.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
-        random_state: seed of the sampling.
+        grid: the values that "auto" tries.
+        random_state: seed of the sampling, the `Joint` and the held-out fifth.
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16".
 
     Attributes:
+        rho_: the value in use.
+        curve_: None, or what was measured at each value of the grid.
         scales_: a, shape (C,).
         shifts_: b, shape (C,).
         weight_: a_c w_c, shape (C, D).
         bias_: a_c bias_c + b_c ||w_c||, shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
-        selected_on_: "not selected".
+        selected_on_: "val", "train-cv" (held out of training) or "given".
 
     Raises:
         InputError: unusable features, labels, head, rho or precision.
@@ -72,10 +79,11 @@ class MarginCalibration(LinearHead):
         self,
         head: LinearParameters | None = None,
         *,
-        rho: float = 1.0,
-        epochs: int = 10,
+        rho: float | Literal["auto"] = "auto",
+        grid: tuple[float, ...] = RHO_GRID,
+        epochs: int = 5,
         batch_size: int = 512,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.05,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         schedule: ScheduleKind = "cosine-epoch",
@@ -85,6 +93,7 @@ class MarginCalibration(LinearHead):
     ) -> None:
         self.head = head
         self.rho = rho
+        self.grid = grid
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -98,35 +107,67 @@ class MarginCalibration(LinearHead):
     @property
     def implied_prior(self) -> ImpliedPrior:
         """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
-        return "uniform" if self.rho > 0 else "train"
+        return "uniform" if getattr(self, "rho_", 1.0) > 0 else "train"
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn a and b from features X (N, D) and labels y (N,)."""
-        array, codes, dtype = self._begin(X, y)
-        weights = generalized_weights(torch.from_numpy(self.class_counts_).to(dtype), self.rho)
-        plan = plan_of(self, self.schedule)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Learn a and b; choose rho where it is "auto".
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which rho is chosen.
+        """
+        check_rho(self.rho)
+        array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device, precision=self.precision)
-        weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
+        self.curve_: dict[str, Any] | None = None
+        if self.rho != "auto":
+            self.rho_, self.selected_on_ = float(self.rho), "given"
+        else:
+            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
+            evidence = evidence_for(array, codes, judged, seed)
+            logits = self._logits_of_head(evidence.features, evidence.codes, seed)
+
+            def fitted(rho: float) -> Callable[[Tensor], Tensor]:
+                (weight, bias), *_ = self._trained(logits, evidence.codes, rho, seed)
+                return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
+
+            self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
+            self.selected_on_ = evidence.selected_on
+        logits = self._logits_of_head(array, codes, seed)
+        linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)
+        self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
+        self._set_linear(*linear)
+        return self
+
+    def _logits_of_head(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
+        shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
+        weight, bias = starting_tensors(self.head, features, codes, random_state=seed, **shared)
+        return FixedLogits(features, weight, bias, **shared)
+
+    def _trained(
+        self, logits: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
+    ) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]:
+        weight, bias = logits.weight, logits.bias
         lengths = weight.norm(dim=1)
         # a is 1 plus what is trained, so that weight decay pulls to the trained head and not to none
         stretch, shifts = torch.zeros_like(bias), torch.zeros_like(bias)
-
-        def calibrated(logits: Tensor) -> Tensor:
-            return logits + stretch * logits + shifts * lengths
-
-        self.losses_ = fit_by_sgd(
-            FixedLogits(array, weight, bias, precision=self.precision, device=self.device),
+        counts = torch.bincount(torch.from_numpy(codes), minlength=len(bias)).to(bias)
+        losses = fit_by_sgd(
+            logits,
             codes,
             [stretch, shifts],
-            calibrated,
-            plan=plan,
+            lambda rows: (1 + stretch) * rows + shifts * lengths,
+            plan=plan_of(self, self.schedule),
             sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
             device=self.device,
-            loss=nn.CrossEntropyLoss(weights.to(self.device)),
+            loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
         )
         scales = 1 + stretch
-        self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
-        self._set_linear(scales[:, None] * weight, scales * bias + shifts * lengths)
-        self.selected_on_ = "not selected"
-        return self
+        return (scales[:, None] * weight, scales * bias + shifts * lengths), scales, shifts, losses

@@ -12,9 +12,9 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.errors import InputError
-from longtail.heads.base import ImpliedPrior, check_features
+from longtail.heads.base import check_features
 from longtail.heads.choice import choose_by_fitting, evidence_for
-from longtail.heads.joint import linear_or_joint
+from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
 from longtail.losses import effective_number_weights
@@ -23,8 +23,8 @@ from longtail.schedules import ScheduleKind
 
 __all__ = ["RADIUS_SHARES", "WEIGHT_DECAYS", "MaxNorm", "project"]
 
-RADIUS_SHARES = (0.1, 0.5)
-WEIGHT_DECAYS = (5e-4, 5e-3, 2e-2)
+RADIUS_SHARES = (0.05, 0.3)
+WEIGHT_DECAYS = (5e-3, 2e-2)
 
 Linear = tuple[Tensor, Tensor]
 
@@ -135,11 +135,11 @@ class MaxNorm(LinearHead):
                 raise InputError(f"{name} is {value!r}; expected a number {wanted}, or 'auto'.")
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        is_chosen = "auto" in (self.radius, self.weight_decay)
-        self.selected_on_ = "given"
         self.curve_: dict[str, Any] | None = None
-        share, decay = self.shares[0], self.weight_decay
-        if is_chosen:
+        shares = self.shares if self.radius == "auto" else (0.0,)
+        decays = self.weight_decays if self.weight_decay == "auto" else (float(self.weight_decay),)
+        (share, decay), self.selected_on_ = (shares[0], decays[0]), "given"
+        if "auto" in (self.radius, self.weight_decay):
             judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
             evidence = evidence_for(array, codes, judged, seed)
             start = self._start(evidence.features, evidence.codes, seed)
@@ -149,27 +149,19 @@ class MaxNorm(LinearHead):
                 (weight, bias), _ = self._trained(start, evidence.features, evidence.codes, radius, setting[1], seed)
                 return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
 
-            grid = list(
-                product(
-                    self.shares if self.radius == "auto" else (0.0,),
-                    self.weight_decays if self.weight_decay == "auto" else (float(self.weight_decay),),
-                )
-            )
-            (share, decay), self.curve_ = choose_by_fitting(grid, fitted, evidence, len(self.classes_), self.device)
+            settings = list(product(shares, decays))
+            (share, decay), self.curve_ = choose_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
             self.selected_on_ = evidence.selected_on
         start = self._start(array, codes, seed)
-        self.radius_, self.weight_decay_ = self._radius(start, share), float(decay)
+        self.radius_, self.weight_decay_ = self._radius(start, share), decay
         (weight, bias), self.losses_ = self._trained(start, array, codes, self.radius_, self.weight_decay_, seed)
         self._set_linear(weight, bias)
         return self
 
     def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> Linear:
-        dtype = torch.float64 if features.dtype == np.float64 else torch.float32
-        head = linear_or_joint(
+        return starting_tensors(
             self.head, features, codes, random_state=seed, device=self.device, precision=self.precision
         )
-        weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
-        return weight, bias
 
     def _radius(self, start: Linear, share: float) -> float:
         if self.radius != "auto":

@@ -34,7 +34,7 @@ def generalized_weights(class_counts: Tensor, rho: float = 1.0) -> Tensor:
         >>> generalized_weights(torch.tensor([30.0, 10.0]), rho=1.0)
         tensor([0.5000, 1.5000])
     """
-    if isinstance(rho, str) or not rho >= 0:
+    if not rho >= 0:
         raise InputError(f"rho is {rho!r}; expected a number of at least 0.")
     counts = class_counts.double()
     present = counts > 0
