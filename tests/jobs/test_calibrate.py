@@ -119,12 +119,12 @@ def test_a_prior_moves_probabilities_into_its_world(fitted, tmp_path):
     assert uniform["asked_for"] == "uniform"
     assert uniform["under_prior"]["after"]["log_loss"] < uniform["under_prior"]["before"]["log_loss"]
     assert uniform["decisions"]["balanced"]["after"] > uniform["decisions"]["balanced"]["before"]
-    (tmp_path / "shares.txt").write_text("0.1\n0.1\n0.1\n0.7\n")
-    given = calibrate(fitted, "--heads", "joint", "--prior", str(tmp_path / "shares.txt"), "--quiet")["joint"]
+    (tmp_path / "shares.csv").write_text("0,0.1\n1,0.1\n2,0.1\n3,0.7\n")
+    given = calibrate(fitted, "--heads", "joint", "--prior", str(tmp_path / "shares.csv"), "--quiet")["joint"]
     stored = read_calibration(fitted / "run" / "heads" / "joint.npz")
     np.testing.assert_allclose(stored.calibrator.prior, [0.1, 0.1, 0.1, 0.7])
     assert stored.calibrator.bias[3] > 1
-    assert given["calibrated_on"] == f"val, for the shares of {tmp_path / 'shares.txt'}"
+    assert given["calibrated_on"] == f"val, for the shares of {tmp_path / 'shares.csv'}"
 
 
 def test_labels_of_test_change_nothing_that_is_kept(fitted):
@@ -201,7 +201,7 @@ def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):
         (["--heads", "lws"], "--heads lws: not in"),
         (["--alpha", "1.5"], "--alpha is 1.5"),
         (["--accept-accuracy", "95"], "--accept-accuracy is 95"),
-        (["--prior", "nowhere.txt"], "no such file. Expected train, uniform, or a file"),
+        (["--prior", "nowhere.txt"], "no such file. Expected train, uniform, or a file of"),
         (["--features", "nowhere"], "Say where they are: --features"),
         (["--split-val", "2"], "--split-val is 2"),
     ],

@@ -1,10 +1,14 @@
 """Stage 2: classifiers on fixed features, one method a file, as scikit-learn estimators."""
 
 from longtail.heads.classifier_retraining import ClassifierRetraining
+from longtail.heads.cosine_classifier import CosineClassifier
+from longtail.heads.disalign import DisAlign
 from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.logit_adjusted import LogitAdjusted
+from longtail.heads.margin_calibration import MarginCalibration
+from longtail.heads.max_norm import MaxNorm
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.storage import load_head, save_head
@@ -13,9 +17,13 @@ from longtail.heads.tau_normalized import TauNormalized
 __all__ = [
     "DLSA",
     "ClassifierRetraining",
+    "CosineClassifier",
+    "DisAlign",
     "Joint",
     "LearnableWeightScaling",
     "LogitAdjusted",
+    "MarginCalibration",
+    "MaxNorm",
     "MultilayerPerceptron",
     "NearestClassMean",
     "TauNormalized",

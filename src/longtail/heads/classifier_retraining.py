@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearHead
-from longtail.heads.linear_training import Precision, fit_linear, initial_linear, plan_of, rows_sampler
+from longtail.heads.linear_training import Precision, Reweighting, fit_linear, initial_linear, plan_of, rows_sampler
 from longtail.losses import LossName, prior_of_loss
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
@@ -20,6 +20,9 @@ class ClassifierRetraining(LinearHead):
     """Classifier re-training (cRT): a new linear layer, trained on samples in which every class comes equally often.
 
     logits = x W^T + b; the class of each sample is drawn with probability 1 / C, an image of it in turn.
+
+    With sampling="instance", and a loss that knows the counts or weights, it is the classifier of that loss on fixed
+    features: balanced softmax, class-balanced (effective number) weights, or LDAM with deferred weights.
 
     The defaults are the paper's: stochastic gradient descent from a random layer, 10 epochs (30 on iNaturalist), cosine
     schedule by epochs, runs of 4 images a class as in the released code.
@@ -39,6 +42,10 @@ class ClassifierRetraining(LinearHead):
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
         loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam", as in `longtail.losses`.
+        reweight: weigh the classes in the loss by the inverse of their effective number of images. It rebalances, as
+            class-balanced sampling and the losses that know the counts do: together they overshoot.
+        beta: of the effective number, 0 to below 1.
+        rebalance_from: share of the epochs before which all classes weigh alike (deferred re-weighting), 0 to below 1.
 
     Attributes:
         weight_: shape (C, D).
@@ -48,11 +55,12 @@ class ClassifierRetraining(LinearHead):
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features, labels, precision or loss.
+        InputError: unusable features, labels, precision or loss, or a share of the epochs with nothing to defer.
 
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
-        1910.09217, section 4.1.
+        1910.09217, section 4.1. Weights: Cui et al., CVPR 2019, arXiv 1901.05555; deferred: Cao et al., NeurIPS 2019,
+        arXiv 1906.07413.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -78,6 +86,9 @@ class ClassifierRetraining(LinearHead):
         device: str = "cpu",
         precision: Precision = "float32",
         loss: LossName = "cross-entropy",
+        reweight: bool = False,
+        beta: float = 0.9999,
+        rebalance_from: float = 0.0,
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -92,10 +103,15 @@ class ClassifierRetraining(LinearHead):
         self.device = device
         self.precision = precision
         self.loss = loss
+        self.reweight = reweight
+        self.beta = beta
+        self.rebalance_from = rebalance_from
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by loss and sampling."""
+        """Say in which world softmax(logits) would be a probability: by loss, weights and sampling."""
+        if self.reweight and self.beta > 0:
+            return "uniform"
         return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -112,6 +128,7 @@ class ClassifierRetraining(LinearHead):
             loss=self.loss,
             plan=plan,
             sampler=rows_sampler(self, codes, seed),
+            reweighting=Reweighting(self.beta if self.reweight else None, self.rebalance_from),
             device=self.device,
         )
         self._set_linear(weight, bias)

@@ -1,10 +1,12 @@
 """Joint: the classifier as it comes out of ordinary training."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
+from torch import Tensor
 
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
@@ -125,3 +127,19 @@ def linear_or_joint(
     """Give the trained head that a method starts from: the given one, or a `Joint` fitted here."""
     joint = Joint(head, random_state=random_state, device=device, precision=precision).fit(features, labels)
     return joint.weight_, joint.bias_
+
+
+def starting_tensors(
+    head: LinearParameters | None,
+    features: NDArray[Any],
+    labels: ArrayLike,
+    *,
+    random_state: int,
+    device: str,
+    precision: Precision = "float32",
+) -> tuple[Tensor, Tensor]:
+    """Give copies of the trained head's weight (C, D) and bias (C,), of the type that its features are computed in."""
+    parts = linear_or_joint(head, features, labels, random_state=random_state, device=device, precision=precision)
+    dtype = torch.float64 if features.dtype == np.float64 else torch.float32
+    weight, bias = (torch.from_numpy(np.array(part)).to(device, dtype) for part in parts)
+    return weight, bias

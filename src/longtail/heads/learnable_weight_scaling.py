@@ -1,15 +1,15 @@
 """LWS: learn one factor a class, on class-balanced samples."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import chunks
+from longtail.heads.fixed_logits import MOST_CACHED_LOGITS, fixed_products
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import Precision, computing_in, fit_by_sgd, plan_of, rows_sampler
@@ -17,8 +17,6 @@ from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = ["LearnableWeightScaling"]
-
-MOST_CACHED_LOGITS = 2**28  # 1 GiB of float32: above it they are computed again for each batch
 
 
 class LearnableWeightScaling(LinearHead):
@@ -128,18 +126,10 @@ class LearnableWeightScaling(LinearHead):
         inputs, logits_of = array, lambda rows: scaled(rows @ fixed.T)
         if len(array) * len(bias) <= MOST_CACHED_LOGITS:
             with computing_in(plan.precision, self.device):
-                inputs, logits_of = _products(array, fixed, self.device), scaled
+                inputs, logits_of = fixed_products(array, fixed, self.device), scaled
         sampler = rows_sampler(self, codes, seed)
         self.losses_ = fit_by_sgd(inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device)
         self.scales_ = scales.cpu().numpy()
         self._set_linear(scales[:, None] * weight, scales * bias if self.scale_bias else bias)
         self.selected_on_ = "not selected"
         return self
-
-
-def _products(features: NDArray[Any], weight: Tensor, device: str) -> NDArray[Any]:
-    kind = np.float64 if features.dtype == np.float64 else np.float32
-    products = np.empty((len(features), len(weight)), dtype=kind)
-    for rows, block in chunks(features, device):
-        products[rows] = (block @ weight.T).to(block).cpu().numpy()
-    return products

@@ -1,4 +1,4 @@
-"""Train a few parameters on fixed features by stochastic gradient descent: the core of Joint, cRT and LWS."""
+"""Train a few parameters on fixed features by stochastic gradient descent: the core of the heads that are trained."""
 
 import math
 from collections.abc import Callable
@@ -8,17 +8,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import RowSource, torch_rows
-from longtail.losses import LossName, build_loss
+from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
 
 __all__ = [
     "Precision",
+    "Reweighting",
     "SGDPlan",
     "computing_in",
     "fit_by_sgd",
@@ -64,6 +65,28 @@ class SGDPlan:
     def __post_init__(self) -> None:
         if self.precision not in get_args(Precision):
             raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
+
+
+@dataclass(frozen=True)
+class Reweighting:
+    """Whether classes are weighed in the loss, and from when on.
+
+    Attributes:
+        beta: of the effective number, 0 to below 1; None weighs all classes alike.
+        start: share of the epochs before which all classes weigh alike, 0 to below 1.
+
+    Raises:
+        InputError: the share is out of range, or there are no weights to defer.
+    """
+
+    beta: float | None = None
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < 1:
+            raise InputError(f"rebalance_from is {self.start}; expected a share of the epochs, 0 to below 1.")
+        if self.start > 0 and self.beta is None:
+            raise InputError(f"rebalance_from is {self.start}, but nothing is rebalanced. Add reweight=True.")
 
 
 def plan_of(head: Any, schedule: ScheduleKind) -> SGDPlan:
@@ -131,6 +154,7 @@ def fit_linear(
     loss: LossName,
     plan: SGDPlan,
     sampler: Sampler,
+    reweighting: Reweighting = Reweighting(),
     device: str = "cpu",
 ) -> list[float]:
     """Train a linear layer by a loss, in place; it then gives the scores that the loss is about.
@@ -146,17 +170,20 @@ def fit_linear(
         loss: by name; it counts the classes in `codes`.
         plan: length and rates.
         sampler: draws the rows of each epoch.
+        reweighting: of the classes in the loss.
         device: where the batches are computed.
 
     Returns:
         The mean loss of each epoch.
 
     Raises:
-        InputError: no such loss.
+        InputError: no such loss, or beta out of range.
     """
     counts = torch.bincount(torch.from_numpy(codes), minlength=len(weight)).to(weight)
-    objective = build_loss(loss, counts).to(device)
+    objective = _objective(loss, counts, reweighting, plan.epochs).to(device)
     shared: dict[str, Any] = {"plan": plan, "sampler": sampler, "device": device, "loss": objective}
+    if isinstance(objective, Deferred):
+        shared["after_epoch"] = objective.set_epoch  # the n-th of 1, 2, ... is over: the next is n of 0, 1, ...
     if loss != "ldam":
         return fit_by_sgd(inputs, codes, [weight, bias], lambda rows: torch.addmm(bias, rows, weight.T), **shared)
 
@@ -170,6 +197,14 @@ def fit_linear(
     return losses
 
 
+def _objective(loss: LossName, class_counts: Tensor, reweighting: Reweighting, epochs: int) -> nn.Module:
+    if reweighting.beta is None:
+        return build_loss(loss, class_counts)
+    weighted = build_loss(loss, class_counts, weight=effective_number_weights(class_counts, reweighting.beta))
+    first = math.floor(reweighting.start * epochs)
+    return Deferred(build_loss(loss, class_counts), weighted, first) if first else weighted
+
+
 def fit_by_sgd(
     inputs: RowSource,
     codes: NDArray[np.int64],
@@ -180,6 +215,7 @@ def fit_by_sgd(
     sampler: Sampler,
     device: str = "cpu",
     loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
+    after_step: Callable[[], None] | None = None,
     after_epoch: Callable[[int], bool | None] | None = None,
 ) -> list[float]:
     """Minimise the cross-entropy, or another loss, of `logits_of(inputs)` over `parameters`, in place.
@@ -193,6 +229,7 @@ def fit_by_sgd(
         sampler: draws the rows of each epoch.
         device: where the batches are computed.
         loss: maps logits (B, C) and labels (B,) to a scalar.
+        after_step: called after each step, without gradients; may change the parameters in place.
         after_epoch: called with the number of each finished epoch, from 1; ends the training where it gives True.
 
     Returns:
@@ -226,6 +263,9 @@ def fit_by_sgd(
             optimizer.zero_grad()
             found.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            if after_step is not None:
+                with torch.no_grad():
+                    after_step()
             total += found.detach()
         losses.append(float(total) / steps)
         if not math.isfinite(losses[-1]):

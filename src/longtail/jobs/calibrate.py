@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tyro
-from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.evaluation.conformal import Score, SetKind

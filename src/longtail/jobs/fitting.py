@@ -5,9 +5,13 @@ from typing import Any
 from longtail.heads import (
     DLSA,
     ClassifierRetraining,
+    CosineClassifier,
+    DisAlign,
     Joint,
     LearnableWeightScaling,
     LogitAdjusted,
+    MarginCalibration,
+    MaxNorm,
     MultilayerPerceptron,
     NearestClassMean,
     TauNormalized,
@@ -58,6 +62,13 @@ def fit_head(
         "random_state": seed,
         "device": device,
     }
+    # losses that know the counts see every image alike; the sampler would make up for the counts once more
+    by_loss: dict[str, Any] = {**shared, "sampling": "instance"}
+    rebalanced: dict[str, Any] = {
+        **by_loss,
+        "epochs": options.crt_epochs,
+        "weight_decay": options.rebalanced_weight_decay,
+    }
     match name:
         case "joint":
             return joint
@@ -76,6 +87,38 @@ def fit_head(
                 "auto" if options.la_tau is None else options.la_tau, start, random_state=seed, device=device
             )
             return la.fit(train.features, train.labels, validation=validation)
+        case "bsm":
+            bsm = ClassifierRetraining(loss="balanced-softmax", **rebalanced)
+            return bsm.fit(train.features, train.labels)
+        case "cb":
+            return ClassifierRetraining(reweight=True, **rebalanced).fit(train.features, train.labels)
+        case "ldam":
+            ldam = ClassifierRetraining(
+                loss="ldam", reweight=True, rebalance_from=0.8, epochs=options.ldam_epochs, **by_loss
+            )
+            return ldam.fit(train.features, train.labels)
+        case "cosine":
+            cosine = CosineClassifier(options.cosine_scale, epochs=options.crt_epochs, **by_loss)
+            return cosine.fit(train.features, train.labels)
+        case "maxnorm":
+            max_norm = MaxNorm(
+                "auto" if options.max_norm is None else options.max_norm,
+                head=start,
+                precision=options.head_precision,
+                random_state=seed,
+                device=device,
+            )
+            return max_norm.fit(train.features, train.labels, validation=validation)
+        case "marc" | "disalign":
+            kind = MarginCalibration if name == "marc" else DisAlign
+            corrected = kind(
+                start,
+                rho="auto" if options.rho is None else options.rho,
+                precision=options.head_precision,
+                random_state=seed,
+                device=device,
+            )
+            return corrected.fit(train.features, train.labels, validation=validation)
         case "mlp":
             mlp = MultilayerPerceptron(
                 members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
@@ -126,12 +169,18 @@ def parameters_of(head: Head) -> dict[str, Any]:
     """Give the settings that had a part in this head."""
     if isinstance(head, Joint) and head.selected_on_ == "given":
         return {}
-    unused = {"head", "device", "grid"}
+    unused = {"head", "device", "grid", "shares", "weight_decays"}
     if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
         unused |= {"tau"}
     given = {name: value for name, value in head.get_params().items() if name not in unused}
     if isinstance(head, TauNormalized | LogitAdjusted):
         return {**given, "tau": head.tau_}
+    if isinstance(head, MarginCalibration | DisAlign):
+        return {**given, "rho": head.rho_}
+    if isinstance(head, MaxNorm):
+        return {**given, "radius": head.radius_, "weight_decay": head.weight_decay_}
+    if isinstance(head, CosineClassifier):
+        return {**given, "scale": head.scale_}
     if isinstance(head, DLSA):
         return {**given, "depth": head.depth_, "learning_rate": head.learning_rate_}
     return given

@@ -23,7 +23,23 @@ __all__ = [
     "UnlabelledOptions",
 ]
 
-METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp", "dlsa")
+METHODS = (
+    "joint",
+    "ncm",
+    "crt",
+    "tau",
+    "la",
+    "lws",
+    "bsm",
+    "cb",
+    "ldam",
+    "cosine",
+    "maxnorm",
+    "marc",
+    "disalign",
+    "mlp",
+    "dlsa",
+)
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 
 
@@ -212,8 +228,8 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, la, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which takes minutes;
-    with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
+    """joint, ncm, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, dlsa, several with commas
+    between, or all: all but dlsa, which takes minutes; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
     """
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
@@ -279,6 +295,17 @@ class HeadOptions:
     """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""
+    rebalanced_weight_decay: float = 5e-3
+    """Of bsm and cb: their losses learn few rare images by heart where it is small."""
+    ldam_epochs: int = 20
+    """Epochs of ldam; its classes are weighed in the last fifth."""
+    cosine_scale: float = 25.0
+    """What cosine multiplies its cosines with."""
+    max_norm: float | None = None
+    """Of maxnorm: the length that no weight vector exceeds; default: chosen, with its weight decay."""
+    rho: float | None = None
+    """Of marc and disalign: 0 for a loss that counts images alike, 1 for one that counts classes alike, or more;
+    default: chosen."""
     learning_curve: bool = False
     """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
     more of them."""

@@ -64,9 +64,9 @@ def print_table(results: dict[str, Any]) -> None:
         if metrics is None:
             continue
         low, high = metrics["intervals"]["balanced"]
-        chosen = {"tau": "tau = {tau:g}", "la": "tau = {tau:g}", "dlsa": "blocks = {depth}"}.get(name, "").format(
-            **entry["params"]
-        )
+        words = {"tau": "tau = {tau:g}", "la": "tau = {tau:g}", "marc": "rho = {rho:g}", "disalign": "rho = {rho:g}"}
+        words |= {"maxnorm": "d = {radius:.2g}", "dlsa": "blocks = {depth}"}
+        chosen = words.get(name, "").format(**entry["params"])
         if "choice" in entry:
             chosen = f"= {entry['choice']['method']}"
         table.add_row(

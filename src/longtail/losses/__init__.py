@@ -7,6 +7,7 @@ from longtail.losses.cluster_separation import cluster_separation
 from longtail.losses.deferred import Deferred
 from longtail.losses.effective_number import effective_number_weights
 from longtail.losses.focal import Focal
+from longtail.losses.generalized_weights import generalized_weights
 from longtail.losses.ldam import LDAM, ldam_margins
 from longtail.losses.logit_adjusted import LogitAdjusted
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
@@ -21,6 +22,7 @@ __all__ = [
     "build_loss",
     "cluster_separation",
     "effective_number_weights",
+    "generalized_weights",
     "ldam_margins",
     "likelihood_weights",
     "log_counts",

@@ -1,0 +1,152 @@
+"""Cosine classifier: classes are directions, and an image belongs to the nearest one."""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import Tensor
+from torch.nn import functional
+
+from longtail.errors import InputError
+from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of, rows_sampler
+from longtail.losses import LossName, build_loss, prior_of_loss
+from longtail.sampling import Strategy
+from longtail.schedules import ScheduleKind
+
+__all__ = ["CosineClassifier"]
+
+FIRST_SCALE = 16.0
+
+
+class CosineClassifier(Head):
+    """Cosine classifier: the logit of a class is the cosine of its direction and the features, times a scale.
+
+    logits_c = s (w_c . x) / (||w_c|| ||x||)
+
+    No class can win by a long weight vector or a large bias, and bright or blurred images by no long feature vector.
+    Since x is divided by its length the logits are not linear in it. Their order is: a linear layer with weights
+    `directions_` and no bias makes the same decisions.
+
+    By default the loss makes up for the counts (balanced softmax) and every image is drawn alike. With sampling="class"
+    take loss="cross-entropy": both together overshoot.
+
+    Args:
+        scale: s, above 0; "learned" trains it, starting at 16. On features that a network knows by heart it then grows
+            with every epoch.
+        loss: "balanced-softmax", "cross-entropy", "focal" or "logit-adjusted", as in `longtail.losses`.
+        sampling: of the training rows, as in `longtail.sampling.Sampler`.
+        epochs: passes of N draws.
+        batch_size: images a step.
+        learning_rate: at the start.
+        momentum: 0 to 1.
+        weight_decay: at least 0; it shortens w, which turns faster then, and pulls a learned s to 16.
+        schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
+        repeat_threshold: of "repeat-factor" sampling.
+        run_length: consecutive images each time a class is visited, with sampling="class".
+        random_state: seed of initialisation and sampling.
+        device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products, "float32" or "bfloat16".
+
+    Attributes:
+        directions_: w_c / ||w_c||, shape (C, D).
+        scale_: s.
+        classes_: labels in the order of the logits, shape (C,).
+        losses_: mean loss of each epoch.
+        selected_on_: "not selected".
+
+    Raises:
+        InputError: unusable features, labels, scale, loss or precision.
+
+    Reference:
+        Gidaris, Komodakis, "Dynamic Few-Shot Visual Learning without Forgetting", CVPR 2018, arXiv 1804.09458,
+        section 3.1 (the classifier); Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS
+        2020, arXiv 2007.10740, equation 3 (the loss).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat([0, 1], [90, 10])
+        >>> features = rng.normal(size=(100, 4)) + 3 * np.eye(4)[labels]
+        >>> head = CosineClassifier(random_state=0).fit(features, labels)
+        >>> bool((head.predict(7 * features) == head.predict(features)).all())
+        True
+    """
+
+    def __init__(
+        self,
+        scale: float | Literal["learned"] = 25.0,
+        *,
+        loss: LossName = "balanced-softmax",
+        sampling: Strategy = "instance",
+        epochs: int = 10,
+        batch_size: int = 512,
+        learning_rate: float = 0.2,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        schedule: ScheduleKind = "cosine-epoch",
+        repeat_threshold: float = 0.01,
+        run_length: int = 4,
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
+        self.scale = scale
+        self.loss = loss
+        self.sampling = sampling
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.repeat_threshold = repeat_threshold
+        self.run_length = run_length
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability: by loss and sampling."""
+        return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn directions and scale from features X (N, D) and labels y (N,)."""
+        given: Any = self.scale
+        if given != "learned" and (isinstance(given, str) or not given > 0):
+            raise InputError(f"scale is {self.scale!r}; expected a number above 0, or 'learned'.")
+        if self.loss == "ldam":
+            raise InputError(
+                "ldam has a scale of its own. Use ClassifierRetraining(loss='ldam'), which trains cosines."
+            )
+        array, codes, dtype = self._begin(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
+        weight = functional.normalize(weight, dim=1)
+        # the scale is this times exp(growth): it stays above 0, and weight decay pulls it to the start
+        first = FIRST_SCALE if given == "learned" else float(given)
+        growth = torch.zeros_like(bias[:1])
+        counts = torch.from_numpy(self.class_counts_).to(weight)
+        self.losses_ = fit_by_sgd(
+            array,
+            codes,
+            [weight, growth] if given == "learned" else [weight],
+            lambda rows: first * growth.exp() * _cosines(rows, weight),
+            plan=plan_of(self, self.schedule),
+            sampler=rows_sampler(self, codes, seed),
+            device=self.device,
+            loss=build_loss(self.loss, counts),
+        )
+        self.directions_: NDArray[Any] = functional.normalize(weight, dim=1).cpu().numpy()
+        self.scale_ = float(first * growth.exp())
+        self.selected_on_ = "not selected"
+        return self
+
+    def _chunk_logits(self, features: Tensor) -> Tensor:
+        return self.scale_ * _cosines(features, torch.from_numpy(self.directions_).to(features))
+
+
+def _cosines(features: Tensor, weight: Tensor) -> Tensor:
+    return functional.normalize(features, dim=1) @ functional.normalize(weight, dim=1).T

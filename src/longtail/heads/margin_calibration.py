@@ -1,0 +1,173 @@
+"""MARC: learn for each class how far its margin is to be stretched and moved."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+from torch import Tensor, nn
+
+from longtail.heads.base import ImpliedPrior, check_features
+from longtail.heads.choice import RHO_GRID, check_rho, choose_by_fitting, evidence_for
+from longtail.heads.fixed_logits import FixedLogits
+from longtail.heads.joint import starting_tensors
+from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
+from longtail.losses import generalized_weights
+from longtail.sampling import Sampler
+from longtail.schedules import ScheduleKind
+
+__all__ = ["MarginCalibration"]
+
+
+class MarginCalibration(LinearHead):
+    """Margin calibration (MARC): the margins of a trained head, stretched and moved class by class.
+
+    z'_c = a_c z_c + b_c ||w_c||,   z_c = w_c . x + bias_c
+
+    The margin of an image to class c's boundary is z_c / ||w_c||; a_c stretches it and b_c moves it. Only these 2 C
+    numbers are trained, on logits that are computed once, by cross-entropy with each image weighed by
+    (n_c / N)^-rho. The result is one linear layer: weight a_c w_c, bias a_c bias_c + b_c ||w_c||.
+
+    On logits alone (W the identity) all ||w_c|| are 1: it is vector scaling with weights.
+
+    Args:
+        head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common; more where
+            the head knows its training images too well for the loss to say much; "auto" chooses as `TauNormalized`
+            does: on `validation`, or on a stratified fifth of train that is held out.
+        epochs: passes over the data.
+        batch_size: images a step.
+        learning_rate: at the start.
+        momentum: 0 to 1.
+        weight_decay: at least 0; it pulls a towards 1 and b towards 0, which is the trained head.
+        schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
+        grid: the values that "auto" tries.
+        random_state: seed of the sampling, the `Joint` and the held-out fifth.
+        device: where to compute, such as "cpu" or "cuda".
+        precision: of the matrix products, "float32" or "bfloat16".
+
+    Attributes:
+        rho_: the value in use.
+        curve_: None, or what was measured at each value of the grid.
+        scales_: a, shape (C,).
+        shifts_: b, shape (C,).
+        weight_: a_c w_c, shape (C, D).
+        bias_: a_c bias_c + b_c ||w_c||, shape (C,).
+        classes_: labels in the order of the logits, shape (C,).
+        losses_: mean loss of each epoch.
+        selected_on_: "val", "train-cv" (held out of training) or "given".
+
+    Raises:
+        InputError: unusable features, labels, head, rho or precision.
+
+    Reference:
+        Wang, Zhang, Hou, Wu, Wang, Shinozaki, "Margin Calibration for Long-Tailed Visual Recognition", ACML 2022, arXiv
+        2112.07225.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat([0, 1, 2], [80, 15, 5])
+        >>> features = rng.normal(size=(100, 3)) + 2 * np.eye(3)[labels]
+        >>> MarginCalibration(random_state=0).fit(features, labels).scales_.shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        head: LinearParameters | None = None,
+        *,
+        rho: float | Literal["auto"] = "auto",
+        grid: tuple[float, ...] = RHO_GRID,
+        epochs: int = 5,
+        batch_size: int = 512,
+        learning_rate: float = 0.05,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        schedule: ScheduleKind = "cosine-epoch",
+        random_state: int | np.random.RandomState | None = None,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> None:
+        self.head = head
+        self.rho = rho
+        self.grid = grid
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
+        return "uniform" if getattr(self, "rho_", 1.0) > 0 else "train"
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Learn a and b; choose rho where it is "auto".
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which rho is chosen.
+        """
+        check_rho(self.rho)
+        array, codes, _ = self._begin(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.curve_: dict[str, Any] | None = None
+        if self.rho != "auto":
+            self.rho_, self.selected_on_ = float(self.rho), "given"
+        else:
+            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
+            evidence = evidence_for(array, codes, judged, seed)
+            logits = self._logits_of_head(evidence.features, evidence.codes, seed)
+
+            def fitted(rho: float) -> Callable[[Tensor], Tensor]:
+                (weight, bias), *_ = self._trained(logits, evidence.codes, rho, seed)
+                return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
+
+            self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
+            self.selected_on_ = evidence.selected_on
+        logits = self._logits_of_head(array, codes, seed)
+        linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)
+        self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
+        self._set_linear(*linear)
+        return self
+
+    def _logits_of_head(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
+        shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
+        weight, bias = starting_tensors(self.head, features, codes, random_state=seed, **shared)
+        return FixedLogits(features, weight, bias, **shared)
+
+    def _trained(
+        self, logits: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
+    ) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]:
+        weight, bias = logits.weight, logits.bias
+        lengths = weight.norm(dim=1)
+        # a is 1 plus what is trained, so that weight decay pulls to the trained head and not to none
+        stretch, shifts = torch.zeros_like(bias), torch.zeros_like(bias)
+        counts = torch.bincount(torch.from_numpy(codes), minlength=len(bias)).to(bias)
+        losses = fit_by_sgd(
+            logits,
+            codes,
+            [stretch, shifts],
+            lambda rows: (1 + stretch) * rows + shifts * lengths,
+            plan=plan_of(self, self.schedule),
+            sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
+            device=self.device,
+            loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
+        )
+        scales = 1 + stretch
+        return (scales[:, None] * weight, scales * bias + shifts * lengths), scales, shifts, losses
