@@ -4,21 +4,25 @@ from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
+from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
+from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
     "DLSA",
     "ClassifierRetraining",
     "Joint",
     "LearnableWeightScaling",
+    "LinearDiscriminant",
     "LogitAdjusted",
     "MultilayerPerceptron",
     "NearestClassMean",
     "TauNormalized",
+    "WeightedRidge",
     "load_head",
     "save_head",
 ]

@@ -18,7 +18,7 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
+from longtail.heads import DLSA, Joint, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
@@ -230,18 +230,20 @@ def _metrics(
 
 
 def _curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
-    if not isinstance(head, TauNormalized | LogitAdjusted) or head.curve_ is None:
+    curve: dict[str, Any] | None = getattr(head, "curve_", None)
+    if curve is None:
         return None
-    hits, totals = np.array(head.curve_["hits"]), np.array(head.curve_["totals"])
+    parameter = curve.get("parameter", "tau")
+    hits, totals = np.array(curve["hits"]), np.array(curve["totals"])
     by_group = group_means(100 * hits / np.maximum(totals, 1), totals > 0, groups)
     return {
-        "parameter": "tau",
-        "grid": head.curve_["grid"],
+        "parameter": parameter,
+        "grid": curve["grid"],
         "split": "train-cv" if head.selected_on_ == "train-cv" else select_on,
-        "chosen": head.tau_,
+        "chosen": getattr(head, f"{parameter}_"),
         "metrics": {
-            "all": head.curve_["all"],
-            "balanced": head.curve_["balanced"],
+            "all": curve["all"],
+            "balanced": curve["balanced"],
             **{group: None if values is None else values.tolist() for group, values in by_group.items()},
         },
     }

@@ -22,7 +22,7 @@ __all__ = [
     "UnlabelledOptions",
 ]
 
-METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp", "dlsa")
+METHODS = ("joint", "ncm", "ridge", "lda", "crt", "tau", "la", "lws", "mlp", "dlsa")
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 
 
@@ -211,9 +211,9 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, la, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which takes minutes;
-    with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
-    """
+    """joint, ncm, ridge, lda, crt, tau, la, lws, mlp, dlsa, several with commas between, or all: all but dlsa, which
+    takes minutes; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on
+    train and val."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None
@@ -260,6 +260,16 @@ class HeadOptions:
     """Factor of la; default: chosen."""
     keep_bias: bool = False
     """Let tau keep the bias."""
+    ridge_penalty: float | None = None
+    """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
+    ridge_gamma: float | None = None
+    """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
+    lda_shrinkage: float | None = None
+    """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
+    lda_weighting: Literal["rows", "classes", "auto"] = "auto"
+    """Whether rows or classes count alike in lda's covariance; auto: chosen."""
+    lda_prior: Literal["uniform", "train"] = "uniform"
+    """How common lda takes the classes to be."""
     ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
     """Features of ncm: as they are, of length 1, or centred and of length 1."""
     ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
