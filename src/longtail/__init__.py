@@ -23,6 +23,7 @@ _HOME = {
     "LogitAdjusted": "longtail.heads",
     "MultilayerPerceptron": "longtail.heads",
     "NearestClassMean": "longtail.heads",
+    "NearestNeighbours": "longtail.heads",
     "Sampler": "longtail.sampling",
     "TauNormalized": "longtail.heads",
     "WeightedRidge": "longtail.heads",

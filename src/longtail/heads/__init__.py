@@ -8,6 +8,7 @@ from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
+from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
 from longtail.heads.weighted_ridge import WeightedRidge
@@ -21,6 +22,7 @@ __all__ = [
     "LogitAdjusted",
     "MultilayerPerceptron",
     "NearestClassMean",
+    "NearestNeighbours",
     "TauNormalized",
     "WeightedRidge",
     "load_head",

@@ -22,7 +22,7 @@ from longtail.jobs.options import HeadOptions
 __all__ = ["Automatic", "choose_and_refit", "predict_splits"]
 
 # from the simplest to the most elaborate: what the one-standard-error rule prefers
-SIMPLEST_FIRST = ("joint", "ncm", "lda", "ridge", "la", "tau", "lws", "crt", "mlp", "dlsa")
+SIMPLEST_FIRST = ("joint", "ncm", "lda", "ridge", "la", "tau", "lws", "crt", "knn", "mlp", "dlsa")
 
 SMALL_VAL = 1000  # rows; with fewer the choice looks at train too, by cross-validation
 MOST_FOLDED = 50_000  # rows of train, above which that would take long

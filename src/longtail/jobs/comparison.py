@@ -24,7 +24,7 @@ from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
-from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
+from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
 
@@ -133,7 +133,7 @@ def _fit_all(
     train = problem.splits["train"]
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {})
-    for name in wanted_methods(options.methods):
+    for name in _affordable(options.methods, len(train.labels)):
         started = time.perf_counter()
         if name in ready:
             found.heads[name], found.predictions[name] = ready[name]
@@ -152,6 +152,12 @@ def _fit_all(
         found.facts["auto"] = chosen.facts
         found.seconds["auto"] = time.perf_counter() - started
     return found
+
+
+def _affordable(text: str, num_rows: int) -> list[str]:
+    """Leave out what would take long on so many rows, where it was not named."""
+    named = num_rows <= MOST_NEIGHBOURS or "knn" in _words(text)
+    return [name for name in wanted_methods(text) if name != "knn" or named]
 
 
 def wanted_methods(text: str) -> tuple[str, ...]:

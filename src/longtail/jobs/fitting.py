@@ -11,6 +11,7 @@ from longtail.heads import (
     LogitAdjusted,
     MultilayerPerceptron,
     NearestClassMean,
+    NearestNeighbours,
     TauNormalized,
     WeightedRidge,
 )
@@ -93,6 +94,14 @@ def fit_head(
                 device=device,
             )
             return lda.fit(train.features, train.labels, validation=validation)
+        case "knn":
+            knn = NearestNeighbours(
+                "auto" if options.knn_neighbours is None else options.knn_neighbours,
+                gamma="auto" if options.knn_gamma is None else options.knn_gamma,
+                metric=options.knn_metric,
+                device=device,
+            )
+            return knn.fit(train.features, train.labels, validation=validation)
         case "mlp":
             mlp = MultilayerPerceptron(
                 members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
