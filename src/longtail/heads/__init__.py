@@ -6,13 +6,16 @@ from longtail.heads.disalign import DisAlign
 from longtail.heads.dlsa import DLSA
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
+from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.margin_calibration import MarginCalibration
 from longtail.heads.max_norm import MaxNorm
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
+from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
+from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
     "DLSA",
@@ -21,12 +24,15 @@ __all__ = [
     "DisAlign",
     "Joint",
     "LearnableWeightScaling",
+    "LinearDiscriminant",
     "LogitAdjusted",
     "MarginCalibration",
     "MaxNorm",
     "MultilayerPerceptron",
     "NearestClassMean",
+    "NearestNeighbours",
     "TauNormalized",
+    "WeightedRidge",
     "load_head",
     "save_head",
 ]

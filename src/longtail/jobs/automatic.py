@@ -25,6 +25,8 @@ __all__ = ["Automatic", "choose_and_refit", "predict_splits"]
 SIMPLEST_FIRST = (
     "joint",
     "ncm",
+    "lda",
+    "ridge",
     "la",
     "tau",
     "lws",
@@ -36,6 +38,7 @@ SIMPLEST_FIRST = (
     "ldam",
     "maxnorm",
     "disalign",
+    "knn",
     "mlp",
     "dlsa",
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BalanceConfig", "linear_methods", "run"]
 
 # heads that are one linear layer, so that they fit in its place
-LINEAR_METHODS = ("joint", "tau", "la", "lws", "crt", "bsm", "cb", "ldam", "maxnorm", "marc")
+LINEAR_METHODS = ("joint", "ridge", "lda", "tau", "la", "lws", "crt", "bsm", "cb", "ldam", "maxnorm", "marc")
 WITHOUT_BIAS = ("joint", "tau", "lws")  # of them, those that need no bias where the model's own layer has none
 
 

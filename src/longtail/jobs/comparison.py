@@ -18,7 +18,7 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import DLSA, Joint, LogitAdjusted, TauNormalized, save_head
+from longtail.heads import DLSA, Joint, save_head
 from longtail.heads.base import Head
 from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.calibration_measures import calibration_of
@@ -28,7 +28,7 @@ from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
 from longtail.jobs.inspect_labels import quick_label_problems
 from longtail.jobs.learning_curve import class_learning_curves
-from longtail.jobs.options import METHODS, SLOW_METHODS, HeadOptions
+from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
 from longtail.jobs.rare_classes import rare_classes
 from longtail.jobs.verdict import recommended
 
@@ -148,7 +148,7 @@ def _fit_all(
     train = problem.splits["train"]
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {}, {})
-    for name in wanted_methods(options.methods):
+    for name in _affordable(options.methods, len(train.labels)):
         started = time.perf_counter()
         if name in ready:
             found.heads[name], found.predictions[name] = ready[name]
@@ -173,6 +173,12 @@ def _fit_all(
             found.probabilities["auto"] = {split: first[split] if split == "val" else chosen.head for split in first}
         found.seconds["auto"] = time.perf_counter() - started
     return found
+
+
+def _affordable(text: str, num_rows: int) -> list[str]:
+    """Leave out what would take long on so many rows, where it was not named."""
+    named = num_rows <= MOST_NEIGHBOURS or "knn" in _words(text)
+    return [name for name in wanted_methods(text) if name != "knn" or named]
 
 
 def wanted_methods(text: str) -> tuple[str, ...]:
@@ -295,18 +301,20 @@ def _metrics(
 
 
 def _curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
-    if not isinstance(head, TauNormalized | LogitAdjusted) or head.curve_ is None:
+    curve: dict[str, Any] | None = getattr(head, "curve_", None)
+    if curve is None:
         return None
-    hits, totals = np.array(head.curve_["hits"]), np.array(head.curve_["totals"])
+    parameter = curve.get("parameter", "tau")
+    hits, totals = np.array(curve["hits"]), np.array(curve["totals"])
     by_group = group_means(100 * hits / np.maximum(totals, 1), totals > 0, groups)
     return {
-        "parameter": "tau",
-        "grid": head.curve_["grid"],
+        "parameter": parameter,
+        "grid": curve["grid"],
         "split": "train-cv" if head.selected_on_ == "train-cv" else select_on,
-        "chosen": head.tau_,
+        "chosen": getattr(head, f"{parameter}_"),
         "metrics": {
-            "all": head.curve_["all"],
-            "balanced": head.curve_["balanced"],
+            "all": curve["all"],
+            "balanced": curve["balanced"],
             **{group: None if values is None else values.tolist() for group, values in by_group.items()},
         },
     }

@@ -9,12 +9,15 @@ from longtail.heads import (
     DisAlign,
     Joint,
     LearnableWeightScaling,
+    LinearDiscriminant,
     LogitAdjusted,
     MarginCalibration,
     MaxNorm,
     MultilayerPerceptron,
     NearestClassMean,
+    NearestNeighbours,
     TauNormalized,
+    WeightedRidge,
 )
 from longtail.heads.base import Head
 from longtail.heads.dlsa import published_settings
@@ -119,6 +122,29 @@ def fit_head(
                 device=device,
             )
             return corrected.fit(train.features, train.labels, validation=validation)
+        case "ridge":
+            ridge = WeightedRidge(
+                "auto" if options.ridge_penalty is None else options.ridge_penalty,
+                "auto" if options.ridge_gamma is None else options.ridge_gamma,
+                device=device,
+            )
+            return ridge.fit(train.features, train.labels, validation=validation)
+        case "lda":
+            lda = LinearDiscriminant(
+                "auto" if options.lda_shrinkage is None else options.lda_shrinkage,
+                weighting=options.lda_weighting,
+                prior=options.lda_prior,
+                device=device,
+            )
+            return lda.fit(train.features, train.labels, validation=validation)
+        case "knn":
+            knn = NearestNeighbours(
+                "auto" if options.knn_neighbours is None else options.knn_neighbours,
+                gamma="auto" if options.knn_gamma is None else options.knn_gamma,
+                metric=options.knn_metric,
+                device=device,
+            )
+            return knn.fit(train.features, train.labels, validation=validation)
         case "mlp":
             mlp = MultilayerPerceptron(
                 members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
@@ -169,7 +195,7 @@ def parameters_of(head: Head) -> dict[str, Any]:
     """Give the settings that had a part in this head."""
     if isinstance(head, Joint) and head.selected_on_ == "given":
         return {}
-    unused = {"head", "device", "grid", "shares", "weight_decays"}
+    unused = {"head", "device", "grid", "penalties", "gammas", "shares", "weight_decays"}
     if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
         unused |= {"tau"}
     given = {name: value for name, value in head.get_params().items() if name not in unused}
@@ -183,4 +209,9 @@ def parameters_of(head: Head) -> dict[str, Any]:
         return {**given, "scale": head.scale_}
     if isinstance(head, DLSA):
         return {**given, "depth": head.depth_, "learning_rate": head.learning_rate_}
-    return given
+    chosen = {
+        name: getattr(head, f"{name}_")
+        for name, value in given.items()
+        if isinstance(value, str) and value == "auto" and hasattr(head, f"{name}_")
+    }
+    return given | chosen

@@ -14,6 +14,7 @@ from longtail.schedules import ScheduleKind
 
 __all__ = [
     "METHODS",
+    "MOST_NEIGHBOURS",
     "SLOW_METHODS",
     "DLSAOptions",
     "DataOptions",
@@ -26,6 +27,9 @@ __all__ = [
 METHODS = (
     "joint",
     "ncm",
+    "knn",
+    "ridge",
+    "lda",
     "crt",
     "tau",
     "la",
@@ -41,6 +45,7 @@ METHODS = (
     "dlsa",
 )
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
+MOST_NEIGHBOURS = 50_000  # training rows, above which knn is fitted when named: it keeps and compares with all of them
 
 
 @dataclass(frozen=True)
@@ -228,9 +233,9 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, dlsa, several with commas
-    between, or all: all but dlsa, which takes minutes; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
-    """
+    """joint, ncm, knn, ridge, lda, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, dlsa, several
+    with commas between, or all: all but dlsa, which takes minutes, and knn above 50,000 training rows; with auto
+    (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None
@@ -277,6 +282,22 @@ class HeadOptions:
     """Factor of la; default: chosen."""
     keep_bias: bool = False
     """Let tau keep the bias."""
+    ridge_penalty: float | None = None
+    """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
+    ridge_gamma: float | None = None
+    """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
+    lda_shrinkage: float | None = None
+    """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
+    lda_weighting: Literal["rows", "classes", "auto"] = "auto"
+    """Whether rows or classes count alike in lda's covariance; auto: chosen."""
+    lda_prior: Literal["uniform", "train"] = "uniform"
+    """How common lda takes the classes to be."""
+    knn_neighbours: int | None = None
+    """Training images that vote in knn; default: chosen."""
+    knn_gamma: float | None = None
+    """Of knn: how much more a vote for a rarer class counts, 0 rows alike, 1 classes alike; default: chosen."""
+    knn_metric: Literal["cosine", "l2"] = "cosine"
+    """How knn compares."""
     ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
     """Features of ncm: as they are, of length 1, or centred and of length 1."""
     ncm_metric: Literal["l2", "cosine", "dot"] = "l2"

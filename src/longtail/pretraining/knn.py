@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from longtail.errors import InputError
 from longtail.evaluation import accuracy_of_hits, tally
+from longtail.heads.nearest_rows import class_votes, nearest_rows
 
 __all__ = ["knn_accuracy", "knn_predictions"]
 
@@ -56,17 +56,13 @@ def knn_predictions(
             f"k {k}, temperature {temperature}, {len(known)} known features; expected at least 1 neighbour, a "
             "temperature above 0 and at least one known feature."
         )
-    directions = functional.normalize(known.float(), dim=1)
+    blocks, weights = [(slice(0, len(known)), known.float())], torch.ones(num_classes, device=features.device)
     predictions = []
     step = max(LARGEST_PRODUCT // len(known), 1)
     for start in range(0, len(features), step):
         part = features[start : start + step]
-        similarity = functional.linear(functional.normalize(part.float(), dim=1), directions)
-        nearest, rows = similarity.topk(min(k, len(known)), dim=1)
-        # the most similar one has weight 1: exponents of large numbers would overflow
-        weights = torch.exp((nearest - nearest[:, :1]) / temperature)
-        votes = torch.zeros(len(part), num_classes, device=features.device)
-        predictions.append(votes.scatter_add_(1, known_labels[rows], weights).argmax(dim=1))
+        nearest, rows = nearest_rows(part.float(), blocks, k)
+        predictions.append(class_votes(nearest, known_labels[rows], weights, temperature).argmax(dim=1))
     return torch.cat(predictions) if predictions else known_labels.new_empty(0)
 
 

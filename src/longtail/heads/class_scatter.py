@@ -1,0 +1,72 @@
+"""Means of classes, and how features scatter around them, in bounded memory."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longtail.heads.base import chunks
+
+__all__ = ["class_means", "within_class_scatter"]
+
+
+def class_means(features: NDArray[Any], codes: NDArray[np.int64], num_classes: int, *, device: str = "cpu") -> Tensor:
+    """Average the features of each class.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        codes: class indices, shape (N,); every class occurs.
+        num_classes: C.
+        device: where to compute.
+
+    Returns:
+        float64, shape (C, D).
+
+    Example:
+        >>> class_means(np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1]), 2).tolist()
+        [[2.0], [5.0]]
+    """
+    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64, device=device)
+    for rows, block in chunks(features, device):
+        sums.index_add_(0, torch.from_numpy(codes[rows]).to(device), block.double())
+    counts = torch.from_numpy(np.bincount(codes, minlength=num_classes)).to(device)
+    return sums / counts[:, None]
+
+
+def within_class_scatter(
+    features: NDArray[Any],
+    codes: NDArray[np.int64],
+    means: Tensor,
+    row_weights: Tensor,
+    *,
+    device: str = "cpu",
+) -> Tensor:
+    """Sum the products of what rows differ by from the mean of their class, weighted by class.
+
+    S_g = sum_i w_g,y_i (x_i - m_y_i) (x_i - m_y_i)'
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        codes: class indices, shape (N,).
+        means: m, of each class, shape (C, D).
+        row_weights: w, of a row of each class, several sets of them, shape (G, C).
+        device: where to compute.
+
+    Returns:
+        float64, shape (G, D, D).
+
+    Example:
+        >>> features, codes = np.array([[1.0], [3.0], [5.0]]), np.array([0, 0, 1])
+        >>> within_class_scatter(features, codes, torch.tensor([[2.0], [5.0]]), torch.tensor([[1.0, 1.0]])).tolist()
+        [[[2.0]]]
+    """
+    dimension = features.shape[1]
+    scatter = torch.zeros(len(row_weights), dimension, dimension, dtype=torch.float64, device=device)
+    for rows, block in chunks(features, device):
+        own = torch.from_numpy(codes[rows]).to(device)
+        deviations = block - means.to(block)[own]
+        for total, weights in zip(scatter, row_weights, strict=True):
+            total += (weights.to(block)[own, None] * deviations).T @ deviations
+    return scatter

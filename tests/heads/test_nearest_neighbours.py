@@ -1,0 +1,125 @@
+"""Nearest neighbours against scikit-learn, and leave-one-out against refits without each row."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+import longtail.heads.base as base
+import longtail.heads.nearest_neighbours as module
+from longtail.errors import InputError
+from longtail.heads import NearestNeighbours
+from longtail.heads.nearest_rows import nearest_rows
+
+
+@pytest.mark.parametrize("k", [1, 7, 1000])
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_votes_are_those_of_scikit_learn(tailed, k, metric):
+    (train, labels), (test, _) = tailed
+    train, test = train.astype(np.float64), test.astype(np.float64)
+    head = NearestNeighbours(k, temperature=0.1, gamma=0.0, metric=metric).fit(train, labels)
+
+    def vote(distances):
+        exponents = -distances if metric == "cosine" else -(distances**2) / head.length_
+        return np.exp(exponents / 0.1)
+
+    slow = KNeighborsClassifier(
+        min(k, len(labels)), metric="cosine" if metric == "cosine" else "euclidean", weights=vote
+    )
+    shares = slow.fit(train, labels).predict_proba(test)
+    np.testing.assert_allclose(
+        head.predict_proba(test),
+        (shares + 1 / (min(k, len(labels)) * 6)) / (1 + 1 / min(k, len(labels))),
+        rtol=1e-6,
+    )
+    if metric == "l2":
+        distances = ((train[:, None] - train[None]) ** 2).sum(axis=2)
+        assert head.length_ == pytest.approx(distances.mean())
+
+
+def test_the_rows_may_come_in_blocks(tailed, monkeypatch):
+    (train, labels), (test, _) = tailed
+    head = NearestNeighbours(10, temperature=0.1, gamma=0.5).fit(train, labels)
+    whole = head.logits(test)
+    blocks = [(slice(n, min(n + 37, len(train))), torch.from_numpy(train[n : n + 37])) for n in range(0, 501, 37)]
+    similarity, rows = nearest_rows(torch.from_numpy(test), blocks, 10)
+    every = nearest_rows(torch.from_numpy(test), [(slice(0, len(train)), torch.from_numpy(train))], 10)
+    np.testing.assert_array_equal(rows, every[1])
+    np.testing.assert_allclose(similarity, every[0], rtol=1e-5)
+    monkeypatch.setattr(base, "CHUNK_BYTES", 256 * 4 * 8)
+    np.testing.assert_allclose(head.logits(test), whole, rtol=1e-4)
+
+
+def test_leave_one_out_is_a_refit_without_the_row(tailed, monkeypatch):
+    """The curve is what a loop of refits measures; a class of which one row is left counts as one row there."""
+    (train, labels), _ = tailed
+    chosen = np.concatenate([np.flatnonzero(labels == c)[:size] for c, size in enumerate((30, 12, 6, 4, 3, 2))])
+    features, codes = train[chosen].astype(np.float64), labels[chosen]
+    monkeypatch.setattr(module, "NEIGHBOUR_GRID", (3, 8))
+    monkeypatch.setattr(module, "TEMPERATURE_GRID", (0.05, 0.5))
+    monkeypatch.setattr(module, "GAMMA_GRID", (0.0, 1.0))
+    head = NearestNeighbours().fit(features, codes)
+    slow = {}
+    for k, temperature, gamma in itertools.product((3, 8), (0.05, 0.5), (0.0, 1.0)):
+        right = np.zeros(len(codes))
+        for row in range(len(codes)):
+            rest = np.arange(len(codes)) != row
+            part = NearestNeighbours(k, temperature=temperature, gamma=gamma).fit(features[rest], codes[rest])
+            right[row] = part.predict(features[row : row + 1])[0] == codes[row]
+        slow[k, temperature, gamma] = 100 * np.mean([right[codes == c].mean() for c in range(6)])
+    assert slow[head.neighbours_, head.temperature_, head.gamma_] == pytest.approx(max(slow.values()))
+    by_gamma = [max(value for key, value in slow.items() if key[2] == gamma) for gamma in (0.0, 1.0)]
+    assert head.curve_["balanced"] == pytest.approx(by_gamma)
+    assert head.selected_on_ == "train-cv"
+
+
+def test_gamma_finds_more_of_the_rare_and_does_nothing_to_even_classes(tailed):
+    (train, labels), (test, truth) = tailed
+    rare = truth >= 3
+    found = [
+        (NearestNeighbours(20, temperature=0.3, gamma=gamma).fit(train, labels).predict(test) == truth)[rare].mean()
+        for gamma in (0.0, 1.0)
+    ]
+    assert found[1] > found[0] + 0.2
+    even = np.concatenate([np.flatnonzero(labels == c)[:5] for c in range(6)])
+    one, other = (
+        NearestNeighbours(5, temperature=0.3, gamma=gamma).fit(train[even], labels[even]) for gamma in (0.0, 1.0)
+    )
+    np.testing.assert_array_equal(one.predict(test), other.predict(test))
+
+
+def test_on_validation_it_takes_what_is_best_there(tailed):
+    train, test = tailed
+    head = NearestNeighbours().fit(*train, validation=test)
+    assert head.selected_on_ == "val"
+    recalls = [(head.predict(test[0])[test[1] == c] == c).mean() for c in range(6)]
+    assert 100 * np.mean(recalls) == pytest.approx(max(head.curve_["balanced"]))
+    assert head.curve_["parameter"] == "gamma"
+
+
+@pytest.mark.parametrize("counts", [(12, 9, 8, 6, 5), (1, 1, 1), (30, 1, 2)])
+def test_small_sets(counts):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    features = rng.normal(size=(len(labels), 32)).astype(np.float32) + 4 * np.eye(len(counts), 32)[labels]
+    head = NearestNeighbours().fit(features, labels)
+    assert head.score(features, labels) > 0.8
+    assert np.isfinite(head.logits(features)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"neighbours": 0}, "neighbours is 0; expected a whole number of at least 1"),
+        ({"neighbours": 2.5}, "neighbours is 2.5"),
+        ({"temperature": 0.0}, "temperature is 0.0; expected a number above 0"),
+        ({"gamma": -0.1}, "gamma is -0.1"),
+        ({"gamma": "much"}, "gamma is 'much'"),
+        ({"metric": "l1"}, "metric is 'l1'; expected one of cosine, l2"),
+    ],
+)
+def test_mistakes_are_told(tailed, settings, message):
+    with pytest.raises(InputError, match=message):
+        NearestNeighbours(**settings).fit(*tailed[0])
