@@ -1,5 +1,6 @@
 """Do features, labels and a model's last layer belong together?"""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,48 @@ from scipy.optimize import linear_sum_assignment
 
 from longtail.errors import InputError
 from longtail.evaluation import accuracy_report
+from longtail.features import FeatureFile
 
-__all__ = ["check_class_order", "check_fit", "class_order", "renumbered"]
+__all__ = ["check_class_order", "check_fit", "check_shape", "class_order", "rare_note", "renumbered"]
 
 FEWEST_ROWS = 5  # of a class in each half, below which its recall says too little
 GAIN = 0.3  # of recall, that a swapped class wins at least
 NAMED = 5  # classes that a message names
+
+
+def check_shape(train: FeatureFile, shape: tuple[int, ...], origin: str) -> None:
+    """Make sure that a layer takes as many features, and knows as many classes, as the data have.
+
+    Args:
+        train: features and labels.
+        shape: (C, D) of the layer's weight.
+        origin: the model and its layer, for messages.
+
+    Raises:
+        InputError: another D, or another C.
+    """
+    num_classes, dimension = shape
+    if train.features.shape[1] != dimension:
+        raise InputError(
+            f"{train.path}: {train.features.shape[1]} features a row, but {origin} sees {dimension}. Expected the "
+            "features of this model: what that layer sees."
+        )
+    stored = train.attributes.get("class_names")
+    found = int(train.labels.max()) + 1 if stored is None else len(json.loads(stored))
+    if found != num_classes:
+        raise InputError(
+            f"{train.path}: {found} classes, but {origin} has {num_classes} outputs. Expected the classes that the "
+            "model was trained on; leave others out, or give images of those that are missing."
+        )
+
+
+def rare_note(train_counts: NDArray[np.int64], class_names: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes have a single training row: what is learnt of them rests on it alone."""
+    rare = [name for name, count in zip(class_names, train_counts, strict=True) if count == 1]
+    if not rare:
+        return ()
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
+    return (f"{', '.join(rare[:NAMED])}{more}: a single training row each; add some, their results rest on it",)
 
 
 def check_fit(
