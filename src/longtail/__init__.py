@@ -25,6 +25,7 @@ _HOME = {
     "Sampler": "longtail.sampling",
     "TauNormalized": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
+    "balance_model": "longtail.jobs.balance_model",
     "create_backbone": "longtail.backbones",
     "exponential_counts": "longtail.counts",
     "open_data": "longtail.data",

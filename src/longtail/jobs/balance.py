@@ -134,7 +134,6 @@ def _problem(
     config: BalanceConfig, file: "ModelFile", network: "tuple[str, Preprocessing] | None", folder: Path
 ) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
-    from longtail.heads import Joint
     from longtail.jobs.balance_check import check_fit, check_shape, rare_note
     from longtail.jobs.balance_data import extracted_features, in_the_models_order, read_features, read_names
     from longtail.jobs.feature_problem import check_problem
@@ -154,8 +153,7 @@ def _problem(
     check_shape(splits["train"], file.linear[0].shape, f"{file.path}: {file.layer.name or 'weight'}")
     problem = check_problem(splits, head=file.linear, drop_nonfinite=config.heads.drop_nonfinite)
     train = problem.splits["train"]
-    predicted = Joint().take(*file.linear).predict(train.features)
-    found = check_fit(np.asarray(train.labels), predicted, problem.class_names, str(file.path))
+    found = check_fit(train.features, train.labels, file.linear, problem.class_names, str(file.path))
     lost = [f"{name}: no plain values, not read and not written again" for name in file.stored.left_out]
     notes = (*notes, *lost, *more, *problem.notes, *rare_note(problem.train_counts, problem.class_names))
     for note in notes:

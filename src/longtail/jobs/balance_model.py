@@ -84,7 +84,7 @@ def balance_model(
     check_shape(splits["train"], weight.shape, origin)
     problem = check_problem(splits, head=own)
     train = problem.splits["train"]
-    check_fit(train.labels, Joint().take(*own).predict(train.features), problem.class_names, origin)
+    check_fit(train.features, train.labels, own, problem.class_names, origin)
     joint = Joint(own).fit(train.features, train.labels)
     select_on = "val" if validation is not None else "train"
     heads = {name: fit_head(name, problem, options, joint, select_on, seed, device) for name in names}

@@ -1,5 +1,6 @@
 """Which methods end in one linear layer, so that a model has a place for them."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ def is_linear(head: Head) -> bool:
     return bool(np.allclose(head.logits(features), features @ head.weight_.T + head.bias_, rtol=1e-3, atol=1e-3))
 
 
+@cache
 def _tried(name: str, options: HeadOptions) -> Head:
     rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 20, 10])
     features = (3 * np.eye(3, 4)[labels] + rng.normal(size=(len(labels), 4))).astype(np.float32)
