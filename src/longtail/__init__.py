@@ -32,6 +32,7 @@ _HOME = {
     "TauNormalized": "longtail.heads",
     "WeightedRidge": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
+    "balance_model": "longtail.jobs.balance_model",
     "create_backbone": "longtail.backbones",
     "exponential_counts": "longtail.counts",
     "open_data": "longtail.data",

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from longtail.errors import InputError
 
-__all__ = ["read_torch_file"]
+__all__ = ["is_left_out", "read_torch_file", "refuse_pointer"]
 
 # What training scripts put beside the weights: settings, scores, logs. None of it is of use here.
 _BESIDE_WEIGHTS = (
@@ -25,6 +26,7 @@ _BESIDE_WEIGHTS = (
     "pathlib.PosixPath",
     "__builtin__.getattr",
 )
+_POINTER = b"version https://git-lfs"
 _CODE = re.compile(r"GLOBAL (\S+)|reduce for unrecognized function|Can only (?:create|build)")
 
 
@@ -52,6 +54,7 @@ def read_torch_file(path: Path, *, expected: str) -> Any:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint. Expected {expected}.")
+    refuse_pointer(path, expected=expected)
     try:
         return _read(path)
     except PermissionError:
@@ -68,6 +71,28 @@ def read_torch_file(path: Path, *, expected: str) -> Any:
         if "Weights only load failed" in reason:
             reason = "no pickle of torch"
         raise InputError(f"{path}: truncated, or not a checkpoint ({reason}). Expected {expected}.") from error
+
+
+def refuse_pointer(path: Path, *, expected: str) -> None:
+    """Refuse a file that Git LFS left in the place of the real one.
+
+    Raises:
+        InputError: says how to get the real one.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise InputError(
+                f"{path}: is a pointer of Git LFS, not the file itself. Fetch it (git lfs pull). Expected {expected}."
+            )
+
+
+def is_left_out(content: Any) -> bool:
+    """Say whether something in it is no plain value, and was replaced by an empty object when it was read."""
+    if isinstance(content, Mapping):
+        return any(is_left_out(value) for value in content.values())
+    if isinstance(content, list | tuple):
+        return any(is_left_out(value) for value in content)
+    return isinstance(content, _Inert) or content is _Inert
 
 
 def _read(path: Path) -> Any:

@@ -13,7 +13,7 @@ from longtail.errors import InputError
 from longtail.features import SPLITS, FeatureFile, open_feature_folder
 from longtail.holdout import stratified_holdout
 
-__all__ = ["Embeddings", "open_embeddings"]
+__all__ = ["Embeddings", "are_probabilities", "open_embeddings"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
 
@@ -161,7 +161,7 @@ def _with_head(splits: dict[str, FeatureFile], logits: bool, notes: list[str]) -
         raise InputError(
             f"{splits['train'].path}: {columns} logits a row, but a label {highest}; expected one logit for each class."
         )
-    if all(_are_probabilities(file.features) for file in splits.values()):
+    if all(are_probabilities(file.features) for file in splits.values()):
         notes.append("the logits are probabilities: their logarithm is taken")
         smallest = np.finfo(np.float32).tiny
         splits = {
@@ -173,6 +173,7 @@ def _with_head(splits: dict[str, FeatureFile], logits: bool, notes: list[str]) -
     return Embeddings(splits, (np.eye(columns, dtype=np.float32), np.zeros(columns, dtype=np.float32)), tuple(notes))
 
 
-def _are_probabilities(values: NDArray[Any]) -> bool:
+def are_probabilities(values: NDArray[Any]) -> bool:
+    """Say whether every row of (N, C) lies between 0 and 1 and sums to 1."""
     some = np.asarray(values[:4096], dtype=np.float64)
     return bool((some >= 0).all() and (some <= 1).all() and np.allclose(some.sum(axis=1), 1, atol=1e-3))

@@ -1,5 +1,6 @@
 """Do features, labels and a model's last layer belong together?"""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,46 +10,114 @@ from scipy.optimize import linear_sum_assignment
 
 from longtail.errors import InputError
 from longtail.evaluation import accuracy_report
+from longtail.features import FeatureFile
+from longtail.heads import Joint
 
-__all__ = ["check_class_order", "check_fit", "class_order", "renumbered"]
+__all__ = ["check_class_order", "check_fit", "check_shape", "class_order", "rare_note", "renumbered", "separation"]
 
 FEWEST_ROWS = 5  # of a class in each half, below which its recall says too little
 GAIN = 0.3  # of recall, that a swapped class wins at least
 NAMED = 5  # classes that a message names
+MOST_SCORES = 20_000_000  # logits that are looked at
+FAINTEST = 3.0  # standard deviations, below which layer and labels have nothing to do with each other
+
+
+def check_shape(train: FeatureFile, shape: tuple[int, ...], origin: str) -> None:
+    """Make sure that a layer takes as many features, and knows as many classes, as the data have.
+
+    Args:
+        train: features and labels.
+        shape: (C, D) of the layer's weight.
+        origin: the model and its layer, for messages.
+
+    Raises:
+        InputError: another D, or another C.
+    """
+    num_classes, dimension = shape
+    if train.features.shape[1] != dimension:
+        raise InputError(
+            f"{train.path}: {train.features.shape[1]} features a row, but {origin} sees {dimension}. Expected the "
+            "features of this model: what that layer sees."
+        )
+    stored = train.attributes.get("class_names")
+    found = int(train.labels.max()) + 1 if stored is None else len(json.loads(stored))
+    if found != num_classes:
+        raise InputError(
+            f"{train.path}: {found} classes, but {origin} has {num_classes} outputs. Expected the classes that the "
+            "model was trained on; leave others out, or give images of those that are missing."
+        )
+
+
+def rare_note(train_counts: NDArray[np.int64], class_names: Sequence[str]) -> tuple[str, ...]:
+    """Say which classes have a single training row: what is learnt of them rests on it alone."""
+    rare = [name for name, count in zip(class_names, train_counts, strict=True) if count == 1]
+    if not rare:
+        return ()
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
+    return (f"{', '.join(rare[:NAMED])}{more}: a single training row each; add some, their results rest on it",)
 
 
 def check_fit(
-    labels: NDArray[np.int64], predictions: NDArray[np.int64], class_names: Sequence[str], origin: str
+    features: NDArray[Any],
+    labels: NDArray[np.int64],
+    linear: tuple[NDArray[Any], NDArray[Any]],
+    class_names: Sequence[str],
+    origin: str,
 ) -> dict[str, Any]:
-    """Make sure that a layer, on the features that it is said to see, says more than chance.
+    """Make sure that a layer and the features that it is said to see belong together.
 
     Args:
+        features: of the training rows, shape (N, D).
         labels: class indices, shape (N,).
-        predictions: of the layer, shape (N,).
+        linear: the layer's weight (C, D) and bias (C,).
         class_names: C names.
         origin: the model, for messages.
 
     Returns:
-        `all` and `balanced` accuracy, in percent.
+        `all` and `balanced` accuracy of the layer as it is, in percent.
 
     Raises:
-        InputError: classes in another order, or predictions that have nothing to do with the labels.
+        InputError: classes in another order, or scores that have nothing to do with the labels.
     """
-    num_classes = len(class_names)
+    layer = Joint().take(*linear)
+    predictions = layer.predict(features)
     check_class_order(labels, predictions, class_names, origin)
-    report = accuracy_report(labels, predictions, np.bincount(labels, minlength=num_classes))
-    share = np.bincount(labels, minlength=num_classes) / len(labels)
-    said = np.bincount(predictions, minlength=num_classes) / len(labels)
-    by_chance, hit = float(share @ said), report["all"] / 100
-    error = np.sqrt(by_chance * (1 - by_chance) / len(labels))
-    # a layer that says the commonest class always is no better than chance, and yet what is to be mended
-    if hit <= by_chance + 3 * error and said.argmax() != share.argmax():
+    report = accuracy_report(labels, predictions, np.bincount(labels, minlength=len(class_names)))
+    some = np.random.default_rng(0).permutation(len(labels))[: max(MOST_SCORES // len(class_names), 1000)]
+    some.sort()
+    if separation(layer.logits(features[some]), np.asarray(labels[some])) < FAINTEST:
         raise InputError(
-            f"{origin}: its last layer finds {100 * hit:.1f} % of the training rows, {100 * by_chance:.1f} % would be "
-            "chance. Expected the features that this very layer sees, of its own training data, with labels in the "
-            "order of its outputs."
+            f"{origin}: its last layer finds {report['all']:.1f} % of the training rows, and its scores have nothing "
+            "to do with their labels. Expected the features that this very layer sees, with labels in the order of its "
+            "outputs."
         )
     return {"all": report["all"], "balanced": report["balanced"]}
+
+
+def separation(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    """Measure whether rows of a class have a higher score for it than all rows have.
+
+    z = 1 / sqrt(C) sum_c sqrt(n_c) (mean of z_c over rows of class c - mean of z_c) / (deviation of z_c)
+
+    About a standard normal variable where scores and labels have nothing to do with each other, be the layer as unfair
+    as it may: a layer that says the commonest class always still ranks.
+
+    Args:
+        logits: shape (N, C).
+        labels: class indices, shape (N,).
+
+    Example:
+        >>> scores = np.random.default_rng(0).normal(size=(60, 3))
+        >>> labels = np.repeat([0, 1, 2], 20)
+        >>> separation(scores + 9 * np.eye(3)[labels], labels) > 10, abs(separation(scores, labels)) < 3
+        (True, True)
+    """
+    counts = np.bincount(labels, minlength=logits.shape[1])
+    own = np.bincount(labels, weights=logits[np.arange(len(labels)), labels], minlength=logits.shape[1])
+    seen = counts > 0
+    gap = own[seen] / counts[seen] - logits[:, seen].mean(axis=0)
+    deviation = np.maximum(logits[:, seen].std(axis=0), np.finfo(np.float32).tiny)
+    return float((np.sqrt(counts[seen]) * gap / deviation).sum() / np.sqrt(seen.sum()))
 
 
 def check_class_order(

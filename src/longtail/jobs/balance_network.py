@@ -1,22 +1,18 @@
 """The network that a model's weights belong to: built by name, loaded, and cut before its last layer."""
 
-import json
-from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from longtail.backbones.last_layer import SplitNetwork, find_last_layer
-from longtail.data.statistics import STATISTICS
+from longtail.backbones.model_file import ModelFile
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
-from longtail.jobs.balance_file import ModelFile
-from longtail.jobs.images import plain_preprocessing, preprocessing_for
+from longtail.jobs.images import plain_preprocessing
 from longtail.jobs.model import TrainedModel
 
-__all__ = ["architecture_of", "build_network", "known_preprocessing", "split_model"]
+__all__ = ["architecture_of", "build_network", "split_model"]
 
 EXPECTED = "timm:NAME or torchvision:NAME, such as timm:resnet50 or torchvision:convnext_tiny"
 
@@ -33,6 +29,8 @@ def architecture_of(file: ModelFile, given: str | None) -> str:
     """
     from longtail.backbones.architecture import recognise
 
+    if given is not None and ":" not in given:
+        return _library_of(given)
     if given is not None:
         library, _, name = given.partition(":")
         if library not in ("timm", "torchvision") or not name:
@@ -42,9 +40,9 @@ def architecture_of(file: ModelFile, given: str | None) -> str:
         return f"timm:{file.config['architecture']}"
     if "architectures" in file.config:
         return f"transformers:{file.config['architectures'][0]}"
-    stored = file.beside.get("arch")
+    stored = file.stored.beside.get("arch")
     if isinstance(stored, str):
-        return f"{'timm' if _is_timm(stored) else 'torchvision'}:{stored}"
+        return _library_of(stored)
     prefix = file.layer.name.rpartition("fc")[0]
     recognised, seen = recognise({name.removeprefix(prefix): tensor for name, tensor in file.weights.items()})
     if recognised is None:
@@ -74,11 +72,9 @@ def build_network(file: ModelFile, architecture: str) -> nn.Module:
             f"{file.path}: no weights of a network that could be built here. Extract the features of its images "
             "yourself, and give them with --features."
         )
-    first = next((tensor for tensor in file.weights.values() if tensor.ndim == 4), None)
-    channels = int(first.shape[1]) if first is not None and first.shape[1] in (1, 3) else 3
     match library:
         case "timm":
-            model = _of_timm(name, num_classes, channels)
+            model = _of_timm(name, num_classes, file.channels)
         case "torchvision":
             model = _of_torchvision(name, num_classes, file.weights)
         case _:
@@ -88,29 +84,6 @@ def build_network(file: ModelFile, architecture: str) -> nn.Module:
     weights = {n.removeprefix(wrapper): t.float() if t.is_floating_point() else t for n, t in file.weights.items()}
     load_weights(model, weights, f"{file.path} as {architecture}")
     return model.eval()
-
-
-def known_preprocessing(
-    file: ModelFile,
-    architecture: str,
-    *,
-    image_size: int | None = None,
-    mean: tuple[float, float, float] | None = None,
-    std: tuple[float, float, float] | None = None,
-) -> Preprocessing:
-    """Say how images become the network's input: as given, as stored, as usual for the network, or as for ImageNet.
-
-    Raises:
-        InputError: sizes or deviations out of range.
-    """
-    if std is not None and min(std) <= 0:
-        raise InputError(f"--std {std}; expected three numbers above 0.")
-    size, resize, statistics = _usual(file, architecture)
-    size, resize = (size, resize) if image_size is None else (image_size, None)
-    first = next((tensor for tensor in file.weights.values() if tensor.ndim == 4), None)
-    channels = int(first.shape[1]) if first is not None and first.shape[1] in (1, 3) else 3
-    found = preprocessing_for(size, channels, (mean or statistics[0], std or statistics[1]), "none")
-    return found if resize is None or found.resident else replace(found, resize=resize)
 
 
 def split_model(
@@ -153,6 +126,10 @@ def _own_layer(model: nn.Module, stored: str) -> str | None:
     return next((name for k in range(len(parts)) if (name := ".".join(parts[k:])) in own), None)
 
 
+def _library_of(name: str) -> str:
+    return f"{'timm' if _is_timm(name) else 'torchvision'}:{name}"
+
+
 def _is_timm(name: str) -> bool:
     import timm
 
@@ -192,42 +169,3 @@ def _of_transformers(file: ModelFile) -> nn.Module:
             "features yourself and give them with --features."
         ) from error
     return AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(file.path))  # type: ignore[no-any-return]
-
-
-def _usual(file: ModelFile, architecture: str) -> tuple[int, int | None, Any]:
-    """Give size, shorter side before the crop (None: as usual), and mean and deviation."""
-    from longtail.backbones.architecture import CIFAR_RESNETS
-
-    library, _, name = architecture.partition(":")
-    if library == "timm" and name in CIFAR_RESNETS:
-        return 32, None, STATISTICS["cifar"]
-    if library == "timm":
-        import timm
-
-        known: dict[str, Any] = file.config.get("pretrained_cfg") or {}
-        if not known.get("mean"):
-            stored = timm.get_pretrained_cfg(name)
-            known = asdict(stored) if stored else {}
-        if not known.get("mean"):
-            return 224, None, STATISTICS["imagenet"]
-        size = known.get("test_input_size") or known.get("input_size") or (3, 224, 224)
-        share = known.get("test_crop_pct") or known.get("crop_pct") or 0.875
-        return size[-1], round(size[-1] / share), (tuple(known["mean"]), tuple(known["std"]))
-    if library == "torchvision":
-        from torchvision import models
-
-        best = models.get_model_weights(name).DEFAULT.transforms()
-        return best.crop_size[0], best.resize_size[0], (tuple(best.mean), tuple(best.std))
-    return _of_processor(file.path)
-
-
-def _of_processor(folder: Path) -> tuple[int, int | None, Any]:
-    about = folder / "preprocessor_config.json"
-    known = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
-    size = known.get("crop_size") or known.get("size") or 224
-    if isinstance(size, dict):
-        size = size.get("height") or size.get("shortest_edge") or 224
-    mean, std = STATISTICS["imagenet"]
-    statistics = (tuple(known.get("image_mean") or mean), tuple(known.get("image_std") or std))
-    # a square size without a crop: the whole image is squeezed into it, which resizing its shorter side comes close to
-    return int(size), None if "crop_size" in known else int(size), statistics

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from longtail.backbones.torch_file import refuse_pointer
 from longtail.errors import InputError
 
 __all__ = ["read_program", "write_program"]
@@ -27,6 +28,7 @@ def read_program(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: truncated, of an older version of torch, or of several programs.
     """
+    refuse_pointer(path, expected="a program that torch.export.save wrote")
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _entries(archive)
