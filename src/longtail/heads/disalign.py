@@ -145,6 +145,7 @@ class DisAlign(Head):
                 )
 
             self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
+            self.curve_ |= {"parameter": "rho"}
             self.selected_on_ = evidence.selected_on
         rows_of = self._rows(array, codes, seed)
         correction, self.losses_ = self._trained(rows_of, codes, self.rho_, seed)

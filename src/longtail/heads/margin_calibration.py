@@ -139,6 +139,7 @@ class MarginCalibration(LinearHead):
                 return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
 
             self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
+            self.curve_ |= {"parameter": "rho"}
             self.selected_on_ = evidence.selected_on
         logits = self._logits_of_head(array, codes, seed)
         linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)

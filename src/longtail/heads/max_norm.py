@@ -151,6 +151,7 @@ class MaxNorm(LinearHead):
 
             settings = list(product(shares, decays))
             (share, decay), self.curve_ = choose_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
+            self.curve_ |= {"parameter": None}  # of two
             self.selected_on_ = evidence.selected_on
         start = self._start(array, codes, seed)
         self.radius_, self.weight_decay_ = self._radius(start, share), decay

@@ -302,9 +302,9 @@ def _metrics(
 
 def _curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
     curve: dict[str, Any] | None = getattr(head, "curve_", None)
-    if curve is None:
+    parameter = None if curve is None else curve.get("parameter", "tau")
+    if curve is None or parameter is None:  # None: a grid of several parameters, which no curve shows
         return None
-    parameter = curve.get("parameter", "tau")
     hits, totals = np.array(curve["hits"]), np.array(curve["totals"])
     by_group = group_means(100 * hits / np.maximum(totals, 1), totals > 0, groups)
     return {
