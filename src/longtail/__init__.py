@@ -26,10 +26,14 @@ _HOME = {
     "TauNormalized": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
     "create_backbone": "longtail.backbones",
+    "estimate_prior_bbse": "longtail.priors",
+    "estimate_prior_em": "longtail.priors",
     "exponential_counts": "longtail.counts",
     "open_data": "longtail.data",
     "open_features": "longtail.features",
     "pareto_counts": "longtail.counts",
+    "shift_logits": "longtail.priors",
+    "shift_probabilities": "longtail.priors",
     "step_counts": "longtail.counts",
 }
 
