@@ -33,7 +33,7 @@ def run_folder(tmp_path_factory):
     for split, counts, seed in (("train", COUNTS, 0), ("val", [150] * 4, 1), ("test", [150] * 4, 2)):
         attributes = {"class_names": json.dumps(NAMES)}
         write_features(folder / "features" / f"feature_{split}.h5", *draw(counts, seed), attributes=attributes)
-    words = ["fit", str(folder / "features"), "--methods", "joint,la", "--la-tau", "1", "--out", str(folder)]
+    words = ["fit", str(folder / "features"), "--methods", "joint,la,auto", "--la-tau", "1", "--out", str(folder)]
     assert main([*words, "--quiet"]) == 0
     return folder
 
@@ -198,6 +198,34 @@ def test_files_that_hold_no_prior_are_refused(text, told, run_folder, tmp_path, 
     assert told in error
     assert "prior.csv" in error
     assert not list(tmp_path.glob("p.*")), "nothing half-written"
+
+
+def test_a_head_that_learnt_from_validation_is_not_calibrated_on_it(run_folder, tmp_path, capsys):
+    facts = json.loads((run_folder / "results.json").read_text())["methods"]["auto"]["choice"]
+    assert facts["fitted_on"] == ["train", "val"]
+    inputs = run_folder / "features" / "feature_test.h5"
+    words = ["predict", str(run_folder), str(inputs), "--method", "auto", "--out", str(tmp_path / "p.csv"), "--prior"]
+    assert main([*words, "estimated"]) == 0
+    assert "no validation split to calibrate on" in capsys.readouterr().out
+    assert json.loads((tmp_path / "p.prior.json").read_text())["calibrated_on"] is None
+    assert main([*words, "estimated-bbse"]) == 2
+    assert "needs a validation split that the head was not fitted to" in capsys.readouterr().err
+
+
+def test_a_head_of_an_older_longtail_finds_its_counts_in_the_run(run_folder, tmp_path):
+    head = load_head(run_folder / "heads" / "joint.npz")
+    del head.class_counts_
+    old = tmp_path / "run" / "heads" / "joint.npz"
+    save_head(head, old)
+    (tmp_path / "run" / "results.json").write_text((run_folder / "results.json").read_text())
+    inputs = run_folder / "features" / "feature_test.h5"
+    words = ["--prior", "uniform"]
+    assert (
+        predict(old, inputs, tmp_path / "a.csv", *words)[0]
+        == predict(run_folder, inputs, tmp_path / "b.csv", *words)[0]
+    )
+    evaluate = ["evaluate", str(old), "--features", str(run_folder / "features"), *words]
+    assert main([*evaluate, "--out", str(tmp_path)]) == 0
 
 
 def test_shares_that_were_rounded_are_taken(tmp_path):
