@@ -34,10 +34,14 @@ _HOME = {
     "accuracy_report": "longtail.evaluation",
     "balance_model": "longtail.jobs.balance_model",
     "create_backbone": "longtail.backbones",
+    "estimate_prior_bbse": "longtail.priors",
+    "estimate_prior_em": "longtail.priors",
     "exponential_counts": "longtail.counts",
     "open_data": "longtail.data",
     "open_features": "longtail.features",
     "pareto_counts": "longtail.counts",
+    "shift_logits": "longtail.priors",
+    "shift_probabilities": "longtail.priors",
     "step_counts": "longtail.counts",
 }
 

@@ -4,6 +4,8 @@ import inspect
 
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import longtail.heads as heads
 from longtail.errors import InputError
@@ -36,6 +38,15 @@ def test_every_head_follows_bayes_rule(kind, tailed):
     # its own world changes nothing
     np.testing.assert_array_equal(head.logits(test, prior=head.implied_prior), head.logits(test))
     np.testing.assert_allclose(head.predict_proba(test, prior=target).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_pipeline_hands_the_prior_on(tailed):
+    (train, labels), (test, _) = tailed
+    pipeline = make_pipeline(StandardScaler(), NearestClassMean()).fit(train, labels)
+    prior = [0.9, 0.02, 0.02, 0.02, 0.02, 0.02]
+    expected = pipeline[-1].predict(pipeline[0].transform(test), prior=prior)
+    np.testing.assert_array_equal(pipeline.predict(test, prior=prior), expected)
+    assert (expected != pipeline.predict(test)).any()
 
 
 def test_a_class_of_share_zero_gets_no_probability(tailed):

@@ -72,6 +72,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             predictions[f"{config.model.stem} for that prior"] = adjusted
     if prior is not None:
         print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
+        if prior.facts is not None:
+            print("  note: `at that prior` weighs by the estimate itself; of these very images, `all` is what is right")
     measured = {}
     for name, predicted in predictions.items():
         report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)

@@ -74,8 +74,11 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
     """
     from longtail.features import open_features
 
-    path = feature_folder(head_path.parent.parent) / "feature_val.h5"
+    run = head_path.parent.parent
+    path = feature_folder(run) / "feature_val.h5"
     if head_path.suffix != ".npz" or fitted_on_validation(head_path) or not path.is_file():
+        return None
+    if _takes_other_features(run, head_path.stem):
         return None
     file = open_features(path)
     return file.features, file.labels
@@ -83,11 +86,8 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
 
 def feature_folder(run: Path) -> Path:
     """Give the folder of a run's features: RUN/features, or the one that `longtail fit` was given."""
-    inside, config = run / "features", run / "config.json"
-    if inside.is_dir() or not config.is_file():
-        return inside
-    stored = json.loads(config.read_text(encoding="utf-8")).get("features")
-    return Path(stored) if isinstance(stored, str) else inside
+    inside, stored = run / "features", _settings(run).get("features")
+    return Path(stored) if isinstance(stored, str) and not inside.is_dir() else inside
 
 
 def fitted_on_validation(head_path: Path) -> bool:
@@ -121,7 +121,10 @@ def _own_classifier(checkpoint: Path) -> Predictor:
     if model.about["settings"].get("classifier_is_drawn"):
         raise InputError(f"{checkpoint}: its classifier is untrained. Fit a head: longtail extract, longtail fit.")
     weight, bias = (part.numpy() for part in linear_parameters(model.model))
-    return Predictor(Joint().take(weight, bias), tuple(model.about["class_names"]), checkpoint, checkpoint)
+    results = checkpoint.parent.parent / "results.json"
+    counts = json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"] if results.is_file() else None
+    head = Joint().take(weight, bias, class_counts=counts)
+    return Predictor(head, tuple(model.about["class_names"]), checkpoint, checkpoint)
 
 
 def _choose(model: Path, method: str | None) -> tuple[Path, dict[str, Any] | None]:
@@ -144,9 +147,17 @@ def _choose(model: Path, method: str | None) -> tuple[Path, dict[str, Any] | Non
 def _checkpoint_of(run_folder: Path, method: str) -> Path:
     from longtail.jobs.model import find_checkpoint
 
-    config = run_folder / "config.json"
-    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    if method == "crt" and settings.get("heads", {}).get("crt_from") == "images":
-        # its batch-norm statistics may be its own
+    if _takes_other_features(run_folder, method):
         return run_folder / "checkpoints" / "crt" / "last.pt"
-    return find_checkpoint(run_folder, settings.get("stage", {}).get("use", "last"))
+    return find_checkpoint(run_folder, _settings(run_folder).get("stage", {}).get("use", "last"))
+
+
+def _takes_other_features(run_folder: Path, method: str) -> bool:
+    # trained on images, its batch-norm statistics may be its own
+    return method == "crt" and _settings(run_folder).get("heads", {}).get("crt_from") == "images"
+
+
+def _settings(run_folder: Path) -> dict[str, Any]:
+    config = run_folder / "config.json"
+    found: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    return found

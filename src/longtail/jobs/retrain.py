@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from longtail.backbones import classifier_of, hold_all_but, linear_parameters
+from longtail.counts import class_counts
 from longtail.heads import ClassifierRetraining
 from longtail.jobs.images import Images, plain_preprocessing, prepare
 from longtail.jobs.model import TrainedModel
@@ -117,7 +118,11 @@ def retrain_from_images(
     weight, bias = linear_parameters(model)
     head = ClassifierRetraining(
         epochs=heads.crt_epochs, batch_size=heads.head_batch_size, learning_rate=heads.head_learning_rate
-    ).take(weight.cpu().numpy(), bias.cpu().numpy())
+    ).take(
+        weight.cpu().numpy(),
+        bias.cpu().numpy(),
+        class_counts=class_counts(splits.train.labels, len(splits.train.class_names)),
+    )
     parts = {"val": splits.val, "test": splits.test}
     predictions = {
         split: _predict(fabric, trained.model, prepare(source, preprocessing, fabric.device), trained, stage)

@@ -142,9 +142,8 @@ def find_prior(
             "`class,share` a line, or `class,count`."
         )
     shares = read_prior(Path(text), class_names)
-    zero = [name for name, share in zip(class_names, shares, strict=True) if share == 0]
-    notes = (f"share 0, so never predicted: {_listed(zero)}",) if zero else ()
-    return TargetPrior(shares, f"prior of {text}: {_extremes(shares, class_names)}", notes)
+    told = f"prior of {text}: {_extremes(shares, class_names)}"
+    return TargetPrior(shares, told, _never_predicted(shares, class_names))
 
 
 def read_prior(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
@@ -235,7 +234,12 @@ def _estimated(
         low, high = prior_interval(again, len(p), resamples=50, seed=seed)
         facts["interval"] = dict(zip(class_names, np.stack([low, high], axis=1).tolist(), strict=True))
     told = f"prior estimated from {len(p):,} inputs ({how}): {_extremes(found.prior, class_names)}"
-    return TargetPrior(found.prior, told, tuple(notes), facts)
+    return TargetPrior(found.prior, told, (*notes, *_never_predicted(found.prior, class_names)), facts)
+
+
+def _never_predicted(shares: NDArray[np.float64], class_names: Sequence[str]) -> tuple[str, ...]:
+    zero = [name for name, share in zip(class_names, shares, strict=True) if share == 0]
+    return (f"share 0, so never predicted: {_listed(zero)}",) if zero else ()
 
 
 def _extremes(shares: NDArray[np.float64], class_names: Sequence[str]) -> str:

@@ -87,7 +87,8 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
 
     Args:
         figure_data: `title`, `parameter` (in words), `log` (of the axis), `x` (values, rising), perhaps `ticks` (words,
-            as many) and `lines`: for each name a list as long as x of {"mean", "interval"} or null.
+            as many) and `range` (of percent, default 0 to 100), and `lines`: for each name a list as long as x of
+            {"mean", "interval"} or null.
         number: of the figure on its page, for its ids.
 
     Returns:
@@ -112,7 +113,7 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
         axes.set_xticks(figure_data["x"], figure_data.get("ticks") or [f"{x:g}" for x in figure_data["x"]])
         axes.set_xticks([], minor=True)
         # an interval of few seeds may leave the range of a percentage
-        axes.set_ylim(0, 100)
+        axes.set_ylim(*figure_data.get("range", (0, 100)))
         axes.set_title("%")
         axes.set_xlabel(figure_data["parameter"])
         axes.grid(alpha=0.4)

@@ -1,5 +1,6 @@
 """What if the test set is long-tailed otherwise? Heads from forward over balanced to backward long-tailed worlds."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ShiftConfig", "run", "shift_study"]
 
 DISTANCES = ("train", "uniform", "EM", "BBSE", "EM, not calibrated")
-DRAWN = ("as it is", "uniform", "true prior", "EM", "BBSE")  # lines of the figure
+DRAWN = ("as it is", "true prior", "EM", "BBSE", "uniform")  # lines of the figure
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,18 @@ def shift_study(
                 ],
             },
         ]
-        lines = [name for name in DRAWN if name in columns]
+        lines = [name for name in DRAWN if name in columns and (name != "uniform" or _differs(measured, name))]
         figures.append(
             {
                 "kind": "curve",
                 "title": f"{method}: accuracy by how the test set is long-tailed",
-                "caption": "Left as train is, in the middle balanced, right the reverse.",
-                "parameter": "most common over rarest class: forward … balanced … backward",
+                "caption": "By the ratio of the most common to the rarest class: left as in train, in the middle "
+                "balanced, right the reverse.",
+                "parameter": "forward … balanced … backward",
                 "log": False,
                 "x": list(range(len(worlds))),
                 "ticks": [world.rpartition("-")[2] if "-" in world else "1" for world in worlds],
+                "range": _range([measured[world]["accuracy"][name] for world in worlds for name in lines]),
                 "lines": {name: [measured[world]["accuracy"][name] for world in worlds] for name in lines},
             }
         )
@@ -172,16 +175,27 @@ def shift_study(
 
 
 def _answer(method: str, measured: dict[str, Any], worlds: list[str]) -> str:
-    ends = []
-    for world in (worlds[0], "uniform", worlds[-1]):
-        cells = measured[world]["accuracy"]
-        estimate = "EM" if cells["EM"] else "EM, not calibrated"
-        ends.append(
-            f"{world} {cells['as it is']['mean']:.1f} as it is, {cells['uniform']['mean']:.1f} told that classes are "
-            f"equally common, {cells['true prior']['mean']:.1f} told the truth, "
-            f"{cells[estimate]['mean']:.1f} by {estimate}"
-        )
-    return f"{method}, accuracy in %: {'; '.join(ends)}."
+    ends = (worlds[0], "uniform", worlds[-1])
+
+    def of(column: str) -> str:
+        return ", ".join(f"{measured[world]['accuracy'][column]['mean']:.1f}" for world in ends)
+
+    estimate = "EM" if measured["uniform"]["accuracy"]["EM"] else "EM, not calibrated"
+    said = [f"{of('as it is')} % as it is", f"{of(estimate)} by {estimate}", f"{of('true prior')} told the true prior"]
+    if _differs(measured, "uniform"):
+        said.append(f"{of('uniform')} told that all classes are equally common")
+    return f"{method} finds, in {ends[0]}, {ends[1]}, {ends[2]}: {'; '.join(said)}."
+
+
+def _differs(measured: dict[str, Any], column: str) -> bool:
+    """Say whether the head, told that prior, predicts otherwise than as it is."""
+    return any(one["accuracy"][column] != one["accuracy"]["as it is"] for one in measured.values())
+
+
+def _range(cells: list[dict[str, Any] | None]) -> list[float]:
+    """Give whole tens that hold all values and their intervals."""
+    edges = [edge for cell in cells if cell for edge in (cell["mean"], *(cell["interval"] or ()))]
+    return [max(10 * math.floor(min(edges) / 10), 0), min(10 * math.ceil(max(edges) / 10), 100)]
 
 
 def _notes(draws: int, subsample: bool, smallest_class: int) -> list[str]:
