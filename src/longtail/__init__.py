@@ -27,6 +27,8 @@ _HOME = {
     "accuracy_report": "longtail.evaluation",
     "create_backbone": "longtail.backbones",
     "exponential_counts": "longtail.counts",
+    "fit_calibrator": "longtail.evaluation.scaling",
+    "fit_sets": "longtail.evaluation.conformal",
     "open_data": "longtail.data",
     "open_features": "longtail.features",
     "pareto_counts": "longtail.counts",

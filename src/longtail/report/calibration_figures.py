@@ -33,7 +33,9 @@ def reliability_diagram(name: str, curves: dict[str, dict[str, list[float]]]) ->
             upper.set_xlim(0, 100)
             upper.set_ylim(0, 100)
             upper.grid(alpha=0.4)
-            lower.bar(curve["confidence"], curve["images"], width=5, color=color("other"), gid=f"images-{when}")
+            bars = lower.bar(curve["confidence"], curve["images"], width=5, color=color("other"))
+            for number, bar in enumerate(bars):
+                bar.set_gid(f"images-{when}-{number}")
             lower.set_ylim(0, 1.1 * most)
             lower.set_xlabel("sure, %")
             lower.grid(axis="y", alpha=0.4)
