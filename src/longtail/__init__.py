@@ -37,6 +37,8 @@ _HOME = {
     "estimate_prior_bbse": "longtail.priors",
     "estimate_prior_em": "longtail.priors",
     "exponential_counts": "longtail.counts",
+    "fit_calibrator": "longtail.evaluation.scaling",
+    "fit_sets": "longtail.evaluation.conformal",
     "open_data": "longtail.data",
     "open_features": "longtail.features",
     "pareto_counts": "longtail.counts",

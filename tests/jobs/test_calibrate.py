@@ -235,3 +235,11 @@ def test_every_method_has_its_calibration_in_the_results(fitted, tmp_path, monke
         assert methods[name]["metrics"]["test"]["calibration"] == pytest.approx(expected, rel=1e-4)
     of_val = {name: entry["metrics"]["val"]["calibration"] for name, entry in methods.items()}
     assert of_val["auto"] == of_val[methods["auto"]["choice"]["method"]]
+
+
+def test_the_page_says_what_was_found(fitted):
+    calibrate(fitted, "--heads", "la", "--quiet")
+    page = (fitted / "run" / "report.html").read_text()
+    assert "Can the probabilities be trusted?" in page
+    assert "la claimed to be right in" in page
+    assert 'id="reliability-after"' in page

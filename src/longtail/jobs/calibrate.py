@@ -108,7 +108,8 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         if not config.runtime.quiet:
             print(f"Open {page}")
     if not config.runtime.quiet:
-        print(f"Kept in {out / 'calibration'}; `longtail predict` uses it for these heads.")
+        used = "; `longtail predict` uses it for these heads" if out == folder else ""
+        print(f"Kept in {out / 'calibration'}{used}.")
     return {"schema": 1, "heads": entries}
 
 
@@ -231,6 +232,11 @@ def _scores(
         raise InputError(
             f"{problem.splits['train'].path.parent}: no validation split, and scores on training images say nothing of "
             "new ones. Give feature_val.h5, or --split-val 0.2 to hold a part of train out and fit a second head."
+        )
+    if config.prior is not None:
+        doubts.append(
+            f"The probabilities are of the shares of {config.prior}; sets and reject option keep to the mix of classes in "
+            f"{images.name}, but for class sets, which hold for any."
         )
     if "test" not in problem.splits:
         doubts.append("There is no test split: measured out of fold on the images that it was calibrated on.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "Images", "Wishes", "calibrate", "calibration_of", "measure_calibration"]
 
 BLOCK = 2**21  # probabilities that are held at once
+MOST_TRIED = 5_000_000  # scores on which auto tries every calibration; beyond, none, temperature and group
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +104,9 @@ def calibrate(images: Images, groups: NDArray[np.str_], wishes: Wishes, calibrat
         "prior": wishes.prior,
         "implied_prior": None if wishes.prior is None else wishes.implied_prior,
     }
-    methods = SCALINGS if wishes.method == "auto" else (wishes.method,)
+    # a bias a class takes minutes to try where images times classes are many
+    tried = SCALINGS if np.size(images.logits) <= MOST_TRIED else SCALINGS[:3]
+    methods = tried if wishes.method == "auto" else (wishes.method,)
     choice = choose_calibrator(images.logits, images.labels, methods, seed=wishes.seed, **settings)
     calibrator = choice.calibrator
     held_out = _softmax(

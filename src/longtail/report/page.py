@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtail.atomic import write_text
 from longtail.counts import GROUPS
+from longtail.report.calibration import calibration_view
 from longtail.report.class_figures import (
     NAMED_CLASSES,
     SINGLE_CLASSES,
@@ -100,6 +101,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "thresholds": data["group_thresholds"],
         "spoiled": [name for name, entry in methods.items() if entry["selected_on"] == "test"],
         "figures": _figures(results, measured, split, best),
+        "calibration": calibration_view(folder, measured, best),
         "dlsa": _dlsa(next((entry["dlsa"] for entry in methods.values() if entry.get("dlsa")), None)),
         "rare": rare_classes(results, folder, best or next(iter(methods))),
         "classes": _class_rows(data, measured, _compared(measured, best)),
