@@ -8,7 +8,7 @@ import pytest
 from longtail.errors import InputError
 from longtail.report import render_report, write_report
 
-VOID = {"meta", "img", "br", "link", "hr", "input", "path", "use"}
+VOID = {"meta", "img", "br", "wbr", "link", "hr", "input", "path", "use"}
 
 
 class Page(HTMLParser):

@@ -32,7 +32,8 @@ class LearningCurves:
         errors: their standard deviations, shape (E, C).
         measured: whether the class's own images had a part in it; else it is its group's mean, shape (C,).
         own_share: share of the class's own measurement in the estimate, 0 to 1, the rest its group's mean, shape (C,).
-        group_doubling: expected gain from doubling of an average class of each group; None for an empty group.
+        group_doubling: expected gain from doubling of an average class of each group, and the ends of its 95 %
+            interval; None for an empty group.
     """
 
     exponents: FloatArray
@@ -41,7 +42,7 @@ class LearningCurves:
     errors: FloatArray
     measured: NDArray[np.bool_]
     own_share: FloatArray
-    group_doubling: dict[str, float | None]
+    group_doubling: dict[str, tuple[float, float, float] | None]
 
     def gain(self, times: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Give the expected gain in recall from `times` as many images, with the ends of its 95 % interval.
@@ -166,11 +167,15 @@ def fit_learning_curves(
     measured = fits[0].measured
     if not measured.any():
         raise InputError("no class has two images of which one could be left out: there is no learning curve.")
-    squares = np.array([fit.squares for fit in fits])
+    left_over = np.array([fit.squares for fit in fits])
     free = max(int(measured.sum()) * (seen.shape[2] - 2) - 1, 1)
-    weights = np.exp(-(squares - squares.min()) / (2 * max(squares.min() / free, 1e-9)))
+    weights = np.exp(-(left_over - left_over.min()) / (2 * max(left_over.min() / free, 1e-9)))
     weights /= weights.sum()
-    centres = weights @ np.stack([fit.centres for fit in fits])
+    by_power = np.stack([fit.centres for fit in fits])
+    centres = weights @ by_power
+    squares = weights @ (by_power**2 + np.stack([fit.centre_errors for fit in fits]) ** 2)
+    half = INTERVAL * np.sqrt(np.maximum(squares - centres**2, 0))
+    edges = np.stack([centres, centres - half, centres + half], axis=1)
     first = {group: np.flatnonzero(groups == group)[:1] for group in GROUPS}
     return LearningCurves(
         powers,
@@ -179,7 +184,7 @@ def fit_learning_curves(
         np.stack([fit.errors for fit in fits]),
         measured,
         weights @ np.stack([fit.own_share for fit in fits]),
-        {group: float(centres[members[0]]) if len(members) else None for group, members in first.items()},
+        {group: tuple(edges[members[0]].tolist()) if len(members) else None for group, members in first.items()},
     )
 
 
@@ -190,6 +195,7 @@ class _Fit:
     doubling: FloatArray
     errors: FloatArray
     centres: FloatArray
+    centre_errors: FloatArray
     own_share: FloatArray
     measured: NDArray[np.bool_]
     squares: float
@@ -199,20 +205,19 @@ def _fit(found: FloatArray, levels: FloatArray, labels: IntArray, groups: NDArra
     slopes, curves = _slopes(found, levels, exponent)
     by_class = _ClassSlopes.of(slopes, labels, len(groups))
     number, means, everyone = by_class.number, by_class.means, by_class.number > 0
-    doubling, errors, centres, own_share = (np.zeros(len(groups)) for _ in range(4))
+    doubling, errors, centres, centre_errors, own_share = (np.zeros(len(groups)) for _ in range(5))
     for group in GROUPS if everyone.any() else ():
         members = groups == group
         # a group that says little of its own is judged with all classes
         judged = members & everyone if (number[members] > 1).sum() >= 3 else everyone
         noise = by_class.noise(judged)
-        centres[members], doubling[members], errors[members], own_share[members] = _shrunk(
-            means[judged], noise[judged], means[members], np.where(everyone, noise, np.inf)[members]
-        )
+        found_there = _shrunk(means[judged], noise[judged], means[members], np.where(everyone, noise, np.inf)[members])
+        centres[members], centre_errors[members], doubling[members], errors[members], own_share[members] = found_there
     # what the law leaves over, of each class's mean curve
     rest = np.where(np.isfinite(slopes)[:, :, None], curves, 0.0).mean(axis=0)
     sums = np.stack([np.bincount(labels, weights=column, minlength=len(groups)) for column in rest.T], axis=1)
     squares = float((sums**2 / np.maximum(number, 1)[:, None]).sum())
-    return _Fit(doubling, errors, centres, own_share, everyone, squares)
+    return _Fit(doubling, errors, centres, centre_errors, own_share, everyone, squares)
 
 
 @dataclass(frozen=True)
@@ -266,8 +271,8 @@ def _slopes(found: FloatArray, levels: FloatArray, exponent: float) -> tuple[Flo
 
 def _shrunk(
     judged: FloatArray, judged_noise: FloatArray, means: FloatArray, noise: FloatArray
-) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-    """Give the group's mean gain, and each class's gain, its standard deviation and its own share in it.
+) -> tuple[float, float, FloatArray, FloatArray, FloatArray]:
+    """Give the mean gain of the group with its deviation, and that of each class with its deviation and own share.
 
     Args:
         judged: measured means that tell the group's mean and spread.
@@ -288,4 +293,6 @@ def _shrunk(
     variances = (1 - own) * spreads**2 + (1 - own) ** 2 * centre_variances[:, None]
     gain = weights @ gains
     error = np.sqrt(np.maximum(weights @ (variances + gains**2) - gain**2, 0))
-    return float(weights @ centres), gain, error, weights @ own
+    centre = float(weights @ centres)
+    centre_error = float(np.sqrt(max(weights @ (centre_variances + centres**2) - centre**2, 0.0)))
+    return centre, centre_error, gain, error, weights @ own

@@ -72,7 +72,8 @@ def quick_label_problems(problem: Any, seed: int, *, always: bool = False) -> di
     Returns:
         {"totals": {KIND: number}, "not_looked_for": [KIND, ...], "found": [the most doubtful of each kind]}.
     """
-    config = InspectConfig(Path(), most=10**9, runtime=RuntimeOptions(seed=seed))
+    # stricter than `inspect`: features of a weak network are alike for images that are not
+    config = InspectConfig(Path(), threshold=0.9999, most=10**9, runtime=RuntimeOptions(seed=seed))
     rows = sum(len(file.labels) for file in problem.splits.values())
     learnt, dimension = problem.splits["train"].features.shape
     found, left_out = [], []

@@ -122,7 +122,8 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     if common != rare:
         cost = versus[common]
         verb = "lose" if cost["difference"] < 0 else "gain"
-        text += f"; the {name[common]} {verb} {abs(cost['difference']):.1f} points{_doubt(cost)}"
+        changed = f"{verb} {abs(cost['difference']):.1f} points{_doubt(cost)}"
+        text += f"; the {name[common]} {changed if abs(cost['difference']) >= 0.05 else 'stay as they are'}"
     return text + "."
 
 

@@ -72,7 +72,7 @@ def page_environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(fixed=_fixed, signed=_signed, whole=_whole, duration=_duration)
+    environment.filters.update(fixed=_fixed, signed=_signed, whole=_whole, duration=_duration, breakable=_breakable)
     return environment
 
 
@@ -198,6 +198,13 @@ def _fixed(value: float | None, digits: int = 1) -> str:
 def _signed(value: float) -> str:
     # what rounds to zero has no sign
     return f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
+
+
+def _breakable(name: str) -> str:
+    """Let a long class name break behind its underscores, not inside its words."""
+    from markupsafe import Markup, escape
+
+    return Markup(escape(name).replace("_", Markup("_<wbr>")))
 
 
 def _whole(value: float | None) -> str:

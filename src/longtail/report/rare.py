@@ -42,20 +42,25 @@ def _row(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: li
             for method in methods
         },
         "train_image": inline_image(folder, row.get("train_example")),
-        "tests": _tests(results, folder, row),
+        "tests": _tests(results, folder, row, methods),
         "others": _others(results, folder, row, methods),
     }
 
 
-def _tests(results: dict[str, Any], folder: Path, row: dict[str, Any]) -> list[dict[str, Any]]:
+def _tests(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: list[str]) -> list[dict[str, Any]]:
+    """Test images with what the compared methods say; those that say the same are named together."""
     names = results["data"]["class_names"]
     shown = []
     for example in row.get("examples", [])[:_MOST_IMAGES]:
         image = inline_image(folder, example["file"])
         if image is not None:
+            answers: dict[int, list[str]] = {}
+            for method in methods:
+                if method in example["predicted"]:
+                    answers.setdefault(example["predicted"][method], []).append(method)
             said = [
-                {"method": method, "name": names[answer], "right": answer == row["class"]}
-                for method, answer in example["predicted"].items()
+                {"methods": ", ".join(who), "name": names[answer], "right": answer == row["class"]}
+                for answer, who in answers.items()
             ]
             shown.append({"image": image, "said": said})
     return shown
