@@ -276,7 +276,7 @@ def test_a_folder_of_hugging_face_in_several_files(of_torchvision, network):
 def test_programs_come_with_preprocessing_and_names(small, colours, colour_photos, tmp_path, capsys):
     torch.save(small[0].state_dict(), tmp_path / "net.pt")
     words = ["--data", str(colour_photos), "--arch", "timm:digits_cnn", "--image-size", "32", "--methods", "crt"]
-    words += ["--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5", "--also", "onnx", "torch-export"]
+    words += ["--mean", "0.5", "0.5", "0.5", "--std", "0.5", "0.5", "0.5", "--export", "onnx", "torch-export"]
     assert balance(tmp_path / "net.pt", tmp_path / "fair", *words) == 0
     assert capsys.readouterr().out.count("(checked: logits differ by at most") == 2
     model = create_backbone("digits_cnn", num_classes=3)

@@ -55,6 +55,16 @@ def test_a_run_is_exported_with_its_chosen_head_in_one_command(trained, capsys):
     assert json.loads(about["preprocessing"])["size"] == 8
 
 
+def test_a_run_ends_with_its_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("longtail.report.write_report", lambda folder: folder / "report.html")
+    words = ["run", "digits", "--epochs", "1", "--methods", "joint", "--export", "torch-export", "--seeds", "2"]
+    assert main([*words, "--device", "cpu", "--precision", "float32", "--quiet", "--out", str(tmp_path)]) == 0
+    images = digits(20)
+    for seed in ("seed-0", "seed-1"):
+        logits, _ = run_program(tmp_path / seed / "model.pt2", images / 255)
+        torch.testing.assert_close(logits, logits_of(tmp_path / seed, "joint", images), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("head", ["ncm", "la", "mlp"])
 def test_heads_of_every_kind_as_a_program(trained, head, tmp_path):
     words = ["--head", trained / "heads" / f"{head}.npz", "--format", "torch-export", "--pixels", "uint8"]
@@ -102,5 +112,7 @@ def test_what_cannot_be_exported_is_told(trained, tmp_path, capsys):
 def test_without_onnx_it_says_what_to_install(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert export(trained, "--format", "onnx", "--out", tmp_path / "net.onnx") == 2
+    assert "pip install longtail[onnx]" in capsys.readouterr().err
+    assert main(["run", "digits", "--export", "onnx", "--out", str(tmp_path / "run")]) == 2
     assert "pip install longtail[onnx]" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
