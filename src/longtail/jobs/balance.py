@@ -199,7 +199,7 @@ def _export(
     model = Deployed(build_network(open_model_file(written, config.layer), architecture), preprocessing)
     path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"
     difference = write_deployed(model, path, kind, class_names=class_names)
-    print(f"{path}  (checked: logits differ by at most {difference:.1e})")
+    print(f"{path}  (checked: differs by at most {difference:.1e})")
 
 
 def _say(config: BalanceConfig, text: str) -> None:
