@@ -12,8 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torchvision import models
 
-from longtail.backbones import create_backbone
-from longtail.backbones.last_layer import find_last_layer, replace_last_layer
+from longtail.backbones import create_backbone, find_last_layer, replace_last_layer
 from longtail.cli import main
 from longtail.data.transforms import normalize
 from longtail.deploy.onnx_file import run_onnx
