@@ -21,7 +21,7 @@ SMALL = [
     ("mobilenet", lambda: models.mobilenet_v3_small(weights=None, num_classes=3), 32),
     ("vit", lambda: timm.create_model("test_vit", num_classes=3), 160),
     ("convnext", lambda: timm.create_model("test_convnext", num_classes=3), 64),
-    ("a 1 x 1 convolution", lambda: ResNetV2(layers=(1, 1), channels=(32, 64), num_classes=3), 32),
+    ("a 1 x 1 convolution", lambda: ResNetV2(layers=(1, 1), channels=(128, 256), num_classes=3), 32),
 ]
 
 
