@@ -1,6 +1,5 @@
 """Shared by the tests of `balance`: small images of three colours, and networks that know them."""
 
-import copy
 import json
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 from torchvision import models
 
-from longtail.backbones.last_layer import SplitNetwork, find_last_layer, replace_last_layer
+from longtail.backbones import SplitNetwork, find_last_layer, replace_last_layer
 from longtail.data.decode import write_png
 from longtail.data.transforms import Preprocessing, normalize
 from longtail.features import write_features
@@ -50,7 +49,7 @@ class Colours:
             norm.momentum = None  # the mean of all batches
         with torch.no_grad():
             model.train()(normalize(cls.split("train")[0], preprocessing))
-        trunk = SplitNetwork(copy.deepcopy(model)).eval()
+        trunk = SplitNetwork(model).eval()
         features, labels = {}, {}
         for part in COUNTS:
             images, labels[part] = cls.split(part)

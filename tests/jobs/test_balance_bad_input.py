@@ -223,6 +223,6 @@ def test_options_that_do_not_go_together(colour_photos, network, capsys):
     assert "the model that is read lies there" in refused(capsys, network / "net.pt", *features, "--out", network)
     assert "choosing on the test split" in refused(capsys, *words, *features, "--select-on", "test")
     np.savez(network / "head.npz", weight=np.zeros((3, 1024)), bias=np.zeros(3))
-    told = refused(capsys, network / "head.npz", *features, "--out", network / "fair", "--also", "onnx")
+    told = refused(capsys, network / "head.npz", *features, "--out", network / "fair", "--export", "onnx")
     assert "no ResNet by its names" in told
     assert not (network / "fair").exists()

@@ -129,7 +129,7 @@ class SplitNetwork(nn.Module):
     """A network in two parts, what makes the features and the linear layer, under timm's backbone protocol.
 
     Args:
-        model: a network that ends in a linear layer; it is changed, its last layer is taken off.
+        model: a network that ends in a linear layer; it stays as it is, a copy is cut.
         layer: name of that layer; default: the one that `find_last_layer` finds.
 
     Example:
@@ -143,13 +143,13 @@ class SplitNetwork(nn.Module):
         super().__init__()
         found = find_last_layer(model.state_dict(), layer)
         path, _, name = found.name.rpartition(".")
-        module = model.get_submodule(found.name)
+        self.trunk = copy.deepcopy(model)
+        module = self.trunk.get_submodule(found.name)
         num_classes, dimension = found.weight.shape
         self.classifier: nn.Linear = module if isinstance(module, nn.Linear) else nn.Linear(dimension, num_classes)
         if self.classifier is not module:  # a 1 x 1 convolution of pooled features
-            self.classifier.weight.data, self.classifier.bias.data = found.weight, _bias(found)
-        setattr(model.get_submodule(path), name, nn.Identity())
-        self.trunk = model
+            self.classifier.weight.data, self.classifier.bias.data = found.weight.clone(), _bias(found).clone()
+        setattr(self.trunk.get_submodule(path), name, nn.Identity())
 
     def get_classifier(self) -> nn.Linear:
         """Give the last layer."""

@@ -11,17 +11,17 @@ from longtail.deploy.program_file import captured
 from longtail.deploy.self_contained import Deployed
 from longtail.errors import InputError
 
-__all__ = ["run_onnx", "save_onnx"]
+__all__ = ["require_onnx", "run_onnx", "save_onnx"]
 
 
 def save_onnx(model: Deployed, example: Tensor, path: Path, about: dict[str, str]) -> None:
     """Write an .onnx file: input `images`, outputs `logits` and `probabilities`; `about` as metadata_props.
 
     Raises:
-        InputError: onnx or onnxscript is not installed.
+        InputError: onnx, onnxscript or onnxruntime is not installed.
         LongtailError: the network cannot be traced.
     """
-    _need("onnx", "onnxscript")
+    require_onnx()
     program = captured(model, example)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -39,9 +39,9 @@ def run_onnx(path: Path, images: Tensor) -> tuple[Tensor, Tensor]:
     """Run an .onnx file in onnxruntime, on the CPU; give logits and probabilities, each (B, C).
 
     Raises:
-        InputError: onnxruntime is not installed.
+        InputError: onnx, onnxscript or onnxruntime is not installed.
     """
-    _need("onnxruntime")
+    require_onnx()
     import onnxruntime  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     options = onnxruntime.SessionOptions()
@@ -52,9 +52,14 @@ def run_onnx(path: Path, images: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(logits), torch.from_numpy(probabilities)
 
 
-def _need(*packages: str) -> None:
+def require_onnx() -> None:
+    """Make sure that ONNX can be written and run.
+
+    Raises:
+        InputError: onnx, onnxscript or onnxruntime is not installed.
+    """
     from importlib.util import find_spec
 
-    absent = [name for name in packages if find_spec(name) is None]
+    absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if absent:
         raise InputError(f"ONNX needs {' and '.join(absent)}. Install it: pip install longtail[onnx].")

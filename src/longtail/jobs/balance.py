@@ -40,7 +40,7 @@ class BalanceConfig:
     """With --data: mean of each channel that the images were normalised with, 0 to 1; default: as usual for it."""
     std: tuple[float, float, float] | None = None
     """With --data: deviation of each channel."""
-    also: tuple[Literal["torch-export", "onnx"], ...] = ()
+    export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Write the balanced model as these too, with preprocessing and class names inside; as `export` does."""
     workers: int = 2
     """Processes that load images of more than 64 pixels."""
@@ -95,7 +95,7 @@ def run(config: BalanceConfig) -> Path:
     what = results["methods"][best].get("choice", {}).get("method", best)
     print(f"{written}  ({file.layer.name or 'weight, bias'} is now {what}'s, all other weights are as they were)")
     if network is not None:
-        for kind in config.also:
+        for kind in config.export:
             _export(config, written, *network, problem.class_names, folder, kind)
     return written
 
@@ -116,10 +116,13 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
 
 def _network(config: BalanceConfig, file: "ModelFile") -> "tuple[str, Preprocessing] | None":
     """Say which network it is and what it sees, where it has to run: known before anything is computed."""
+    from longtail.deploy import require_onnx
     from longtail.jobs.balance_network import architecture_of, build_network
     from longtail.jobs.balance_preprocessing import known_preprocessing
 
-    if config.data.data is None and not config.also:
+    if "onnx" in config.export:
+        require_onnx()
+    if config.data.data is None and not config.export:
         return None
     architecture = architecture_of(file, config.arch)
     build_network(file, architecture)
@@ -196,7 +199,7 @@ def _export(
     model = Deployed(build_network(open_model_file(written, config.layer), architecture), preprocessing)
     path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"
     difference = write_deployed(model, path, kind, class_names=class_names)
-    print(f"{path}  (checked: logits differ by at most {difference:.1e})")
+    print(f"{path}  (checked: differs by at most {difference:.1e})")
 
 
 def _say(config: BalanceConfig, text: str) -> None:

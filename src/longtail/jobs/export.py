@@ -1,4 +1,4 @@
-"""`longtail export`: a checkpoint of ours in the layout of another system, as an exported program, or as ONNX."""
+"""`longtail export`: a trained network in the layout of another system, as an exported program, or as ONNX."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +9,24 @@ import tyro
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import nn
 
+    from longtail.heads.base import Head
     from longtail.jobs.model import TrainedModel
 
 __all__ = ["ExportConfig", "run"]
 
+SUFFIXES = {"weights": ".pth", "torch-export": ".pt2", "onnx": ".onnx"}
+
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write a trained network, with its own classifier or with a fitted head, as another system reads it."""
+    """Write a trained network, with a fitted head or with its own classifier, as another system reads it."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """Checkpoint file, or the folder of a run."""
-    out: Path
-    """File to write."""
+    """Folder of a run, with the head that its report recommends; or a checkpoint file, with its own classifier."""
+    out: Path | None = None
+    """File to write; default: model.pth, .pt2 or .onnx in the run's folder, NAME.pt2 or .onnx beside a checkpoint."""
     format: Literal["weights", "torch-export", "onnx"] = "weights"
     """weights: a checkpoint in another system's layout; torch-export (.pt2) and onnx (.onnx): a program that maps
     images at the network's size to logits and probabilities, with preprocessing and class names inside."""
@@ -32,73 +35,98 @@ class ExportConfig:
     pixels: Literal["float32", "uint8"] = "float32"
     """What a program takes: float32 from 0 to 1, or uint8."""
     head: Path | None = None
-    """A fitted linear head (heads/tau.npz of a run) in the place of the network's classifier."""
+    """A fitted head (heads/tau.npz of a run) in the place of that one; of weights, a linear one."""
 
 
 def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
-    from longtail.backbones import linear_parameters
-    from longtail.heads import load_head
-    from longtail.heads.linear import LinearHead
-    from longtail.jobs.model import find_checkpoint, open_model
+    path, head, whose = _opened(config)
+    is_run = config.checkpoint.is_dir()
+    suffix = SUFFIXES[config.format]
+    out = config.out or (config.checkpoint / f"model{suffix}" if is_run else path.with_suffix(suffix))
+    if out.resolve() == path.resolve():
+        raise InputError(f"--out {out}: is the checkpoint that is read. Expected another file.")
+    from longtail.jobs.model import open_model
 
-    path = find_checkpoint(config.checkpoint)
-    if config.out.resolve() == path.resolve():
-        raise InputError(f"--out {config.out}: is the checkpoint that is read. Expected another file.")
     opened = open_model(path)
-    classifier = None
-    if config.head is not None:
-        import torch
-
-        shape = tuple(linear_parameters(opened.model)[0].shape)
-        head = load_head(config.head)
-        if not isinstance(head, LinearHead) or head.weight_.shape != shape:
-            raise InputError(
-                f"{config.head}: {type(head).__name__} does not fit; expected a linear head with weights of shape "
-                f"{shape}, such as crt, tau or lws of this network."
-            )
-        classifier = torch.from_numpy(head.weight_).float(), torch.from_numpy(head.bias_).float()
+    if head is None and config.format != "weights" and opened.about["settings"].get("classifier_is_drawn"):
+        raise InputError(f"{path}: its classifier is untrained. Give a fitted head with --head.")
+    if head is not None and head.n_features_in_ != opened.dimension:
+        raise InputError(
+            f"{whose}: {type(head).__name__} does not fit; expected a head for the {opened.dimension} features of this "
+            f"network, not for {head.n_features_in_}."
+        )
     if config.format == "weights":
-        _write_weights(config, opened, classifier)
-        print(config.out)
+        _write_weights(config, opened, head, whose, out)
+        print(f"{out}  (with {whose})")
     else:
-        print(f"{config.out}  (checked: differs by at most {_write_program(config, opened, classifier):.1e})")
-    return config.out
+        difference = _write_program(config, opened, head, out)
+        print(f"{out}  (with {whose}; checked: differs by at most {difference:.1e})")
+    return out
 
 
-def _write_weights(config: ExportConfig, opened: "TrainedModel", classifier: "tuple[Tensor, Tensor] | None") -> None:
+def _opened(config: ExportConfig) -> "tuple[Path, Head | None, str]":
+    """Give the checkpoint, the head that comes with it, and in words whose classifier that is."""
+    from longtail.heads import load_head
+    from longtail.jobs.model import find_checkpoint
+    from longtail.jobs.predictor import open_predictor
+
+    if config.head is not None:
+        return find_checkpoint(config.checkpoint), load_head(config.head), str(config.head)
+    if (config.checkpoint / "results.json").is_file():
+        predictor = open_predictor(config.checkpoint)
+        return predictor.checkpoint, predictor.head, str(predictor.path)
+    return find_checkpoint(config.checkpoint), None, "its own classifier"
+
+
+def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | None", whose: str, out: Path) -> None:
     import torch
 
     from longtail.atomic import atomic_path
     from longtail.backbones import classifier_prefix, linear_parameters
     from longtail.backbones.layouts import to_layout
+    from longtail.heads.linear import LinearHead
 
     model = opened.model
+    weight, bias = linear_parameters(model)
+    if isinstance(head, LinearHead) and head.weight_.shape == weight.shape:
+        weight, bias = torch.from_numpy(head.weight_).float(), torch.from_numpy(head.bias_).float()
+    elif head is not None:
+        raise InputError(
+            f"{whose}: {type(head).__name__} does not fit; expected a linear head with weights of shape "
+            f"{tuple(weight.shape)}, such as crt, tau or lws of this network: name one with --head. --format onnx and "
+            "torch-export take any head."
+        )
     prefix = classifier_prefix(model)
-    weight, bias = classifier or linear_parameters(model)
-    state = model.state_dict()
-    backbone = {name: tensor.contiguous() for name, tensor in state.items() if not name.startswith(prefix)}
+    backbone = {name: part.contiguous() for name, part in model.state_dict().items() if not name.startswith(prefix)}
     content = to_layout(backbone, weight.contiguous(), bias.contiguous(), config.layout, classifier=prefix)
-    with atomic_path(config.out) as temporary:
+    with atomic_path(out) as temporary:
         torch.save(content, temporary)
 
 
-def _write_program(config: ExportConfig, opened: "TrainedModel", classifier: "tuple[Tensor, Tensor] | None") -> float:
+def _write_program(config: ExportConfig, opened: "TrainedModel", head: "Head | None", out: Path) -> float:
     import torch
-    from torch import nn
 
-    from longtail.backbones import classifier_of, classifier_prefix
     from longtail.deploy import Deployed, write_deployed
 
-    if opened.about["settings"].get("classifier_is_drawn") and classifier is None:
-        raise InputError(f"{opened.path}: its classifier is untrained. Give a fitted head with --head.")
     model = opened.model.to(memory_format=torch.contiguous_format)
-    if classifier is not None:
-        weight, bias = classifier
-        layer = nn.Linear(classifier_of(model).in_features, len(weight))
-        layer.weight.data, layer.bias.data = weight, bias
-        where, _, name = classifier_prefix(model).rstrip(".").rpartition(".")
-        setattr(model.get_submodule(where), name, layer)
-    deployed = Deployed(model, opened.preprocessing).eval()
+    deployed = Deployed(model if head is None else _with_head(model, head), opened.preprocessing).eval()
     names = opened.about["class_names"]
-    return write_deployed(deployed, config.out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
+    return write_deployed(deployed, out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
+
+
+def _with_head(model: "nn.Module", head: "Head") -> "nn.Module":
+    """Put any fitted head behind a network's features, as one module."""
+    from torch import Tensor, nn
+
+    from longtail.backbones import features_of
+
+    class WithHead(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = model
+
+        def forward(self, images: Tensor) -> Tensor:
+            return head._chunk_logits(features_of(self.backbone, images))
+
+    return WithHead()

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longtail.data.source import DataSplits
     from longtail.training.loop import TrainingState
 
-__all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds"]
+__all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,13 @@ class RunConfig:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
     """Runs that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
+    export: tuple[Literal["torch-export", "onnx"], ...] = ()
+    """Write network and recommended head as model.pt2 or model.onnx too, as `longtail export` does."""
 
 
 def run(config: RunConfig) -> Path:
     """Carry out a recipe; what an earlier call with the same settings finished is not done again."""
+    from longtail.jobs import export
     from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.seeds import summarize
@@ -44,6 +47,10 @@ def run(config: RunConfig) -> Path:
     splits = open_splits(*data_of(config))
     fabric = launch(config.runtime)
     results = run_seeds(fabric, config, splits, folder)
+    if fabric.is_global_zero:
+        for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
+            for kind in config.export:
+                export.run(export.ExportConfig(seed_folder(config, folder, seed), format=kind))
     if fabric.is_global_zero and config.seeds > 1:
         summarize(results, folder, config.heads.correction)
     return folder
@@ -53,11 +60,16 @@ def checked(config: RunConfig) -> RunConfig:
     """Refuse settings that do not go together before they cost a training, and spell out what others imply.
 
     Raises:
-        InputError: an unknown method, no seed, or a part of the backbone that is to learn from stored features.
+        InputError: an unknown method, no seed, ONNX that is not installed, or a part of the backbone that is to learn
+            from stored features.
     """
     from longtail.jobs.comparison import wanted_methods
 
     wanted_methods(config.heads.methods)
+    if "onnx" in config.export:
+        from longtail.deploy import require_onnx
+
+        require_onnx()
     if (config.stage.weights is not None) and not config.stage.frozen:
         raise InputError(
             "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
@@ -99,16 +111,21 @@ def run_seeds(
     first = config.runtime.seed
     results = []
     for seed in range(first, first + config.seeds):
-        seed_folder = folder if config.seeds == 1 else folder / f"seed-{seed}"
-        runtime = replace(config.runtime, seed=seed, out=seed_folder)
+        place = seed_folder(config, folder, seed)
+        runtime = replace(config.runtime, seed=seed, out=place)
         stage, unlabelled = config.stage, config.unlabelled
         if stage.init is not None:
             stage = replace(stage, init=for_seed(stage.init, seed))
         if unlabelled.teacher is not None:
             unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
         seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled)
-        results.append(_run_one(fabric, seed_config, splits, dataset, data, seed_folder, table))
+        results.append(_run_one(fabric, seed_config, splits, dataset, data, place, table))
     return results
+
+
+def seed_folder(config: RunConfig, folder: Path, seed: int) -> Path:
+    """Say where the files of one seed go: into the run's folder where there is one seed only."""
+    return folder if config.seeds == 1 else folder / f"seed-{seed}"
 
 
 def for_seed(path: Path, seed: int) -> Path:
