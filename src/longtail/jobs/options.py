@@ -228,8 +228,8 @@ class HeadOptions:
 
     methods: str = "all"
     """joint, ncm, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, dlsa, several with commas
-    between, or all: all but dlsa, which takes minutes; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val.
-    """
+    between, or all: all but dlsa, which takes minutes; with auto (alone: of all) the best one is chosen, on val or by
+    cross-validation, and fitted again on train and val."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None
