@@ -62,14 +62,27 @@ def test_its_decisions_are_those_of_a_linear_layer(tailed):
     np.testing.assert_array_equal((test @ head.directions_.T).argmax(axis=1), head.predict(test))
 
 
-def test_a_learned_scale_moves_and_lowers_the_loss(tailed):
-    train = tailed[0]
-    learned = CosineClassifier("learned", epochs=60, random_state=0).fit(*train)
-    held = CosineClassifier(16.0, epochs=60, random_state=0).fit(*train)
-    assert learned.scale_ > 0
-    assert learned.scale_ != 16.0
-    assert held.scale_ == 16.0
-    assert learned.losses_[-1] < held.losses_[-1]
+def test_a_learned_scale_takes_the_steps_of_its_logarithm(tailed):
+    """s = 16 exp(0.1 t): t by plain gradient descent, beside the directions, by autograd on the formula."""
+    train, labels = tailed[0][0].astype(np.float64), tailed[0][1]
+    settings = {"loss": "cross-entropy", "epochs": 1, "momentum": 0.0, "weight_decay": 0.0, "random_state": 7}
+    head = CosineClassifier("learned", batch_size=50, learning_rate=0.3, **settings).fit(train, labels)
+    seed = int(np.random.RandomState(7).randint(2**31 - 1))
+    weight = torch.nn.functional.normalize(initial_linear(6, 8, seed, torch.float64)[0], dim=1).requires_grad_()
+    growth = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    stream = Sampler(labels, strategy="instance", seed=seed).epoch_indices(0)
+    for step in range(len(labels) // 50):
+        rows = torch.from_numpy(stream[50 * step : 50 * (step + 1)])
+        x = torch.from_numpy(train)[rows]
+        cosines = (x @ weight.T) / (x.norm(dim=1, keepdim=True) * weight.norm(dim=1))
+        loss = torch.nn.functional.cross_entropy(16 * torch.exp(0.1 * growth) * cosines, torch.from_numpy(labels)[rows])
+        for parameter, gradient in zip((weight, growth), torch.autograd.grad(loss, (weight, growth)), strict=True):
+            with torch.no_grad():
+                parameter -= 0.3 * gradient
+    assert head.scale_ == pytest.approx(16 * np.exp(0.1 * growth.item()), rel=1e-9)
+    assert head.scale_ != 16.0
+    expected = weight / weight.norm(dim=1, keepdim=True)
+    np.testing.assert_allclose(head.directions_, expected.detach(), rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize(
