@@ -6,7 +6,7 @@ import torch
 
 from longtail.errors import InputError
 from longtail.features import open_features, write_features
-from longtail.heads import DisAlign, Joint, MarginCalibration
+from longtail.heads import CosineClassifier, DisAlign, Joint, MarginCalibration, MaxNorm
 from longtail.heads.disalign import aligned_logits
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.losses import generalized_weights
@@ -219,3 +219,19 @@ def test_mistakes_are_told(kind, tailed, rho):
         kind(rho=rho).fit(*tailed[0])
     with pytest.raises(InputError, match="expected one of float32, bfloat16"):
         kind(rho=1.0, precision="float8").fit(*tailed[0])
+
+
+@pytest.mark.parametrize("kind", [MarginCalibration, DisAlign, MaxNorm, CosineClassifier])
+def test_bfloat16_learns_what_float32_does(kind, tailed):
+    (train, labels), (test, truth) = tailed
+    fixed = {MaxNorm: {"radius": 1.0, "weight_decay": 5e-3}, CosineClassifier: {}}.get(kind, {"rho": 1.0})
+    plain = kind(random_state=0, **fixed).fit(train, labels)
+    rounded = kind(random_state=0, precision="bfloat16", **fixed).fit(train, labels)
+    assert not np.array_equal(rounded.logits(test), plain.logits(test))
+    assert (rounded.predict(test) == plain.predict(test)).mean() > 0.97
+    assert plain.score(test, truth) > 0.7
+    wide = train.astype(np.float64)
+    np.testing.assert_array_equal(
+        kind(random_state=0, precision="bfloat16", **fixed).fit(wide, labels).logits(test),
+        kind(random_state=0, **fixed).fit(wide, labels).logits(test),
+    )
