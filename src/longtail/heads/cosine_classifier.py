@@ -19,6 +19,7 @@ from longtail.schedules import ScheduleKind
 __all__ = ["CosineClassifier"]
 
 FIRST_SCALE = 16.0
+SLOWNESS = 0.1  # of a learned scale beside the directions: at first, while they are random, its gradient is to shrink
 
 
 class CosineClassifier(Head):
@@ -35,7 +36,7 @@ class CosineClassifier(Head):
 
     Args:
         scale: s, above 0; "learned" trains it, starting at 16. On features that a network knows by heart it then grows
-            with every epoch.
+            and grows.
         loss: "balanced-softmax", "cross-entropy", "focal" or "logit-adjusted", as in `longtail.losses`.
         sampling: of the training rows, as in `longtail.sampling.Sampler`.
         epochs: passes of N draws.
@@ -125,7 +126,7 @@ class CosineClassifier(Head):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
         weight = functional.normalize(weight, dim=1)
-        # the scale is this times exp(growth): it stays above 0, and weight decay pulls it to the start
+        # the scale is this times an exponential: it stays above 0, and weight decay pulls it to the start
         first = FIRST_SCALE if given == "learned" else float(given)
         growth = torch.zeros_like(bias[:1])
         counts = torch.from_numpy(self.class_counts_).to(weight)
@@ -133,14 +134,14 @@ class CosineClassifier(Head):
             array,
             codes,
             [weight, growth] if given == "learned" else [weight],
-            lambda rows: first * growth.exp() * _cosines(rows, weight),
+            lambda rows: first * (SLOWNESS * growth).exp() * _cosines(rows, weight),
             plan=plan_of(self, self.schedule),
             sampler=rows_sampler(self, codes, seed),
             device=self.device,
             loss=build_loss(self.loss, counts),
         )
         self.directions_: NDArray[Any] = functional.normalize(weight, dim=1).cpu().numpy()
-        self.scale_ = float(first * growth.exp())
+        self.scale_ = float(first * (SLOWNESS * growth).exp())
         self.selected_on_ = "not selected"
         return self
 
