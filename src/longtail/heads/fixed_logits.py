@@ -47,6 +47,7 @@ class FixedLogits:
         device: where to compute them.
 
     Example:
+        >>> import torch
         >>> rows = FixedLogits(np.eye(2), torch.eye(2, dtype=torch.float64), torch.ones(2), with_features=True)
         >>> rows[np.array([1])]
         array([[1., 2., 0., 1.]])
