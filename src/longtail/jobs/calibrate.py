@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["CalibrateConfig", "run"]
 
 
+FOLDS = 5  # of val, for heads that were fitted to it
+
+
 @dataclass(frozen=True)
 class CalibrateConfig:
     """Fit probabilities, sets of candidates and a reject option on val, measure them once on test, and keep them."""
@@ -62,7 +65,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.counts import group_of_class
     from longtail.jobs.calibration_file import calibration_path, write_calibration
     from longtail.jobs.calibration_measures import Images, Wishes, calibrate, measure_calibration
-    from longtail.jobs.calibration_words import print_calibration, sentences
+    from longtail.jobs.calibration_words import other_mix, print_calibration, sentences
 
     _check(config)
     folder, results, paths = _heads(config)
@@ -96,6 +99,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, found in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
         facts = measure_calibration(found, measured, groups, wishes)
+        doubts = [*doubts, *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
         write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
@@ -217,17 +221,17 @@ def _scores(
     name = choice.get("method", path.stem)
     if name == "crt" and _settings(path.parent.parent).get("heads", {}).get("crt_from") == "images":
         raise InputError(f"{path}: was trained from images, with features of its own that were not kept. Take another.")
-    doubts = []
+    doubts: list[str] = []
     if "val" in problem.splits:
-        source, val = head, problem.splits["val"]
+        val = problem.splits["val"]
         if "val" in choice.get("fitted_on", ()):
-            # it has learnt from val: the same method, as it was fitted before, has not
-            source = load_head(path.with_name(f"{name}.npz"))
+            images = _without_folds(head, problem, config)
             doubts.append(
-                f"{path.stem} was fitted again on train and val; it is calibrated by the scores on val of {name} as it "
-                "was fitted on train alone. So sets and reject option promise nothing exactly; test shows what they do."
+                f"{path.stem} was fitted again on train and val; it is calibrated by {FOLDS} heads of the same "
+                "settings, each fitted without a part of val, on that part."
             )
-        images = Images(source.logits(val.features), val.labels, "val")
+        else:
+            images = Images(head.logits(val.features), val.labels, "val")
     elif config.split_val is not None:
         images = _held_out(head, problem, config, doubts)
     else:
@@ -237,19 +241,64 @@ def _scores(
         )
     if config.prior is not None:
         doubts.append(
-            f"The probabilities are of the shares of {config.prior}; sets and reject option keep to the mix of classes in "
-            f"{images.name}, but for class sets, which hold for any."
+            f"The probabilities are of the shares of {config.prior}; sets and reject option keep to the mix of classes "
+            f"in {images.name}, but for class sets, which hold for any."
         )
     if "test" not in problem.splits:
         doubts.append("There is no test split: measured out of fold on the images that it was calibrated on.")
     return head, images, doubts
 
 
-def _held_out(head: "Head", problem: "FeatureProblem", config: CalibrateConfig, doubts: list[str]) -> "Images":
-    """Fit a head of the same settings without a part of train, and give its scores there."""
+def _without_folds(head: "Head", problem: "FeatureProblem", config: CalibrateConfig) -> "Images":
+    """Give the scores of each part of val by a head of the same settings that was fitted to train and the other parts.
+
+    The only image of its class is left out: it is needed for fitting.
+    """
+    from longtail.holdout import stratified_folds
+    from longtail.jobs.calibration_measures import Images
+
+    train, val, seed = problem.splits["train"], problem.splits["val"], config.runtime.seed
+    if not config.runtime.quiet:
+        print(f"fitting {FOLDS} heads of the same settings, each without a part of val", flush=True)
+    fold_of = stratified_folds(val.labels, FOLDS, seed)
+    logits = np.empty((len(val.labels), len(head.classes_)))
+    for fold in range(FOLDS):
+        rows, rest = fold_of == fold, fold_of != fold
+        features = np.concatenate([np.asarray(train.features), np.asarray(val.features[rest])])
+        labels = np.concatenate([train.labels, val.labels[rest]])
+        if rows.any():
+            second = _fitted_like(head, features, labels, problem, seed)
+            logits[rows] = second.logits(np.asarray(val.features[rows]))
+    seen = fold_of >= 0
+    return Images(logits[seen], val.labels[seen], "val")
+
+
+def _fitted_like(
+    head: "Head", features: NDArray[Any], labels: NDArray[np.int64], problem: "FeatureProblem", seed: int
+) -> "Head":
+    """Fit a head of the same settings, with what was found for those that were to be chosen."""
     from sklearn.base import clone
 
     from longtail.heads import Joint
+
+    settings = head.get_params(deep=False)
+    fixed: dict[str, Any] = {
+        key: getattr(head, f"{key}_")
+        for key, value in settings.items()
+        if isinstance(value, str) and value == "auto" and hasattr(head, f"{key}_")
+    }
+    fixed |= {"random_state": seed} if "random_state" in settings else {}
+    if "head" in settings and problem.head is not None:
+        fixed["head"] = problem.head
+    elif "head" in settings and not isinstance(head, Joint):
+        joint = Joint(random_state=seed).fit(features, labels)
+        fixed["head"] = (joint.weight_, joint.bias_)
+    second: Head = clone(head).set_params(**fixed).fit(features, labels)
+    return second
+
+
+def _held_out(head: "Head", problem: "FeatureProblem", config: CalibrateConfig, doubts: list[str]) -> "Images":
+    """Fit a head of the same settings without a part of train, and give its scores there."""
     from longtail.holdout import stratified_holdout
     from longtail.jobs.calibration_measures import Images
 
@@ -263,18 +312,7 @@ def _held_out(head: "Head", problem: "FeatureProblem", config: CalibrateConfig, 
             "and what is calibrated there stays too sure. A validation split would mend that."
         )
         return Images(head.logits(rows), train.labels[held_out], name)
-    settings = head.get_params(deep=False)
-    fixed: dict[str, Any] = {
-        key: getattr(head, f"{key}_")
-        for key, value in settings.items()
-        if isinstance(value, str) and value == "auto" and hasattr(head, f"{key}_")
-    }
-    fixed |= {"random_state": seed} if "random_state" in settings else {}
-    features, labels = np.asarray(train.features[rest]), train.labels[rest]
-    if "head" in settings and not isinstance(head, Joint):
-        joint = Joint(random_state=seed).fit(features, labels)
-        fixed["head"] = (joint.weight_, joint.bias_)
-    second = clone(head).set_params(**fixed).fit(features, labels)
+    second = _fitted_like(head, np.asarray(train.features[rest]), train.labels[rest], problem, seed)
     doubts.append(
         f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
         f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."
