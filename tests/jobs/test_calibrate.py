@@ -10,8 +10,10 @@ from scipy.special import softmax
 from longtail.cli import main
 from longtail.evaluation.calibration import expected_calibration_error, image_scores
 from longtail.evaluation.probability_report import probability_summary
+from longtail.evaluation.scaling import fit_calibrator
 from longtail.features import open_features, write_features
-from longtail.heads import load_head
+from longtail.heads import Joint, LogitAdjusted, load_head
+from longtail.holdout import stratified_folds
 from longtail.jobs.calibrate import CalibrateConfig
 from longtail.jobs.calibration_file import read_calibration
 
@@ -117,6 +119,7 @@ def test_predict_writes_what_was_promised(fitted, capsys):
 def test_a_prior_moves_probabilities_into_its_world(fitted, tmp_path):
     uniform = calibrate(fitted, "--heads", "joint", "--prior", "uniform", "--quiet")["joint"]
     assert uniform["asked_for"] == "uniform"
+    assert "keep to the mix of classes in val" in uniform["doubts"][0]
     assert uniform["under_prior"]["after"]["log_loss"] < uniform["under_prior"]["before"]["log_loss"]
     assert uniform["decisions"]["balanced"]["after"] > uniform["decisions"]["balanced"]["before"]
     (tmp_path / "shares.csv").write_text("0,0.1\n1,0.1\n2,0.1\n3,0.7\n")
@@ -125,6 +128,14 @@ def test_a_prior_moves_probabilities_into_its_world(fitted, tmp_path):
     np.testing.assert_allclose(stored.calibrator.prior, [0.1, 0.1, 0.1, 0.7])
     assert stored.calibrator.bias[3] > 1
     assert given["calibrated_on"] == f"val, for the shares of {tmp_path / 'shares.csv'}"
+
+
+def test_of_many_scores_auto_tries_what_takes_no_minutes(fitted, monkeypatch):
+    everything = calibrate(fitted, "--heads", "la", "--quiet")["la"]["choice"]["log_loss"]
+    monkeypatch.setattr("longtail.jobs.calibration_measures.MOST_TRIED", 4 * sum(COUNTS["val"]) - 1)
+    some = calibrate(fitted, "--heads", "la", "--quiet")["la"]["choice"]["log_loss"]
+    assert list(everything) == ["none", "temperature", "group", "bias", "vector"]
+    assert list(some) == ["none", "temperature", "group"]
 
 
 def test_labels_of_test_change_nothing_that_is_kept(fitted):
@@ -173,15 +184,41 @@ def test_without_val_a_part_of_train_serves_and_the_doubt_is_said(fitted, tmp_pa
         assert entry["measured_on"] == "test"
 
 
-def test_a_head_that_has_seen_val_is_calibrated_by_one_that_has_not(fitted, capsys):
-    words = ["fit", str(fitted), "--methods", "joint,la,auto", "--out", str(fitted / "auto"), "--quiet"]
+def test_a_head_that_has_seen_val_is_calibrated_by_some_that_have_not(fitted, capsys):
+    words = ["fit", str(fitted), "--methods", "la,auto", "--out", str(fitted / "auto"), "--quiet"]
     assert main(words) == 0
     choice = json.loads((fitted / "auto" / "results.json").read_text())["methods"]["auto"]["choice"]
-    assert choice["fitted_on"] == ["train", "val"]
-    assert main(["calibrate", str(fitted / "auto"), "--heads", f"auto,{choice['method']}", "--quiet"]) == 0
-    kept = [read_calibration(fitted / "auto" / "heads" / f"{name}.npz") for name in ("auto", choice["method"])]
-    np.testing.assert_array_equal(kept[0].calibrator.scale, kept[1].calibrator.scale)
-    assert f"by the scores on val of {choice['method']}" in capsys.readouterr().out
+    assert (choice["method"], choice["fitted_on"]) == ("la", ["train", "val"])
+    assert main(["calibrate", str(fitted / "auto"), "--method", "temperature"]) == 0
+    told = capsys.readouterr().out
+    assert "5 heads of the same settings, each fitted without a part of val" in told
+    train, val = (open_features(fitted / f"feature_{split}.h5") for split in ("train", "val"))
+    tau = load_head(fitted / "auto" / "heads" / "auto.npz").tau_
+    folds, logits = stratified_folds(val.labels, 5, 0), np.empty((len(val.labels), 4))
+    for fold in range(5):
+        rest = folds != fold
+        features = np.concatenate([train.features, val.features[rest]])
+        labels = np.concatenate([train.labels, val.labels[rest]])
+        joint = Joint(random_state=0).fit(features, labels)
+        second = LogitAdjusted(tau, (joint.weight_, joint.bias_)).fit(features, labels)
+        logits[~rest] = second.logits(val.features[~rest])
+    kept = read_calibration(fitted / "auto" / "heads" / "auto.npz")
+    np.testing.assert_allclose(kept.calibrator.scale, fit_calibrator(logits, val.labels).scale, rtol=1e-3)
+
+
+def test_another_mix_of_classes_on_test_is_said(fitted, tmp_path, capsys):
+    for split in ("train", "val"):
+        file = open_features(fitted / f"feature_{split}.h5")
+        write_features(tmp_path / f"feature_{split}.h5", file.features, file.labels)
+    write_features(tmp_path / "feature_test.h5", *made_up(np.random.default_rng(5), [100] * 4))
+    assert main(["fit", str(tmp_path), "--methods", "joint", "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    shares = np.array(COUNTS["val"]) / sum(COUNTS["val"])
+    entry = calibrate(tmp_path, "--method", "temperature")["joint"]
+    assert entry["under_prior"]["distance"] == pytest.approx(50 * np.abs(shares - 0.25).sum())
+    assert entry["under_prior"]["after"]["log_loss"] < entry["probabilities"]["after"]["all"]["log_loss"]
+    assert "Classes are mixed otherwise on test" in capsys.readouterr().out
+    calibrate(tmp_path, "--prior", "uniform")
+    assert "Classes are mixed otherwise on test" not in capsys.readouterr().out
 
 
 def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):

@@ -14,8 +14,6 @@ from longtail.evaluation.scaling import ScalingMethod
 from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
-    from longtail.heads.base import Head
-    from longtail.jobs.calibration_measures import Images
     from longtail.jobs.feature_problem import FeatureProblem
 
 __all__ = ["CalibrateConfig", "run"]
@@ -61,7 +59,8 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.counts import group_of_class
     from longtail.jobs.calibration_file import calibration_path, write_calibration
     from longtail.jobs.calibration_measures import Images, Wishes, calibrate, measure_calibration
-    from longtail.jobs.calibration_words import print_calibration, sentences
+    from longtail.jobs.calibration_scores import unseen_scores
+    from longtail.jobs.calibration_words import other_mix, print_calibration, sentences
 
     _check(config)
     folder, results, paths = _heads(config)
@@ -77,7 +76,20 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     mix = "the mix of classes there" if prior is None else f"the shares of {config.prior}"
     fitted = []
     for path in paths:
-        head, images, doubts = _scores(config, path, results, problem)
+        head, images, doubts = unseen_scores(
+            path,
+            problem,
+            (results or {}).get("methods", {}).get(path.stem, {}),
+            _settings(folder),
+            split_val=config.split_val,
+            seed=config.runtime.seed,
+            quiet=config.runtime.quiet,
+        )
+        if config.prior is not None:
+            doubts.append(
+                f"The probabilities are of the shares of {config.prior}; sets and reject option keep to the mix of "
+                f"classes in {images.name}, but for class sets, which hold for any."
+            )
         wishes = Wishes(
             config.method,
             prior,
@@ -95,6 +107,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, found in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
         facts = measure_calibration(found, measured, groups, wishes)
+        doubts = [*doubts, *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
         write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
@@ -195,86 +208,3 @@ def _measured_before(folder: Path) -> dict[str, Any]:
         return {}
     stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["heads"]
     return stored
-
-
-def _scores(
-    config: CalibrateConfig, path: Path, results: dict[str, Any] | None, problem: "FeatureProblem"
-) -> tuple["Head", "Images", list[str]]:
-    """Give the head, its scores on images that it was not fitted to, and what is to be doubted."""
-    from longtail.heads import load_head
-    from longtail.jobs.calibration_measures import Images
-
-    head = load_head(path)
-    dimension = problem.splits["train"].features.shape[1]
-    if head.n_features_in_ != dimension or len(head.classes_) != len(problem.train_counts):
-        raise InputError(
-            f"{path} was fitted on {head.n_features_in_} features of {len(head.classes_)} classes; these features have "
-            f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: --features FOLDER."
-        )
-    choice = ((results or {}).get("methods", {}).get(path.stem, {}).get("choice")) or {}
-    name = choice.get("method", path.stem)
-    if name == "crt" and _settings(path.parent.parent).get("heads", {}).get("crt_from") == "images":
-        raise InputError(f"{path}: was trained from images, with features of its own that were not kept. Take another.")
-    doubts = []
-    if "val" in problem.splits:
-        source, val = head, problem.splits["val"]
-        if "val" in choice.get("fitted_on", ()):
-            # it has learnt from val: the same method, as it was fitted before, has not
-            source = load_head(path.with_name(f"{name}.npz"))
-            doubts.append(
-                f"{path.stem} was fitted again on train and val; it is calibrated by the scores on val of {name} as it "
-                "was fitted on train alone. So sets and reject option promise nothing exactly; test shows what they do."
-            )
-        images = Images(source.logits(val.features), val.labels, "val")
-    elif config.split_val is not None:
-        images = _held_out(head, problem, config, doubts)
-    else:
-        raise InputError(
-            f"{problem.splits['train'].path.parent}: no validation split, and scores on training images say nothing of "
-            "new ones. Give feature_val.h5, or --split-val 0.2 to hold a part of train out and fit a second head."
-        )
-    if config.prior is not None:
-        doubts.append(
-            f"The probabilities are of the shares of {config.prior}; sets and reject option keep to the mix of classes in "
-            f"{images.name}, but for class sets, which hold for any."
-        )
-    if "test" not in problem.splits:
-        doubts.append("There is no test split: measured out of fold on the images that it was calibrated on.")
-    return head, images, doubts
-
-
-def _held_out(head: "Head", problem: "FeatureProblem", config: CalibrateConfig, doubts: list[str]) -> "Images":
-    """Fit a head of the same settings without a part of train, and give its scores there."""
-    from sklearn.base import clone
-
-    from longtail.heads import Joint
-    from longtail.holdout import stratified_holdout
-    from longtail.jobs.calibration_measures import Images
-
-    train, seed = problem.splits["train"], config.runtime.seed
-    rest, held_out = stratified_holdout(train.labels, config.split_val or 0.0, seed)
-    rows = np.asarray(train.features[held_out])
-    name = f"{len(held_out):,} images held out of train"
-    if problem.head is not None:
-        doubts.append(
-            "The network's own classifier has seen all of train: on its training images it is surer than on new ones, "
-            "and what is calibrated there stays too sure. A validation split would mend that."
-        )
-        return Images(head.logits(rows), train.labels[held_out], name)
-    settings = head.get_params(deep=False)
-    fixed: dict[str, Any] = {
-        key: getattr(head, f"{key}_")
-        for key, value in settings.items()
-        if isinstance(value, str) and value == "auto" and hasattr(head, f"{key}_")
-    }
-    fixed |= {"random_state": seed} if "random_state" in settings else {}
-    features, labels = np.asarray(train.features[rest]), train.labels[rest]
-    if "head" in settings and not isinstance(head, Joint):
-        joint = Joint(random_state=seed).fit(features, labels)
-        fixed["head"] = (joint.weight_, joint.bias_)
-    second = clone(head).set_params(**fixed).fit(features, labels)
-    doubts.append(
-        f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
-        f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."
-    )
-    return Images(second.logits(rows), train.labels[held_out], name)

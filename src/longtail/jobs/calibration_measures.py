@@ -158,7 +158,7 @@ def measure_calibration(
         "factors": _factors(calibrator, groups),
         "measured_on": f"{target.name}, out of fold" if measured is None else target.name,
         "probabilities": {when: probability_report(part, target.labels, groups) for when, part in scores.items()},
-        "under_prior": None if wishes.prior is None else _under(wishes.prior, scores, target.labels),
+        "under_prior": _under(calibrator.prior, scores, target.labels),
         "classwise_ece": {
             "before": float(classwise_calibration_error(before, target.labels).mean()),
             "after": float(classwise_calibration_error(after, target.labels).mean()),
@@ -213,8 +213,13 @@ def _factors(calibrator: Calibrator, groups: NDArray[np.str_]) -> dict[str, floa
 
 
 def _under(prior: Floats, scores: dict[str, ImageScores], labels: NDArray[np.int64]) -> dict[str, Any]:
-    weights = image_weights(labels, prior / prior.sum())
-    return {when: probability_summary(found, weights) for when, found in scores.items()}
+    """Measure with images weighed to the mix of classes that the probabilities are for, and say how far that is."""
+    shares = np.bincount(labels, minlength=len(prior)) / len(labels)
+    weights = image_weights(labels, prior)
+    return {
+        "distance": float(100 * np.abs(shares - prior).sum() / 2),
+        **{when: probability_summary(found, weights) for when, found in scores.items()},
+    }
 
 
 def _decisions(scores: dict[str, ImageScores], labels: NDArray[np.int64]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from longtail.counts import GROUPS
 
-__all__ = ["print_calibration", "sentences"]
+__all__ = ["other_mix", "print_calibration", "sentences"]
 
 METHODS = {
     "none": "nothing (the scores serve as they are)",
@@ -16,6 +16,7 @@ METHODS = {
     "bias": "a temperature and a bias for each class",
     "vector": "a factor and a bias for each class",
 }
+FAR = 20.0  # percent of the images that differ in class between two mixes, from which on it is said
 PARTS = ("all", "balanced", *GROUPS)
 
 
@@ -84,6 +85,25 @@ def sentences(name: str, entry: dict[str, Any]) -> list[str]:
             f"{fair['before']:.1f} before, {fair['after']:.1f} after)."
         )
     return [text, *_sets(entry), _rejects(entry)]
+
+
+def other_mix(entry: dict[str, Any]) -> list[str]:
+    """Say it where the images that were measured are of another mix of classes than the probabilities are for.
+
+    Args:
+        entry: as `measure_calibration` gives it.
+    """
+    found = entry["under_prior"]
+    if found["distance"] < FAR:
+        return []
+    ece, loss = (
+        _change(found["before"][key], found["after"][key], digits) for key, digits in (("ece", 1), ("log_loss", 3))
+    )
+    return [
+        f"Classes are mixed otherwise on {entry['measured_on']} than where the probabilities are to hold "
+        f"({found['distance']:.0f} % of the images would have to be of other classes). Weighed to that mix, ECE is "
+        f"{ece} and log-loss {loss}. --prior says where they are to hold: uniform, train or a file."
+    ]
 
 
 def _sets(entry: dict[str, Any]) -> list[str]:
