@@ -260,6 +260,21 @@ def test_only_the_compared_methods_speak_below_an_image(tmp_path, build_results,
     assert "crt: class 1" not in words
 
 
+def test_what_auto_chose_by_is_shown(tmp_path, build_results):
+    results = lean(build_results())
+    results["methods"]["auto"] = results["methods"].pop("lws")
+    choice = {
+        "scores": {"tau": 61.25, "crt": 58.0},
+        "on": "val",
+        "metric": "few",
+        "costs": None,
+        "rule": "highest score",
+    }
+    results["methods"]["auto"]["choice"] = choice
+    words = check(render_report(results, tmp_path)).words
+    assert "What auto chose by, few accuracy on val: tau 61.2, crt 58.0. Rule: highest score." in words
+
+
 def test_long_names_break_behind_underscores(tmp_path, build_results):
     names = [f"hydromedusae_{c}_<b>" for c in range(10)]
     html = render_report(lean(build_results(names=names)), tmp_path)
