@@ -5,7 +5,7 @@ import pytest
 
 from longtail.errors import InputError
 from longtail.evaluation import label_problems
-from longtail.evaluation.label_problems import near_duplicates, suspicious_labels
+from longtail.evaluation.label_problems import discriminant_probabilities, near_duplicates, suspicious_labels
 
 
 def test_pairs_are_those_of_a_slow_loop(monkeypatch):
@@ -81,3 +81,40 @@ def test_shapes_that_do_not_fit():
         suspicious_labels(np.ones((3, 2)) / 2, np.array([0, 1]))
     with pytest.raises(InputError, match="expected \\(N, C\\)"):
         suspicious_labels(np.ones((3, 2)) / 2, np.array([0, 1, 2]))
+
+
+def test_discriminant_is_scikit_learns_without_its_prior():
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [40, 20, 12])
+    features = (rng.normal(size=(72, 5)) + 1.5 * np.eye(3, 5)[labels]).astype(np.float32)
+    folds = rng.integers(3, size=72)
+    found = discriminant_probabilities(features, labels, folds, shrinkage=0.3, temperature=1.0)
+    for fold in range(3):
+        rest = folds != fold
+        oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3).fit(features[rest], labels[rest])
+        expected = oracle.predict_proba(features[~rest]) / oracle.priors_
+        np.testing.assert_allclose(found[~rest], expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_discriminant_gives_nothing_to_a_class_that_it_has_not_seen():
+    features, labels = np.random.default_rng(1).normal(size=(9, 2)), np.repeat([0, 1, 2], [4, 4, 1])
+    folds = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0])
+    found = discriminant_probabilities(features, labels, folds)
+    assert (found[folds == 0][:, 2] == 0).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_discriminant_is_as_sure_as_it_is_right():
+    rng = np.random.default_rng(2)
+    labels = rng.integers(3, size=150)
+    features = 0.5 * np.eye(3, 40)[labels] + rng.normal(size=(150, 40))
+    folds = np.arange(150) % 5
+    found = discriminant_probabilities(features, labels, folds)
+    bold = discriminant_probabilities(features, labels, folds, temperature=1.0)
+    rows = np.arange(150)
+    assert -np.log(found[rows, labels]).mean() < -np.log(bold[rows, labels]).mean() - 0.1
+    right = (found.argmax(axis=1) == labels).mean()
+    assert abs(found.max(axis=1).mean() - right) < 0.12 < bold.max(axis=1).mean() - right
+    np.testing.assert_array_equal(found.argmax(axis=1), bold.argmax(axis=1))

@@ -37,6 +37,15 @@ def _metrics(per_class, groups):
     }
 
 
+def _tested(differences):
+    return {
+        key: None
+        if found is None
+        else {**found, "p": 0.01, "p_corrected": 0.0004 if found["difference"] > 5 else 0.31, "smallest": 4.2}
+        for key, found in differences.items()
+    }
+
+
 def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
     counts = exponential_counts(num_classes, largest, ratio) if counts is None else np.array(counts)
     num_classes = len(counts)
@@ -126,6 +135,66 @@ def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
             "history": history,
         },
         "methods": entries,
+        "comparisons": {
+            "split": "test",
+            "best": "tau",
+            "correction": "holm",
+            "level": 0.05,
+            "power": 0.8,
+            "pairs": [
+                {"method": name, "baseline": baseline, "metrics": _tested(entries[name]["versus_joint"])}
+                for name, baseline in [*((name, "joint") for name in METHODS[1:]), ("ncm", "tau"), ("crt", "tau")]
+            ],
+        },
+        "learning_curve": {
+            "method": "tau",
+            "measured_on": "val",
+            "draws": 4,
+            "levels": [0.125, 0.25, 0.5, 1.0],
+            "seconds": 1.0,
+            "exponent": 0.4,
+            "group_doubling": {"many": None, "medium": [1.0, -1.0, 3.0], "few": [6.0, 2.0, 10.0]},
+            "classes": [
+                {
+                    "class": c,
+                    "train_count": int(counts[c]),
+                    "measured_images": 9,
+                    "recall": None if c == 0 else 50.0,
+                    "doubling": 5.0 + c,
+                    "interval": [c - 2.5, 12.5 + c],
+                    "own_share": 0.2 * (c % 5),
+                    "verdict": "gains" if c > 2 else "cannot say",
+                    "images_for_10_points": 30 + c if c % 2 else None,
+                }
+                for c in range(num_classes)
+            ],
+        },
+        "label_problems": {
+            "totals": {"nearly the same, two splits": 14, "likely mislabelled": 1},
+            "not_looked_for": [],
+            "found": [
+                {
+                    "problem": "nearly the same, two splits",
+                    "split": "train",
+                    "row": 3,
+                    "label": names[0] if names else "class 0",
+                    "other_split": "test",
+                    "other_row": 5,
+                    "other_label": names[0] if names else "class 0",
+                    "score": 0.99995,
+                },
+                {
+                    "problem": "likely mislabelled",
+                    "split": "train",
+                    "row": 8,
+                    "label": names[0] if names else "class 0",
+                    "other_split": "",
+                    "other_row": "",
+                    "other_label": names[1] if names else "class 1",
+                    "score": 0.8,
+                },
+            ],
+        },
         "rare_classes": [
             {
                 "class": c,

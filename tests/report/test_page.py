@@ -137,8 +137,9 @@ def test_names_are_escaped_everywhere(tmp_path, build_results, save_images):
     assert "4900" not in page.words
 
 
-def test_interval_decides_the_words(tmp_path, build_results):
+def test_interval_decides_the_words_where_nothing_was_tested(tmp_path, build_results):
     results = build_results()
+    results["comparisons"] = None
     change = {"difference": 1.0, "interval": [-1.0, 3.0]}
     for entry in results["methods"].values():
         entry["versus_joint"] = None
@@ -159,6 +160,126 @@ def test_interval_decides_the_words(tmp_path, build_results):
     ]
     assert "−2.0" in found
     assert "−0.0" not in found
+
+
+def lean(results):
+    """The same with fewer figures, which take the time."""
+    for remove in (without_stage1, without_curves, without_norms):
+        remove(results)
+    return results
+
+
+def test_the_corrected_test_decides_before_the_interval(tmp_path, build_results):
+    results = lean(build_results())
+    change = {"difference": 3.0, "interval": [1.0, 5.0], "p": 0.02, "p_corrected": 0.2, "smallest": None}
+    tau = next(pair for pair in results["comparisons"]["pairs"] if pair["method"] == "tau")
+    tau["metrics"] = {"all": change, "balanced": {**change, "p_corrected": 0.04}, "many": None}
+    results["verdict"]["doubt"] = "A gain is not shown."
+    tau["metrics"] |= {"medium": {**change, "difference": -3.0, "p_corrected": 0.0002}, "few": change}
+    words = check(render_report(results, tmp_path)).words
+    shown = words[words.index("tau is difference p, corrected") : words.index("could show from", 0) + 400]
+    assert re.findall(r"(all|balanced|medium|few) [▲▼≈] (better|worse|not shown)", shown) == [
+        ("all", "not shown"),
+        ("balanced", "better"),
+        ("medium", "worse"),
+        ("few", "not shown"),
+    ]
+    assert "< 0.001" in shown
+    assert "A gain is not shown." in words
+    assert "corrected by Holm for the 6 comparisons" in words
+    assert "Every comparison" in words
+
+
+def test_classes_that_gained_and_lost_are_named(tmp_path, build_results):
+    results = lean(build_results(counts=[300, 200, 40, 5, 4]))
+    for name, recall in (("joint", [90, 80, 50, 10, 0]), ("tau", [80, 80, 70, 60, 50])):
+        results["methods"][name]["metrics"]["test"] |= {
+            "per_class": [float(value) for value in recall],
+            "per_class_images": [40, 40, 20, 10, 2],
+        }
+    words = check(render_report(results, tmp_path)).words
+    gained = words[words.index("Gained most") : words.index("Lost most")]
+    assert re.findall(r"class \d [+−]\d+\.\d \d+ → \d+ of \d+", gained) == [
+        "class 3 +50.0 1 → 6 of 10",
+        "class 2 +20.0 10 → 14 of 20",
+    ]
+    assert "class 0 −10.0 36 → 32 of 40" in words[words.index("Lost most") :]
+    assert "3 classes are found more often, 1 less often, 1 as often as before" in words
+    assert "1 classes with fewer than 5 test images are not listed here" in words
+
+
+def test_what_to_collect_next_is_sorted_and_says_what_it_rests_on(tmp_path, build_results):
+    words = check(render_report(lean(build_results()), tmp_path)).words
+    found = words[words.index("Which classes to collect next") : words.index("How it was measured")]
+    assert "7 of 10 classes are expected to gain from more images of their own; of 3 this cannot be said" in found
+    assert re.findall(r"class \d", found[found.index("judged by") :])[:7] == [f"class {c}" for c in range(9, 2, -1)]
+    assert "about 39" in found
+    assert "+6.0 points (+2.0 to +10.0) if it is in “few”" in found
+    assert "its own images" in found
+    assert "cannot be told" not in found
+
+
+def test_classes_that_cannot_be_told_apart_are_said_to_be_so(tmp_path, build_results):
+    results = lean(build_results())
+    for row in results["learning_curve"]["classes"]:
+        row["own_share"] = 0.1
+    assert (
+        "Which class of a group gains more than the others cannot be told"
+        in check(render_report(results, tmp_path)).words
+    )
+    for row in results["learning_curve"]["classes"]:
+        row["verdict"] = "cannot say"
+    assert "This cannot be said for any class." in check(render_report(results, tmp_path)).words
+
+
+def test_labels_worth_a_look_come_with_images_where_there_are(tmp_path, build_results, save_images):
+    results = lean(build_results())
+    table = check(render_report(results, tmp_path)).words
+    assert "14 nearly the same, two splits; 1 likely mislabelled." in table
+    assert "train 8 class 0 – class 1 0.800" in table
+    save_images(results, tmp_path)
+    first, second = results["label_problems"]["found"]
+    first["image"] = second["image"] = second["other_image"] = "examples/train-00001.png"
+    pictured = check(render_report(results, tmp_path)).words
+    assert "train 8: labelled class 0" in pictured
+    assert "rather, as this one: class 1" in pictured
+    results["label_problems"] = {"totals": {}, "found": [], "not_looked_for": ["nearly the same", "likely mislabelled"]}
+    left_out = check(render_report(results, tmp_path)).words
+    assert "Not looked for, as it takes long here" in left_out
+    assert "Nothing was found" not in left_out
+
+
+def test_only_the_compared_methods_speak_below_an_image(tmp_path, build_results, save_images):
+    results = lean(build_results())
+    save_images(results, tmp_path)
+    for row in results["rare_classes"]:
+        for example in row["examples"]:
+            example["predicted"] = {"joint": 0, "crt": 1, "tau": 0}
+    words = check(render_report(results, tmp_path)).words
+    assert "joint, tau: class 0" in words
+    assert "crt: class 1" not in words
+
+
+def test_what_auto_chose_by_is_shown(tmp_path, build_results):
+    results = lean(build_results())
+    results["methods"]["auto"] = results["methods"].pop("lws")
+    choice = {
+        "scores": {"tau": 61.25, "crt": 58.0},
+        "on": "val",
+        "metric": "few",
+        "costs": None,
+        "rule": "highest score",
+    }
+    results["methods"]["auto"]["choice"] = choice
+    words = check(render_report(results, tmp_path)).words
+    assert "What auto chose by, few accuracy on val: tau 61.2, crt 58.0. Rule: highest score." in words
+
+
+def test_long_names_break_behind_underscores(tmp_path, build_results):
+    names = [f"hydromedusae_{c}_<b>" for c in range(10)]
+    html = render_report(lean(build_results(names=names)), tmp_path)
+    check(html)
+    assert "hydromedusae_<wbr>1_<wbr>&lt;b&gt;" in html
 
 
 def test_empty_group_is_a_dash_never_zero(tmp_path, build_results):
@@ -191,8 +312,21 @@ def without_norms(results):
 
 
 def without_comparison(results):
+    without_evidence(results)
     for entry in results["methods"].values():
         entry["versus_joint"] = None
+
+
+def without_evidence(results):
+    results["comparisons"] = None
+
+
+def without_curve_by_class(results):
+    results["learning_curve"] = None
+
+
+def without_label_problems(results):
+    results["label_problems"] = None
 
 
 def without_rare(results):
@@ -220,6 +354,9 @@ def without_any_metrics(results):
         (without_norms, ["Weight norm of each class"]),
         (without_comparison, ["Gained and lost"]),
         (without_rare, ["The rarest classes"]),
+        (without_evidence, ["What this test set can and cannot show"]),
+        (without_curve_by_class, ["Which classes to collect next"]),
+        (without_label_problems, ["Labels worth a look"]),
         (without_test, ["Gained and lost", "The rarest classes", "on the test split"]),
         (without_any_metrics, ["Is it better?", "Accuracy by group", "Every class in numbers"]),
     ],

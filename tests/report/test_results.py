@@ -18,10 +18,12 @@ def test_file_and_folder_give_the_same(tmp_path, build_results):
 
 def test_absent_optional_parts_become_empty(tmp_path, build_results):
     results = build_results()
-    for key in ("stage1", "rare_classes", "class_examples", "environment"):
+    later = ("comparisons", "learning_curve", "label_problems")
+    for key in ("stage1", *later, "rare_classes", "class_examples", "environment"):
         del results[key]
     found = read_results(save(results, tmp_path))
     assert (found["stage1"], found["rare_classes"], found["class_examples"]) == (None, [], {})
+    assert [found[key] for key in later] == [None, None, None]
 
 
 def test_missing_file_says_what_was_expected(tmp_path):

@@ -26,7 +26,6 @@ from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
-from longtail.jobs.inspect_labels import quick_label_problems
 from longtail.jobs.learning_curve import class_learning_curves
 from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
 from longtail.jobs.rare_classes import rare_classes
@@ -112,9 +111,7 @@ def compare_heads(
         "methods": entries,
         "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
         "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
-        "label_problems": None
-        if options.label_check == "none"
-        else quick_label_problems(problem, seed, always=options.label_check == "full"),
+        "label_problems": None,
         "rare_classes": rare_classes(problem, predictions, groups),
         "class_examples": {},
     }

@@ -38,6 +38,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.jobs.comparison import compare_heads
     from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
     from longtail.jobs.seeds import summarize
@@ -61,7 +62,7 @@ def run(config: FitConfig) -> dict[str, Any]:
         opened.splits, head=opened.head or config.heads.head, drop_nonfinite=config.heads.drop_nonfinite
     )
     problem = replace(problem, notes=(*opened.notes, *problem.notes))
-    runs = []
+    runs: list[dict[str, Any]] = []
     for seed in range(config.runtime.seed, config.runtime.seed + max(config.seeds, 1)):
         seed_folder = folder if config.seeds <= 1 else folder / f"seed-{seed}"
         results = compare_heads(
@@ -72,6 +73,11 @@ def run(config: FitConfig) -> dict[str, Any]:
             device=resolve_device(config.runtime.device),
             folder=seed_folder,
             quiet=config.runtime.quiet,
+        )
+        results["label_problems"] = (
+            runs[0]["label_problems"]
+            if runs
+            else quick_label_problems(problem, config.heads.label_check, config.runtime.seed)
         )
         runs.append(finish(results, seed_folder, config, quiet=config.runtime.quiet))
     if len(runs) > 1:

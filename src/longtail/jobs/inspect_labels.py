@@ -13,8 +13,8 @@ from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["InspectConfig", "quick_label_problems", "run"]
 
-QUICK_COMPARISONS = 1e11  # rows^2 x D up to which near-duplicates are looked for beside a fit: seconds
-QUICK_FITTING = 5e8  # rows x C x D up to which train is cross-validated beside a fit
+QUICK_COMPARISONS = 2e11  # rows^2 x D up to which near-duplicates are looked for beside a fit: seconds
+QUICK_FITTING = 2e10  # rows x D^2 up to which train is cross-validated beside a fit
 MOST_SHOWN = 12
 KINDS = ("nearly the same, two labels", "nearly the same, two splits", "likely mislabelled")
 
@@ -61,19 +61,22 @@ def run(config: InspectConfig) -> Path:
     return path
 
 
-def quick_label_problems(problem: Any, seed: int, *, always: bool = False) -> dict[str, Any]:
+def quick_label_problems(problem: Any, check: str, seed: int) -> dict[str, Any] | None:
     """Give the labels most worth a look, for the report, as far as they are found in seconds.
 
     Args:
         problem: checked features, unsealed.
+        check: "quick": look if it takes seconds; "full": however long it takes; "none".
         seed: of the cross-validation.
-        always: look, however long it takes.
 
     Returns:
-        {"totals": {KIND: number}, "not_looked_for": [KIND, ...], "found": [the most doubtful of each kind]}.
+        None, or {"totals": {KIND: number}, "not_looked_for": [KIND, ...], "found": [the most doubtful of each kind]}.
     """
-    # stricter than `inspect`: features of a weak network are alike for images that are not
-    config = InspectConfig(Path(), threshold=0.9999, most=10**9, runtime=RuntimeOptions(seed=seed))
+    if check == "none":
+        return None
+    always = check == "full"
+    # stricter than `inspect`: of a weak network's features many are alike, and many images not recognised
+    config = InspectConfig(Path(), threshold=0.9999, margin=0.8, most=10**9, runtime=RuntimeOptions(seed=seed))
     rows = sum(len(file.labels) for file in problem.splits.values())
     learnt, dimension = problem.splits["train"].features.shape
     found, left_out = [], []
@@ -81,8 +84,8 @@ def quick_label_problems(problem: Any, seed: int, *, always: bool = False) -> di
         found += _duplicates(problem, config)
     else:
         left_out.append("nearly the same")
-    if always or learnt * dimension * len(problem.class_names) <= QUICK_FITTING:
-        found += _mislabelled(problem, config)
+    if always or learnt * dimension**2 <= QUICK_FITTING:
+        found += _mislabelled(problem, config, by_discriminant=True)
     else:
         left_out.append("likely mislabelled")
     kinds = {kind: [row for row in found if row["problem"] == kind] for kind in KINDS}
@@ -129,11 +132,17 @@ def _duplicates(problem: Any, config: InspectConfig) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["problem"])
 
 
-def _mislabelled(problem: Any, config: InspectConfig) -> list[dict[str, Any]]:
-    from longtail.evaluation.label_problems import suspicious_labels
+def _mislabelled(problem: Any, config: InspectConfig, *, by_discriminant: bool = False) -> list[dict[str, Any]]:
+    from longtail.evaluation.label_problems import discriminant_probabilities, suspicious_labels
+    from longtail.holdout import stratified_folds
 
     train = problem.splits["train"]
-    rows, probabilities = _held_out_probabilities(train.features, train.labels, config)
+    folds = stratified_folds(train.labels, config.folds, config.runtime.seed)
+    judge = discriminant_probabilities if by_discriminant else _trained_probabilities
+    rows = np.flatnonzero(folds >= 0)  # a class of one row cannot be judged
+    if not len(rows):
+        return []
+    probabilities = judge(train.features, train.labels, folds)[rows]
     found = suspicious_labels(probabilities, train.labels[rows])
     sure = found.margin >= config.margin
     return [
@@ -151,22 +160,19 @@ def _mislabelled(problem: Any, config: InspectConfig) -> list[dict[str, Any]]:
     ]
 
 
-def _held_out_probabilities(
-    features: NDArray[Any], labels: NDArray[np.int64], config: InspectConfig
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Give rows, and for each the probabilities of a classifier that was fitted without it."""
+def _trained_probabilities(
+    features: NDArray[Any], labels: NDArray[np.int64], folds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Give for each row the probabilities of a classifier that was trained without its fold."""
     from longtail.heads import Joint
-    from longtail.holdout import stratified_folds
 
-    folds = stratified_folds(labels, config.folds, config.runtime.seed)
-    probabilities = np.zeros((len(labels), int(labels.max()) + 1), dtype=np.float32)
-    for fold in range(config.folds):
+    probabilities = np.zeros((len(labels), int(labels.max()) + 1))
+    for fold in range(int(folds.max()) + 1):
         held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         if len(held_out):
-            head = Joint(random_state=config.runtime.seed).fit(np.asarray(features[rest]), labels[rest])
+            head = Joint(random_state=0).fit(np.asarray(features[rest]), labels[rest])
             probabilities[held_out] = head.predict_proba(np.asarray(features[held_out]))
-    rows = np.flatnonzero(folds >= 0)  # a class of one row cannot be judged
-    return rows, probabilities[rows]
+    return probabilities
 
 
 def _print(found: list[dict[str, Any]], config: InspectConfig) -> None:

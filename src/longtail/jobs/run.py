@@ -170,6 +170,7 @@ def _run_one(
     from longtail.jobs.extract import extract_splits
     from longtail.jobs.feature_problem import check_problem
     from longtail.jobs.frozen import take_backbone
+    from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.outcome import finish
     from longtail.jobs.retrain import retrain_from_images
@@ -214,6 +215,7 @@ def _run_one(
         **{name: value for name, value in stage_facts.items() if name != "sentence"},
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
     }
+    results["label_problems"] = quick_label_problems(problem, config.heads.label_check, runtime.seed)
     add_examples(results, splits, folder)
     results = finish(results, folder, config, quiet=runtime.quiet, table=table)
     fabric.barrier()
