@@ -17,7 +17,7 @@ from longtail.cli import main
 from longtail.data.transforms import normalize
 from longtail.deploy.onnx_file import run_onnx
 from longtail.deploy.program_file import run_program
-from longtail.features import write_features
+from longtail.features import open_features, write_features
 from longtail.heads import Joint, load_head
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -252,6 +252,21 @@ def test_a_folder_of_hugging_face(of_torchvision, colours, tmp_path):
     assert facts["class_names"] == names
     assert facts["train_counts"] == [colours.counts["train"][c] for c in order]
     assert any("3 classes were renumbered by their names" in note for note in facts["notes"])
+
+
+def test_a_folder_of_timm_on_hugging_face_says_what_its_images_are(small, colours, colour_photos, tmp_path):
+    config = {
+        "architecture": "digits_cnn",
+        "label_names": colours.names,
+        "pretrained_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3, "input_size": [3, 32, 32], "crop_pct": 1.0},
+    }
+    folder = hugging_face(tmp_path / "net", small[0].state_dict(), config)
+    words = ["--data", str(colour_photos), "--methods", "crt"]
+    assert balance(folder, tmp_path / "fair", *words) == 0
+    found = open_features(tmp_path / "fair" / "features" / "feature_test.h5").features
+    np.testing.assert_allclose(found, small[1]["test"], rtol=1e-4, atol=1e-5)
+    after = load_file(tmp_path / "fair" / "net" / "model.safetensors")
+    create_backbone("digits_cnn", num_classes=3).load_state_dict(after, strict=True)
 
 
 def test_a_folder_of_hugging_face_in_several_files(of_torchvision, network):

@@ -1,9 +1,12 @@
 """`longtail balance`: what a person gets wrong is told in one sentence, and nothing is written."""
 
+import sys
+
 import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 from torchvision import models
 
 from longtail.cli import main
@@ -212,6 +215,19 @@ def test_architectures_that_do_not_fit(colour_photos, network, capsys):
     assert not (network / "fair").exists()
 
 
+def test_a_hugging_face_model_without_its_library(of_torchvision, colour_photos, network, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    folder = network / "vit"
+    folder.mkdir()
+    fc = of_torchvision[0].fc
+    save_file({"classifier.weight": fc.weight, "classifier.bias": fc.bias}, folder / "model.safetensors")
+    (folder / "config.json").write_text('{"architectures": ["ViTForImageClassification"]}')
+    told = refused(capsys, folder, "--data", colour_photos, "--out", network / "fair")
+    assert "its network is of `transformers`, which is not installed" in told
+    (folder / "config.json").write_text("{")
+    assert "config.json: no JSON" in refused(capsys, folder, "--data", colour_photos, "--out", network / "fair")
+
+
 def test_options_that_do_not_go_together(colour_photos, network, capsys):
     words = [network / "net.pt", "--out", network / "fair"]
     features = ["--features", network / "embeddings"]
@@ -224,5 +240,5 @@ def test_options_that_do_not_go_together(colour_photos, network, capsys):
     assert "choosing on the test split" in refused(capsys, *words, *features, "--select-on", "test")
     np.savez(network / "head.npz", weight=np.zeros((3, 1024)), bias=np.zeros(3))
     told = refused(capsys, network / "head.npz", *features, "--out", network / "fair", "--export", "onnx")
-    assert "no ResNet by its names" in told
+    assert "no weights of a network that could be built here" in told
     assert not (network / "fair").exists()

@@ -25,10 +25,15 @@ def architecture_of(file: ModelFile, given: str | None) -> str:
         given: by the user; else it is read from config.json or from what stands beside the weights, or recognised.
 
     Raises:
-        InputError: not known, or not of timm, torchvision or Hugging Face.
+        InputError: not known, not of timm, torchvision or Hugging Face, or no weights of a network at all.
     """
     from longtail.backbones.architecture import recognise
 
+    if file.file.suffix in (".npz", ".pt2") or not file.layer.name:
+        raise InputError(
+            f"{file.path}: no weights of a network that could be built here. Extract the features of its images "
+            "yourself and give them with --features, without --export."
+        )
     if given is not None and ":" not in given:
         return _library_of(given)
     if given is not None:
@@ -67,11 +72,6 @@ def build_network(file: ModelFile, architecture: str) -> nn.Module:
 
     library, _, name = architecture.partition(":")
     num_classes = len(file.layer.weight)
-    if file.file.suffix in (".npz", ".pt2") or not file.layer.name:
-        raise InputError(
-            f"{file.path}: no weights of a network that could be built here. Extract the features of its images "
-            "yourself, and give them with --features."
-        )
     match library:
         case "timm":
             model = _of_timm(name, num_classes, file.channels)
