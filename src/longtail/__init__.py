@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _HOME = {
     "DLSA": "longtail.heads",
     "ClassifierRetraining": "longtail.heads",
+    "Ensemble": "longtail.heads",
+    "FeatureTransform": "longtail.heads.feature_transform",
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",
     "LearnableWeightScaling": "longtail.heads",
@@ -26,6 +28,7 @@ _HOME = {
     "NearestNeighbours": "longtail.heads",
     "Sampler": "longtail.sampling",
     "TauNormalized": "longtail.heads",
+    "Transformed": "longtail.heads",
     "WeightedRidge": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
     "create_backbone": "longtail.backbones",

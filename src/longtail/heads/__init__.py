@@ -2,6 +2,7 @@
 
 from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.dlsa import DLSA
+from longtail.heads.ensemble import Ensemble
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.linear_discriminant import LinearDiscriminant
@@ -11,11 +12,13 @@ from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
+from longtail.heads.transformed import Transformed, folded
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
     "DLSA",
     "ClassifierRetraining",
+    "Ensemble",
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
@@ -24,7 +27,9 @@ __all__ = [
     "NearestClassMean",
     "NearestNeighbours",
     "TauNormalized",
+    "Transformed",
     "WeightedRidge",
+    "folded",
     "load_head",
     "save_head",
 ]
