@@ -97,7 +97,7 @@ def test_in_searches_of_scikit_learn(tailed):
 def test_an_ensemble_is_the_mean_of_its_members_in_a_balanced_world(tailed):
     (train, labels), (test, _) = tailed
     joint = Joint(random_state=0)
-    head = Ensemble([joint, LinearDiscriminant(0.3), NearestNeighbours(5, temperature=0.1, gamma=0.0)])
+    head = Ensemble([joint, LinearDiscriminant(0.3), NearestNeighbours(5, temperature=0.1, gamma=0.0)], average="log")
     head.fit(train, labels)
     shares = np.log(np.bincount(labels) / len(labels))
     parts = [member.logits(test) for member in head.heads_]

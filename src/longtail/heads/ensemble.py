@@ -23,9 +23,9 @@ Average = Literal["log", "probability"]
 
 
 class Ensemble(Head):
-    """The mean of several heads' log-probabilities, all of them brought to a world in which classes are equally common.
+    """The mean of several heads' probabilities, all of them brought to a world in which classes are equally common.
 
-    log q_m = log softmax(logits_m - log prior_m),  logits = mean_m log q_m,  or  log mean_m q_m
+    q_m = softmax(logits_m - log prior_m),  logits = log mean_m q_m,  or  mean_m log q_m
 
     prior_m is the one whose probabilities member m gives: uniform for most heads, the shares of train for those that do
     not balance.
@@ -33,7 +33,7 @@ class Ensemble(Head):
     Args:
         heads: unfitted heads of this package; None takes `LinearDiscriminant`, `WeightedRidge` and `NearestNeighbours`,
             which need no training.
-        average: "log" takes the mean of log-probabilities, "probability" the logarithm of mean probabilities.
+        average: "probability" takes the logarithm of mean probabilities, "log" the mean of log-probabilities.
         device: where to compute, of the heads that None stands for.
 
     Attributes:
@@ -46,8 +46,8 @@ class Ensemble(Head):
         InputError: unusable features, labels or parameters, or no member.
 
     Reference:
-        Hinton, "Training Products of Experts by Minimizing Contrastive Divergence", Neural Computation 2002, equation 1
-        (the mean of log-probabilities).
+        Kittler, Hatef, Duin, Matas, "On Combining Classifiers", IEEE TPAMI 1998 (the sum rule and, of
+        log-probabilities, the product rule).
 
     Example:
         >>> from longtail.heads import NearestClassMean
@@ -63,7 +63,7 @@ class Ensemble(Head):
         self,
         heads: Sequence[Head] | None = None,
         *,
-        average: Average = "log",
+        average: Average = "probability",
         device: str = "cpu",
     ) -> None:
         self.heads = heads
@@ -71,7 +71,9 @@ class Ensemble(Head):
         self.device = device
 
     @classmethod
-    def of(cls, members: dict[str, Head], *, average: Average = "log", selected_on: str = "not selected") -> Self:
+    def of(
+        cls, members: dict[str, Head], *, average: Average = "probability", selected_on: str = "not selected"
+    ) -> Self:
         """Put heads together that were fitted to the same rows.
 
         Args:
@@ -145,7 +147,7 @@ class Ensemble(Head):
         )
 
 
-def averaged(scores: list[Tensor], average: Average = "log") -> Tensor:
+def averaged(scores: list[Tensor], average: Average = "probability") -> Tensor:
     """Average the members of an ensemble.
 
     Args:

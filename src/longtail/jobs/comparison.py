@@ -18,13 +18,16 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import DLSA, Joint, save_head
+from longtail.heads import DLSA, Joint, folded, save_head
 from longtail.heads.base import Head
-from longtail.jobs.automatic import choose_and_refit, predict_splits
+from longtail.heads.feature_transform import TransformKind
+from longtail.jobs.automatic import choice_settings, choose_and_refit, looks_at_train, predict_splits
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
+from longtail.jobs.ensemble_choice import choose_ensemble
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitting import fit_head, parameters_of
+from longtail.jobs.fitter import Fitter, core, settings_of
 from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
+from longtail.jobs.transform_choice import choose_transforms
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
 
@@ -71,19 +74,21 @@ def compare_heads(
     predictions = fitted.predictions
     entries: dict[str, Any] = {}
     for name, head in fitted.heads.items():
-        save_head(head, folder / "heads" / f"{name}.npz")
+        stored = folded(head)
+        save_head(stored, folder / "heads" / f"{name}.npz")
         entries[name] = {
-            "params": parameters_of(head),
+            "params": settings_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
             "seconds": round(fitted.seconds[name], 3),
             "metrics": _metrics(problem, predictions[name], groups, options, seed),
-            "weight_norms": np.linalg.norm(head.weight_, axis=1).tolist() if hasattr(head, "weight_") else None,
-            "curve": _curve(head, groups, select_on),
+            "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
+            "curve": _curve(core(head), groups, select_on),
             "versus_joint": None,
             **fitted.facts.get(name, {}),
         }
-        if isinstance(head, DLSA):
-            entries[name]["dlsa"] = dlsa_facts(head, groups)
+        inner = core(head)
+        if isinstance(inner, DLSA):
+            entries[name]["dlsa"] = dlsa_facts(inner, groups)
     test = problem.splits.get("test")
     if test is not None and "joint" in predictions:
         for name, entry in entries.items():
@@ -133,12 +138,32 @@ def _fit_all(
     train = problem.splits["train"]
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {})
-    for name in _affordable(options.methods, len(train.labels)):
+    fitter = Fitter(problem, options, select_on, seed, device, joint)
+    names = _affordable(options.methods, len(train.labels))
+    transforms = _transforms(names, problem, options, fitter, select_on, groups, seed, device, found)
+    for name in names:
         started = time.perf_counter()
         if name in ready:
             found.heads[name], found.predictions[name] = ready[name]
+        elif name in found.heads:  # with its transform
+            started -= found.seconds[name]
+            found.predictions[name] = predict_splits(found.heads[name], problem)
         else:
-            found.heads[name] = fit_head(name, problem, options, joint, select_on, seed, device)
+            if name == "ensemble":
+                members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
+                found.heads[name], found.facts[name] = choose_ensemble(
+                    members,
+                    transforms,
+                    problem,
+                    options,
+                    select_on,
+                    seed,
+                    device,
+                    with_train=looks_at_train(problem, select_on),
+                    settings=choice_settings(options, groups),
+                )
+            else:
+                found.heads[name] = fitter.fit(name, transforms.get(name, "none"))
             found.predictions[name] = predict_splits(found.heads[name], problem)
         found.seconds[name] = time.perf_counter() - started
         if not quiet:
@@ -146,12 +171,55 @@ def _fit_all(
     if wants_auto(options.methods):
         started = time.perf_counter()
         chosen = choose_and_refit(
-            problem, options, found.heads, found.predictions, select_on, groups, seed, device, final=frozenset(ready)
+            problem,
+            options,
+            found.heads,
+            found.predictions,
+            select_on,
+            groups,
+            seed,
+            device,
+            final=frozenset(ready),
+            transforms=transforms,
         )
         found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
         found.facts["auto"] = chosen.facts
         found.seconds["auto"] = time.perf_counter() - started
     return found
+
+
+def _transforms(
+    names: list[str],
+    problem: FeatureProblem,
+    options: HeadOptions,
+    fitter: Fitter,
+    select_on: str,
+    groups: NDArray[np.str_],
+    seed: int,
+    device: str,
+    found: _Fitted,
+) -> dict[str, TransformKind]:
+    """Say which transform each method's features get; where that was to be chosen, its head is fitted by now."""
+    wanted = options.feature_transform
+    if wanted != "auto":
+        return dict.fromkeys(names, wanted)
+    started = time.perf_counter()
+    chosen = choose_transforms(
+        names,
+        problem,
+        options,
+        fitter,
+        select_on,
+        seed,
+        device,
+        with_train=looks_at_train(problem, select_on),
+        settings=choice_settings(options, groups),
+    )
+    for name, choice in chosen.items():
+        found.heads[name] = choice.head
+        found.facts[name] = {"transform": {"chosen": choice.kind, "scores": choice.scores}}
+        found.seconds[name] = (time.perf_counter() - started) / len(chosen)
+    return {name: choice.kind for name, choice in chosen.items()}
 
 
 def _affordable(text: str, num_rows: int) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from longtail.heads import (
     DLSA,
     ClassifierRetraining,
+    Ensemble,
     Joint,
     LearnableWeightScaling,
     LinearDiscriminant,
@@ -152,6 +153,8 @@ def parameters_of(head: Head) -> dict[str, Any]:
     """Give the settings that had a part in this head."""
     if isinstance(head, Joint) and head.selected_on_ == "given":
         return {}
+    if isinstance(head, Ensemble):
+        return {"members": head.members_, "average": head.average}
     unused = {"head", "device", "grid", "penalties", "gammas"}
     if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
         unused |= {"tau"}
