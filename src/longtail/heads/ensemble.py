@@ -177,7 +177,7 @@ def log_prior_of(head: Head) -> Tensor:
         [0.75, 0.25]
     """
     inner: Any = head.head_ if isinstance(head, Transformed) else head
-    shares: NDArray[Any] = getattr(inner, "prior_", None)
+    shares: NDArray[Any] | None = getattr(inner, "prior_", None)
     if shares is None:
         counts = inner.class_counts_ if inner.implied_prior == "train" else np.ones(len(inner.classes_))
         shares = counts / counts.sum()

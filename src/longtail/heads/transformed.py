@@ -59,8 +59,9 @@ class Transformed(Head):
     @property
     def implied_prior(self) -> ImpliedPrior:
         """Say in which world softmax(logits) would be a probability: that of the head."""
-        inner: Head = getattr(self, "head_", self.head) or NearestClassMean()
-        return inner.implied_prior
+        inner: Any = getattr(self, "head_", self.head)
+        prior: ImpliedPrior = "uniform" if inner is None else inner.implied_prior
+        return prior
 
     def fit(
         self,
@@ -125,6 +126,8 @@ def folded(head: Head) -> Head:
         return head
     inner = head.head_
     plain: LinearHead = clone(inner)
-    vars(plain).update({name: value for name, value in vars(inner).items() if name.endswith("_")})
+    for name, value in vars(inner).items():
+        if name.endswith("_"):
+            setattr(plain, name, value)
     plain.weight_, plain.bias_ = head.feature_transform_.folded(inner.weight_, inner.bias_)
     return plain

@@ -142,6 +142,15 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
     if heads.crt_from == "images" or heads.crt_part != "classifier":
         raise InputError("--crt-from images, and --crt-part, change more than the last layer. Use `longtail run`.")
+    if heads.feature_transform not in ("none", "centre", "standardise"):
+        raise InputError(
+            f"--feature-transform {heads.feature_transform}: a linear layer cannot take that over. "
+            "Expected none, centre or standardise."
+        )
+    if heads.feature_transform != "none" and not has_bias:
+        raise InputError(
+            f"--feature-transform {heads.feature_transform} needs a bias; the model's last layer has none."
+        )
     defaults = "tau,la,lws,crt" if has_bias else "tau,lws"
     is_default = heads.methods == "tau,la,lws,crt"
     named = linear_methods(defaults if is_default else heads.methods, has_bias=has_bias)

@@ -140,30 +140,28 @@ def _fit_all(
     found = _Fitted({}, {}, {}, {})
     fitter = Fitter(problem, options, select_on, seed, device, joint)
     names = _affordable(options.methods, len(train.labels))
-    transforms = _transforms(names, problem, options, fitter, select_on, groups, seed, device, found)
+    evidence: dict[str, Any] = {
+        "with_train": looks_at_train(problem, select_on),
+        "settings": choice_settings(options, groups),
+    }
+    wanted: Any = options.feature_transform
+    choices = choose_transforms(names, fitter, **evidence) if wanted == "auto" else {}
+    transforms: dict[str, TransformKind] = {name: choice.kind for name, choice in choices.items()}
+    transforms |= {name: "none" if wanted == "auto" else wanted for name in names if name not in choices}
     for name in names:
         started = time.perf_counter()
         if name in ready:
             found.heads[name], found.predictions[name] = ready[name]
-        elif name in found.heads:  # with its transform
-            started -= found.seconds[name]
-            found.predictions[name] = predict_splits(found.heads[name], problem)
         else:
-            if name == "ensemble":
+            if name in choices:
+                found.heads[name] = choices[name].head
+                found.facts[name] = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
+                started -= choices[name].seconds
+            elif name == "ensemble":
                 members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
-                found.heads[name], found.facts[name] = choose_ensemble(
-                    members,
-                    transforms,
-                    problem,
-                    options,
-                    select_on,
-                    seed,
-                    device,
-                    with_train=looks_at_train(problem, select_on),
-                    settings=choice_settings(options, groups),
-                )
+                found.heads[name], found.facts[name] = choose_ensemble(members, transforms, fitter, **evidence)
             else:
-                found.heads[name] = fitter.fit(name, transforms.get(name, "none"))
+                found.heads[name] = fitter.fit(name, transforms[name])
             found.predictions[name] = predict_splits(found.heads[name], problem)
         found.seconds[name] = time.perf_counter() - started
         if not quiet:
@@ -186,40 +184,6 @@ def _fit_all(
         found.facts["auto"] = chosen.facts
         found.seconds["auto"] = time.perf_counter() - started
     return found
-
-
-def _transforms(
-    names: list[str],
-    problem: FeatureProblem,
-    options: HeadOptions,
-    fitter: Fitter,
-    select_on: str,
-    groups: NDArray[np.str_],
-    seed: int,
-    device: str,
-    found: _Fitted,
-) -> dict[str, TransformKind]:
-    """Say which transform each method's features get; where that was to be chosen, its head is fitted by now."""
-    wanted = options.feature_transform
-    if wanted != "auto":
-        return dict.fromkeys(names, wanted)
-    started = time.perf_counter()
-    chosen = choose_transforms(
-        names,
-        problem,
-        options,
-        fitter,
-        select_on,
-        seed,
-        device,
-        with_train=looks_at_train(problem, select_on),
-        settings=choice_settings(options, groups),
-    )
-    for name, choice in chosen.items():
-        found.heads[name] = choice.head
-        found.facts[name] = {"transform": {"chosen": choice.kind, "scores": choice.scores}}
-        found.seconds[name] = (time.perf_counter() - started) / len(chosen)
-    return {name: choice.kind for name, choice in chosen.items()}
 
 
 def _affordable(text: str, num_rows: int) -> list[str]:

@@ -14,9 +14,7 @@ from longtail.heads import Ensemble
 from longtail.heads.base import Head
 from longtail.heads.ensemble import averaged, log_prior_of
 from longtail.heads.feature_transform import TransformKind
-from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitter import Fitter, held_out_fifth
-from longtail.jobs.options import HeadOptions
+from longtail.jobs.fitter import Fitter
 
 __all__ = ["choose_ensemble", "choose_members", "uniform_log_probabilities"]
 
@@ -30,7 +28,7 @@ def uniform_log_probabilities(head: Head, features: ArrayLike) -> Tensor:
 
 
 def choose_members(
-    scores: dict[str, Tensor], labels: NDArray[np.int64], num_classes: int, settings: dict[str, Any]
+    scores: dict[str, Tensor], labels: NDArray[np.int64], num_classes: int, settings: Mapping[str, Any]
 ) -> tuple[list[str], dict[str, float]]:
     """Choose the members of an ensemble one after the other.
 
@@ -70,28 +68,20 @@ def choose_members(
 
 
 def choose_ensemble(
-    heads: dict[str, Head],
+    heads: Mapping[str, Head],
     transforms: Mapping[str, TransformKind],
-    problem: FeatureProblem,
-    options: HeadOptions,
-    select_on: str,
-    seed: int,
-    device: str,
+    fitter: Fitter,
     *,
     with_train: bool,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
 ) -> tuple[Ensemble, dict[str, Any]]:
     """Choose which of the fitted heads decide together.
 
     Args:
         heads: fitted on train.
         transforms: of the features, by method; none for those that are not named.
-        problem: checked features.
-        options: settings of the methods.
-        select_on: "val", "train" or "test".
-        seed: of the held-out fifth and the fits.
-        device: where to compute.
-        with_train: look at a fifth of train too, with heads of the rest; alone, where select_on is "train".
+        fitter: of the problem; says where choices are made.
+        with_train: look at a fifth of train too, with heads of the rest; alone, where choices are made on train.
         settings: what `choose` takes besides: metric, groups, costs.
 
     Returns:
@@ -102,19 +92,16 @@ def choose_ensemble(
     """
     if not heads:
         raise InputError("--methods ensemble alone: it is made of other methods. Name some, such as lda,mlp,ensemble.")
-    parts: list[tuple[dict[str, Any], NDArray[np.int64]]] = []
-    if select_on != "train":
-        split = problem.splits[select_on]
+    parts = []
+    if fitter.select_on != "train":
+        split = fitter.problem.splits[fitter.select_on]
         parts.append(({n: uniform_log_probabilities(head, split.features) for n, head in heads.items()}, split.labels))
     if with_train:
-        inner, rows, labels = held_out_fifth(problem, seed)
-        fitter = Fitter(inner, options, "train", seed, device)
-        others = {name: fitter.fit(name, transforms.get(name, "none")) for name in heads}
+        rest, rows, labels = fitter.without_a_fifth()
+        others = {name: rest.fit(name, transforms.get(name, "none")) for name in heads}
         parts.append(({name: uniform_log_probabilities(head, rows) for name, head in others.items()}, labels))
     scores = {name: torch.cat([part[name] for part, _ in parts]) for name in heads}
     labels = np.concatenate([labels for _, labels in parts])
-    members, reached = choose_members(scores, labels, len(problem.train_counts), settings)
-    chosen = Ensemble.of(
-        {name: heads[name] for name in members}, selected_on="train-cv" if select_on == "train" else "val"
-    )
-    return chosen, {"members": reached}
+    members, reached = choose_members(scores, labels, len(fitter.problem.train_counts), settings)
+    where = "train-cv" if fitter.select_on == "train" else "val"
+    return Ensemble.of({name: heads[name] for name in members}, selected_on=where), {"members": reached}

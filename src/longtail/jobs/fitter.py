@@ -14,8 +14,9 @@ from longtail.holdout import stratified_holdout
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
 from longtail.jobs.options import HeadOptions
+from longtail.jobs.sealed import SealedFeatures
 
-__all__ = ["Fitter", "core", "held_out_fifth", "settings_of"]
+__all__ = ["Fitter", "core", "learns_from_rows", "settings_of"]
 
 FROM_JOINT = ("joint", "tau", "la", "lws", "dlsa")  # methods that start from a trained linear head
 
@@ -41,9 +42,8 @@ class Fitter:
         device: str,
         joint: Joint | None = None,
     ) -> None:
-        self.problem = problem
-        self._arguments: tuple[str, int, str] = (select_on, seed, device)
-        self._options = options
+        self.problem, self.options = problem, options
+        self.select_on, self.seed, self.device = select_on, seed, device
         train = problem.splits["train"]
         self._joint = joint or Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
         self._kept: tuple[TransformKind, FeatureTransform, FeatureProblem] | None = None
@@ -58,38 +58,41 @@ class Fitter:
                 alone then, and other methods start from a linear head that is trained on the transformed features.
         """
         if kind == "none" or (name == "joint" and self.problem.head is not None):
-            return fit_head(name, self.problem, self._options, self._joint, *self._arguments)
+            return self._fit(name, self.problem, self._joint)
         transform, inner = self._transformed(kind)
         joint = self._joint  # methods that start from no head do not look at it
         if name in FROM_JOINT:
             if self._kept_joint is None:
-                train, (_, seed, device) = inner.splits["train"], self._arguments
-                self._kept_joint = Joint(random_state=seed, device=device).fit(train.features, train.labels)
+                train = inner.splits["train"]
+                joint = Joint(random_state=self.seed, device=self.device)
+                self._kept_joint = joint.fit(train.features, train.labels)
             joint = self._kept_joint
-        return Transformed.of(transform, fit_head(name, inner, self._options, joint, *self._arguments))
+        return Transformed.of(transform, self._fit(name, inner, joint))
+
+    def _fit(self, name: str, problem: FeatureProblem, joint: Joint) -> Head:
+        return fit_head(name, problem, self.options, joint, self.select_on, self.seed, self.device)
+
+    def without_a_fifth(self) -> tuple["Fitter", NDArray[Any], NDArray[np.int64]]:
+        """Hold a fifth of train out, class by class: a fitter to the rest, and features and labels of the fifth."""
+        train = self.problem.splits["train"]
+        labels = np.asarray(train.labels)
+        rest, out = stratified_holdout(labels, 0.2, self.seed)
+        part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
+        inner = replace(self.problem, splits={"train": part}, train_counts=np.bincount(part.labels))
+        fitter = Fitter(inner, self.options, "train", self.seed, self.device)
+        return fitter, np.asarray(train.features[out]), labels[out]
 
     def _transformed(self, kind: TransformKind) -> tuple[FeatureTransform, FeatureProblem]:
         if self._kept is None or self._kept[0] != kind:
-            train, select_on = self.problem.splits["train"], self._arguments[0]
-            transform = FeatureTransform(kind, keep_length=True).fit(train.features)
-            splits = {
+            transform = FeatureTransform(kind, keep_length=True).fit(self.problem.splits["train"].features)
+            splits: dict[str, FeatureFile | SealedFeatures] = {
                 split: FeatureFile(file.path, transform.transform(file.features), file.labels, file.attributes)
                 for split, file in self.problem.splits.items()
-                if split in ("train", select_on)
+                if split in ("train", self.select_on)
             }
             self._kept = kind, transform, replace(self.problem, splits=splits, head=None)
             self._kept_joint = None
         return self._kept[1], self._kept[2]
-
-
-def held_out_fifth(problem: FeatureProblem, seed: int) -> tuple[FeatureProblem, NDArray[Any], NDArray[np.int64]]:
-    """Hold a fifth of train out, class by class: a problem of the rest, and features and labels of the fifth."""
-    train = problem.splits["train"]
-    labels = np.asarray(train.labels)
-    rest, out = stratified_holdout(labels, 0.2, seed)
-    part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
-    inner = replace(problem, splits={"train": part}, train_counts=np.bincount(part.labels))
-    return inner, np.asarray(train.features[out]), labels[out]
 
 
 def core(head: Head) -> Head:

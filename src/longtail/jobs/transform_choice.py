@@ -1,17 +1,17 @@
 """`--feature-transform auto`: which transform helps which method, on rows that no head was fitted to."""
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from longtail.evaluation.selection import choose
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TRANSFORMS, TransformKind
-from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitter import Fitter, held_out_fifth
-from longtail.jobs.options import HeadOptions
+from longtail.jobs.fitter import Fitter
 
 __all__ = ["TransformChoice", "choose_transforms"]
 
@@ -26,61 +26,49 @@ class TransformChoice:
         kind: of the transform.
         scores: what was measured with each; percent, or minus the mean cost.
         head: fitted on train with the chosen one.
+        seconds: that its fits took.
     """
 
     kind: TransformKind
     scores: dict[str, float]
     head: Head
+    seconds: float
 
 
 def choose_transforms(
-    names: list[str],
-    problem: FeatureProblem,
-    options: HeadOptions,
-    fitter: Fitter,
-    select_on: str,
-    seed: int,
-    device: str,
-    *,
-    with_train: bool,
-    settings: dict[str, Any],
+    names: list[str], fitter: Fitter, *, with_train: bool, settings: Mapping[str, Any]
 ) -> dict[str, TransformChoice]:
     """Fit each cheap method behind each transform and keep the best.
 
     Args:
-        names: of the wanted methods.
-        problem: checked features.
-        options: settings of the methods.
-        fitter: of this problem.
-        select_on: "val", "train" or "test".
-        seed: of the held-out fifth and the fits.
-        device: where to compute.
-        with_train: look at a fifth of train too, which heads of the rest have not seen; alone, where select_on is
-            "train".
+        names: of the wanted methods; those that are not cheap are left out.
+        fitter: of the problem; says where choices are made.
+        with_train: look at a fifth of train too, with heads of the rest; alone, where choices are made on train.
         settings: what `choose` takes besides: metric, groups, costs.
     """
     cheap = [name for name in names if name in CHEAP]
-    labels: list[NDArray[np.int64]] = [] if select_on == "train" else [np.asarray(problem.splits[select_on].labels)]
-    found: dict[str, dict[TransformKind, list[NDArray[np.int64]]]] = {name: {} for name in cheap}
-    heads: dict[tuple[str, TransformKind], Head] = {}
-    held_out = held_out_fifth(problem, seed) if with_train and cheap else None
-    inner = None if held_out is None else Fitter(held_out[0], options, "train", seed, device)
-    if held_out is not None:
-        labels.append(held_out[2])
+    on_split = fitter.select_on != "train"
+    split = fitter.problem.splits[fitter.select_on]
+    rest = fitter.without_a_fifth() if with_train and cheap else None
+    labels = [np.asarray(split.labels)] * on_split + ([] if rest is None else [rest[2]])
+    predictions: dict[str, dict[str, ArrayLike]] = {name: {} for name in cheap}
+    heads: dict[tuple[str, str], Head] = {}
+    seconds = dict.fromkeys(cheap, 0.0)
     for kind in TRANSFORMS:
         for name in cheap:
-            predicted = []
-            if select_on != "train":
+            started = time.perf_counter()
+            parts: list[NDArray[Any]] = []
+            if on_split:
                 heads[name, kind] = fitter.fit(name, kind)
-                predicted.append(heads[name, kind].predict(problem.splits[select_on].features))
-            if inner is not None and held_out is not None:
-                predicted.append(inner.fit(name, kind).predict(held_out[1]))
-            found[name][kind] = predicted
+                parts.append(heads[name, kind].predict(split.features))
+            if rest is not None:
+                parts.append(rest[0].fit(name, kind).predict(rest[1]))
+            predictions[name][kind] = np.concatenate(parts)
+            seconds[name] += time.perf_counter() - started
     choices = {}
     for name in cheap:
-        candidates = {kind: np.concatenate(parts) for kind, parts in found[name].items()}
-        best = choose(candidates, np.concatenate(labels), len(problem.train_counts), **settings)
-        chosen: Any = best.chosen
-        head = heads[name, chosen] if (name, chosen) in heads else fitter.fit(name, chosen)
-        choices[name] = TransformChoice(chosen, best.scores, head)
+        found = choose(predictions[name], np.concatenate(labels), len(fitter.problem.train_counts), **settings)
+        chosen: Any = found.chosen
+        head = heads[name, chosen] if on_split else fitter.fit(name, chosen)
+        choices[name] = TransformChoice(chosen, found.scores, head, seconds[name])
     return choices
