@@ -4,6 +4,7 @@ from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.cosine_classifier import CosineClassifier
 from longtail.heads.disalign import DisAlign
 from longtail.heads.dlsa import DLSA
+from longtail.heads.ensemble import Ensemble
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.linear_discriminant import LinearDiscriminant
@@ -15,6 +16,7 @@ from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
+from longtail.heads.transformed import Transformed, folded
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "ClassifierRetraining",
     "CosineClassifier",
     "DisAlign",
+    "Ensemble",
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
@@ -32,7 +35,9 @@ __all__ = [
     "NearestClassMean",
     "NearestNeighbours",
     "TauNormalized",
+    "Transformed",
     "WeightedRidge",
+    "folded",
     "load_head",
     "save_head",
 ]

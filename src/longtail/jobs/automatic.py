@@ -12,14 +12,15 @@ from sklearn.base import clone
 from longtail.errors import InputError
 from longtail.evaluation.selection import Choice, choose
 from longtail.features import FeatureFile
-from longtail.heads import DLSA, Joint
+from longtail.heads import Ensemble, Joint, Transformed
 from longtail.heads.base import Head
+from longtail.heads.feature_transform import TransformKind
 from longtail.holdout import stratified_folds
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitting import fit_head
+from longtail.jobs.fitter import Fitter, learns_from_rows
 from longtail.jobs.options import HeadOptions
 
-__all__ = ["Automatic", "choose_and_refit", "predict_splits"]
+__all__ = ["Automatic", "choice_settings", "choose_and_refit", "looks_at_train", "predict_splits"]
 
 # from the simplest to the most elaborate: what the one-standard-error rule prefers
 SIMPLEST_FIRST = (
@@ -40,6 +41,7 @@ SIMPLEST_FIRST = (
     "disalign",
     "knn",
     "mlp",
+    "ensemble",
     "dlsa",
 )
 
@@ -73,6 +75,7 @@ def choose_and_refit(
     device: str,
     *,
     final: frozenset[str] = frozenset(),
+    transforms: Mapping[str, TransformKind] | None = None,
 ) -> Automatic:
     """Choose between fitted methods, and fit the chosen one on train and val with the settings that it found.
 
@@ -86,10 +89,14 @@ def choose_and_refit(
         seed: of folds and fits.
         device: where to compute.
         final: methods that are not to be fitted again: theirs was another way than from these features.
+        transforms: of the features, by method; none for those that are not named.
     """
     names = [name for name in SIMPLEST_FIRST if name in heads]
-    with_folds = select_on == "train" or (select_on == "val" and _val_is_small(problem))
-    candidates, labels = _cross_validated(problem, options, names, seed, device) if with_folds else _nothing(names)
+    with_folds = looks_at_train(problem, select_on)
+    kinds, members = dict(transforms or {}), list(getattr(heads.get("ensemble"), "members_", []))
+    candidates, labels = (
+        _cross_validated(problem, options, names, kinds, members, seed, device) if with_folds else _nothing(names)
+    )
     if select_on != "train":
         held_out = {name: predictions[name][select_on] for name in names}
         candidates = {
@@ -101,13 +108,11 @@ def choose_and_refit(
         candidates,
         labels,
         len(groups),
-        metric=options.metric,
-        groups=groups,
-        costs=None if options.costs is None else _read_costs(options.costs, len(groups)),
+        **choice_settings(options, groups),
         one_standard_error=options.one_standard_error,
     )
     head, fitted_on = heads[found.chosen], ["train"]
-    if options.refit and select_on == "val" and found.chosen not in final and _learns_from_rows(head):
+    if options.refit and select_on == "val" and found.chosen not in final and learns_from_rows(head):
         head, fitted_on = _fitted_again(head, problem, seed, device), ["train", "val"]
     own = dict(predictions[found.chosen])
     if "test" in own:
@@ -148,6 +153,17 @@ def _facts(
     }
 
 
+def choice_settings(options: HeadOptions, groups: NDArray[np.str_]) -> dict[str, Any]:
+    """Give what `choose` takes from the options."""
+    costs = None if options.costs is None else _read_costs(options.costs, len(groups))
+    return {"metric": options.metric, "groups": groups, "costs": costs}
+
+
+def looks_at_train(problem: FeatureProblem, select_on: str) -> bool:
+    """Say whether choices are made on parts of train, besides val or alone."""
+    return select_on == "train" or (select_on == "val" and _val_is_small(problem))
+
+
 def _val_is_small(problem: FeatureProblem) -> bool:
     """Would train add much to what val says, at a cost that can be borne?
 
@@ -173,23 +189,36 @@ def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
     return costs
 
 
-def _learns_from_rows(head: Head) -> bool:
-    # the network's own classifier is what it is; flow filters have chosen their epochs and blocks on val
-    return not isinstance(head, DLSA) and not (isinstance(head, Joint) and head.selected_on_ == "given")
-
-
 def _fitted_again(head: Head, problem: FeatureProblem, seed: int, device: str) -> Head:
     """Fit a head of the same settings on train and val; what was "auto" is what was found."""
     parts = [problem.splits[split] for split in ("train", "val")]
     features = np.concatenate([np.asarray(part.features) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
+    return _refitted(head, features, labels, seed, device, has_own=problem.head is not None)
+
+
+def _refitted(
+    head: Head, features: NDArray[Any], labels: NDArray[np.int64], seed: int, device: str, *, has_own: bool
+) -> Head:
+    if not learns_from_rows(head):
+        return head
+    if isinstance(head, Transformed):
+        transform = clone(head.feature_transform_).fit(features)
+        inner = _refitted(head.head_, transform.transform(features), labels, seed, device, has_own=False)
+        return Transformed.of(transform, inner)
+    if isinstance(head, Ensemble):
+        members = {
+            name: _refitted(member, features, labels, seed, device, has_own=has_own)
+            for name, member in zip(head.members_, head.heads_, strict=True)
+        }
+        return Ensemble.of(members, average=head.average, selected_on=head.selected_on_)
     settings = head.get_params(deep=False)
     fixed = {
         name: getattr(head, f"{name}_")
         for name, value in settings.items()
         if isinstance(value, str) and value == "auto" and hasattr(head, f"{name}_")
     }
-    if settings.get("head") is not None and problem.head is None:
+    if settings.get("head") is not None and not has_own:
         joint = Joint(random_state=seed, device=device).fit(features, labels)
         fixed["head"] = (joint.weight_, joint.bias_)
     again: Head = clone(head).set_params(**fixed).fit(features, labels)
@@ -197,7 +226,13 @@ def _fitted_again(head: Head, problem: FeatureProblem, seed: int, device: str) -
 
 
 def _cross_validated(
-    problem: FeatureProblem, options: HeadOptions, names: list[str], seed: int, device: str
+    problem: FeatureProblem,
+    options: HeadOptions,
+    names: list[str],
+    transforms: Mapping[str, TransformKind],
+    members: list[str],
+    seed: int,
+    device: str,
 ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
     """Give each method's predictions for rows of train that it was not fitted to, shape (repeats, N'), and labels."""
     train = problem.splits["train"]
@@ -211,11 +246,17 @@ def _cross_validated(
                 continue
             part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
             inner = replace(problem, splits={"train": part}, train_counts=np.bincount(part.labels))
-            joint = Joint(problem.head, random_state=seed, device=device).fit(part.features, part.labels)
+            fitter = Fitter(inner, options, "train", seed, device)
             rows = np.asarray(train.features[held_out])
+            fitted: dict[str, Head] = {}
             for name in names:
-                head = fit_head(name, inner, options, joint, "train", seed, device)
-                found[name][repeat, held_out] = head.predict(rows)
+                if name == "ensemble":
+                    continue
+                fitted[name] = fitter.fit(name, transforms.get(name, "none"))
+                found[name][repeat, held_out] = fitted[name].predict(rows)
+            if "ensemble" in names:
+                together = Ensemble.of({member: fitted[member] for member in members})
+                found["ensemble"][repeat, held_out] = together.predict(rows)
     # a class of one image is in every fold's train: nothing can be said about it
     seen = np.all([predicted >= 0 for predicted in found.values()], axis=(0, 1))
     return {name: predicted[:, seen] for name, predicted in found.items()}, labels[seen]

@@ -108,6 +108,15 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
     if heads.crt_from == "images" or heads.crt_part != "classifier":
         raise InputError("--crt-from images, and --crt-part, change more than the last layer. Use `longtail run`.")
+    if heads.feature_transform not in ("none", "centre", "standardise"):
+        raise InputError(
+            f"--feature-transform {heads.feature_transform}: a linear layer cannot take that over. "
+            "Expected none, centre or standardise."
+        )
+    if heads.feature_transform != "none" and not has_bias:
+        raise InputError(
+            f"--feature-transform {heads.feature_transform} needs a bias; the model's last layer has none."
+        )
     named = linear_methods(heads, has_bias=has_bias)
     choice = () if len(named) == 1 else ("auto",)
     methods = ",".join(dict.fromkeys(("joint", *named, *choice)))

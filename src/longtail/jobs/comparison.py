@@ -18,17 +18,20 @@ from longtail.evaluation import (
     paired_differences,
     tally,
 )
-from longtail.heads import DLSA, Joint, save_head
+from longtail.heads import DLSA, Joint, folded, save_head
 from longtail.heads.base import Head
-from longtail.jobs.automatic import choose_and_refit, predict_splits
+from longtail.heads.feature_transform import TransformKind
+from longtail.jobs.automatic import choice_settings, choose_and_refit, looks_at_train, predict_splits
 from longtail.jobs.calibration_measures import calibration_of
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
+from longtail.jobs.ensemble_choice import choose_ensemble
 from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitting import fit_head, parameters_of
+from longtail.jobs.fitter import Fitter, core, settings_of
 from longtail.jobs.learning_curve import class_learning_curves
 from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
 from longtail.jobs.rare_classes import rare_classes
+from longtail.jobs.transform_choice import choose_transforms
 from longtail.jobs.verdict import recommended
 
 __all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
@@ -76,19 +79,21 @@ def compare_heads(
     predictions = fitted.predictions
     entries: dict[str, Any] = {}
     for name, head in fitted.heads.items():
-        save_head(head, folder / "heads" / f"{name}.npz")
+        stored = folded(head)
+        save_head(stored, folder / "heads" / f"{name}.npz")
         entries[name] = {
-            "params": parameters_of(head),
+            "params": settings_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
             "seconds": round(fitted.seconds[name], 3),
             "metrics": _metrics(problem, predictions[name], groups, options, seed, fitted.probabilities.get(name, {})),
-            "weight_norms": np.linalg.norm(head.weight_, axis=1).tolist() if hasattr(head, "weight_") else None,
-            "curve": _curve(head, groups, select_on),
+            "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
+            "curve": _curve(core(head), groups, select_on),
             "versus_joint": None,
             **fitted.facts.get(name, {}),
         }
-        if isinstance(head, DLSA):
-            entries[name]["dlsa"] = dlsa_facts(head, groups)
+        inner = core(head)
+        if isinstance(inner, DLSA):
+            entries[name]["dlsa"] = dlsa_facts(inner, groups)
     test = problem.splits.get("test")
     if test is not None and "joint" in predictions:
         for name, entry in entries.items():
@@ -145,12 +150,30 @@ def _fit_all(
     train = problem.splits["train"]
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {}, {})
-    for name in _affordable(options.methods, len(train.labels)):
+    fitter = Fitter(problem, options, select_on, seed, device, joint)
+    names = _affordable(options.methods, len(train.labels))
+    evidence: dict[str, Any] = {
+        "with_train": looks_at_train(problem, select_on),
+        "settings": choice_settings(options, groups),
+    }
+    wanted: Any = options.feature_transform
+    choices = choose_transforms(names, fitter, **evidence) if wanted == "auto" else {}
+    transforms: dict[str, TransformKind] = {name: choice.kind for name, choice in choices.items()}
+    transforms |= {name: "none" if wanted == "auto" else wanted for name in names if name not in choices}
+    for name in names:
         started = time.perf_counter()
         if name in ready:
             found.heads[name], found.predictions[name] = ready[name]
         else:
-            found.heads[name] = fit_head(name, problem, options, joint, select_on, seed, device)
+            if name in choices:
+                found.heads[name] = choices[name].head
+                found.facts[name] = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
+                started -= choices[name].seconds
+            elif name == "ensemble":
+                members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
+                found.heads[name], found.facts[name] = choose_ensemble(members, transforms, fitter, **evidence)
+            else:
+                found.heads[name] = fitter.fit(name, transforms[name])
             found.predictions[name] = predict_splits(found.heads[name], problem)
         found.seconds[name] = time.perf_counter() - started
         if name not in ready:  # theirs are of other features
@@ -160,7 +183,16 @@ def _fit_all(
     if wants_auto(options.methods):
         started = time.perf_counter()
         chosen = choose_and_refit(
-            problem, options, found.heads, found.predictions, select_on, groups, seed, device, final=frozenset(ready)
+            problem,
+            options,
+            found.heads,
+            found.predictions,
+            select_on,
+            groups,
+            seed,
+            device,
+            final=frozenset(ready),
+            transforms=transforms,
         )
         found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
         found.facts["auto"] = chosen.facts

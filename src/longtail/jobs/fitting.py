@@ -7,6 +7,7 @@ from longtail.heads import (
     ClassifierRetraining,
     CosineClassifier,
     DisAlign,
+    Ensemble,
     Joint,
     LearnableWeightScaling,
     LinearDiscriminant,
@@ -195,6 +196,8 @@ def parameters_of(head: Head) -> dict[str, Any]:
     """Give the settings that had a part in this head."""
     if isinstance(head, Joint) and head.selected_on_ == "given":
         return {}
+    if isinstance(head, Ensemble):
+        return {"members": head.members_, "average": head.average}
     unused = {"head", "device", "grid", "penalties", "gammas", "shares", "weight_decays"}
     if isinstance(head, LearnableWeightScaling) and head.initial == "ones":
         unused |= {"tau"}

@@ -42,6 +42,7 @@ METHODS = (
     "marc",
     "disalign",
     "mlp",
+    "ensemble",
     "dlsa",
 )
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
@@ -233,9 +234,10 @@ class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
     methods: str = "all"
-    """joint, ncm, knn, ridge, lda, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, dlsa,
-    several with commas between, or all: all but dlsa, which takes minutes, and knn above 50,000 training rows; with
-    auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on train and val."""
+    """joint, ncm, knn, ridge, lda, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, ensemble (of
+    the others), dlsa, several with commas between, or all: all but dlsa, which takes minutes, and knn above 50,000
+    training rows; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on
+    train and val."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None
@@ -282,6 +284,9 @@ class HeadOptions:
     """Factor of la; default: chosen."""
     keep_bias: bool = False
     """Let tau keep the bias."""
+    feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
+    """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
+    ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
     ridge_penalty: float | None = None
     """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
     ridge_gamma: float | None = None

@@ -1,0 +1,184 @@
+"""Several heads on the same features that decide together."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from torch import Tensor
+
+from longtail.errors import InputError
+from longtail.heads.base import Head, check_features
+from longtail.heads.linear_discriminant import LinearDiscriminant
+from longtail.heads.nearest_neighbours import NearestNeighbours
+from longtail.heads.transformed import Transformed
+from longtail.heads.weighted_ridge import WeightedRidge
+
+__all__ = ["Average", "Ensemble", "averaged", "log_prior_of"]
+
+Average = Literal["log", "probability"]
+
+
+class Ensemble(Head):
+    """The mean of several heads' probabilities, all of them brought to a world in which classes are equally common.
+
+    q_m = softmax(logits_m - log prior_m),  logits = log mean_m q_m,  or  mean_m log q_m
+
+    prior_m is the one whose probabilities member m gives: uniform for most heads, the shares of train for those that do
+    not balance.
+
+    Args:
+        heads: unfitted heads of this package; None takes `LinearDiscriminant`, `WeightedRidge` and `NearestNeighbours`,
+            which need no training.
+        average: "probability" takes the logarithm of mean probabilities, "log" the mean of log-probabilities.
+        device: where to compute, of the heads that None stands for.
+
+    Attributes:
+        heads_: the fitted members.
+        members_: their names.
+        classes_: labels in the order of the logits, shape (C,).
+        selected_on_: "val" where members were chosen or made their choices on validation, else "not selected".
+
+    Raises:
+        InputError: unusable features, labels or parameters, or no member.
+
+    Reference:
+        Kittler, Hatef, Duin, Matas, "On Combining Classifiers", IEEE TPAMI 1998 (the sum rule and, of
+        log-probabilities, the product rule).
+
+    Example:
+        >>> from longtail.heads import NearestClassMean
+        >>> features, labels = [[1.0, 0.1], [0.9, 0.2], [0.1, 1.0], [0.0, 0.8]], ["right", "right", "up", "up"]
+        >>> head = Ensemble([NearestClassMean(), LinearDiscriminant(0.5)]).fit(features, labels)
+        >>> head.predict([[0.1, 0.7]]), head.members_
+        (array(['up'], dtype='<U5'), ['NearestClassMean', 'LinearDiscriminant'])
+    """
+
+    selected_on_: str
+
+    def __init__(
+        self,
+        heads: Sequence[Head] | None = None,
+        *,
+        average: Average = "probability",
+        device: str = "cpu",
+    ) -> None:
+        self.heads = heads
+        self.average = average
+        self.device = device
+
+    @classmethod
+    def of(
+        cls, members: dict[str, Head], *, average: Average = "probability", selected_on: str = "not selected"
+    ) -> Self:
+        """Put heads together that were fitted to the same rows.
+
+        Args:
+            members: each under its name.
+            average: "log" or "probability".
+            selected_on: where the members were chosen.
+        """
+        found = cls([clone(head) for head in members.values()], average=average)
+        found._take(members)
+        found.selected_on_ = selected_on
+        return found
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> Self:
+        """Fit all members.
+
+        Args:
+            X: features of the training images, shape (N, D).
+            y: labels, shape (N,).
+            validation: features and labels on which members make their choices, where they do.
+        """
+        if self.average not in get_args(Average):
+            raise InputError(f"average is {self.average!r}; expected one of {', '.join(get_args(Average))}.")
+        array, codes, _ = self._begin(X, y)
+        labels = self.classes_[codes]
+        if validation is not None:
+            validation = check_features(validation[0]), np.asarray(validation[1])
+        members: dict[str, Head] = {}
+        for head in self._unfitted():
+            settings: dict[str, Any] = {}
+            if validation is not None and "validation" in inspect.signature(head.fit).parameters:
+                settings["validation"] = validation
+            name = type(head).__name__
+            number = sum(known.partition(" ")[0] == name for known in members)
+            members[f"{name} {number + 1}" if number else name] = head.fit(array, labels, **settings)
+        self._take(members)
+        self.selected_on_ = "val" if any(head.selected_on_ == "val" for head in self.heads_) else "not selected"
+        return self
+
+    def _unfitted(self) -> list[Head]:
+        if self.heads is None:
+            kinds = (LinearDiscriminant, WeightedRidge, NearestNeighbours)
+            return [kind(device=self.device) for kind in kinds]
+        heads = [clone(head) for head in self.heads]
+        if not heads or not all(isinstance(head, Head) for head in heads):
+            raise InputError(f"heads are {[type(head).__name__ for head in heads]}; expected some heads of longtail.")
+        return heads
+
+    def _take(self, members: dict[str, Head]) -> None:
+        if not members:
+            raise InputError("an ensemble without members; expected at least one head.")
+        self.heads_: list[Any] = list(members.values())
+        self.members_ = list(members)
+        first = self.heads_[0]
+        self.classes_, self.class_counts_, self.n_features_in_ = (
+            first.classes_,
+            first.class_counts_,
+            first.n_features_in_,
+        )
+
+    def _chunk_logits(self, features: Tensor) -> Tensor:
+        members = (head._chunk_logits(features.to(head._device)).to(self.device) for head in self.heads_)
+        return averaged(
+            [scores - log_prior_of(head).to(scores) for head, scores in zip(self.heads_, members, strict=True)],
+            self.average,
+        )
+
+
+def averaged(scores: list[Tensor], average: Average = "probability") -> Tensor:
+    """Average the members of an ensemble.
+
+    Args:
+        scores: logits of each member, whose softmax is a probability where classes are equally common, shape (N, C).
+        average: "log" or "probability".
+
+    Returns:
+        Shape (N, C).
+
+    Example:
+        >>> averaged([torch.tensor([[0.0, 0.0]]), torch.tensor([[4.0, 0.0]])]).softmax(dim=1).argmax().item()
+        0
+    """
+    members = torch.stack([torch.log_softmax(part, dim=1) for part in scores])
+    if average == "log":
+        return members.mean(dim=0)
+    return torch.logsumexp(members, dim=0) - float(np.log(len(scores)))
+
+
+def log_prior_of(head: Head) -> Tensor:
+    """Give the logarithm of the prior whose probabilities a fitted head gives, up to a constant, shape (C,).
+
+    Example:
+        >>> from longtail.heads import Joint
+        >>> head = Joint(epochs=1, random_state=0).fit(np.eye(4), [0, 0, 0, 1])
+        >>> log_prior_of(head).exp().tolist()
+        [0.75, 0.25]
+    """
+    inner: Any = head.head_ if isinstance(head, Transformed) else head
+    shares: NDArray[Any] | None = getattr(inner, "prior_", None)
+    if shares is None:
+        counts = inner.class_counts_ if inner.implied_prior == "train" else np.ones(len(inner.classes_))
+        shares = counts / counts.sum()
+    return torch.from_numpy(np.log(shares))

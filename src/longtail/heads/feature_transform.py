@@ -1,0 +1,175 @@
+"""What is done to features before a head sees them: centred, brought to length 1, rooted, standardised."""
+
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from longtail.errors import InputError
+from longtail.features import check_finite
+from longtail.heads.base import FEATURES, chunks
+
+__all__ = ["TRANSFORMS", "FeatureTransform", "TransformKind", "signed_root", "unit_length"]
+
+TransformKind = Literal["none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"]
+TRANSFORMS: tuple[TransformKind, ...] = get_args(TransformKind)
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Divide each row by its length.
+
+    x / ||x||
+
+    Args:
+        features: shape (N, D).
+
+    Returns:
+        Shape (N, D); a row of zeros stays one.
+
+    Example:
+        >>> unit_length(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    return torch.nn.functional.normalize(features, dim=1, eps=torch.finfo(features.dtype).tiny)
+
+
+def signed_root(features: Tensor) -> Tensor:
+    """Take the square root of each feature's size and keep its sign: large features of a few rows count less.
+
+    sign(x) sqrt(|x|)
+
+    Args:
+        features: shape (N, D).
+
+    Returns:
+        Shape (N, D).
+
+    Reference:
+        Perronnin, Sánchez, Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV 2010,
+        section 3.2 (followed there by l2).
+
+    Example:
+        >>> signed_root(torch.tensor([[4.0, -9.0]])).tolist()
+        [[2.0, -3.0]]
+    """
+    return features.sign() * features.abs().sqrt()
+
+
+class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """One of a few transforms that help heads on frozen features, as a scikit-learn transformer.
+
+    none: x;  centre: x - m;  l2: x / ||x||;  centre-l2: (x - m) / ||x - m||
+    power: sign(x) sqrt(|x|);  power-l2: the same of length 1;  standardise: (x - m) / s, feature by feature
+
+    m and s are mean and deviation over the training rows. A feature that never changes is left undivided.
+
+    Args:
+        kind: "none", "centre", "l2", "centre-l2", "power", "power-l2" or "standardise".
+        keep_length: multiply the rows of the kinds that end in l2 by the root mean square length of the training rows:
+            what is trained by gradient descent with a fixed learning rate then sees numbers of the size that it saw
+            before.
+
+    Attributes:
+        mean_: m, shape (D,); None where it is not needed.
+        deviation_: s, shape (D,); None where it is not needed.
+        length_: what rows of length 1 are multiplied by.
+        n_features_in_: D.
+
+    Raises:
+        InputError: unusable features, or no such kind.
+
+    Example:
+        >>> FeatureTransform("centre").fit_transform(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
+        [[-1.0, 0.0], [1.0, 0.0]]
+    """
+
+    n_features_in_: int
+
+    def __init__(self, kind: TransformKind = "l2", *, keep_length: bool = False) -> None:
+        self.kind = kind
+        self.keep_length = keep_length
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Measure mean and deviation of features X (N, D), where they are needed."""
+        if self.kind not in TRANSFORMS:
+            raise InputError(f"kind is {self.kind!r}; expected one of {', '.join(TRANSFORMS)}.")
+        array = validate_data(self, X, **FEATURES)
+        check_finite(array)
+        self.mean_: NDArray[np.float64] | None = None
+        self.deviation_: NDArray[np.float64] | None = None
+        self.length_ = 1.0
+        if self.kind in ("centre", "centre-l2", "standardise"):
+            self.mean_ = sum(block.sum(dim=0, dtype=torch.float64) for _, block in chunks(array)).numpy() / len(array)  # type: ignore[union-attr]
+        if self.kind == "standardise":
+            mean = torch.from_numpy(self.mean_)
+            squares = sum((block.double() - mean).square().sum(dim=0) for _, block in chunks(array))
+            deviation = np.sqrt(squares.numpy() / len(array))  # type: ignore[union-attr]
+            self.deviation_ = np.where(deviation > 0, deviation, 1.0)
+        if self.keep_length and self.kind.endswith("l2"):
+            squares_of_all = sum(float(block.double().square().sum()) for _, block in chunks(array))
+            self.length_ = float(np.sqrt(squares_of_all / len(array))) or 1.0
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Transform features.
+
+        Args:
+            X: features, shape (N, D).
+
+        Returns:
+            Shape (N, D), float64 where they came so, else float32.
+
+        Raises:
+            InputError: features that are not finite.
+        """
+        check_is_fitted(self)
+        array = validate_data(self, X, reset=False, **FEATURES)
+        check_finite(array)
+        found = np.empty(array.shape, dtype=np.float64 if array.dtype == np.float64 else np.float32)
+        for rows, block in chunks(array):
+            found[rows] = self.apply(block).numpy()
+        return found
+
+    def apply(self, features: Tensor) -> Tensor:
+        """Transform a tensor of features, shape (N, D)."""
+        if self.kind.startswith("power"):
+            features = signed_root(features)
+        if self.mean_ is not None:
+            features = features - torch.from_numpy(self.mean_).to(features)
+        if self.deviation_ is not None:
+            features = features / torch.from_numpy(self.deviation_).to(features)
+        return unit_length(features) * self.length_ if self.kind.endswith("l2") else features
+
+    @property
+    def is_affine(self) -> bool:
+        """Say whether it is a shift and a factor a feature, so that a linear head can take it over."""
+        return self.kind in ("none", "centre", "standardise")
+
+    def folded(self, weight: NDArray[Any], bias: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Give the linear head on plain features that is the given one on transformed ones.
+
+        W ((x - m) / s) + b = (W / s) x + b - (W / s) m
+
+        Args:
+            weight: W, shape (C, D).
+            bias: b, shape (C,).
+
+        Returns:
+            Weight and bias of the same shapes and types.
+
+        Raises:
+            InputError: a kind that is not affine.
+        """
+        if not self.is_affine:
+            raise InputError(
+                f"{self.kind} is no shift and factor of each feature; expected none, centre or standardise."
+            )
+        scaled = weight.astype(np.float64)
+        if self.deviation_ is not None:
+            scaled = scaled / self.deviation_
+        shift = 0.0 if self.mean_ is None else scaled @ self.mean_
+        return scaled.astype(weight.dtype), (bias - shift).astype(bias.dtype)

@@ -1,0 +1,142 @@
+"""ridge, lda, knn, transforms and ensemble as a user types them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.features import open_features, write_features
+from longtail.heads import Ensemble, LinearDiscriminant, Transformed, load_head
+from longtail.jobs.automatic import choose_and_refit
+from longtail.jobs.comparison import compare_heads
+from longtail.jobs.ensemble_choice import uniform_log_probabilities
+
+COUNTS = np.array([150, 80, 40, 20, 8])
+
+
+def made_up(rng, counts):
+    """The length of a row says nothing, its direction everything: l2 helps."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    features = 3 * np.eye(len(counts), 6)[labels] + rng.normal(size=(len(labels), 6))
+    return (features * np.exp(rng.normal(size=(len(labels), 1)))).astype("f4"), labels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, counts in (("train", COUNTS), ("val", [30] * 5), ("test", [20] * 5)):
+        write_features(tmp_path / f"feature_{split}.h5", *made_up(rng, counts))
+    return tmp_path
+
+
+@pytest.fixture
+def val_alone(monkeypatch):
+    monkeypatch.setitem(choose_and_refit.__globals__, "SMALL_VAL", 0)
+
+
+def fit(folder, *words, out="fit"):
+    assert main(["fit", str(folder), "--out", str(folder / out), "--quiet", *words]) == 0
+    return json.loads((folder / out / "results.json").read_text())
+
+
+def test_settings_and_what_was_found_are_in_the_results(folder):
+    found = fit(folder, "--methods", "ridge,lda,knn")["methods"]
+    assert found["ridge"]["params"].keys() == {"penalty", "gamma"}
+    assert found["lda"]["params"]["prior"] == "uniform"
+    assert found["knn"]["params"]["neighbours"] >= 1
+    for name, parameter in (("ridge", "gamma"), ("lda", "shrinkage"), ("knn", "gamma")):
+        curve = found[name]["curve"]
+        assert (curve["parameter"], curve["split"]) == (parameter, "val")
+        assert curve["chosen"] == found[name]["params"][parameter]
+        assert found[name]["selected_on"] == "val"
+    words = ["--ridge-penalty", "0.1", "--ridge-gamma", "1", "--lda-shrinkage", "0.5", "--knn-neighbours", "3"]
+    given = fit(folder, "--methods", "ridge,lda,knn", *words, "--knn-gamma", "0.5", out="given")["methods"]
+    assert given["ridge"]["params"] == {"penalty": 0.1, "gamma": 1.0}
+    assert given["lda"]["params"]["shrinkage"] == 0.5
+    assert (given["knn"]["params"]["neighbours"], given["knn"]["params"]["gamma"]) == (3, 0.5)
+    assert given["ridge"]["selected_on"] == "given"
+
+
+def test_knn_is_left_out_of_all_where_there_are_many_rows(folder, monkeypatch):
+    monkeypatch.setitem(compare_heads.__globals__, "MOST_NEIGHBOURS", 100)
+    assert "knn" not in fit(folder, "--methods", "all", "--select-on", "val")["methods"]
+    assert "knn" in fit(folder, "--methods", "knn", out="named")["methods"]
+
+
+def test_a_transform_is_part_of_the_head_that_is_stored(folder):
+    found = fit(folder, "--methods", "lda,ridge", "--feature-transform", "l2")["methods"]
+    assert found["lda"]["params"]["feature_transform"] == "l2"
+    head = load_head(folder / "fit" / "heads" / "lda.npz")
+    assert isinstance(head, Transformed)
+    file = open_features(folder / "feature_test.h5")
+    stored = np.loadtxt(folder / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
+    columns = (folder / "fit" / "predictions" / "test.csv").read_text().splitlines()[0].split(",")
+    np.testing.assert_array_equal(head.predict(file.features), stored[:, columns.index("lda")])
+    # a shift and a factor of each feature are folded into the layer
+    fit(folder, "--methods", "lda", "--feature-transform", "standardise", out="affine")
+    layer = load_head(folder / "affine" / "heads" / "lda.npz")
+    assert isinstance(layer, LinearDiscriminant)
+    rows = np.loadtxt(folder / "affine" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_array_equal(layer.predict(file.features), rows[:, 2])
+
+
+def test_a_networks_own_classifier_keeps_its_features(folder):
+    rng = np.random.default_rng(1)
+    np.savez(folder / "joint_head.npz", weight=rng.normal(size=(5, 6)), bias=np.zeros(5))
+    plain = fit(folder, "--methods", "joint,tau", out="plain")["methods"]
+    found = fit(folder, "--methods", "joint,tau", "--feature-transform", "l2")["methods"]
+    assert found["joint"]["metrics"] == plain["joint"]["metrics"]
+    assert found["tau"]["params"]["feature_transform"] == "l2"
+    assert found["tau"]["metrics"]["test"]["balanced"] > plain["tau"]["metrics"]["test"]["balanced"]
+
+
+def test_auto_tries_every_transform_on_val(folder, val_alone):
+    found = fit(folder, "--methods", "ncm,lda,mlp,auto", "--feature-transform", "auto")["methods"]
+    for name in ("ncm", "lda"):
+        transform = found[name]["transform"]
+        assert found[name]["params"].get("feature_transform", "none") == transform["chosen"]
+        assert transform["scores"][transform["chosen"]] == max(transform["scores"].values())
+        assert found[name]["metrics"]["val"]["balanced"] == pytest.approx(transform["scores"][transform["chosen"]])
+        assert len(transform["scores"]) == 7
+    assert "transform" not in found["mlp"]
+    alone = fit(folder, "--methods", "lda", "--feature-transform", "centre-l2", out="alone")["methods"]["lda"]
+    assert alone["metrics"]["val"]["balanced"] == pytest.approx(found["lda"]["transform"]["scores"]["centre-l2"])
+    # what auto chose is fitted again behind the same transform
+    chosen = found["auto"]["choice"]["method"]
+    assert found["auto"]["params"] == found[chosen]["params"]
+
+
+def test_without_val_transforms_and_members_are_chosen_on_train(folder):
+    (folder / "feature_val.h5").unlink()
+    words = ["--methods", "ncm,lda,ridge,ensemble,auto", "--feature-transform", "auto", "--cv-folds", "2"]
+    found = fit(folder, *words)["methods"]
+    assert found["ensemble"]["selected_on"] == "train-cv"
+    assert found["auto"]["choice"]["scores"].keys() == {"ncm", "lda", "ridge", "ensemble"}
+
+
+def test_an_ensemble_takes_one_member_after_the_other_while_it_helps(folder, val_alone):
+    found = fit(folder, "--methods", "ncm,lda,ridge,knn,ensemble,auto")["methods"]
+    members = found["ensemble"]["params"]["members"]
+    val = {name: found[name]["metrics"]["val"]["balanced"] for name in ("ncm", "lda", "ridge", "knn")}
+    scores = list(found["ensemble"]["members"].values())
+    assert scores[0] == pytest.approx(max(val.values()))
+    assert (np.diff(scores) > 0).all()
+    assert 1 <= len(members) <= 3
+    assert found["ensemble"]["metrics"]["val"]["balanced"] == pytest.approx(scores[-1], abs=0.7)
+    head = load_head(folder / "fit" / "heads" / "ensemble.npz")
+    assert isinstance(head, Ensemble)
+    features = open_features(folder / "feature_test.h5").features
+    slow = np.mean([np.exp(uniform_log_probabilities(part, features).numpy()) for part in head.heads_], axis=0)
+    np.testing.assert_array_equal(head.predict(features), slow.argmax(axis=1))
+    assert "ensemble" in found["auto"]["choice"]["scores"]
+
+
+def test_mistakes_are_told(folder, capsys):
+    words = ["fit", str(folder), "--out", str(folder / "x"), "--quiet"]
+    assert main([*words, "--methods", "ensemble"]) == 2
+    assert "it is made of other methods" in capsys.readouterr().err
+    assert main([*words, "--methods", "lda", "--lda-shrinkage", "2"]) == 2
+    assert "shrinkage is 2.0; expected a number from 0 to 1" in capsys.readouterr().err
+    assert main([*words, "--methods", "rigde"]) == 2
+    assert "Did you mean ridge?" in capsys.readouterr().err
