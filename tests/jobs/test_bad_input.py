@@ -16,7 +16,7 @@ import torch
 
 from longtail.cli import main
 from longtail.features import write_features
-from longtail.jobs.options import METHODS
+from longtail.jobs.methods import METHODS
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_unknown_names_list_the_valid_ones(capsys, features):
         capsys, "run", "cifar10_lt"
     )
     sentence = fit(capsys, features, "--methods", "joint,tua")
-    assert f"no method 'tua'. Did you mean tau? Methods: {', '.join(METHODS)}, all" in sentence
+    assert f"no method 'tua'. Did you mean tau? Methods: {', '.join(METHODS)}, usual, all" in sentence
     assert "Did you mean describe? Verbs: run, describe" in refused(capsys, "descirbe")
     sentence = refused(capsys, "train", "digits", "--backbone", "resnet33", "--out", features / "t", "--device", "cpu")
     assert "no backbone 'resnet33'. Did you mean" in sentence

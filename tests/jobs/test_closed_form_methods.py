@@ -9,7 +9,6 @@ from longtail.cli import main
 from longtail.features import open_features, write_features
 from longtail.heads import Ensemble, LinearDiscriminant, Transformed, load_head
 from longtail.jobs.automatic import choose_and_refit
-from longtail.jobs.comparison import compare_heads
 from longtail.jobs.ensemble_choice import uniform_log_probabilities
 
 COUNTS = np.array([150, 80, 40, 20, 8])
@@ -59,7 +58,7 @@ def test_settings_and_what_was_found_are_in_the_results(folder):
 
 
 def test_knn_is_left_out_of_all_where_there_are_many_rows(folder, monkeypatch):
-    monkeypatch.setitem(compare_heads.__globals__, "MOST_NEIGHBOURS", 100)
+    monkeypatch.setattr("longtail.jobs.methods.MOST_NEIGHBOURS", 100)
     assert "knn" not in fit(folder, "--methods", "all", "--select-on", "val")["methods"]
     assert "knn" in fit(folder, "--methods", "knn", out="named")["methods"]
 

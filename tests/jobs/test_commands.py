@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
-from longtail.jobs.options import METHODS, SLOW_METHODS
+from longtail.jobs.methods import USUAL_METHODS
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
@@ -28,7 +28,7 @@ def test_run_leaves_what_the_design_says(digits_run):
         assert (digits_run / name).is_file(), name
     assert {path.stem for path in (digits_run / "checkpoints").iterdir()} == {"last", "best"}
     heads = {path.stem for path in (digits_run / "heads").iterdir()}
-    assert heads == set(METHODS) - set(SLOW_METHODS)
+    assert heads == set(USUAL_METHODS)
     names = {path.name for path in (digits_run / "features").iterdir()}
     assert names == {"feature_train.h5", "feature_val.h5", "feature_test.h5", "joint_head.npz"}
     assert not list(digits_run.rglob(".*")), "temporary files are left"

@@ -1,49 +1,25 @@
 """`--methods auto`: choose a method on data that no head was fitted to, and fit it again on all there is to learn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from longtail.errors import InputError
 from longtail.evaluation.selection import Choice, choose
-from longtail.features import FeatureFile
-from longtail.heads import Ensemble, Joint, Transformed
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
-from longtail.holdout import stratified_folds
+from longtail.jobs.cross_validation import cross_validated, promising
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.fitter import Fitter, learns_from_rows
+from longtail.jobs.fitter import learns_from_rows
+from longtail.jobs.methods import METHODS
 from longtail.jobs.options import HeadOptions
+from longtail.jobs.refitting import fitted_again
 
 __all__ = ["Automatic", "choice_settings", "choose_and_refit", "looks_at_train", "predict_splits"]
-
-# from the simplest to the most elaborate: what the one-standard-error rule prefers
-SIMPLEST_FIRST = (
-    "joint",
-    "ncm",
-    "lda",
-    "ridge",
-    "la",
-    "tau",
-    "lws",
-    "marc",
-    "bsm",
-    "cb",
-    "crt",
-    "cosine",
-    "ldam",
-    "maxnorm",
-    "disalign",
-    "knn",
-    "mlp",
-    "ensemble",
-    "dlsa",
-)
 
 SMALL_VAL = 1000  # rows; with fewer the choice looks at train too, by cross-validation
 MOST_FOLDED = 50_000  # rows of train, above which that would take long
@@ -91,12 +67,17 @@ def choose_and_refit(
         final: methods that are not to be fitted again: theirs was another way than from these features.
         transforms: of the features, by method; none for those that are not named.
     """
-    names = [name for name in SIMPLEST_FIRST if name in heads]
+    names = [name for name in METHODS if name in heads]
+    settings = choice_settings(options, groups)
     with_folds = looks_at_train(problem, select_on)
-    kinds, members = dict(transforms or {}), list(getattr(heads.get("ensemble"), "members_", []))
-    candidates, labels = (
-        _cross_validated(problem, options, names, kinds, members, seed, device) if with_folds else _nothing(names)
-    )
+    candidates, labels = _nothing(names)
+    if with_folds:
+        if select_on != "train":
+            first = {name: predictions[name][select_on] for name in names}
+            names = promising(first, problem.splits[select_on].labels, len(groups), settings)
+        kinds, members = dict(transforms or {}), list(getattr(heads.get("ensemble"), "members_", []))
+        candidates, labels = cross_validated(problem, options, names, settings, kinds, members, seed, device)
+        names = list(candidates)
     if select_on != "train":
         held_out = {name: predictions[name][select_on] for name in names}
         candidates = {
@@ -108,12 +89,12 @@ def choose_and_refit(
         candidates,
         labels,
         len(groups),
-        **choice_settings(options, groups),
+        **settings,
         one_standard_error=options.one_standard_error,
     )
     head, fitted_on = heads[found.chosen], ["train"]
     if options.refit and select_on == "val" and found.chosen not in final and learns_from_rows(head):
-        head, fitted_on = _fitted_again(head, problem, seed, device), ["train", "val"]
+        head, fitted_on = fitted_again(head, problem, seed, device), ["train", "val"]
     own = dict(predictions[found.chosen])
     if "test" in own:
         own["test"] = head.predict(problem.splits["test"].features)
@@ -187,76 +168,3 @@ def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
     if costs.shape != (num_classes, num_classes):
         raise InputError(f"--costs {path}: has shape {costs.shape}; expected {num_classes} x {num_classes}, by class.")
     return costs
-
-
-def _fitted_again(head: Head, problem: FeatureProblem, seed: int, device: str) -> Head:
-    """Fit a head of the same settings on train and val; what was "auto" is what was found."""
-    parts = [problem.splits[split] for split in ("train", "val")]
-    features = np.concatenate([np.asarray(part.features) for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    return _refitted(head, features, labels, seed, device, has_own=problem.head is not None)
-
-
-def _refitted(
-    head: Head, features: NDArray[Any], labels: NDArray[np.int64], seed: int, device: str, *, has_own: bool
-) -> Head:
-    if not learns_from_rows(head):
-        return head
-    if isinstance(head, Transformed):
-        transform = clone(head.feature_transform_).fit(features)
-        inner = _refitted(head.head_, transform.transform(features), labels, seed, device, has_own=False)
-        return Transformed.of(transform, inner)
-    if isinstance(head, Ensemble):
-        members = {
-            name: _refitted(member, features, labels, seed, device, has_own=has_own)
-            for name, member in zip(head.members_, head.heads_, strict=True)
-        }
-        return Ensemble.of(members, average=head.average, selected_on=head.selected_on_)
-    settings = head.get_params(deep=False)
-    fixed = {
-        name: getattr(head, f"{name}_")
-        for name, value in settings.items()
-        if isinstance(value, str) and value == "auto" and hasattr(head, f"{name}_")
-    }
-    if settings.get("head") is not None and not has_own:
-        joint = Joint(random_state=seed, device=device).fit(features, labels)
-        fixed["head"] = (joint.weight_, joint.bias_)
-    again: Head = clone(head).set_params(**fixed).fit(features, labels)
-    return again
-
-
-def _cross_validated(
-    problem: FeatureProblem,
-    options: HeadOptions,
-    names: list[str],
-    transforms: Mapping[str, TransformKind],
-    members: list[str],
-    seed: int,
-    device: str,
-) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
-    """Give each method's predictions for rows of train that it was not fitted to, shape (repeats, N'), and labels."""
-    train = problem.splits["train"]
-    labels = np.asarray(train.labels)
-    found = {name: np.full((options.cv_repeats, len(labels)), -1, dtype=np.int64) for name in names}
-    for repeat in range(options.cv_repeats):
-        folds = stratified_folds(labels, options.cv_folds, seed + repeat)
-        for fold in range(options.cv_folds):
-            held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-            if not len(held_out):
-                continue
-            part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
-            inner = replace(problem, splits={"train": part}, train_counts=np.bincount(part.labels))
-            fitter = Fitter(inner, options, "train", seed, device)
-            rows = np.asarray(train.features[held_out])
-            fitted: dict[str, Head] = {}
-            for name in names:
-                if name == "ensemble":
-                    continue
-                fitted[name] = fitter.fit(name, transforms.get(name, "none"))
-                found[name][repeat, held_out] = fitted[name].predict(rows)
-            if "ensemble" in names:
-                together = Ensemble.of({member: fitted[member] for member in members})
-                found["ensemble"][repeat, held_out] = together.predict(rows)
-    # a class of one image is in every fold's train: nothing can be said about it
-    seen = np.all([predicted >= 0 for predicted in found.values()], axis=(0, 1))
-    return {name: predicted[:, seen] for name, predicted in found.items()}, labels[seen]

@@ -1,6 +1,5 @@
 """Fit several heads to one problem and measure them under one protocol."""
 
-import difflib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +28,13 @@ from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitter import Fitter, core, settings_of
 from longtail.jobs.learning_curve import class_learning_curves
-from longtail.jobs.options import METHODS, MOST_NEIGHBOURS, SLOW_METHODS, HeadOptions
+from longtail.jobs.methods import SLOW_METHODS, affordable_methods, wants_auto
+from longtail.jobs.options import HeadOptions
 from longtail.jobs.rare_classes import rare_classes
 from longtail.jobs.transform_choice import choose_transforms
 from longtail.jobs.verdict import recommended
 
-__all__ = ["compare_heads", "selection_split", "wanted_methods", "wants_auto"]
+__all__ = ["compare_heads", "selection_split"]
 
 Predictions = dict[str, dict[str, NDArray[np.int64]]]
 Ready = dict[str, tuple[Head, dict[str, NDArray[np.int64]]]]
@@ -151,7 +151,7 @@ def _fit_all(
     joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {}, {})
     fitter = Fitter(problem, options, select_on, seed, device, joint)
-    names = _affordable(options.methods, len(train.labels))
+    names = list(affordable_methods(options.methods, len(train.labels)))
     evidence: dict[str, Any] = {
         "with_train": looks_at_train(problem, select_on),
         "settings": choice_settings(options, groups),
@@ -202,46 +202,6 @@ def _fit_all(
             found.probabilities["auto"] = {split: first[split] if split == "val" else chosen.head for split in first}
         found.seconds["auto"] = time.perf_counter() - started
     return found
-
-
-def _affordable(text: str, num_rows: int) -> list[str]:
-    """Leave out what would take long on so many rows, where it was not named."""
-    named = num_rows <= MOST_NEIGHBOURS or "knn" in _words(text)
-    return [name for name in wanted_methods(text) if name != "knn" or named]
-
-
-def wanted_methods(text: str) -> tuple[str, ...]:
-    """Read a list of methods such as "joint,tau", "all" or "auto", which is fitted from what the others give.
-
-    Raises:
-        InputError: an unknown method.
-
-    Example:
-        >>> wanted_methods("tau, joint, auto")
-        ('joint', 'tau')
-    """
-    names = [name for name in _words(text) if name != "auto"]
-    if names == ["all"] or (not names and wants_auto(text)):
-        return tuple(name for name in METHODS if name not in SLOW_METHODS)
-    for name in names:
-        if name not in METHODS:
-            close = difflib.get_close_matches(name, METHODS, n=1)
-            raise InputError(
-                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} "
-                f"Methods: {', '.join(METHODS)}, all, auto."
-            )
-    if not names:
-        raise InputError(f"--methods is empty; expected some of {', '.join(METHODS)}, all or auto.")
-    return tuple(name for name in METHODS if name in names)
-
-
-def wants_auto(text: str) -> bool:
-    """Say whether the best of the methods is to be chosen and fitted again."""
-    return "auto" in _words(text)
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:

@@ -18,7 +18,8 @@ from longtail.jobs.sealed import SealedFeatures
 
 __all__ = ["Fitter", "core", "learns_from_rows", "settings_of"]
 
-FROM_JOINT = ("joint", "tau", "la", "lws", "dlsa")  # methods that start from a trained linear head
+# methods that start from a trained linear head
+FROM_JOINT = ("joint", "tau", "la", "lws", "maxnorm", "marc", "disalign", "dlsa")
 
 
 class Fitter:

@@ -10,9 +10,9 @@ from longtail.features import FeatureFile
 from longtail.heads import Joint
 from longtail.heads.base import Head
 from longtail.heads.linear import LinearHead
-from longtail.jobs.comparison import wanted_methods
 from longtail.jobs.feature_problem import check_problem
 from longtail.jobs.fitting import fit_head
+from longtail.jobs.methods import wanted_methods
 from longtail.jobs.options import HeadOptions
 
 __all__ = ["is_linear", "linear_methods"]

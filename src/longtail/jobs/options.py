@@ -13,9 +13,6 @@ from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = [
-    "METHODS",
-    "MOST_NEIGHBOURS",
-    "SLOW_METHODS",
     "DLSAOptions",
     "DataOptions",
     "HeadOptions",
@@ -23,30 +20,6 @@ __all__ = [
     "StageOneOptions",
     "UnlabelledOptions",
 ]
-
-METHODS = (
-    "joint",
-    "ncm",
-    "knn",
-    "ridge",
-    "lda",
-    "crt",
-    "tau",
-    "la",
-    "lws",
-    "bsm",
-    "cb",
-    "ldam",
-    "cosine",
-    "maxnorm",
-    "marc",
-    "disalign",
-    "mlp",
-    "ensemble",
-    "dlsa",
-)
-SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
-MOST_NEIGHBOURS = 50_000  # training rows, above which knn is fitted when named: it keeps and compares with all of them
 
 
 @dataclass(frozen=True)
@@ -233,11 +206,11 @@ class DLSAOptions:
 class HeadOptions:
     """Which classifiers are fitted on the features, and how they are compared."""
 
-    methods: str = "all"
-    """joint, ncm, knn, ridge, lda, crt, tau, la, lws, bsm, cb, ldam, cosine, maxnorm, marc, disalign, mlp, ensemble (of
-    the others), dlsa, several with commas between, or all: all but dlsa, which takes minutes, and knn above 50,000
-    training rows; with auto (alone: of all) the best one is chosen, on val or by cross-validation, and fitted again on
-    train and val."""
+    methods: str = "usual"
+    """Some of joint, ncm, crt, tau, la, lws, mlp (usual: these), knn, ridge, lda, bsm, cb, ldam, cosine, maxnorm, marc,
+    disalign, ensemble (of the others), dlsa, with commas between; or all: all but dlsa, which takes minutes, and knn
+    above 50,000 training rows. With auto (alone: of all) the best one is chosen, on val or by cross-validation, and
+    fitted again on train and val."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None

@@ -63,7 +63,7 @@ def checked(config: RunConfig) -> RunConfig:
         InputError: an unknown method, no seed, ONNX that is not installed, or a part of the backbone that is to learn
             from stored features.
     """
-    from longtail.jobs.comparison import wanted_methods
+    from longtail.jobs.methods import wanted_methods
 
     wanted_methods(config.heads.methods)
     if "onnx" in config.export:
@@ -165,12 +165,13 @@ def _run_one(
     table: bool,
 ) -> dict[str, Any]:
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparison import compare_heads, wanted_methods
+    from longtail.jobs.comparison import compare_heads
     from longtail.jobs.examples import add_examples
     from longtail.jobs.extract import extract_splits
     from longtail.jobs.feature_problem import check_problem
     from longtail.jobs.frozen import take_backbone
     from longtail.jobs.inspect_labels import quick_label_problems
+    from longtail.jobs.methods import wanted_methods
     from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.outcome import finish
     from longtail.jobs.retrain import retrain_from_images

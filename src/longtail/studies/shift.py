@@ -38,8 +38,8 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.features import open_feature_folder
     from longtail.heads import load_head
-    from longtail.jobs.comparison import wanted_methods
     from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.methods import wanted_methods
     from longtail.jobs.predictor import feature_folder
     from longtail.jobs.shift import measure_shifts
     from longtail.studies.outcome import finish_study

@@ -33,9 +33,10 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
 
     from longtail.errors import InputError
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparison import compare_heads, wanted_methods
+    from longtail.jobs.comparison import compare_heads
     from longtail.jobs.feature_problem import check_problem
     from longtail.jobs.launch import resolve_device
+    from longtail.jobs.methods import wanted_methods
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)

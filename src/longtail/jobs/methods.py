@@ -1,0 +1,89 @@
+"""The names of the methods, and which of them a text such as "joint,tau", "usual", "all" or "auto" means."""
+
+import difflib
+
+from longtail.errors import InputError
+
+__all__ = ["METHODS", "SLOW_METHODS", "USUAL_METHODS", "affordable_methods", "wanted_methods", "wants_auto"]
+
+# from the simplest to the most elaborate: the one-standard-error rule prefers the earlier, of equals the first is taken
+METHODS = (
+    "joint",
+    "ncm",
+    "lda",
+    "ridge",
+    "la",
+    "tau",
+    "lws",
+    "marc",
+    "bsm",
+    "cb",
+    "crt",
+    "cosine",
+    "ldam",
+    "maxnorm",
+    "disalign",
+    "knn",
+    "mlp",
+    "ensemble",
+    "dlsa",
+)
+USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
+SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
+MOST_NEIGHBOURS = 50_000  # training rows, above which knn is fitted when named: it keeps and compares with all of them
+SETS = {
+    "usual": USUAL_METHODS,
+    "all": tuple(name for name in METHODS if name not in SLOW_METHODS),
+}
+
+
+def wanted_methods(text: str) -> tuple[str, ...]:
+    """Read a list of methods; `auto` alone is chosen from all of them.
+
+    Args:
+        text: names with commas between, usual, all, auto.
+
+    Raises:
+        InputError: an unknown method, or none.
+
+    Example:
+        >>> wanted_methods("tau, joint, auto"), "lda" in wanted_methods("usual"), "lda" in wanted_methods("auto")
+        (('joint', 'tau'), False, True)
+    """
+    words = _words(text)
+    names = [name for name in words if name not in ("auto", *SETS)]
+    for name in names:
+        if name not in METHODS:
+            close = difflib.get_close_matches(name, METHODS, n=1)
+            raise InputError(
+                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} "
+                f"Methods: {', '.join(METHODS)}, usual, all, auto."
+            )
+    if not words:
+        raise InputError(f"--methods is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
+    if words == ["auto"]:
+        return SETS["all"]
+    wanted = {*names, *(name for word in words for name in SETS.get(word, ()))}
+    # tables begin with the paper's; what is made of the others stands last
+    order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)
+    return tuple(name for name in dict.fromkeys(order) if name in wanted)
+
+
+def wants_auto(text: str) -> bool:
+    """Say whether the best of the methods is to be chosen and fitted again."""
+    return "auto" in _words(text)
+
+
+def affordable_methods(text: str, num_rows: int) -> tuple[str, ...]:
+    """Leave out what would take long on so many training rows, where it was not named.
+
+    Example:
+        >>> "knn" in affordable_methods("auto", 1000), "knn" in affordable_methods("auto", 100_000)
+        (True, False)
+    """
+    named = num_rows <= MOST_NEIGHBOURS or "knn" in _words(text)
+    return tuple(name for name in wanted_methods(text) if name != "knn" or named)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
