@@ -78,7 +78,7 @@ def test_leave_one_out_says_what_refits_say():
     whole = estimated(features, labels, weights, torch.zeros(4, dtype=torch.float64), True)
     rows = whole.rotated(torch.from_numpy(features))
     found = whole.left_out_scores(rows, torch.from_numpy(labels), 0.3).argmax(dim=1).numpy()
-    head = LinearDiscriminant(0.3, weighting="rows")
+    head = LinearDiscriminant(0.3, weighting="rows", corrected=True)
     rest = ~np.eye(len(labels), dtype=bool)
     slow = [head.fit(features[k], labels[k]).predict(features[~k])[0] for k in rest]
     assert (found == slow).mean() > 0.97
@@ -103,8 +103,9 @@ def test_the_length_of_a_mean_is_corrected_on_average():
 
 def test_the_prior_moves_the_bias_alone(tailed):
     (train, labels), _ = tailed
-    uniform = LinearDiscriminant(0.2, weighting="rows", calibrated=False).fit(train, labels)
-    as_in_train = LinearDiscriminant(0.2, weighting="rows", prior="train", calibrated=False).fit(train, labels)
+    given = {"weighting": "rows", "corrected": True, "calibrated": False}
+    uniform = LinearDiscriminant(0.2, **given).fit(train, labels)
+    as_in_train = LinearDiscriminant(0.2, prior="train", **given).fit(train, labels)
     np.testing.assert_array_equal(uniform.weight_, as_in_train.weight_)
     moved = as_in_train.bias_ - uniform.bias_
     np.testing.assert_allclose(moved - moved[0], np.log(np.bincount(labels) / np.bincount(labels)[0]), rtol=1e-4)
@@ -122,6 +123,19 @@ def test_auto_takes_the_best_of_its_curve(tailed):
     bare = LinearDiscriminant(calibrated=False).fit(*train)
     calibrated = LinearDiscriminant().fit(*train)
     np.testing.assert_array_equal(bare.predict(test[0]), calibrated.predict(test[0]))
+
+
+def test_many_classes_of_one_row_do_not_draw_everything_to_them():
+    """Means of one row are so uncertain that, corrected, some of them are near by chance: then they are not."""
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.repeat(np.arange(10), 30), np.arange(10, 120)])
+    centres = rng.normal(size=(120, 64))
+    features = centres[labels] + 2 * rng.normal(size=(len(labels), 64))
+    head = LinearDiscriminant().fit(features, labels)
+    truth = np.repeat(np.arange(10), 20)
+    new = centres[truth] + 2 * rng.normal(size=(200, 64))
+    assert not head.corrected_
+    assert head.score(new, truth) > LinearDiscriminant(corrected=True).fit(features, labels).score(new, truth) + 0.2
 
 
 @pytest.mark.parametrize("counts", [(12, 9, 8, 6, 5), (1, 1, 1), (30, 1, 2)])
@@ -148,6 +162,7 @@ def test_in_searches_of_scikit_learn(tailed):
         ({"shrinkage": "some"}, "shrinkage is 'some'"),
         ({"grid": ()}, "grid has no values"),
         ({"weighting": "pixels"}, "weighting is 'pixels'; expected one of rows, classes, auto"),
+        ({"corrected": "often"}, "corrected is 'often'; expected True, False or 'auto'"),
         ({"prior": "even"}, "prior is 'even'; expected uniform, train"),
         ({"prior": [0.5, 0.5]}, "expected 6 numbers above 0"),
     ],

@@ -76,7 +76,7 @@ def test_what_is_linear_is_seen_on_the_fitted_head():
 
 
 def test_all_means_every_method_that_fits():
-    found = linear_methods(HeadOptions(), has_bias=True)
+    found = linear_methods(HeadOptions(methods="all"), has_bias=True)
     assert {"joint", "crt", "tau", "la", "lws"} <= set(found) <= set(METHODS) - set(SLOW_METHODS)
     assert not {"ncm", "mlp"} & set(found)
     assert linear_methods(HeadOptions(methods="auto"), has_bias=True) == found

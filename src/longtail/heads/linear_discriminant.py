@@ -1,6 +1,6 @@
 """Linear discriminant analysis with a shrunk covariance, for any prior: a linear head in closed form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -16,7 +16,7 @@ from longtail.heads.linear import LinearHead
 
 __all__ = ["SHRINKAGE_GRID", "DiscriminantSolutions", "LinearDiscriminant"]
 
-SHRINKAGE_GRID = (0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+SHRINKAGE_GRID = (0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 WITHOUT_EVIDENCE = 0.5  # where every class has a single row, so that none can be left out
 
 Weighting = Literal["rows", "classes"]
@@ -29,7 +29,8 @@ class LinearDiscriminant(LinearHead):
     S = (1 - r) S_0 + r tr(S_0) / D I,   S_0 = mean over rows, or over classes, of (x - m_y) (x - m_y)'
 
     The mean m_c of few rows lies too far out by a distance of expected square t / n_c, which would be held against rare
-    classes; `corrected` takes it off.
+    classes; `corrected` takes it off. Where many classes have a row or two it can do harm: their means are so uncertain
+    that some of them are near by chance.
 
     What is "auto" is chosen by leave-one-out, which has a closed form: without row i one mean moves, and the inverse
     covariance by a matrix of rank one. The weights of the other rows and tr(S_0) are kept, which moves a level of order
@@ -42,7 +43,7 @@ class LinearDiscriminant(LinearHead):
         weighting: of the covariance: "rows" count alike, "classes" count alike, or "auto".
         prior: "uniform", "train" (the shares of the classes in training), or the share of each class, shape (C,), in
             the order of the sorted labels.
-        corrected: take t / n_c off.
+        corrected: take t / n_c off; "auto" chooses.
         calibrated: fit a; otherwise it is 1.
         grid: the shrinkages that "auto" tries.
         device: where to compute, such as "cpu" or "cuda".
@@ -50,9 +51,10 @@ class LinearDiscriminant(LinearHead):
     Attributes:
         shrinkage_: r in use.
         weighting_: "rows" or "classes".
+        corrected_: whether t / n_c was taken off.
         prior_: share of each class, shape (C,).
         scale_: a.
-        curve_: None, or what was measured at each shrinkage, under the chosen weighting.
+        curve_: None, or what was measured at each shrinkage, under the chosen weighting and correction.
         weight_: shape (C, D).
         bias_: shape (C,).
         classes_: labels in the order of the logits, shape (C,).
@@ -83,7 +85,7 @@ class LinearDiscriminant(LinearHead):
         *,
         weighting: Literal["rows", "classes", "auto"] = "auto",
         prior: Literal["uniform", "train"] | ArrayLike = "uniform",
-        corrected: bool = True,
+        corrected: bool | Literal["auto"] = "auto",
         calibrated: bool = True,
         grid: tuple[float, ...] = SHRINKAGE_GRID,
         device: str = "cpu",
@@ -116,14 +118,16 @@ class LinearDiscriminant(LinearHead):
             validation: features and labels on which to choose, and to fit the scale, instead of leave-one-out.
         """
         shrinkages, weightings = self._shrinkages(), self._weightings()
+        corrections = (True, False) if self.corrected == "auto" else (bool(self.corrected),)
         array, codes, dtype = self._begin(X, y)
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         self.prior_ = self._shares()
         held_out = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
         evidence = Evidence(array, codes, held_out, self.device)
-        self.selected_on_ = evidence.name if len(shrinkages) * len(weightings) > 1 else "given"
+        several = len(shrinkages) * len(weightings) * len(corrections) > 1
+        self.selected_on_ = evidence.name if several else "given"
         if self.selected_on_ == "not selected":
-            shrinkages, weightings = (WITHOUT_EVIDENCE,), weightings[:1]
+            shrinkages, weightings, corrections = (WITHOUT_EVIDENCE,), weightings[:1], corrections[-1:]
         means = class_means(array, codes, len(counts), device=self.device)
         weights = {name: _row_weights(counts, name) for name in weightings}
         stacked = torch.stack(list(weights.values()))
@@ -131,15 +135,17 @@ class LinearDiscriminant(LinearHead):
             zip(weightings, within_class_scatter(array, codes, means, stacked, device=self.device), strict=True)
         )
         log_prior = torch.from_numpy(np.log(self.prior_)).to(self.device)
+        solutions = {
+            name: DiscriminantSolutions.of(means, counts, weights[name], within[name], log_prior, corrected=True)
+            for name in weightings
+        }
         found = search(
-            weightings,
+            [(name, corrected) for name in weightings for corrected in corrections],
             shrinkages,
-            lambda name: DiscriminantSolutions.of(
-                means, counts, weights[name], within[name], log_prior, corrected=self.corrected
-            ),
+            lambda key: solutions[key[0]] if key[1] else replace(solutions[key[0]], spread=0.0),
             evidence,
         )
-        self.weighting_, self.shrinkage_ = found.key, found.value
+        (self.weighting_, self.corrected_), self.shrinkage_ = found.key, found.value
         self.curve_: dict[str, Any] | None = None
         if found.curve is not None and len(shrinkages) > 1:
             self.curve_ = found.curve | {"parameter": "shrinkage"}
@@ -160,6 +166,8 @@ class LinearDiscriminant(LinearHead):
         return tuple(float(value) for value in values)
 
     def _weightings(self) -> tuple[Weighting, ...]:
+        if self.corrected not in (True, False, "auto"):
+            raise InputError(f"corrected is {self.corrected!r}; expected True, False or 'auto'.")
         known: tuple[Weighting, ...] = get_args(Weighting)
         if self.weighting == "auto":
             return known
