@@ -124,8 +124,8 @@ def fit_sets(
         labels: class indices, shape (N,).
         kind: what is promised.
         alpha: share that may be missed, above 0 and below 1.
-        score: "softmax", 1 - p_c; or "aps", the sum of all p_j that are at least p_c, which makes larger sets whose
-            size says more of how hard the image is. "prevalence" has its own.
+        score: "softmax", 1 - p_c; or "aps", the sum of all p_j above p_c, which makes larger sets whose size says more
+            of how hard the image is. "prevalence" has its own.
         groups: "many", "medium" or "few" for each class, shape (C,); for "group".
         prior: shares of the classes in the world that the probabilities are of, shape (C,); for "prevalence". Default:
             the shares of `labels`. One image is added to each class, so that none has the share 0.
@@ -208,7 +208,7 @@ def nonconformity(probabilities: NDArray[np.floating], score: Score, prior: Floa
 
     Example:
         >>> nonconformity(np.array([[0.5, 0.3, 0.2]]), "aps").round(2).tolist()
-        [[0.5, 0.8, 1.0]]
+        [[0.0, 0.5, 0.8]]
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if prior is not None:
@@ -217,7 +217,8 @@ def nonconformity(probabilities: NDArray[np.floating], score: Score, prior: Floa
         return 1 - values
     order = np.argsort(-values, axis=1, kind="stable")
     # rounded: of rows whose sums are equal but for the order of their terms, none is to be beyond the threshold
-    sums = np.cumsum(np.take_along_axis(values, order, axis=1), axis=1).round(12)
+    ranked = np.take_along_axis(values, order, axis=1)
+    sums = (np.cumsum(ranked, axis=1) - ranked).round(12)
     scores = np.empty_like(sums)
     np.put_along_axis(scores, order, sums, axis=1)
     return scores
