@@ -10,9 +10,9 @@ to 3 of the 9.
 from pathlib import Path
 
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn import functional
-from torchvision.io import write_png
 from torchvision.models import resnet18
 
 from longtail import exponential_counts
@@ -33,7 +33,7 @@ def write_photos(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
         for split, chosen in (("test", rows[:40]), ("val", rows[40:50]), ("train", rows[50 : 50 + count])):
             (folder / split / str(label)).mkdir(parents=True, exist_ok=True)
             for row in chosen:
-                write_png(images[row], str(folder / split / str(label) / f"{row}.png"))
+                Image.fromarray(images[row].permute(1, 2, 0).numpy()).save(folder / split / str(label) / f"{row}.png")
         train += rows[50 : 50 + count].tolist()
     return images[train], torch.from_numpy(digits.target)[train]
 

@@ -269,6 +269,22 @@ def test_a_folder_of_timm_on_hugging_face_says_what_its_images_are(small, colour
     create_backbone("digits_cnn", num_classes=3).load_state_dict(after, strict=True)
 
 
+@pytest.mark.filterwarnings("ignore")  # of a library that need not be here
+def test_a_model_of_transformers(colours, colour_photos, tmp_path):
+    """Its library stores weights under other names than it loads them into."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = transformers.ViTConfig(**sizes, image_size=32, patch_size=8, id2label=dict(enumerate(colours.names)))
+    model, _, _ = colours.teach(transformers.ViTForImageClassification(config), colours.halves)
+    model.save_pretrained(tmp_path / "vit")
+    about = {"size": {"height": 32, "width": 32}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (tmp_path / "vit" / "preprocessor_config.json").write_text(json.dumps(about))
+    assert balance(tmp_path / "vit", tmp_path / "fair", "--data", str(colour_photos), "--methods", "crt") == 0
+    again = transformers.ViTForImageClassification.from_pretrained(tmp_path / "fair" / "vit")
+    only_the_last_layer_differs(model.state_dict(), again.state_dict(), "classifier")
+
+
 def test_a_folder_of_hugging_face_in_several_files(of_torchvision, network):
     fc = of_torchvision[0].fc
     folder = hugging_face(network / "big", {"vit.weight": torch.zeros(2, 2)}, {})

@@ -78,7 +78,7 @@ def build_network(file: ModelFile, architecture: str) -> nn.Module:
         case "torchvision":
             model = _of_torchvision(name, num_classes, file.weights)
         case _:
-            model = _of_transformers(file)
+            return _of_transformers(file)
     own = find_last_layer(model.state_dict(), _own_layer(model, file.layer.name)).name
     wrapper = file.layer.name.removesuffix(own)
     weights = {n.removeprefix(wrapper): t.float() if t.is_floating_point() else t for n, t in file.weights.items()}
@@ -162,10 +162,19 @@ def _of_torchvision(name: str, num_classes: int, weights: dict[str, Tensor]) -> 
 
 def _of_transformers(file: ModelFile) -> nn.Module:
     try:
-        from transformers import AutoConfig, AutoModelForImageClassification  # type: ignore[import-not-found]
+        from transformers import AutoModelForImageClassification  # type: ignore[import-not-found]
     except ImportError as error:
         raise InputError(
             f"{file.path}: its network is of `transformers`, which is not installed. Install it, or extract the "
             "features yourself and give them with --features."
         ) from error
-    return AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(file.path))  # type: ignore[no-any-return]
+    # it stores weights under other names than it loads them into, so that it alone can load them
+    model, found = AutoModelForImageClassification.from_pretrained(
+        file.path, local_files_only=True, output_loading_info=True
+    )
+    if found["missing_keys"]:
+        raise InputError(
+            f"{file.path}: {len(found['missing_keys'])} weights of {type(model).__name__} are not there (first: "
+            f"{sorted(found['missing_keys'])[0]}). Expected all of them."
+        )
+    return model.float().eval()  # type: ignore[no-any-return]
