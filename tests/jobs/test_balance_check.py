@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from longtail.heads import Joint, NearestClassMean, TauNormalized
 from longtail.jobs.balance_check import class_order, rare_note, separation
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.linear_methods import is_linear, linear_methods
 from longtail.jobs.methods import METHODS, SLOW_METHODS
-from longtail.jobs.options import HeadOptions
 
 
 @given(st.permutations(range(5)), st.floats(0, 0.3))

@@ -13,7 +13,7 @@ from longtail.heads.base import chunks
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import fitted_scale, hits_of, rows_to_leave_out
 
-__all__ = ["Evidence", "Found", "Solutions", "search"]
+__all__ = ["Found", "ScoredRows", "Solutions", "search"]
 
 
 class Solutions(Protocol):
@@ -36,7 +36,7 @@ S = TypeVar("S", bound=Solutions)
 K = TypeVar("K")
 
 
-class Evidence:
+class ScoredRows:
     """Rows on which solutions are compared: left out of training one at a time, or of validation.
 
     Args:
@@ -114,7 +114,7 @@ class Found(Generic[S, K]):
     best_hits: NDArray[np.int64] | None
 
 
-def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S], evidence: Evidence) -> Found[S, K]:
+def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S], evidence: ScoredRows) -> Found[S, K]:
     """Find the key and value with the best balanced accuracy, the first of equals; a single one is not measured.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior, check_features
 from longtail.heads.class_scatter import class_means, within_class_scatter
-from longtail.heads.closed_form import Evidence, search
+from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.linear import LinearHead
 
 __all__ = ["SHRINKAGE_GRID", "DiscriminantSolutions", "LinearDiscriminant"]
@@ -123,7 +123,7 @@ class LinearDiscriminant(LinearHead):
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         self.prior_ = self._shares()
         held_out = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-        evidence = Evidence(array, codes, held_out, self.device)
+        evidence = ScoredRows(array, codes, held_out, self.device)
         several = len(shrinkages) * len(weightings) * len(corrections) > 1
         self.selected_on_ = evidence.name if several else "given"
         if self.selected_on_ == "not selected":

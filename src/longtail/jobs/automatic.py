@@ -15,8 +15,8 @@ from longtail.heads.feature_transform import TransformKind
 from longtail.jobs.cross_validation import cross_validated, promising
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitter import learns_from_rows
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.methods import METHODS
-from longtail.jobs.options import HeadOptions
 from longtail.jobs.refitting import fitted_again
 
 __all__ = ["Automatic", "choice_settings", "choose_and_refit", "looks_at_train", "predict_splits"]

@@ -9,7 +9,8 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile

@@ -19,8 +19,8 @@ from longtail.jobs.automatic import choose_and_refit, predict_splits
 from longtail.jobs.balance_check import check_fit, check_shape
 from longtail.jobs.feature_problem import check_problem
 from longtail.jobs.fitting import fit_head
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.linear_methods import linear_methods
-from longtail.jobs.options import HeadOptions
 
 __all__ = ["balance_model"]
 

@@ -27,9 +27,9 @@ from longtail.jobs.ensemble_choice import choose_ensemble
 from longtail.jobs.evidence import paired_comparisons
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitter import Fitter, core, settings_of
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.learning_curve import class_learning_curves
 from longtail.jobs.methods import SLOW_METHODS, affordable_methods, wants_auto
-from longtail.jobs.options import HeadOptions
 from longtail.jobs.rare_classes import rare_classes
 from longtail.jobs.transform_choice import choose_transforms
 from longtail.jobs.verdict import recommended

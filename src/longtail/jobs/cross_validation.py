@@ -15,7 +15,7 @@ from longtail.heads.feature_transform import TransformKind
 from longtail.holdout import stratified_folds
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitter import Fitter
-from longtail.jobs.options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 
 __all__ = ["cross_validated", "promising"]
 

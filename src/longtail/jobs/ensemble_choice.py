@@ -33,7 +33,8 @@ def choose_members(
     """Choose the members of an ensemble one after the other.
 
     The first is the best alone; each further one is that which raises the score of all together most. It ends where
-    none does, and with three members at the latest.
+    none does by more than a standard error, and with three members at the latest: a lead that may be chance is not
+    worth a second classifier.
 
     Args:
         scores: log-probabilities of each head in a balanced world, shape (N, C).
@@ -54,13 +55,15 @@ def choose_members(
     members: list[str] = []
     reached: dict[str, float] = {}
     while len(members) < min(MOST_MEMBERS, len(scores)):
-        candidates = {}
-        for name in scores:
-            if name not in members:
-                together = averaged([scores[member] for member in (*members, name)], Ensemble().average)
-                candidates[name] = together.argmax(dim=1).numpy()
+        together = {name: (*members, name) for name in scores if name not in members}
+        if members:
+            together = {"as it is": tuple(members)} | together
+        candidates = {
+            name: averaged([scores[member] for member in each], Ensemble().average).argmax(dim=1).numpy()
+            for name, each in together.items()
+        }
         found = choose(candidates, labels, num_classes, **settings)
-        if members and found.scores[found.best] <= reached[members[-1]]:
+        if members and found.scores[found.best] - found.scores["as it is"] <= found.errors["as it is"]:
             break
         members.append(found.best)
         reached[found.best] = found.scores[found.best]

@@ -6,7 +6,8 @@ from typing import Any
 
 import tyro
 
-from longtail.jobs.options import HeadOptions, RuntimeOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["FitConfig", "run"]
 

@@ -13,7 +13,7 @@ from longtail.heads.feature_transform import FeatureTransform, TransformKind
 from longtail.holdout import stratified_holdout
 from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitting import fit_head, parameters_of
-from longtail.jobs.options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.sealed import SealedFeatures
 
 __all__ = ["Fitter", "core", "learns_from_rows", "settings_of"]

@@ -23,7 +23,7 @@ from longtail.heads import (
 from longtail.heads.base import Head
 from longtail.heads.dlsa import published_settings
 from longtail.jobs.feature_problem import FeatureProblem
-from longtail.jobs.options import DLSAOptions, HeadOptions
+from longtail.jobs.head_options import DLSAOptions, HeadOptions
 
 __all__ = ["dlsa_settings", "fit_head", "parameters_of"]
 

@@ -12,8 +12,8 @@ from longtail.heads.base import Head
 from longtail.heads.linear import LinearHead
 from longtail.jobs.feature_problem import check_problem
 from longtail.jobs.fitting import fit_head
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.methods import wanted_methods
-from longtail.jobs.options import HeadOptions
 
 __all__ = ["is_linear", "linear_methods"]
 

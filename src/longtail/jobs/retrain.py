@@ -12,10 +12,11 @@ from torch import nn
 from longtail.backbones import classifier_of, hold_all_but, linear_parameters
 from longtail.counts import class_counts
 from longtail.heads import ClassifierRetraining
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.images import Images, plain_preprocessing, prepare
 from longtail.jobs.model import TrainedModel
 from longtail.jobs.optimisation import parameter_groups
-from longtail.jobs.options import HeadOptions, RuntimeOptions, StageOneOptions
+from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint
 from longtail.training.loop import Classification, TrainingState, train

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

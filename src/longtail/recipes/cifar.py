@@ -1,6 +1,7 @@
 """CIFAR-10-LT and CIFAR-100-LT."""
 
-from longtail.jobs.options import DataOptions, HeadOptions, StageOneOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["cifar10_lt", "cifar100_lt"]

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from longtail.jobs.options import DataOptions, HeadOptions, StageOneOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["imagenet_lt", "imagenet_lt_mmpretrain", "inat18", "places_lt"]

@@ -1,6 +1,7 @@
 """Your own images."""
 
-from longtail.jobs.options import DataOptions, HeadOptions, StageOneOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["folder"]

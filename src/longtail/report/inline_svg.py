@@ -29,6 +29,7 @@ _VARIABLES = (
     "lws",
     "dlsa",
     "mlp",
+    "la",
     "other",
 )
 _SENTINEL = "#0102{:02x}"

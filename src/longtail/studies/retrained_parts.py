@@ -7,7 +7,7 @@ import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
-from longtail.jobs.options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["RetrainedPartsConfig", "compare_parts", "run"]

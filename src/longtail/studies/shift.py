@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tyro
 
-from longtail.jobs.options import HeadOptions, RuntimeOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.jobs.feature_problem import FeatureProblem

@@ -8,7 +8,8 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from longtail.jobs.options import HeadOptions, RuntimeOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
 

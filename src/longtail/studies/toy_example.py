@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, HeadOptions, RuntimeOptions, StageOneOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.studies.tail_curve import UNIFIED_STAGE, numbers_of, run_points, tail_curve
 

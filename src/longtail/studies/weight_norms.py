@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tyro
 
-from longtail.jobs.options import HeadOptions, RuntimeOptions
+from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["WeightNormsConfig", "norms_by_group", "run"]
 

@@ -1,0 +1,165 @@
+"""Settings of the classifiers, of how one is chosen, and of what is said of them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from longtail.backbones.parts import Part
+from longtail.evaluation.paired_tests import Correction
+from longtail.evaluation.selection import Metric
+from longtail.losses.build import LossName
+from longtail.sampling import Strategy
+from longtail.schedules import ScheduleKind
+
+__all__ = ["DLSAOptions", "HeadOptions"]
+
+
+@dataclass(frozen=True)
+class DLSAOptions:
+    """How dlsa builds its flow filters and their classifiers."""
+
+    dlsa_published: str | None = None
+    """Settings of a configuration that the authors released, such as imagenet-paco; the options below then do
+    nothing."""
+    dlsa_depth: int = 1
+    """Blocks at most; how many are used is chosen where tau is chosen."""
+    dlsa_clusters: int = 100
+    """Clusters of each flow's mixture."""
+    dlsa_proportion: float = 0.3
+    """Share of the training rows that reach a block which it takes."""
+    dlsa_flow_epochs: int = 20
+    """Epochs of each flow."""
+    dlsa_flow_batch_size: int = 256
+    """Pairs of images a step of a flow."""
+    dlsa_flow_learning_rate: float = 0.2
+    """Of the flows."""
+    dlsa_flow_momentum: float = 0.9
+    """Of the flows."""
+    dlsa_epochs: int = 30
+    """Of each block's classifier."""
+    dlsa_learning_rate: float | None = None
+    """Of the classifiers; default: 0.1 or 0.01, chosen where tau is chosen."""
+    dlsa_classifier: str = "balanced-softmax"
+    """Of the blocks: balanced-softmax, class-balanced or cosine."""
+    dlsa_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the flows' matrix products."""
+    dlsa_always: bool = False
+    """Use all blocks even where validation says that they do not help."""
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Which classifiers are fitted on the features, and how they are compared."""
+
+    methods: str = "usual"
+    """Some of joint, ncm, crt, tau, la, lws, mlp (usual: these), knn, ridge, lda, bsm, cb, ldam, cosine, maxnorm, marc,
+    disalign, ensemble (of the others), dlsa, with commas between; or all: all but dlsa, which takes minutes, and knn
+    above 50,000 training rows. With auto (alone: of all) the best one is chosen, on val or by cross-validation, and
+    fitted again on train and val."""
+    metric: Metric = "balanced"
+    """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
+    costs: Path | None = None
+    """CSV of C x C numbers, without names: what it costs to take the row's class for the column's. auto then chooses
+    the lowest mean cost, each class counting as --metric says."""
+    one_standard_error: bool = False
+    """Let auto take the simplest method that is within one standard error of the best."""
+    refit: bool = True
+    """Let auto fit the chosen method again on train and val; --no-refit leaves it as it is."""
+    cv_folds: int = 5
+    """Of the cross-validation where there is no val."""
+    cv_repeats: int = 1
+    """How often that is repeated with other folds."""
+    head: Path | None = None
+    """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
+    classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
+    select_on: Literal["val", "train", "test"] | None = None
+    """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
+    i_know_test_is_spoiled: bool = False
+    """Allow --select-on test, to reproduce a publication that did so; every table says it."""
+    many_above: int = 100
+    """A class with more training images is called many."""
+    few_below: int = 20
+    """A class with fewer training images is called few."""
+    drop_nonfinite: bool = False
+    """Leave rows with NaN or infinite features out instead of stopping."""
+    crt_from: Literal["features", "images"] = "features"
+    """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
+    bn_mode: Literal["frozen", "reestimated"] = "frozen"
+    """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
+    crt_part: Part = "classifier"
+    """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
+    crt_backbone_rate: float = 0.1
+    """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
+    head_sampling: Strategy = "class"
+    """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
+    head_loss: LossName = "cross-entropy"
+    """Of crt: cross-entropy, focal, balanced-softmax, logit-adjusted or ldam."""
+    head_repeat_threshold: float = 0.01
+    """Of repeat-factor sampling there."""
+    tau: float | None = None
+    """Exponent of tau; default: chosen."""
+    la_tau: float | None = None
+    """Factor of la; default: chosen."""
+    keep_bias: bool = False
+    """Let tau keep the bias."""
+    feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
+    """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
+    ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
+    ridge_penalty: float | None = None
+    """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
+    ridge_gamma: float | None = None
+    """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
+    lda_shrinkage: float | None = None
+    """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
+    lda_weighting: Literal["rows", "classes", "auto"] = "auto"
+    """Whether rows or classes count alike in lda's covariance; auto: chosen."""
+    lda_prior: Literal["uniform", "train"] = "uniform"
+    """How common lda takes the classes to be."""
+    knn_neighbours: int | None = None
+    """Training images that vote in knn; default: chosen."""
+    knn_gamma: float | None = None
+    """Of knn: how much more a vote for a rarer class counts, 0 rows alike, 1 classes alike; default: chosen."""
+    knn_metric: Literal["cosine", "l2"] = "cosine"
+    """How knn compares."""
+    ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
+    """Features of ncm: as they are, of length 1, or centred and of length 1."""
+    ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
+    """How ncm compares."""
+    crt_epochs: int = 10
+    """Epochs of crt."""
+    lws_epochs: int = 5
+    """Epochs of lws."""
+    head_learning_rate: float = 0.2
+    """Of crt and lws."""
+    head_schedule: ScheduleKind = "cosine-epoch"
+    """Of crt and lws: how the learning rate falls."""
+    head_batch_size: int = 512
+    """Of crt and lws."""
+    head_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
+    head_weight_decay: float = 5e-4
+    """Of crt and lws."""
+    rebalanced_weight_decay: float = 5e-3
+    """Of bsm and cb: their losses learn few rare images by heart where it is small."""
+    ldam_epochs: int = 20
+    """Epochs of ldam; its classes are weighed in the last fifth."""
+    cosine_scale: float = 25.0
+    """What cosine multiplies its cosines with."""
+    max_norm: float | None = None
+    """Of maxnorm: the length that no weight vector exceeds; default: chosen, with its weight decay."""
+    rho: float | None = None
+    """Of marc and disalign: 0 for a loss that counts images alike, 1 for one that counts classes alike, or more;
+    default: chosen."""
+    learning_curve: bool = False
+    """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
+    more of them."""
+    curve_draws: int = 4
+    """Of that: how often the images are drawn; each draw fits the head four times."""
+    label_check: Literal["quick", "full", "none"] = "quick"
+    """Look for labels worth a look, for the report: if it takes seconds, always, or not; `longtail inspect` lists all.
+    """
+    correction: Correction = "holm"
+    """Of p-values for the number of methods that are compared: holm, or benjamini-hochberg, which claims more."""
+    mlp_members: int = 1
+    """Networks of mlp that vote."""
+    dlsa: DLSAOptions = field(default_factory=DLSAOptions)
