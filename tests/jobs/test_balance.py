@@ -196,6 +196,26 @@ def test_the_last_layer_alone(of_torchvision, colours, network):
         np.testing.assert_array_equal(layer.bias.detach(), after["bias"])
 
 
+def test_a_prior_goes_into_the_bias(of_torchvision, network, capsys):
+    """Log shares that are taken out and put in again leave the layer as it was, but for a number for all classes."""
+    fc = of_torchvision[0].fc
+    weight, bias = fc.weight.detach().numpy(), fc.bias.detach().numpy()
+    np.savez(network / "head.npz", weight=weight, bias=bias)
+    words = ["--features", str(network / "embeddings"), "--methods", "la", "--la-tau", "1"]
+    assert balance(network / "head.npz", network / "fair", *words, "--prior", "train") == 0
+    with np.load(network / "fair" / "head.npz") as after:
+        np.testing.assert_allclose(after["bias"], bias + np.log(len(bias)), rtol=1e-4, atol=1e-5)
+    assert results_of(network / "fair")["model"]["same_predictions"] == 1.0
+    np.savez(network / "plain.npz", weight=weight)
+    for model, prior, told in (
+        ("head", "estimated", "there are no inputs yet"),
+        ("head", "nowhere.csv", "no such file"),
+        ("plain", "train", "goes into the bias, and the model's last layer has none"),
+    ):
+        assert balance(network / f"{model}.npz", network / "fair", *words, "--prior", prior) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_a_layer_without_bias(of_torchvision, network, capsys):
     torch.save({"fc.weight": of_torchvision[0].fc.weight.detach()}, network / "plain.pt")
     words = ["--features", str(network / "embeddings")]

@@ -15,6 +15,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
+    from longtail.heads.base import Head
     from longtail.jobs.feature_problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
@@ -41,12 +42,15 @@ class BalanceConfig:
     """With --data: mean of each channel that the images were normalised with, 0 to 1; default: as usual for it."""
     std: tuple[float, float, float] | None = None
     """With --data: deviation of each channel."""
+    prior: str | None = None
+    """How common the classes are where the model will be used: uniform, train, or a CSV of `class,share` or
+    `class,count`; goes into the bias. Default: as the method has it, about uniform."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Write the balanced model as these too, with preprocessing and class names inside; as `export` does."""
     workers: int = 2
     """Processes that load images of more than 64 pixels."""
     data: DataOptions = field(default_factory=DataOptions)
-    heads: HeadOptions = field(default_factory=HeadOptions)
+    heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 
@@ -69,6 +73,8 @@ def run(config: BalanceConfig) -> Path:
     if config.features is not None and config.data.data is not None:
         raise InputError("--features and --data were given both. Expected one of them.")
     file = open_model_file(config.model, config.layer)
+    if config.prior is not None and file.layer.bias is None:
+        raise InputError("--prior goes into the bias, and the model's last layer has none. Leave it out.")
     options, wanted = _head_options(config.heads, has_bias=file.layer.bias is not None)
     num_classes, dimension = file.layer.weight.shape
     _say(config, f"{file.path}: last layer {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features")
@@ -90,11 +96,14 @@ def run(config: BalanceConfig) -> Path:
         "written": str(written),
         "layer": file.layer.name,
         "method": best,
+        "prior": config.prior,
         "same_predictions": agreement,
     }
     finish(results, folder, config, quiet=runtime.quiet)
     what = results["methods"][best].get("choice", {}).get("method", best)
-    print(f"{written}  ({file.layer.name or 'weight, bias'} is now {what}'s, all other weights are as they were)")
+    where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
+    layer = file.layer.name or "weight, bias"
+    print(f"{written}  ({layer} is now {what}'s{where}, all other weights are as they were)")
     if network is not None:
         for kind in config.export:
             _export(config, written, *network, problem.class_names, folder, kind)
@@ -182,15 +191,33 @@ def _written(
     from longtail.backbones.model_file import open_model_file
     from longtail.heads import Joint, load_head
     from longtail.heads.linear import LinearHead
+    from longtail.priors import log_odds_shift
 
     head = load_head(folder / "heads" / f"{best}.npz")
     if not isinstance(head, LinearHead):
         raise InputError(f"{best} became a {type(head).__name__}, which is no linear layer. Leave it out.")
-    written = file.write(folder, head.weight_, head.bias_)
+    prior = None if config.prior is None else _prior(config.prior, head, problem)
+    bias = head.bias_
+    if prior is not None:
+        shift = log_odds_shift(head.prior_shares(head.implied_prior), prior)
+        bias = (bias + shift).astype(bias.dtype)
+    written = file.write(folder, head.weight_, bias)
     again = open_model_file(written, config.layer)
     rows = problem.splits["val" if "val" in problem.splits else "train"].features
-    same: NDArray[np.bool_] = Joint().take(*again.linear).predict(rows) == head.predict(rows)
+    same: NDArray[np.bool_] = Joint().take(*again.linear).predict(rows) == head.predict(rows, prior=prior)
     return written, float(same.mean())
+
+
+def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.float64]:
+    from longtail.jobs.target_prior import ESTIMATED, find_prior
+
+    if text in ESTIMATED:
+        raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
+    rows = problem.splits["train"].features[:0]
+    found = find_prior(text, head, rows, problem.class_names, None)
+    if not found.shares.all():
+        raise InputError(f"--prior {text}: a class has the share 0, which no bias can say. Give it a small share.")
+    return found.shares
 
 
 def _export(
