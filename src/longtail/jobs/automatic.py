@@ -67,7 +67,9 @@ def choose_and_refit(
         final: methods that are not to be fitted again: theirs was another way than from these features.
         transforms: of the features, by method; none for those that are not named.
     """
-    names = [name for name in METHODS if name in heads]
+    members = list(getattr(heads.get("ensemble"), "members_", []))
+    # an ensemble of one is that one
+    names = [name for name in METHODS if name in heads and (name != "ensemble" or len(members) > 1)]
     settings = choice_settings(options, groups)
     with_folds = looks_at_train(problem, select_on)
     candidates, labels = _nothing(names)
@@ -75,7 +77,7 @@ def choose_and_refit(
         if select_on != "train":
             first = {name: predictions[name][select_on] for name in names}
             names = promising(first, problem.splits[select_on].labels, len(groups), settings)
-        kinds, members = dict(transforms or {}), list(getattr(heads.get("ensemble"), "members_", []))
+        kinds = dict(transforms or {})
         candidates, labels = cross_validated(problem, options, names, settings, kinds, members, seed, device)
         names = list(candidates)
     if select_on != "train":

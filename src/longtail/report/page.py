@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 METRICS = ("all", "balanced", *GROUPS)
+MOST_LINES = 8  # methods above which tables are folded, and lines of a figure left out
 
 
 def write_report(run_folder: Path | str) -> Path:
@@ -108,6 +109,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "compared": _compared(measured, best),
         "few_classes": len(data["class_names"]) <= NAMED_CLASSES,
         "averaged": len(data["class_names"]) > SINGLE_CLASSES,
+        "many_methods": len(methods) > MOST_LINES,
     }
 
 
@@ -128,6 +130,9 @@ def _figures(
         compared = {name: measured[name]["per_class"] for name in _compared(measured, best)}
         drawn["groups"] = accuracy_by_group(measured, data["group_thresholds"], split)
         drawn["classes"] = accuracy_by_class(data, compared, split)
+    if len(norms) > MOST_LINES:  # more lines cannot be told apart: those that the reader compares, and the simplest
+        first = [name for name in dict.fromkeys(("joint", best, *norms)) if name in norms][:MOST_LINES]
+        norms = {name: values for name, values in norms.items() if name in first}
     if norms:
         drawn["norms"] = weight_norms(data, norms)
     if stage1 and stage1.get("history"):
