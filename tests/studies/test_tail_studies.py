@@ -122,8 +122,24 @@ def test_many_classes_get_no_column_each():
     run = {
         "data": {"class_names": names},
         "stage1": {"backbone": "resnet20", "epochs": 1},
-        "methods": {"joint": {"metrics": {"test": {"per_class": [50.0] * 13}}}},
+        "methods": {
+            "joint": {"metrics": {"test": {"per_class": [50.0] * 13}}},
+            "crt": {"metrics": {"test": {"per_class": [60.0] * 12 + [20.0]}}},
+        },
     }
     found = tail_curve({0.0: [run], 1.0: [run]}, tail=12, parameter="p")
     assert len(found["tables"]) == 1
-    assert found["tail"][0]["mean"] == 50.0
+    assert found["tail"]["joint"][0]["mean"] == 50.0
+    both = tail_curve({0.0: [run], 1.0: [run]}, tail=12, parameter="p", methods=("joint", "crt"))
+    assert both["tables"][0]["columns"][:2] == ["class 12 (tail), joint", "mean of the others, joint"]
+    assert [cell["mean"] for cell in both["tables"][0]["rows"][1]["cells"]][3:] == [20.0, 60.0, pytest.approx(740 / 13)]
+
+
+def test_other_classifiers_are_watched_on_finished_networks(toy, capsys):
+    """The networks are not trained again: their features are there."""
+    words = ["study", "toy-example", "digits", "--points", "20,60", "--fixed", "10", "--tail", "3", "--seeds", "2"]
+    assert main([*words, "--methods", "joint,crt", "--out", str(toy), *SHORT]) == 0
+    study = json.loads((toy / "study.json").read_text())
+    assert study["tables"][0]["columns"][3] == "3 (tail), crt"
+    assert study["answers"][0].count("crt ") == 1
+    assert study["tables"][1]["title"].startswith("Recall of each class in percent, crt")

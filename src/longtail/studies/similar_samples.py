@@ -16,7 +16,7 @@ from longtail.errors import InputError
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
-from longtail.studies.tail_curve import UNIFIED_STAGE, numbers_of, run_points, tail_curve
+from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, numbers_of, run_points, tail_curve
 
 __all__ = ["SimilarSamplesConfig", "mixed_splits", "run"]
 
@@ -44,6 +44,9 @@ class SimilarSamplesConfig:
     """Number of the class that they come to resemble; negative counts from the end."""
     original_draw: bool = False
     """Draw the subset and the replaced images as the released code does, with numpy's old generator and seed 0."""
+    methods: str = "joint"
+    """Classifiers that are watched, with commas between: joint, the network's own, and others that are fitted on its
+    features, such as crt: where training is short, joint hardly says the tail's name."""
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", ratio=100.0, val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -94,7 +97,7 @@ def run(config: SimilarSamplesConfig) -> dict[str, Any]:
         dataset=config.dataset,
         data=config.data,
         stage=config.stage,
-        heads=HeadOptions(methods="joint"),
+        heads=HeadOptions(methods=config.methods),
         runtime=replace(config.runtime, out=None),
         seeds=config.seeds,
     )
@@ -154,13 +157,12 @@ def mixed_splits(
 def _study(
     results: dict[float, list[dict[str, Any]]], config: SimilarSamplesConfig, head: int, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.jobs.seeds import difference_text, mean_and_interval
+    from longtail.jobs.methods import wanted_methods
 
     what = "fraction p of the head that is replaced" if config.vary == "fraction" else "tail's share t of each mixture"
-    found = tail_curve(results, tail=tail, parameter=what)
-    curve = found.pop("tail")
+    found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))
+    curves = found.pop("tail")
     values = sorted(results)
-    gap = mean_and_interval([b - a for a, b in zip(curve[0]["values"], curve[-1]["values"], strict=True)])
     held = f"t = {config.tail_share:g}" if config.vary == "fraction" else f"p = {config.fraction:g}"
     names = splits.class_names
     return {
@@ -172,7 +174,7 @@ def _study(
             f"has more or fewer images than before. Here {held}."
         ),
         "answers": [
-            f"Points of recall of {names[tail]} at {values[-1]:g} against {values[0]:g}: {difference_text(gap)}."
+            f"Points of recall of {names[tail]} at {values[-1]:g} against {values[0]:g}: {change_text(curves)}."
         ],
         "source": "unified perspective",
         "notes": [

@@ -16,7 +16,7 @@ from longtail.jobs.run import RunConfig
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["UNIFIED_STAGE", "numbers_of", "run_points", "tail_curve", "with_steps"]
+__all__ = ["UNIFIED_STAGE", "change_text", "numbers_of", "run_points", "tail_curve", "with_steps"]
 
 # the released code of the unified perspective trains so, on CIFAR
 UNIFIED_STAGE = StageOneOptions(
@@ -104,7 +104,12 @@ def with_steps(stage: StageOneOptions, steps: int, num_images: int) -> StageOneO
 
 
 def tail_curve(
-    results: dict[float, list[dict[str, Any]]], *, tail: int, parameter: str, log: bool = False
+    results: dict[float, list[dict[str, Any]]],
+    *,
+    tail: int,
+    parameter: str,
+    methods: tuple[str, ...] = ("joint",),
+    log: bool = False,
 ) -> dict[str, Any]:
     """Put the accuracy of one class, of the others and of all beside what was varied.
 
@@ -112,10 +117,11 @@ def tail_curve(
         results: for each value of what was varied the results of its seeds.
         tail: the class that is watched.
         parameter: what was varied, in words.
+        methods: classifiers; recalls are shown for each, those of every class for the last one.
         log: draw it on a logarithmic axis.
 
     Returns:
-        {"tables", "figures", "data", "tail": the watched class's recall by value, in percent}.
+        {"tables", "figures", "data", "tail": by method, the watched class's recall by value, in percent}.
     """
     from longtail.jobs.seeds import mean_and_interval, spread_text
 
@@ -123,27 +129,32 @@ def tail_curve(
     first = results[values[0]][0]
     names = first["data"]["class_names"]
 
-    def recalls(value: float) -> list[list[float]]:
-        return [found["methods"]["joint"]["metrics"]["test"]["per_class"] for found in results[value]]
+    def curve(method: str, measure: Any) -> list[dict[str, Any] | None]:
+        return [
+            mean_and_interval(
+                [measure(found["methods"][method]["metrics"]["test"]["per_class"]) for found in results[value]]
+            )
+            for value in values
+        ]
 
-    def curve(measure: Any) -> list[dict[str, Any] | None]:
-        return [mean_and_interval([measure(per_class) for per_class in recalls(value)]) for value in values]
-
-    watched = f"{names[tail]} (tail)"
-    lines = {
-        watched: curve(lambda per_class: per_class[tail]),
-        "mean of the others": curve(lambda per_class: float(np.mean(np.delete(per_class, tail)))),
-        "mean of all": curve(lambda per_class: float(np.mean(per_class))),
-    }
+    lines: dict[str, Any] = {}
+    watched: dict[str, Any] = {}
+    for method in methods:
+        by = f", {method}" if len(methods) > 1 else ""
+        watched[method] = curve(method, lambda per_class: per_class[tail])
+        lines |= {
+            f"{names[tail]} (tail){by}": watched[method],
+            f"mean of the others{by}": curve(method, lambda per_class: float(np.mean(np.delete(per_class, tail)))),
+            f"mean of all{by}": curve(method, lambda per_class: float(np.mean(per_class))),
+        }
+    by_class = {}
     if len(names) <= MOST_CLASSES:
-        by_class = {name: curve(lambda per_class, c=c: per_class[c]) for c, name in enumerate(names)}
-    else:
-        by_class = {}
+        by_class = {name: curve(methods[-1], lambda per_class, c=c: per_class[c]) for c, name in enumerate(names)}
     seeds = spread_text(len(results[values[0]]))
     lengths = sorted({results[value][0]["stage1"]["epochs"] for value in values})
     epochs = f"{lengths[0]} epochs" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs, alike in steps"
     tables = [("Accuracy on test in percent", lines)]
-    tables += [("Recall of each class in percent", by_class)] if by_class else []
+    tables += [(f"Recall of each class in percent, {methods[-1]}", by_class)] if by_class else []
     return {
         "tables": [
             {
@@ -169,5 +180,26 @@ def tail_curve(
             }
         ],
         "data": first["data"],
-        "tail": lines[watched],
+        "tail": watched,
     }
+
+
+def change_text(curves: Mapping[str, list[Any]]) -> str:
+    """Say for each classifier how far the watched class's recall at the last value is from that at the first.
+
+    Args:
+        curves: by method, what `tail_curve` gives as "tail".
+
+    Example:
+        >>> change_text({"crt": [{"values": [40.0, 42.0]}, {"values": [30.0, 31.0]}]})
+        'crt -10.5 [-16.9, -4.1]'
+    """
+    from longtail.jobs.seeds import difference_text, mean_and_interval
+
+    return "; ".join(
+        f"{method} "
+        + difference_text(
+            mean_and_interval([b - a for a, b in zip(curve[0]["values"], curve[-1]["values"], strict=True)])
+        )
+        for method, curve in curves.items()
+    )

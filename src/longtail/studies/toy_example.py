@@ -14,7 +14,7 @@ from longtail.errors import InputError
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
-from longtail.studies.tail_curve import UNIFIED_STAGE, numbers_of, run_points, tail_curve
+from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, numbers_of, run_points, tail_curve
 
 __all__ = ["ToyExampleConfig", "case_counts", "run"]
 
@@ -36,6 +36,9 @@ class ToyExampleConfig:
     """Number of the class that is watched; negative counts from the end."""
     steps: int | None = None
     """Steps of every training, in place of --epochs (the authors'): points with fewer images are trained as long."""
+    methods: str = "joint"
+    """Classifiers that are watched, with commas between: joint, the network's own, and others that are fitted on its
+    features, such as crt: where training is short, joint hardly says the tail's name."""
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -70,7 +73,7 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
         dataset=config.dataset,
         data=config.data,
         stage=config.stage,
-        heads=HeadOptions(methods="joint"),
+        heads=HeadOptions(methods=config.methods),
         runtime=replace(config.runtime, out=None),
         seeds=config.seeds,
     )
@@ -114,13 +117,11 @@ def _with_train(splits: DataSplits, chosen: NDArray[np.int64], counts: NDArray[n
 def _study(
     results: dict[float, list[dict[str, Any]]], config: ToyExampleConfig, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.jobs.seeds import difference_text, mean_and_interval
+    from longtail.jobs.methods import wanted_methods
 
     what = "head images a class" if config.case == 1 else "tail images"
-    found = tail_curve(results, tail=tail, parameter=what, log=True)
-    curve = found.pop("tail")
-    low, high = curve[0]["values"], curve[-1]["values"]
-    gap = mean_and_interval([b - a for a, b in zip(low, high, strict=True)])
+    found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods), log=True)
+    curves = found.pop("tail")
     values = sorted(results)
     name = splits.class_names[tail]
     return {
@@ -132,7 +133,7 @@ def _study(
             else "Is a class missed because it has few images? All other classes keep theirs while the tail shrinks."
         ),
         "answers": [
-            f"Points of recall of {name} with {values[-1]:g} {what} against {values[0]:g}: {difference_text(gap)}."
+            f"Points of recall of {name} with {values[-1]:g} {what} against {values[0]:g}: {change_text(curves)}."
         ],
         "source": "unified perspective",
         "notes": [
