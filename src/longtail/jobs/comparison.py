@@ -29,7 +29,7 @@ from longtail.jobs.feature_problem import FeatureProblem
 from longtail.jobs.fitter import Fitter, core, settings_of
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.learning_curve import class_learning_curves
-from longtail.jobs.methods import SLOW_METHODS, affordable_methods, wants_auto
+from longtail.jobs.methods import SLOW_METHODS, affordable_methods, is_named, wants_auto
 from longtail.jobs.rare_classes import rare_classes
 from longtail.jobs.transform_choice import choose_transforms
 from longtail.jobs.verdict import recommended
@@ -171,7 +171,10 @@ def _fit_all(
                 started -= choices[name].seconds
             elif name == "ensemble":
                 members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
-                found.heads[name], found.facts[name] = choose_ensemble(members, transforms, fitter, **evidence)
+                ensemble, facts = choose_ensemble(members, transforms, fitter, **evidence)
+                if len(ensemble.members_) < 2 and not is_named(name, options.methods):
+                    continue  # the best method alone, which stands in the table already
+                found.heads[name], found.facts[name] = ensemble, facts
             else:
                 found.heads[name] = fitter.fit(name, transforms[name])
             found.predictions[name] = predict_splits(found.heads[name], problem)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from longtail.errors import InputError
 from longtail.heads import (
     DLSA,
     ClassifierRetraining,
@@ -157,7 +158,7 @@ def fit_head(
             is_random = "paco" not in (options.dlsa.dlsa_published or "paco")
             dlsa = DLSA(None if is_random else start, **settings, random_state=seed, device=device)
             return dlsa.fit(train.features, train.labels, validation=validation)
-        case _:
+        case "tau":
             tau = TauNormalized(
                 "auto" if options.tau is None else options.tau,
                 start,
@@ -166,6 +167,8 @@ def fit_head(
                 device=device,
             )
             return tau.fit(train.features, train.labels, validation=validation)
+        case _:
+            raise InputError(f"{name} is not fitted to features: it is made of other methods.")
 
 
 def dlsa_settings(options: DLSAOptions) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from longtail.heads.linear import LinearHead
 from longtail.jobs.feature_problem import check_problem
 from longtail.jobs.fitting import fit_head
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.methods import wanted_methods
+from longtail.jobs.methods import MADE_OF_OTHERS, wanted_methods
 
 __all__ = ["is_linear", "linear_methods"]
 
@@ -38,6 +38,10 @@ def linear_methods(options: HeadOptions, *, has_bias: bool) -> tuple[str, ...]:
     words = {word.strip() for word in options.methods.split(",") if word.strip()}
     found = []
     for name in wanted_methods(options.methods):
+        if name in MADE_OF_OTHERS:
+            if name in words:
+                raise InputError(f"--methods {name}: the mean of several classifiers is no linear layer. Leave it out.")
+            continue
         head = _tried(name, options)
         if is_linear(head) and (has_bias or not np.any(head.bias_)):
             found.append(name)

@@ -4,7 +4,16 @@ import difflib
 
 from longtail.errors import InputError
 
-__all__ = ["METHODS", "SLOW_METHODS", "USUAL_METHODS", "affordable_methods", "wanted_methods", "wants_auto"]
+__all__ = [
+    "MADE_OF_OTHERS",
+    "METHODS",
+    "SLOW_METHODS",
+    "USUAL_METHODS",
+    "affordable_methods",
+    "is_named",
+    "wanted_methods",
+    "wants_auto",
+]
 
 # from the simplest to the most elaborate: the one-standard-error rule prefers the earlier, of equals the first is taken
 METHODS = (
@@ -29,6 +38,7 @@ METHODS = (
     "dlsa",
 )
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
+MADE_OF_OTHERS = ("ensemble",)
 SLOW_METHODS = ("dlsa",)  # they train for minutes and are fitted when named
 MOST_NEIGHBOURS = 50_000  # training rows, above which knn is fitted when named: it keeps and compares with all of them
 SETS = {
@@ -81,8 +91,18 @@ def affordable_methods(text: str, num_rows: int) -> tuple[str, ...]:
         >>> "knn" in affordable_methods("auto", 1000), "knn" in affordable_methods("auto", 100_000)
         (True, False)
     """
-    named = num_rows <= MOST_NEIGHBOURS or "knn" in _words(text)
+    named = num_rows <= MOST_NEIGHBOURS or is_named("knn", text)
     return tuple(name for name in wanted_methods(text) if name != "knn" or named)
+
+
+def is_named(name: str, text: str) -> bool:
+    """Say whether a method was asked for by its name, and not as one of all.
+
+    Example:
+        >>> is_named("knn", "lda, knn"), is_named("knn", "all")
+        (True, False)
+    """
+    return name in _words(text)
 
 
 def _words(text: str) -> list[str]:
