@@ -75,6 +75,7 @@ def test_a_torchvision_model_and_a_folder_of_images(of_torchvision, colours, col
         "written": str(tmp_path / "fair" / "net.pth"),
         "layer": "fc",
         "method": "crt",
+        "prior": None,
         "same_predictions": 1.0,
     }
     found = {name: results["methods"][name]["metrics"]["test"]["few"] for name in ("joint", "crt")}

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from longtail.cli import main
 from longtail.features import open_features, write_features
 from longtail.heads import Ensemble, LinearDiscriminant, Transformed, load_head
 from longtail.jobs.automatic import choose_and_refit
-from longtail.jobs.ensemble_choice import uniform_log_probabilities
+from longtail.jobs.ensemble_choice import choose_members, uniform_log_probabilities
 
 COUNTS = np.array([150, 80, 40, 20, 8])
 
@@ -111,7 +112,9 @@ def test_without_val_transforms_and_members_are_chosen_on_train(folder):
     words = ["--methods", "ncm,lda,ridge,ensemble,auto", "--feature-transform", "auto", "--cv-folds", "2"]
     found = fit(folder, *words)["methods"]
     assert found["ensemble"]["selected_on"] == "train-cv"
-    assert found["auto"]["choice"]["scores"].keys() == {"ncm", "lda", "ridge", "ensemble"}
+    # an ensemble of one is that one: there is nothing to choose between
+    several = len(found["ensemble"]["params"]["members"]) > 1
+    assert found["auto"]["choice"]["scores"].keys() == {"ncm", "lda", "ridge"} | ({"ensemble"} if several else set())
 
 
 def test_an_ensemble_takes_one_member_after_the_other_while_it_helps(folder, val_alone):
@@ -128,7 +131,33 @@ def test_an_ensemble_takes_one_member_after_the_other_while_it_helps(folder, val
     features = open_features(folder / "feature_test.h5").features
     slow = np.mean([np.exp(uniform_log_probabilities(part, features).numpy()) for part in head.heads_], axis=0)
     np.testing.assert_array_equal(head.predict(features), slow.argmax(axis=1))
-    assert "ensemble" in found["auto"]["choice"]["scores"]
+    assert ("ensemble" in found["auto"]["choice"]["scores"]) == (len(members) > 1)
+
+
+def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, monkeypatch):
+    def alone(heads, *rest, **more):
+        name = next(iter(heads))
+        return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
+
+    monkeypatch.setattr("longtail.jobs.comparison.choose_ensemble", alone)
+    monkeypatch.setattr("longtail.jobs.methods.SETS", {"all": ("joint", "ncm", "ensemble")})
+    assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
+    assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]
+
+
+def test_members_join_by_more_than_a_standard_error():
+    """A second head that is right where the first is wrong joins; one that agrees with it does not."""
+    labels = np.repeat([0, 1], 100)
+    sure, unsure = 3.0, 0.5
+    first, second = np.where(np.arange(200) % 4 == 0, -unsure, sure), np.where(np.arange(200) % 4 == 0, sure, -unsure)
+
+    def scores(margins):
+        signed = torch.from_numpy(np.where(labels == 1, margins, -margins)).float()
+        return torch.stack([-signed, signed], dim=1).log_softmax(dim=1)
+
+    named = {"first": scores(first), "second": scores(second), "same": scores(first)}
+    assert choose_members(named, labels, 2, {})[0] == ["first", "second"]
+    assert choose_members({"first": scores(first), "same": scores(first)}, labels, 2, {})[0] == ["first"]
 
 
 def test_mistakes_are_told(folder, capsys):

@@ -72,7 +72,7 @@ def wanted_methods(text: str) -> tuple[str, ...]:
     if not words:
         raise InputError(f"--methods is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:
-        return SETS["all"]
+        words = ["all"]
     wanted = {*names, *(name for word in words for name in SETS.get(word, ()))}
     # tables begin with the paper's; what is made of the others stands last
     order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)
