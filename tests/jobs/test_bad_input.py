@@ -234,7 +234,13 @@ def test_control_c_says_how_to_go_on(tmp_path):
     command = [sys.executable, "-m", "longtail", "train", "digits", "--backbone", "digits_cnn", "--epochs", "500"]
     command += ["--device", "cpu", "--quiet", "--save-every", "0", "--out", str(tmp_path / "t")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+
+    def heed_interrupts():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests themselves run in the background
+
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed_interrupts
+    ) as process:
         deadline = time.monotonic() + 150
         while not (tmp_path / "t" / "checkpoints" / "last.pt").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
