@@ -13,7 +13,6 @@ from longtail.errors import InputError
 from longtail.evaluation import (
     accuracy_intervals,
     accuracy_report,
-    group_means,
     paired_differences,
     tally,
 )
@@ -22,6 +21,7 @@ from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
 from longtail.jobs.automatic import choice_settings, choose_and_refit, looks_at_train, predict_splits
 from longtail.jobs.calibration_measures import calibration_of
+from longtail.jobs.choice_curve import choice_curve
 from longtail.jobs.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.ensemble_choice import choose_ensemble
 from longtail.jobs.evidence import paired_comparisons
@@ -87,7 +87,7 @@ def compare_heads(
             "seconds": round(fitted.seconds[name], 3),
             "metrics": _metrics(problem, predictions[name], groups, options, seed, fitted.probabilities.get(name, {})),
             "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
-            "curve": _curve(core(head), groups, select_on),
+            "curve": choice_curve(core(head), groups, select_on),
             "versus_joint": None,
             **fitted.facts.get(name, {}),
         }
@@ -290,26 +290,6 @@ def _metrics(
             "calibration": calibration_of(heads[split], problem.splits[split]) if split in heads else None,
         }
     return measured
-
-
-def _curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
-    curve: dict[str, Any] | None = getattr(head, "curve_", None)
-    parameter = None if curve is None else curve.get("parameter", "tau")
-    if curve is None or parameter is None:  # None: a grid of several parameters, which no curve shows
-        return None
-    hits, totals = np.array(curve["hits"]), np.array(curve["totals"])
-    by_group = group_means(100 * hits / np.maximum(totals, 1), totals > 0, groups)
-    return {
-        "parameter": parameter,
-        "grid": curve["grid"],
-        "split": "train-cv" if head.selected_on_ == "train-cv" else select_on,
-        "chosen": getattr(head, f"{parameter}_"),
-        "metrics": {
-            "all": curve["all"],
-            "balanced": curve["balanced"],
-            **{group: None if values is None else values.tolist() for group, values in by_group.items()},
-        },
-    }
 
 
 def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: HeadOptions) -> dict[str, Any]:
