@@ -23,6 +23,15 @@ ALLOWED = {
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }
+JOBS = {  # what the rooms of `jobs` may import of `jobs`
+    "stage_one": {"options"},
+    "fitting": set(),
+    "choosing": {"fitting"},
+    "calibrating": {"fitting"},
+    "comparing": {"fitting", "choosing", "calibrating"},
+    "predicting": {"stage_one", "seeds"},
+    "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
+}
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)
 
@@ -45,6 +54,14 @@ def test_rooms_import_only_what_they_may(path):
     for name in imported(path):
         if name.startswith("longtail."):
             assert name.split(".")[1] in ALLOWED[room(path)], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_rooms_of_jobs_import_only_what_they_may(name):
+    assert (ROOT / "jobs" / name).is_dir()
+    for path in (ROOT / "jobs" / name).glob("*.py"):
+        rooms = {module.split(".")[2] for module in imported(path) if module.startswith("longtail.jobs.")}
+        assert rooms <= JOBS[name] | {name}, path
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in MATHS], ids=lambda path: str(path.relative_to(ROOT)))

@@ -28,7 +28,7 @@ from longtail.features import open_feature_folder, write_features
 from longtail.heads import DLSA
 from longtail.heads.base import chunks
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
-from longtail.jobs.feature_problem import FeatureProblem, check_problem
+from longtail.jobs.fitting.problem import FeatureProblem, check_problem
 from longtail.jobs.seeds import METRICS, cell_text, difference_text, mean_and_interval
 
 

@@ -28,7 +28,7 @@ from longtail.data.transforms import Preprocessing
 from longtail.jobs.launch import launch, resolve_device, resolve_precision
 from longtail.jobs.options import RuntimeOptions
 from longtail.jobs.pretrain import build_task, parameter_groups_of
-from longtail.jobs.pretrain_options import PretrainOptions, resolve
+from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
 

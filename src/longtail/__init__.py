@@ -35,7 +35,7 @@ _HOME = {
     "Transformed": "longtail.heads",
     "WeightedRidge": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
-    "balance_model": "longtail.jobs.balance_model",
+    "balance_model": "longtail.jobs.balancing.model",
     "create_backbone": "longtail.backbones",
     "estimate_prior_bbse": "longtail.priors",
     "estimate_prior_em": "longtail.priors",

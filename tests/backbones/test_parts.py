@@ -5,7 +5,7 @@ import torch
 
 from longtail.backbones import classifier_of, create_backbone, hold_all_but
 from longtail.errors import InputError
-from longtail.jobs.optimisation import parameter_groups, start_from
+from longtail.jobs.stage_one.optimisation import parameter_groups, start_from
 from longtail.training.checkpoints import save_checkpoint
 from longtail.training.loop import Classification
 

@@ -9,8 +9,8 @@ from longtail.errors import InputError
 from longtail.evaluation import accuracy_report
 from longtail.heads import ClassifierRetraining
 from longtail.heads.linear_training import Reweighting, SGDPlan, fit_linear, initial_linear
-from longtail.jobs.objective import objective_of
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.objective import objective_of
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 

@@ -9,8 +9,8 @@ from longtail.cli import main
 from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
-from longtail.jobs.automatic import choose_and_refit
-from longtail.jobs.comparison import compare_heads
+from longtail.jobs.choosing.automatic import choose_and_refit
+from longtail.jobs.comparing.comparison import compare_heads
 
 COUNTS = np.array([200, 120, 60, 25, 8])
 

@@ -16,7 +16,7 @@ import torch
 
 from longtail.cli import main
 from longtail.features import write_features
-from longtail.jobs.methods import METHODS
+from longtail.jobs.fitting.methods import METHODS
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.heads import Joint, NearestClassMean, TauNormalized
-from longtail.jobs.balance_check import class_order, rare_note, separation
-from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.linear_methods import is_linear, linear_methods
-from longtail.jobs.methods import METHODS, SLOW_METHODS
+from longtail.jobs.balancing.check import class_order, rare_note, separation
+from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.linear_methods import is_linear, linear_methods
+from longtail.jobs.fitting.methods import METHODS, SLOW_METHODS
 
 
 @given(st.permutations(range(5)), st.floats(0, 0.3))

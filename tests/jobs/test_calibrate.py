@@ -15,7 +15,7 @@ from longtail.features import open_features, write_features
 from longtail.heads import Joint, LogitAdjusted, load_head
 from longtail.holdout import stratified_folds
 from longtail.jobs.calibrate import CalibrateConfig
-from longtail.jobs.calibration_file import read_calibration
+from longtail.jobs.calibrating.file import read_calibration
 
 COUNTS = {"train": [400, 200, 60, 15], "val": [120, 80, 40, 6], "test": [200, 150, 80, 20]}
 
@@ -132,7 +132,7 @@ def test_a_prior_moves_probabilities_into_its_world(fitted, tmp_path):
 
 def test_of_many_scores_auto_tries_what_takes_no_minutes(fitted, monkeypatch):
     everything = calibrate(fitted, "--heads", "la", "--quiet")["la"]["choice"]["log_loss"]
-    monkeypatch.setattr("longtail.jobs.calibration_measures.MOST_TRIED", 4 * sum(COUNTS["val"]) - 1)
+    monkeypatch.setattr("longtail.jobs.calibrating.measures.MOST_TRIED", 4 * sum(COUNTS["val"]) - 1)
     some = calibrate(fitted, "--heads", "la", "--quiet")["la"]["choice"]["log_loss"]
     assert list(everything) == ["none", "temperature", "group", "bias", "vector"]
     assert list(some) == ["none", "temperature", "group"]
@@ -263,7 +263,7 @@ def test_sets_without_a_calibration_are_refused(fitted, capsys):
 
 def test_every_method_has_its_calibration_in_the_results(fitted, tmp_path, monkeypatch):
     words = ["fit", str(fitted), "--methods", "joint,ncm,la,auto", "--out", str(tmp_path / "run"), "--quiet"]
-    monkeypatch.setattr("longtail.jobs.calibration_measures.BLOCK", 4 * 100)  # in blocks of 256 rows
+    monkeypatch.setattr("longtail.jobs.calibrating.measures.BLOCK", 4 * 100)  # in blocks of 256 rows
     assert main(words) == 0
     methods = json.loads((tmp_path / "run" / "results.json").read_text())["methods"]
     for name in ("joint", "ncm", "la", "auto"):

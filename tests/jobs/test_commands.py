@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
-from longtail.jobs.methods import USUAL_METHODS
+from longtail.jobs.fitting.methods import USUAL_METHODS
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 

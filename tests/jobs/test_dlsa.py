@@ -12,8 +12,8 @@ from longtail.cli import main
 from longtail.features import open_features, write_features
 from longtail.heads import DLSA, load_head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
-from longtail.jobs.dlsa_facts import group_confusion
-from longtail.jobs.feature_problem import read_linear_head
+from longtail.jobs.comparing.dlsa_facts import group_confusion
+from longtail.jobs.fitting.problem import read_linear_head
 
 COUNTS = [240, 120, 40, 12, 6]
 

@@ -9,9 +9,9 @@ from scipy.stats import ttest_rel
 from longtail.cli import main
 from longtail.evaluation import corrected, paired_p_values
 from longtail.features import write_features
-from longtail.jobs.evidence import paired_comparisons
+from longtail.jobs.comparing.evidence import paired_comparisons
+from longtail.jobs.comparing.verdict import verdict
 from longtail.jobs.seeds import summarize
-from longtail.jobs.verdict import verdict
 
 GROUPS = np.array(["many", "medium", "few"])
 

@@ -13,7 +13,7 @@ from longtail.data.transforms import normalize
 from longtail.deploy.onnx_file import run_onnx
 from longtail.deploy.program_file import run_program
 from longtail.heads import load_head
-from longtail.jobs.model import open_model
+from longtail.jobs.stage_one.model import open_model
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
-from longtail.jobs.images import Images
+from longtail.jobs.stage_one.images import Images
 from longtail.training.checkpoints import load_checkpoint
 from longtail.training.inference import EvaluationBatches
 from longtail.training.unfinished import UnfinishedFeatures

@@ -10,9 +10,9 @@ import torch
 from longtail.backbones import NormalizedLinear, classifier_of, create_backbone, linear_parameters, normalize_classifier
 from longtail.cli import main
 from longtail.features import open_features
-from longtail.jobs.model import open_model
-from longtail.jobs.objective import first_rebalanced_epoch, objective_of, sampler_of
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.model import open_model
+from longtail.jobs.stage_one.objective import first_rebalanced_epoch, objective_of, sampler_of
 from longtail.losses import LDAM, Deferred, effective_number_weights
 from longtail.sampling import Sampler, effective_number_probabilities
 

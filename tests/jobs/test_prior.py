@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.evaluation.label_shift import resampled_rows, shifted_priors
 from longtail.features import write_features
 from longtail.heads import load_head, save_head
-from longtail.jobs.target_prior import read_prior
+from longtail.jobs.predicting.target_prior import read_prior
 from longtail.report import render_study
 from longtail.studies.shift import shift_study
 

@@ -9,14 +9,14 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
     from longtail.heads.base import Head
-    from longtail.jobs.feature_problem import FeatureProblem
+    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
 
@@ -61,10 +61,10 @@ def run(config: BalanceConfig) -> Path:
         The model that was written.
     """
     from longtail.backbones.model_file import open_model_file
-    from longtail.jobs.comparison import compare_heads
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.verdict import verdict
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
-    from longtail.jobs.verdict import verdict
 
     runtime = config.runtime
     folder = runtime.out or Path("runs") / f"balance-{config.model.resolve().stem}"
@@ -112,7 +112,7 @@ def run(config: BalanceConfig) -> Path:
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:
     """Give the options for the comparison, and the method to be written where there is no choice to be made."""
-    from longtail.jobs.linear_methods import linear_methods
+    from longtail.jobs.fitting.linear_methods import linear_methods
 
     if heads.head is not None:
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
@@ -136,8 +136,8 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
 def _network(config: BalanceConfig, file: "ModelFile") -> "tuple[str, Preprocessing] | None":
     """Say which network it is and what it sees, where it has to run: known before anything is computed."""
     from longtail.deploy import require_onnx
-    from longtail.jobs.balance_network import architecture_of, build_network
-    from longtail.jobs.balance_preprocessing import known_preprocessing
+    from longtail.jobs.balancing.network import architecture_of, build_network
+    from longtail.jobs.balancing.preprocessing import known_preprocessing
 
     if "onnx" in config.export:
         require_onnx()
@@ -156,9 +156,9 @@ def _problem(
     config: BalanceConfig, file: "ModelFile", network: "tuple[str, Preprocessing] | None", folder: Path
 ) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
-    from longtail.jobs.balance_check import check_fit, check_shape, rare_note
-    from longtail.jobs.balance_data import extracted_features, in_the_models_order, read_features, read_names
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.balancing.check import check_fit, check_shape, rare_note
+    from longtail.jobs.balancing.data import extracted_features, in_the_models_order, read_features, read_names
+    from longtail.jobs.fitting.problem import check_problem
 
     num_classes = len(file.layer.weight)
     if config.features is not None:
@@ -209,7 +209,7 @@ def _written(
 
 
 def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.float64]:
-    from longtail.jobs.target_prior import ESTIMATED, find_prior
+    from longtail.jobs.predicting.target_prior import ESTIMATED, find_prior
 
     if text in ESTIMATED:
         raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
@@ -231,7 +231,7 @@ def _export(
 ) -> None:
     from longtail.backbones.model_file import open_model_file
     from longtail.deploy import Deployed, write_deployed
-    from longtail.jobs.balance_network import build_network
+    from longtail.jobs.balancing.network import build_network
 
     model = Deployed(build_network(open_model_file(written, config.layer), architecture), preprocessing)
     path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"

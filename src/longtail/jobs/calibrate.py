@@ -13,7 +13,7 @@ from longtail.evaluation.scaling import ScalingMethod
 from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
-    from longtail.jobs.feature_problem import FeatureProblem
+    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["CalibrateConfig", "run"]
 
@@ -56,10 +56,10 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     """Write RUN/calibration/{NAME.json, calibration.json}, make the report again, print tables; give the measures."""
     from longtail.atomic import write_json
     from longtail.counts import group_of_class
-    from longtail.jobs.calibration_file import calibration_path, write_calibration
-    from longtail.jobs.calibration_measures import Images, Wishes, calibrate, measure_calibration
-    from longtail.jobs.calibration_scores import unseen_scores
-    from longtail.jobs.calibration_words import other_mix, print_calibration, sentences
+    from longtail.jobs.calibrating.file import calibration_path, write_calibration
+    from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
+    from longtail.jobs.calibrating.scores import unseen_scores
+    from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
 
     _check(config)
     folder, results, paths = _heads(config)
@@ -156,7 +156,7 @@ def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[P
 def _problem(config: CalibrateConfig, folder: Path) -> "FeatureProblem":
     """Open the features that the heads were fitted on, divided as they were then."""
     from longtail.embeddings import open_embeddings
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.fitting.problem import check_problem
 
     settings = _settings(folder)
     given = settings.get("features")
@@ -183,7 +183,7 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 def _prior(text: str | None, problem: "FeatureProblem") -> Any:
     """Turn train, uniform or a file into shares (C,); None stays None."""
-    from longtail.jobs.target_prior import read_prior
+    from longtail.jobs.predicting.target_prior import read_prior
     from longtail.priors import prior_of_counts, uniform_prior
 
     if text is None:

@@ -45,7 +45,7 @@ def run(config: DescribeConfig) -> dict[str, Any]:
         InputError: data that cannot be opened, or lists that cannot be built.
     """
     from longtail.data.published import PUBLISHED
-    from longtail.jobs.images import open_splits
+    from longtail.jobs.stage_one.images import open_splits
 
     is_published = config.dataset in PUBLISHED
     data = _build_lists(config) if config.build_lists else config.data

@@ -15,7 +15,7 @@ from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.heads.base import Head
-    from longtail.jobs.target_prior import TargetPrior
+    from longtail.jobs.predicting.target_prior import TargetPrior
 
 __all__ = ["EvaluateConfig", "run"]
 
@@ -113,8 +113,8 @@ class _Opened:
 def _open(config: EvaluateConfig) -> _Opened:
     from longtail.features import open_feature_folder
     from longtail.heads import load_head
-    from longtail.jobs.feature_problem import check_problem
-    from longtail.jobs.predictor import feature_folder, fitted_on_validation
+    from longtail.jobs.fitting.problem import check_problem
+    from longtail.jobs.predicting.predictor import feature_folder, fitted_on_validation
 
     folder = config.features or feature_folder(config.model.parent.parent)
     head = load_head(config.model)
@@ -138,7 +138,7 @@ def _open(config: EvaluateConfig) -> _Opened:
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
-    from longtail.jobs.target_prior import find_prior
+    from longtail.jobs.predicting.target_prior import find_prior
 
     return find_prior(
         str(config.prior),
@@ -152,7 +152,7 @@ def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
 
 def _prior_of_file(text: str, counts: NDArray[np.int64]) -> "TargetPrior":
     """Give the prior for predictions that stand in a file: nothing can be estimated or adjusted there."""
-    from longtail.jobs.target_prior import ESTIMATED, TargetPrior, read_prior
+    from longtail.jobs.predicting.target_prior import ESTIMATED, TargetPrior, read_prior
     from longtail.priors import prior_of_counts, uniform_prior
 
     if text in ESTIMATED:
@@ -177,7 +177,7 @@ def _expected(counted: Any, prior: "TargetPrior", seed: int) -> dict[str, Any]:
 
 
 def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
-    from longtail.jobs.shift import measure_shifts, shift_table
+    from longtail.jobs.predicting.shift import measure_shifts, shift_table
 
     found = measure_shifts(
         opened.head,
@@ -195,7 +195,7 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
 
 def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
     from longtail.features import open_feature_folder
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.fitting.problem import check_problem
 
     if config.train_counts is not None:
         if not config.train_counts.is_file():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from longtail.heads.base import Head
-    from longtail.jobs.model import TrainedModel
+    from longtail.jobs.stage_one.model import TrainedModel
 
 __all__ = ["ExportConfig", "run"]
 
@@ -46,7 +46,7 @@ def run(config: ExportConfig) -> Path:
     out = config.out or (config.checkpoint / f"model{suffix}" if is_run else path.with_suffix(suffix))
     if out.resolve() == path.resolve():
         raise InputError(f"--out {out}: is the checkpoint that is read. Expected another file.")
-    from longtail.jobs.model import open_model
+    from longtail.jobs.stage_one.model import open_model
 
     opened = open_model(path)
     if head is None and config.format != "weights" and opened.about["settings"].get("classifier_is_drawn"):
@@ -68,8 +68,8 @@ def run(config: ExportConfig) -> Path:
 def _opened(config: ExportConfig) -> "tuple[Path, Head | None, str]":
     """Give the checkpoint, the head that comes with it, and in words whose classifier that is."""
     from longtail.heads import load_head
-    from longtail.jobs.model import find_checkpoint
-    from longtail.jobs.predictor import open_predictor
+    from longtail.jobs.predicting.predictor import open_predictor
+    from longtail.jobs.stage_one.model import find_checkpoint
 
     if config.head is not None:
         return find_checkpoint(config.checkpoint), load_head(config.head), str(config.head)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from longtail.data.source import ImageSource
-    from longtail.jobs.model import TrainedModel
+    from longtail.jobs.stage_one.model import TrainedModel
 
 __all__ = ["ExtractConfig", "extract_splits", "images_key", "run"]
 
@@ -40,9 +40,9 @@ class ExtractConfig:
 
 def run(config: ExtractConfig) -> Path:
     """Write feature_{train,val,test}.h5 and joint_head.npz."""
-    from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
-    from longtail.jobs.model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.model import find_checkpoint, open_model
 
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)
@@ -101,7 +101,7 @@ def extract_splits(
     """
     from longtail.atomic import atomic_path
     from longtail.backbones import linear_parameters
-    from longtail.jobs.images import prepare
+    from longtail.jobs.stage_one.images import prepare
     from longtail.training.extraction import extract_features
 
     weights = fingerprint(model.path)

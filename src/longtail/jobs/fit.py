@@ -6,7 +6,7 @@ from typing import Any
 
 import tyro
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["FitConfig", "run"]
@@ -37,8 +37,8 @@ def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
-    from longtail.jobs.comparison import compare_heads
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish

@@ -129,7 +129,7 @@ def _class_names(path: Path | None, num_classes: int) -> list[str]:
 
 
 def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
-    from longtail.jobs.images import plain_preprocessing, preprocessing_for
+    from longtail.jobs.stage_one.images import plain_preprocessing, preprocessing_for
 
     size = (32 if is_small else 224) if config.image_size is None else config.image_size
     if config.std is not None and min(config.std) <= 0:

@@ -44,7 +44,7 @@ def run(config: InspectConfig) -> Path:
     """Write label_problems.csv and print what is in it."""
     from longtail.atomic import atomic_path
     from longtail.embeddings import open_embeddings
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.fitting.problem import check_problem
 
     problem = check_problem(open_embeddings(config.features).splits)
     problem.unseal_test()  # nothing is fitted or chosen here

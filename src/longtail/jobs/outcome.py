@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from longtail.jobs.comparing.verdict import verdict
 from longtail.jobs.environment import environment
-from longtail.jobs.verdict import verdict
 
 __all__ = ["finish", "print_table"]
 
@@ -30,7 +30,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
         The completed results.
     """
     from longtail.atomic import write_json
-    from longtail.jobs.train import plain
+    from longtail.jobs.stage_one.settings import plain
     from longtail.report import write_report
 
     results = {

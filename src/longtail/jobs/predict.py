@@ -15,8 +15,8 @@ from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.heads.base import Head
-    from longtail.jobs.calibration_file import StoredCalibration
-    from longtail.jobs.predictor import Predictor
+    from longtail.jobs.calibrating.file import StoredCalibration
+    from longtail.jobs.predicting.predictor import Predictor
 
 __all__ = ["PredictConfig", "run"]
 
@@ -54,7 +54,7 @@ def run(config: PredictConfig) -> Path:
 
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
-    from longtail.jobs.predictor import open_predictor
+    from longtail.jobs.predicting.predictor import open_predictor
 
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
@@ -79,8 +79,8 @@ def _prior(
     config: PredictConfig, predictor: "Predictor", features: NDArray[Any], path: Path
 ) -> NDArray[np.float64] | None:
     """Give the shares to predict for, told and written beside the predictions; None for the head's own."""
-    from longtail.jobs.predictor import validation_of
-    from longtail.jobs.target_prior import find_prior, write_prior
+    from longtail.jobs.predicting.predictor import validation_of
+    from longtail.jobs.predicting.target_prior import find_prior, write_prior
 
     if config.prior is None:
         return None
@@ -126,7 +126,7 @@ def _probabilities(
 
 
 def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":
-    from longtail.jobs.calibration_file import read_calibration
+    from longtail.jobs.calibrating.file import read_calibration
 
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
@@ -180,8 +180,8 @@ def _holds_features(path: Path) -> bool:
 def _features_of_images(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
     from longtail.data import open_unlabelled
     from longtail.jobs.launch import launch
-    from longtail.jobs.model import open_model
-    from longtail.jobs.predictor import image_features
+    from longtail.jobs.predicting.predictor import image_features
+    from longtail.jobs.stage_one.model import open_model
 
     fabric = launch(config.runtime)
     model = open_model(checkpoint, fabric.device)

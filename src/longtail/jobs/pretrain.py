@@ -1,6 +1,5 @@
 """`longtail pretrain`: learn a representation without labels."""
 
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ import tyro
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions, UnlabelledOptions
-from longtail.jobs.pretrain_options import PretrainOptions, resolve, stage_of
+from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve, stage_of
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -35,8 +34,8 @@ class PretrainConfig:
 
 def run(config: PretrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
-    from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
+    from longtail.jobs.stage_one.images import open_splits
 
     name = f"pretrain-{config.pretraining.task}-{Path(config.dataset).stem}"
     folder = config.runtime.out or Path("runs") / name
@@ -68,34 +67,24 @@ def pretrain(
     """
     import torch
 
-    from longtail.atomic import write_json
-    from longtail.backbones import create_backbone
-    from longtail.jobs.feature_monitor import knn_monitor, some_of
-    from longtail.jobs.images import Images, choose_preprocessing, plain_preprocessing, prepare
-    from longtail.jobs.model import preprocessing_of
-    from longtail.jobs.optimisation import start_from, synchronised
-    from longtail.jobs.train import (
-        backbone_for,
-        check_same,
-        measured,
-        plain,
-        schedule_of,
-        training_batches,
-        write_metrics,
-    )
+    from longtail.jobs.stage_one.batches import training_batches
+    from longtail.jobs.stage_one.course import carry_out
+    from longtail.jobs.stage_one.feature_monitor import knn_monitor, some_of
+    from longtail.jobs.stage_one.images import Images, choose_preprocessing, prepare
+    from longtail.jobs.stage_one.optimisation import synchronised
+    from longtail.jobs.stage_one.settings import plain
+    from longtail.jobs.stage_one.start import begin, stopped_at
     from longtail.jobs.unlabelled import open_extra
-    from longtail.training.checkpoints import load_checkpoint
-    from longtail.training.loop import TrainingState, train
 
     unlabelled = unlabelled or UnlabelledOptions()
     if unlabelled.teacher is not None or unlabelled.confidence > 0:
         raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
     learnt = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed)).learnt
-    last = folder / "checkpoints" / "last.pt"
-    checkpoint = load_checkpoint(last) if last.is_file() else None
     preprocessing = choose_preprocessing(splits, stage_of(options))
     options = resolve(options, is_small=preprocessing.resident, num_images=len(learnt))
     stage = stage_of(options)
+    if options.task == "simsiam" and stage.batch_size < 2 * fabric.world_size:
+        raise InputError(f"--batch-size {stage.batch_size}: simsiam needs at least 2 images on each process.")
     settings = plain(
         {
             "dataset": dataset,
@@ -106,28 +95,15 @@ def pretrain(
             "classifier_is_drawn": True,
         }
     )
-    if checkpoint is not None:
-        usual = plain({"data": asdict(DataOptions()), "unlabelled": asdict(UnlabelledOptions())})
-        check_same(checkpoint["about"]["settings"], settings, folder, usual)
-        done = TrainingState(**checkpoint["state"])
-        if done.epoch >= options.epochs:
-            return
-        if fabric.is_global_zero and not runtime.quiet:
-            print(f"going on after epoch {done.epoch}, step {done.step}", file=sys.stderr)
-        preprocessing = preprocessing_of(checkpoint["about"])
-    train_images = prepare(learnt, preprocessing, fabric.device)
-    if checkpoint is None and train_images.pixels is not None:
-        preprocessing = measured(preprocessing, train_images.pixels)
-    torch.manual_seed(runtime.seed)
-    backbone = backbone_for(options.backbone, preprocessing)
-    model = create_backbone(
-        backbone, num_classes=len(splits.class_names), in_chans=preprocessing.channels, pretrained=options.pretrained
+    quiet = runtime.quiet or not fabric.is_global_zero
+    checkpoint, done = stopped_at(folder, settings, options.epochs, quiet=quiet)
+    if checkpoint is not None and done.epoch >= options.epochs:
+        return
+    num_classes = len(splits.class_names)
+    start = begin(
+        fabric, learnt, preprocessing, stage, num_classes=num_classes, seed=runtime.seed, checkpoint=checkpoint
     )
-    if options.init is not None and checkpoint is None:
-        start_from(model, options.init)
-    task: Any = build_task(model.to(memory_format=torch.channels_last), options)
-    if options.task == "simsiam" and stage.batch_size < 2 * fabric.world_size:
-        raise InputError(f"--batch-size {stage.batch_size}: simsiam needs at least 2 images on each process.")
+    task: Any = build_task(start.model.to(memory_format=torch.channels_last), options)
     if options.sync_bn:
         task = synchronised(task, fabric)
     optimizer: Any = torch.optim.SGD(
@@ -136,44 +112,30 @@ def pretrain(
         momentum=stage.momentum,
         weight_decay=stage.weight_decay,
     )
-    task, optimizer = fabric.setup(task, optimizer)
-    views = 1 if options.task == "rotation" else 2
-    batches = training_batches(fabric, train_images, preprocessing, stage, runtime.seed, "instance", views)
     validate = None
     if options.monitor == "knn" and splits.val is not None and len(splits.val):
-        val_images = prepare(splits.val, preprocessing, fabric.device)
+        val_images = prepare(splits.val, start.preprocessing, fabric.device)
         # the labelled images come first
-        pixels = None if train_images.pixels is None else train_images.pixels[: len(splits.train)]
+        pixels = None if start.images.pixels is None else start.images.pixels[: len(splits.train)]
         known = some_of(Images(splits.train, pixels), options.monitor_images)
         validate = knn_monitor(
-            fabric, model, preprocessing, known, val_images, len(splits.class_names), options.neighbours, stage.workers
+            fabric, start.model, start.preprocessing, known, val_images, num_classes, options.neighbours, stage.workers
         )
-    about = {
-        "backbone": backbone,
-        "class_names": list(splits.class_names),
-        "preprocessing": plain_preprocessing(preprocessing),
-        "settings": settings,
-    }
-    if fabric.is_global_zero:
-        write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
-        write_json(folder / "pretrain.json", settings)
-    state = train(
+    views = 1 if options.task == "rotation" else 2
+    task, optimizer = fabric.setup(task, optimizer)
+    carry_out(
         fabric,
+        start,
         task,
         optimizer,
-        batches,
-        num_epochs=options.epochs,
-        schedule=schedule_of(stage),
-        seed=runtime.seed,
-        folder=folder / "checkpoints",
-        about=plain(about),
+        training_batches(fabric, start.images, start.preprocessing, stage, runtime.seed, "instance", views),
+        splits=splits,
+        stage=stage,
+        runtime=runtime,
+        settings=settings,
+        record=folder / "pretrain.json",
         validate=validate,
-        resume=checkpoint,
-        save_every=options.save_every,
-        quiet=runtime.quiet,
     )
-    if fabric.is_global_zero:
-        write_metrics(folder / "metrics.csv", state.history)
 
 
 def build_task(model: "nn.Module", options: PretrainOptions) -> "nn.Module":

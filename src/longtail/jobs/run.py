@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class RunConfig:
 def run(config: RunConfig) -> Path:
     """Carry out a recipe; what an earlier call with the same settings finished is not done again."""
     from longtail.jobs import export
-    from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.seeds import summarize
+    from longtail.jobs.stage_one.images import open_splits
 
     config = checked(config)
     folder = run_folder(config)
@@ -64,7 +64,7 @@ def checked(config: RunConfig) -> RunConfig:
         InputError: an unknown method, no seed, ONNX that is not installed, or a part of the backbone that is to learn
             from stored features.
     """
-    from longtail.jobs.methods import wanted_methods
+    from longtail.jobs.fitting.methods import wanted_methods
 
     wanted_methods(config.heads.methods)
     if "onnx" in config.export:
@@ -166,16 +166,16 @@ def _run_one(
     table: bool,
 ) -> dict[str, Any]:
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparison import compare_heads
-    from longtail.jobs.examples import add_examples
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.examples import add_examples
     from longtail.jobs.extract import extract_splits
-    from longtail.jobs.feature_problem import check_problem
-    from longtail.jobs.frozen import take_backbone
+    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.inspect_labels import quick_label_problems
-    from longtail.jobs.methods import wanted_methods
-    from longtail.jobs.model import find_checkpoint, open_model
     from longtail.jobs.outcome import finish
-    from longtail.jobs.retrain import retrain_from_images
+    from longtail.jobs.stage_one.frozen import take_backbone
+    from longtail.jobs.stage_one.model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.retrain import retrain_from_images
     from longtail.jobs.train import train_stage_one
 
     runtime, stage = config.runtime, config.stage

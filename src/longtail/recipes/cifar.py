@@ -1,6 +1,6 @@
 """CIFAR-10-LT and CIFAR-100-LT."""
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 

@@ -1,6 +1,6 @@
 """The demonstration: scikit-learn's handwritten digits, made long-tailed."""
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 

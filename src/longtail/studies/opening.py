@@ -43,8 +43,8 @@ def open_study(name: str, config: RunConfig) -> OpenStudy:
     Raises:
         InputError: settings that do not go together, or data that cannot be read.
     """
-    from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
+    from longtail.jobs.stage_one.images import open_splits
 
     config = checked(config)
     folder = config.runtime.out or Path("runs") / f"study-{name}-{run_folder(config).name}"

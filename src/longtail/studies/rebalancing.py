@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from longtail.errors import InputError
-from longtail.jobs.pretrain_options import PretrainOptions, Task
 from longtail.jobs.run import RunConfig
+from longtail.jobs.stage_one.pretrain_options import PretrainOptions, Task
 from longtail.studies.opening import OpenStudy, open_study
 from longtail.studies.side_by_side import gain_text, run_variants, values_of
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["RetrainedPartsConfig", "compare_parts", "run"]
@@ -26,9 +26,9 @@ class RetrainedPartsConfig:
 def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
     from longtail.evaluation import accuracy_report
-    from longtail.jobs.model import find_checkpoint, open_model
-    from longtail.jobs.retrain import retrain_from_images
     from longtail.jobs.run import run_seeds
+    from longtail.jobs.stage_one.model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.retrain import retrain_from_images
     from longtail.studies.opening import open_study
     from longtail.studies.outcome import finish_study
 

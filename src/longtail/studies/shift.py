@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tyro
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
-    from longtail.jobs.feature_problem import FeatureProblem
+    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["ShiftConfig", "run", "shift_study"]
 
@@ -39,10 +39,10 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.features import open_feature_folder
     from longtail.heads import load_head
-    from longtail.jobs.feature_problem import check_problem
-    from longtail.jobs.methods import wanted_methods
-    from longtail.jobs.predictor import feature_folder
-    from longtail.jobs.shift import measure_shifts
+    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.problem import check_problem
+    from longtail.jobs.predicting.predictor import feature_folder
+    from longtail.jobs.predicting.shift import measure_shifts
     from longtail.studies.outcome import finish_study
 
     if config.draws < 1:
@@ -92,7 +92,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
 
 
 def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path) -> None:
-    from longtail.jobs.comparison import compare_heads
+    from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.launch import resolve_device
 
     compare_heads(
@@ -118,7 +118,7 @@ def shift_study(
         subsample: whether accuracy was counted on subsets.
         smallest_class: test images of the class with the fewest.
     """
-    from longtail.jobs.shift import SHIFT_COLUMNS
+    from longtail.jobs.predicting.shift import SHIFT_COLUMNS
 
     worlds = list(next(iter(found.values())))
     tables, figures, answers = [], [], []

@@ -13,7 +13,7 @@ from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.similar_samples import MixedImages, original_subset, similar_pairs
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, numbers_of, run_points, tail_curve
@@ -56,8 +56,8 @@ class SimilarSamplesConfig:
 
 def run(config: SimilarSamplesConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
-    from longtail.jobs.images import open_splits
     from longtail.jobs.launch import launch
+    from longtail.jobs.stage_one.images import open_splits
     from longtail.studies.outcome import finish_study
 
     if config.vary not in ("fraction", "tail-share"):
@@ -157,7 +157,7 @@ def mixed_splits(
 def _study(
     results: dict[float, list[dict[str, Any]]], config: SimilarSamplesConfig, head: int, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.jobs.methods import wanted_methods
+    from longtail.jobs.fitting.methods import wanted_methods
 
     what = "fraction p of the head that is replaced" if config.vary == "fraction" else "tail's share t of each mixture"
     found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))

@@ -8,7 +8,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
@@ -34,10 +34,10 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
 
     from longtail.errors import InputError
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparison import compare_heads
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
-    from longtail.jobs.methods import wanted_methods
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)

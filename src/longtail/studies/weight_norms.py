@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["WeightNormsConfig", "norms_by_group", "run"]
@@ -28,8 +28,8 @@ class WeightNormsConfig:
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparison import compare_heads
-    from longtail.jobs.feature_problem import check_problem
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
     from longtail.studies.outcome import finish_study
 

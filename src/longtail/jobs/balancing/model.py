@@ -1,0 +1,107 @@
+"""Rebalance a network that is in memory."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from longtail.backbones.last_layer import find_last_layer, replace_last_layer
+from longtail.counts import group_of_class
+from longtail.errors import InputError
+from longtail.evaluation.selection import Metric
+from longtail.features import FeatureFile
+from longtail.heads import Joint
+from longtail.heads.base import Head
+from longtail.heads.linear import LinearHead
+from longtail.jobs.balancing.check import check_fit, check_shape
+from longtail.jobs.choosing.automatic import choose_and_refit, predict_splits
+from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.heads import fit_head
+from longtail.jobs.fitting.linear_methods import linear_methods
+from longtail.jobs.fitting.problem import check_problem
+
+__all__ = ["balance_model"]
+
+
+def balance_model(
+    model: nn.Module,
+    features: ArrayLike,
+    labels: ArrayLike,
+    *,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    methods: str = "all",
+    metric: Metric = "balanced",
+    layer: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> nn.Module:
+    """Give a copy of a network whose last linear layer is fair to rare classes.
+
+    Each method is fitted on the features; the best one on `validation` (the network's own layer among them), or in
+    cross-validation where there is none, is fitted again on all of it and put in.
+
+    Args:
+        model: ends in a linear layer; it stays as it is.
+        features: what that layer sees, of the training images, shape (N, D); `SplitNetwork` gives it.
+        labels: in the order of its outputs, 0 .. C - 1, shape (N,).
+        validation: features (M, D) and labels (M,) of images that the network was not trained on.
+        methods: such as "tau,la", or "all" that are one linear layer; a single one is taken without a choice.
+        metric: what the choice is made by: "balanced", "all", "many", "medium", "few" or "worst" (class).
+        layer: name of the last layer, where it has no usual one.
+        seed: of the fits.
+        device: where the heads compute.
+
+    Returns:
+        The balanced network.
+
+    Raises:
+        InputError: no linear last layer, features that do not fit it, classes in another order, or a method that is not
+            linear.
+
+    Example:
+        >>> from longtail.backbones import create_backbone
+        >>> rng, model = np.random.default_rng(0), create_backbone("resnet20", num_classes=2)
+        >>> labels = np.repeat([0, 1], [60, 12])
+        >>> features = rng.normal(size=(72, 64)).astype(np.float32)
+        >>> features[:, 0] += 8 * labels
+        >>> fitted = Joint(random_state=0).fit(features, labels)
+        >>> model = replace_last_layer(model, torch.from_numpy(fitted.weight_), torch.from_numpy(fitted.bias_))
+        >>> balanced = balance_model(model, features, labels, methods="crt")
+        >>> type(balanced) is type(model), bool((balanced.fc.weight != model.fc.weight).any())
+        (True, True)
+    """
+    found = find_last_layer(model.state_dict(), layer)
+    weight = found.weight.detach().flatten(1).float().cpu()
+    bias = torch.zeros(len(weight)) if found.bias is None else found.bias.detach().float().cpu()
+    own = weight.numpy(), bias.numpy()
+    options = HeadOptions(methods=methods, metric=metric)
+    names = linear_methods(options, has_bias=found.bias is not None)
+    origin = f"{type(model).__name__}: {found.name}"
+    parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
+    splits = {split: _in_memory(split, *part) for split, part in parts.items()}
+    check_shape(splits["train"], weight.shape, origin)
+    problem = check_problem(splits, head=own)
+    train = problem.splits["train"]
+    check_fit(train.features, train.labels, own, problem.class_names, origin)
+    joint = Joint(own).fit(train.features, train.labels)
+    select_on = "val" if validation is not None else "train"
+    heads = {name: fit_head(name, problem, options, joint, select_on, seed, device) for name in names}
+    chosen: Head = next(iter(heads.values()))
+    if len(heads) > 1:
+        heads = {"joint": joint, **heads}
+        predictions = {name: predict_splits(head, problem) for name, head in heads.items()}
+        groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
+        chosen = choose_and_refit(problem, options, heads, predictions, select_on, groups, seed, device).head
+    if not isinstance(chosen, LinearHead):
+        raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
+    new_bias = None if found.bias is None else torch.from_numpy(chosen.bias_)
+    return replace_last_layer(model, torch.from_numpy(chosen.weight_), new_bias, layer)
+
+
+def _in_memory(split: str, features: ArrayLike, labels: ArrayLike) -> FeatureFile:
+    rows, codes = np.asarray(features), np.asarray(labels, dtype=np.int64)
+    if rows.ndim != 2 or codes.shape != rows.shape[:1]:
+        raise InputError(f"{split}: features {rows.shape} and labels {codes.shape}; expected N x D and N.")
+    return FeatureFile(Path(split), rows, codes, {})

@@ -1,0 +1,1 @@
+"""Measure fitted heads side by side, and say in numbers and words what was gained."""

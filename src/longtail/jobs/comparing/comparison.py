@@ -1,0 +1,331 @@
+"""Fit several heads to one problem and measure them under one protocol."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.counts import gini, group_of_class, imbalance_ratio
+from longtail.errors import InputError
+from longtail.evaluation import (
+    accuracy_intervals,
+    accuracy_report,
+    paired_differences,
+    tally,
+)
+from longtail.heads import DLSA, Joint, folded, save_head
+from longtail.heads.base import Head
+from longtail.heads.feature_transform import TransformKind
+from longtail.jobs.calibrating.measures import calibration_of
+from longtail.jobs.choosing.automatic import choice_settings, choose_and_refit, looks_at_train, predict_splits
+from longtail.jobs.choosing.ensemble import choose_ensemble
+from longtail.jobs.choosing.transforms import choose_transforms
+from longtail.jobs.comparing.choice_curve import choice_curve
+from longtail.jobs.comparing.dlsa_facts import dlsa_facts, group_confusion
+from longtail.jobs.comparing.evidence import paired_comparisons
+from longtail.jobs.comparing.learning_curve import class_learning_curves
+from longtail.jobs.comparing.rare_classes import rare_classes
+from longtail.jobs.comparing.verdict import recommended
+from longtail.jobs.fitting.fitter import Fitter, core, settings_of
+from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.methods import SLOW_METHODS, affordable_methods, is_named, wants_auto
+from longtail.jobs.fitting.problem import FeatureProblem
+
+__all__ = ["compare_heads", "selection_split"]
+
+Predictions = dict[str, dict[str, NDArray[np.int64]]]
+Ready = dict[str, tuple[Head, dict[str, NDArray[np.int64]]]]
+
+
+def compare_heads(
+    problem: FeatureProblem,
+    options: HeadOptions,
+    *,
+    title: str,
+    seed: int,
+    device: str,
+    folder: Path,
+    quiet: bool,
+    ready: Ready | None = None,
+) -> dict[str, Any]:
+    """Fit each wanted method on train, choose on the selection split, measure on val and test.
+
+    Args:
+        problem: checked features.
+        options: methods and their settings.
+        title: of the report.
+        seed: of initialisation and sampling.
+        device: where the heads compute.
+        folder: of the run; `heads/` and `predictions/` are written into it.
+        quiet: say nothing.
+        ready: heads that were trained elsewhere (cRT from images) with their predictions on val and test, taken instead
+            of fitting.
+
+    Returns:
+        The content of results.json, without environment and command.
+
+    Raises:
+        InputError: an unknown method, or a selection split that is not there or not allowed.
+    """
+    select_on = selection_split(problem, options)
+    if select_on == "test":
+        problem.unseal_test()  # by an explicit word; every table says it
+    groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
+    fitted = _fit_all(problem, options, select_on, groups, seed, device, quiet, ready or {})
+    problem.unseal_test()
+    predictions = fitted.predictions
+    entries: dict[str, Any] = {}
+    for name, head in fitted.heads.items():
+        stored = folded(head)
+        save_head(stored, folder / "heads" / f"{name}.npz")
+        entries[name] = {
+            "params": settings_of(head),
+            "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
+            "seconds": round(fitted.seconds[name], 3),
+            "metrics": _metrics(problem, predictions[name], groups, options, seed, fitted.probabilities.get(name, {})),
+            "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
+            "curve": choice_curve(core(head), groups, select_on),
+            "versus_joint": None,
+            **fitted.facts.get(name, {}),
+        }
+        inner = core(head)
+        if isinstance(inner, DLSA):
+            entries[name]["dlsa"] = dlsa_facts(inner, groups)
+    test = problem.splits.get("test")
+    if test is not None and "joint" in predictions:
+        for name, entry in entries.items():
+            if name != "joint":
+                entry["versus_joint"] = paired_differences(
+                    test.labels, predictions[name]["test"], predictions["joint"]["test"], groups, seed=seed
+                )
+            if "dlsa" in entry:
+                entry["dlsa"]["confusion"] = {
+                    method: group_confusion(test.labels, predictions[method]["test"], groups)
+                    for method in ("joint", name)
+                }
+    _write_predictions(problem, predictions, folder)
+    return {
+        "schema": 1,
+        "title": title,
+        "seed": seed,
+        "data": _data_facts(problem, groups, options),
+        "stage1": None,
+        "methods": entries,
+        "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
+        "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
+        "label_problems": None,
+        "rare_classes": rare_classes(problem, predictions, groups),
+        "class_examples": {},
+    }
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Every head with what it predicts on val and test, how long it took, and what is to be said of it besides.
+
+    `probabilities` names the head whose probabilities are measured on each split, where there is one.
+    """
+
+    heads: dict[str, Head]
+    predictions: Predictions
+    seconds: dict[str, float]
+    facts: dict[str, dict[str, Any]]
+    probabilities: dict[str, dict[str, Head]]
+
+
+def _fit_all(
+    problem: FeatureProblem,
+    options: HeadOptions,
+    select_on: str,
+    groups: NDArray[np.str_],
+    seed: int,
+    device: str,
+    quiet: bool,
+    ready: Ready,
+) -> _Fitted:
+    """Fit the wanted methods, and `auto` from them, while the labels of test are sealed."""
+    train = problem.splits["train"]
+    joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
+    found = _Fitted({}, {}, {}, {}, {})
+    fitter = Fitter(problem, options, select_on, seed, device, joint)
+    names = list(affordable_methods(options.methods, len(train.labels)))
+    evidence: dict[str, Any] = {
+        "with_train": looks_at_train(problem, select_on),
+        "settings": choice_settings(options, groups),
+    }
+    wanted: Any = options.feature_transform
+    choices = choose_transforms(names, fitter, **evidence) if wanted == "auto" else {}
+    transforms: dict[str, TransformKind] = {name: choice.kind for name, choice in choices.items()}
+    transforms |= {name: "none" if wanted == "auto" else wanted for name in names if name not in choices}
+    for name in names:
+        started = time.perf_counter()
+        if name in ready:
+            found.heads[name], found.predictions[name] = ready[name]
+        else:
+            if name in choices:
+                found.heads[name] = choices[name].head
+                found.facts[name] = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
+                started -= choices[name].seconds
+            elif name == "ensemble":
+                members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
+                ensemble, facts = choose_ensemble(members, transforms, fitter, **evidence)
+                if len(ensemble.members_) < 2 and not is_named(name, options.methods):
+                    continue  # the best method alone, which stands in the table already
+                found.heads[name], found.facts[name] = ensemble, facts
+            else:
+                found.heads[name] = fitter.fit(name, transforms[name])
+            found.predictions[name] = predict_splits(found.heads[name], problem)
+        found.seconds[name] = time.perf_counter() - started
+        if name not in ready:  # theirs are of other features
+            found.probabilities[name] = dict.fromkeys(found.predictions[name], found.heads[name])
+        if not quiet:
+            print(f"  {name} done in {found.seconds[name]:.1f} s")
+    if wants_auto(options.methods):
+        started = time.perf_counter()
+        chosen = choose_and_refit(
+            problem,
+            options,
+            found.heads,
+            found.predictions,
+            select_on,
+            groups,
+            seed,
+            device,
+            final=frozenset(ready),
+            transforms=transforms,
+        )
+        found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
+        found.facts["auto"] = chosen.facts
+        first = found.probabilities.get(chosen.facts["choice"]["method"])
+        if first is not None:
+            # val is measured with the head that had not seen it
+            found.probabilities["auto"] = {split: first[split] if split == "val" else chosen.head for split in first}
+        found.seconds["auto"] = time.perf_counter() - started
+    return found
+
+
+def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
+    """Say on which split choices are made: "val", "train" (a part held out) or, only by an explicit word, "test".
+
+    Raises:
+        InputError: the split is not there, or test was not allowed.
+    """
+    wanted = options.select_on or ("val" if "val" in problem.splits else "train")
+    if wanted == "test" and not options.i_know_test_is_spoiled:
+        other = "--select-on val (feature_val.h5 is there)" if "val" in problem.splits else "--select-on train"
+        raise InputError(
+            f"choosing on the test split makes the test result worthless. Use {other}, or, to reproduce a publication "
+            'that did so, --select-on test --i-know-test-is-spoiled; every table will carry the mark "chosen on test".'
+        )
+    if wanted != "train" and wanted not in problem.splits:
+        folder = problem.splits["train"].path.parent
+        raise InputError(f"--select-on {wanted}: {folder} holds no feature_{wanted}.h5. Use --select-on train.")
+    return wanted
+
+
+def _comparisons(
+    problem: FeatureProblem,
+    entries: dict[str, Any],
+    predictions: Predictions,
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Test the methods against joint and against the recommended one, on the images of test."""
+    if "test" not in problem.splits:
+        return None
+    return paired_comparisons(
+        problem.splits["test"].labels,
+        {name: found["test"] for name, found in predictions.items()},
+        groups,
+        recommended(entries)[0],
+        correction=options.correction,
+        seed=seed,
+    )
+
+
+def _learning_curve(
+    problem: FeatureProblem,
+    entries: dict[str, Any],
+    fitted: "_Fitted",
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Say what more images of each class would bring, where that is asked for."""
+    if not options.learning_curve:
+        return None
+    best = recommended(entries)[0]
+    method = entries[best]["choice"]["method"] if "choice" in entries[best] else best
+    return class_learning_curves(
+        problem, fitted.heads, fitted.seconds, method, groups, draws=options.curve_draws, seed=seed
+    )
+
+
+def _metrics(
+    problem: FeatureProblem,
+    predictions: dict[str, NDArray[np.int64]],
+    groups: NDArray[np.str_],
+    options: HeadOptions,
+    seed: int,
+    heads: dict[str, Head],
+) -> dict[str, Any]:
+    measured = {}
+    for split, predicted in predictions.items():
+        labels = problem.splits[split].labels
+        report = accuracy_report(
+            labels,
+            predicted,
+            problem.train_counts,
+            many_above=options.many_above,
+            few_below=options.few_below,
+        )
+        counted = tally(labels, predicted, len(groups))
+        measured[split] = {
+            **report,
+            "intervals": accuracy_intervals(counted, groups, seed=seed),
+            "calibration": calibration_of(heads[split], problem.splits[split]) if split in heads else None,
+        }
+    return measured
+
+
+def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: HeadOptions) -> dict[str, Any]:
+    counts = problem.train_counts
+    return {
+        "name": problem.splits["train"].attributes.get("data", problem.splits["train"].path.parent.name),
+        "num_classes": len(counts),
+        "class_names": list(problem.class_names),
+        "train_counts": counts.tolist(),
+        "imbalance_ratio": imbalance_ratio(counts),
+        "gini": gini(counts),
+        "splits": {split: {"images": len(file.labels)} for split, file in problem.splits.items()},
+        "group_thresholds": {"many_above": options.many_above, "few_below": options.few_below},
+        "group_of_class": groups.tolist(),
+        "notes": list(problem.notes),
+    }
+
+
+def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder: Path) -> None:
+    from longtail.atomic import atomic_path
+
+    for split, file in problem.splits.items():
+        if split == "train":
+            continue
+        names = ["row", "label", *predictions]
+        columns = [
+            np.arange(len(file.labels)),
+            file.labels,
+            *(predictions[name][split] for name in predictions),
+        ]
+        with atomic_path(folder / "predictions" / f"{split}.csv") as temporary:
+            np.savetxt(
+                temporary,
+                np.stack(columns, axis=1),
+                fmt="%d",
+                delimiter=",",
+                header=",".join(names),
+                comments="",
+            )

@@ -1,0 +1,65 @@
+"""Test labels that nobody reads before everything is chosen."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.errors import LongtailError
+from longtail.features import FeatureFile
+
+__all__ = ["SealedFeatures", "SealedLabelsError"]
+
+
+class SealedLabelsError(LongtailError):
+    """The labels of the test split were asked for while choices were still being made."""
+
+
+class SealedFeatures:
+    """A feature file whose labels cannot be read until it is opened.
+
+    Args:
+        file: the test split.
+
+    Example:
+        >>> file = FeatureFile(Path("feature_test.h5"), np.eye(2), np.array([0, 1]), {})
+        >>> sealed = SealedFeatures(file)
+        >>> sealed.labels
+        Traceback (most recent call last):
+        ...
+        longtail...SealedLabelsError: feature_test.h5: its labels are sealed until everything is chosen.
+        >>> sealed.unseal()
+        >>> sealed.labels
+        array([0, 1])
+    """
+
+    def __init__(self, file: FeatureFile) -> None:
+        self._file = file
+        self._sealed = True
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._file.path
+
+    @property
+    def features(self) -> NDArray[Any]:
+        """Shape (N, D)."""
+        return self._file.features
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """From which weights, data and transform the features came."""
+        return self._file.attributes
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, shape (N,), once it is unsealed."""
+        if self._sealed:
+            raise SealedLabelsError(f"{self.path}: its labels are sealed until everything is chosen.")
+        return self._file.labels
+
+    def unseal(self) -> None:
+        """Let the labels be read: nothing is chosen any more."""
+        self._sealed = False

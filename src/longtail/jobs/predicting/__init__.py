@@ -1,0 +1,1 @@
+"""What predicts, in which world, and what other worlds would change."""

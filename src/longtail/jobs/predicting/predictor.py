@@ -1,0 +1,163 @@
+"""What predicts: a head of a run or a checkpoint's own classifier, and the features of images for it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longtail.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lightning.fabric import Fabric
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from longtail.data.source import ImageSource
+    from longtail.heads.base import Head
+    from longtail.jobs.stage_one.model import TrainedModel
+
+__all__ = ["Predictor", "feature_folder", "fitted_on_validation", "image_features", "open_predictor", "validation_of"]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A classifier with the network whose features it takes.
+
+    Attributes:
+        head: fitted; its classes are 0 .. C - 1.
+        class_names: C names.
+        checkpoint: of the network; it need not exist where features come in.
+        path: of the head, or of the checkpoint whose own classifier it is.
+    """
+
+    head: "Head"
+    class_names: tuple[str, ...]
+    checkpoint: Path
+    path: Path
+
+
+def open_predictor(model: Path, method: str | None = None) -> Predictor:
+    """Open a run's head or a checkpoint's own classifier.
+
+    Args:
+        model: folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt).
+        method: which head of a run; default: the one that its report recommends.
+
+    Raises:
+        InputError: nothing usable there, no such method, or an untrained classifier.
+    """
+    import numpy as np
+
+    from longtail.heads import load_head
+
+    if model.suffix == ".pt":
+        return _own_classifier(model)
+    path, results = _choose(model, method)
+    head = load_head(path)
+    names = [str(number) for number in range(len(head.classes_))]
+    if results is not None:
+        names = results["data"]["class_names"]
+        if not hasattr(head, "class_counts_"):  # saved by an older longtail
+            head.class_counts_ = np.array(results["data"]["train_counts"])
+    return Predictor(head, tuple(names), _checkpoint_of(path.parent.parent, path.stem), path)
+
+
+def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | None":
+    """Give features and class indices of a run's validation split, for a head that was not fitted to them.
+
+    Args:
+        head_path: RUN/heads/NAME.npz.
+
+    Returns:
+        Features (V, D) and class indices (V,), or None.
+    """
+    from longtail.features import open_features
+
+    run = head_path.parent.parent
+    path = feature_folder(run) / "feature_val.h5"
+    if head_path.suffix != ".npz" or fitted_on_validation(head_path) or not path.is_file():
+        return None
+    if _takes_other_features(run, head_path.stem):
+        return None
+    file = open_features(path)
+    return file.features, file.labels
+
+
+def feature_folder(run: Path) -> Path:
+    """Give the folder of a run's features: RUN/features, or the one that `longtail fit` was given."""
+    inside, stored = run / "features", _settings(run).get("features")
+    return Path(stored) if isinstance(stored, str) and not inside.is_dir() else inside
+
+
+def fitted_on_validation(head_path: Path) -> bool:
+    """Say whether a run's head learnt from its validation split, as `auto` does: nothing is calibrated on it then."""
+    results = head_path.parent.parent / "results.json"
+    if not results.is_file():
+        return False
+    entry = json.loads(results.read_text(encoding="utf-8"))["methods"].get(head_path.stem, {})
+    return "val" in entry.get("choice", {}).get("fitted_on", [])
+
+
+def image_features(fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int) -> "Tensor":
+    """Compute the features of all images of a source; every process gets all of them.
+
+    Returns:
+        float32, shape (N, D), on the device.
+    """
+    from longtail.jobs.stage_one.images import prepare
+    from longtail.training.inference import features_in_memory
+
+    batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
+    return features_in_memory(fabric, model.features, batches, len(source), model.dimension)
+
+
+def _own_classifier(checkpoint: Path) -> Predictor:
+    from longtail.backbones import linear_parameters
+    from longtail.heads import Joint
+    from longtail.jobs.stage_one.model import open_model
+
+    model = open_model(checkpoint)
+    if model.about["settings"].get("classifier_is_drawn"):
+        raise InputError(f"{checkpoint}: its classifier is untrained. Fit a head: longtail extract, longtail fit.")
+    weight, bias = (part.numpy() for part in linear_parameters(model.model))
+    results = checkpoint.parent.parent / "results.json"
+    counts = json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"] if results.is_file() else None
+    head = Joint().take(weight, bias, class_counts=counts)
+    return Predictor(head, tuple(model.about["class_names"]), checkpoint, checkpoint)
+
+
+def _choose(model: Path, method: str | None) -> tuple[Path, dict[str, Any] | None]:
+    if model.suffix == ".npz":
+        results_path = model.parent.parent / "results.json"
+        stored = json.loads(results_path.read_text(encoding="utf-8")) if results_path.is_file() else None
+        return model, stored
+    results_path = model / "results.json"
+    if not results_path.is_file():
+        raise InputError(
+            f"{model}: no results.json. Expected the folder of a finished run, a head (.npz) or a checkpoint (.pt)."
+        )
+    results = json.loads(results_path.read_text(encoding="utf-8"))
+    wanted = method or results["verdict"]["best"]
+    if wanted not in results["methods"]:
+        raise InputError(f"no method {wanted!r} in {model}. It has {', '.join(results['methods'])}.")
+    return model / "heads" / f"{wanted}.npz", results
+
+
+def _checkpoint_of(run_folder: Path, method: str) -> Path:
+    from longtail.jobs.stage_one.model import find_checkpoint
+
+    if _takes_other_features(run_folder, method):
+        return run_folder / "checkpoints" / "crt" / "last.pt"
+    return find_checkpoint(run_folder, _settings(run_folder).get("stage", {}).get("use", "last"))
+
+
+def _takes_other_features(run_folder: Path, method: str) -> bool:
+    # trained on images, its batch-norm statistics may be its own
+    return method == "crt" and _settings(run_folder).get("heads", {}).get("crt_from") == "images"
+
+
+def _settings(run_folder: Path) -> dict[str, Any]:
+    config = run_folder / "config.json"
+    found: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    return found

@@ -1,0 +1,53 @@
+"""The batches of a training, from images in memory or from workers that load them."""
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from longtail.data.transforms import Preprocessing
+from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.images import Images
+from longtail.jobs.stage_one.objective import sampler_of
+from longtail.sampling import Strategy
+from longtail.training.batches import LoaderBatches, ResidentBatches
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["training_batches"]
+
+
+def training_batches(
+    fabric: "Fabric",
+    images: Images,
+    preprocessing: Preprocessing,
+    stage: StageOneOptions,
+    seed: int,
+    strategy: Strategy,
+    views: int | None = None,
+) -> LoaderBatches | ResidentBatches:
+    """Build this process's batches.
+
+    Args:
+        fabric: launched.
+        images: to train on.
+        preprocessing: with the augmentation.
+        stage: batch size, accumulation, workers, and the sampler's settings.
+        seed: of the sampler and of the augmentation.
+        strategy: how the sampler draws.
+        views: None for batches with labels; else so many views of each image, without labels.
+    """
+    sampler = sampler_of(stage, images.labels, strategy, seed)
+    shared = {
+        "batch_size": stage.batch_size,
+        "accumulate": stage.accumulate,
+        "seed": seed,
+        "rank": fabric.global_rank,
+        "num_ranks": fabric.world_size,
+    }
+    if images.pixels is None:
+        return LoaderBatches(
+            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, views=views, **shared
+        )
+    labels = torch.from_numpy(images.labels).to(fabric.device)
+    return ResidentBatches(images.pixels, labels, sampler, preprocessing, views=views, **shared)

@@ -1,0 +1,93 @@
+"""The course of a training once its task stands: the records in its folder, the loop, the history."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longtail.atomic import write_json, write_text
+from longtail.data.source import DataSplits
+from longtail.jobs.options import RuntimeOptions, StageOneOptions
+from longtail.jobs.stage_one.images import plain_preprocessing
+from longtail.jobs.stage_one.settings import plain
+from longtail.jobs.stage_one.start import Start
+from longtail.schedules import Schedule
+from longtail.training.batches import TrainingBatches
+from longtail.training.loop import TrainingState, train
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["carry_out"]
+
+
+def carry_out(
+    fabric: "Fabric",
+    start: Start,
+    task: Any,
+    optimizer: Any,
+    batches: TrainingBatches,
+    *,
+    splits: DataSplits,
+    stage: StageOneOptions,
+    runtime: RuntimeOptions,
+    settings: dict[str, Any],
+    record: Path,
+    validate: Callable[[], dict[str, float]] | None,
+    before_epoch: Callable[[int], None] | None = None,
+) -> TrainingState:
+    """Train to the last epoch; the folder then holds settings, splits, checkpoints and metrics.
+
+    Args:
+        fabric: launched.
+        start: what the training begins with.
+        task: after `fabric.setup`.
+        optimizer: after `fabric.setup`.
+        batches: of the training.
+        splits: the opened data.
+        stage: epochs, schedule, and how often is saved.
+        runtime: seed and progress.
+        settings: that the folder and each checkpoint remember.
+        record: JSON file for them, in the run's folder.
+        validate: as in `train`.
+        before_epoch: as in `train`.
+    """
+    folder = record.parent
+    about = {
+        "backbone": start.backbone,
+        "class_names": list(splits.class_names),
+        "preprocessing": plain_preprocessing(start.preprocessing),
+        "settings": settings,
+    }
+    if fabric.is_global_zero:
+        write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
+        write_json(record, settings)
+    state = train(
+        fabric,
+        task,
+        optimizer,
+        batches,
+        num_epochs=stage.epochs,
+        schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
+        seed=runtime.seed,
+        folder=folder / "checkpoints",
+        about=plain(about),
+        validate=validate,
+        before_epoch=before_epoch,
+        resume=start.checkpoint,
+        save_every=stage.save_every,
+        quiet=runtime.quiet,
+    )
+    if fabric.is_global_zero:
+        _write_metrics(folder / "metrics.csv", state.history)
+    return state
+
+
+def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())

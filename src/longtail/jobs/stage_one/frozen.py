@@ -1,0 +1,128 @@
+"""A backbone that is there already, taken as it is in place of stage 1."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, StageOneOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from torch import nn
+
+    from longtail.data.transforms import Preprocessing
+
+__all__ = ["take_backbone"]
+
+
+def take_backbone(
+    fabric: "Fabric", splits: DataSplits, dataset: str, data: DataOptions, stage: StageOneOptions, folder: Path
+) -> dict[str, Any]:
+    """Write a checkpoint of a backbone that was trained elsewhere; the one that `folder` has already stays.
+
+    Args:
+        fabric: launched.
+        splits: the opened data.
+        dataset: its name or path.
+        data: settings it was opened with.
+        stage: names the backbone, and where its weights come from: timm (--pretrained), a file of others (--weights) or
+            a checkpoint of ours (--init).
+        folder: of the run.
+
+    Returns:
+        What results.json says of stage 1, and `sentence` for a person.
+
+    Raises:
+        InputError: no weights, or more than one kind; weights of another network; other settings than before.
+    """
+    import torch
+
+    from longtail.backbones import create_backbone
+    from longtail.jobs.stage_one.images import plain_preprocessing
+    from longtail.jobs.stage_one.settings import check_same, plain
+    from longtail.jobs.stage_one.start import backbone_for
+    from longtail.training.checkpoints import load_checkpoint, save_checkpoint
+
+    origin = _origin(stage)
+    settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "classifier_is_drawn": True})
+    last = folder / "checkpoints" / "last.pt"
+    if last.is_file():
+        check_same(load_checkpoint(last)["about"]["settings"], settings, folder)
+    elif fabric.is_global_zero:
+        channels = splits.train.load(0).shape[0]
+        torch.manual_seed(0)
+        name = stage.backbone
+        if stage.init is not None and name == "auto":
+            name = load_checkpoint(stage.init)["about"]["backbone"]
+        preprocessing = _preprocessing(splits, stage, None)
+        name = backbone_for(name, preprocessing)
+        model = create_backbone(
+            name, num_classes=len(splits.class_names), in_chans=channels, pretrained=stage.pretrained
+        )
+        _load(model, stage)
+        about = {
+            "backbone": name,
+            "class_names": list(splits.class_names),
+            "preprocessing": plain_preprocessing(_preprocessing(splits, stage, model)),
+            "settings": settings,
+        }
+        task = {f"model.{key}": tensor for key, tensor in model.state_dict().items()}
+        save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": plain(about)}, last)
+    fabric.barrier()
+    return {
+        "sentence": f"not trained: {origin}",
+        "sampling": None,
+        "origin": origin,
+        "epochs": 0,
+        "learning_rate": None,
+        "seconds": 0.0,
+        "images_per_second": None,
+        "history": [],
+    }
+
+
+def _origin(stage: StageOneOptions) -> str:
+    named = {
+        "timm's weights": stage.pretrained,
+        f"weights of {stage.weights}": stage.weights is not None,
+        f"weights of {stage.init}": stage.init is not None,
+    }
+    given = [words for words, is_given in named.items() if is_given]
+    if len(given) != 1:
+        raise InputError(
+            f"--frozen: {'no weights are named' if not given else ' and '.join(given)}. Expected one of --pretrained, "
+            "--weights FILE and --init CHECKPOINT: a network that nobody trained has no features."
+        )
+    return given[0]
+
+
+def _load(model: "nn.Module", stage: StageOneOptions) -> None:
+    from longtail.backbones import classifier_prefix
+    from longtail.backbones.foreign import read_foreign
+    from longtail.jobs.stage_one.optimisation import start_from
+    from longtail.training.checkpoints import load_weights
+
+    if stage.init is not None:
+        start_from(model, stage.init)
+    elif stage.weights is not None:
+        prefix = classifier_prefix(model)
+        own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(prefix)}
+        load_weights(model, {**read_foreign(stage.weights).backbone, **own}, str(stage.weights))
+
+
+def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "Preprocessing":
+    """Prepare images as the network saw them when it was trained, where that is known."""
+    from longtail.jobs.stage_one.images import choose_preprocessing, preprocessing_for
+    from longtail.jobs.stage_one.model import preprocessing_of
+    from longtail.training.checkpoints import load_checkpoint
+
+    if stage.init is not None and stage.image_size is None:
+        return preprocessing_of(load_checkpoint(stage.init)["about"])
+    usual = choose_preprocessing(splits, stage)
+    known = getattr(model, "pretrained_cfg", None) or {}
+    if not known.get("mean") or len(known["mean"]) != usual.channels:
+        return usual
+    size = stage.image_size or known.get("test_input_size", known.get("input_size", (3, usual.size, usual.size)))[-1]
+    return preprocessing_for(size, usual.channels, (known["mean"], known["std"]), "none")

@@ -1,0 +1,144 @@
+"""cRT from the images: a new classifier, behind a frozen backbone or one that learns on, with augmentation."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from longtail.backbones import classifier_of, hold_all_but, linear_parameters
+from longtail.counts import class_counts
+from longtail.heads import ClassifierRetraining
+from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.options import RuntimeOptions, StageOneOptions
+from longtail.jobs.stage_one.batches import training_batches
+from longtail.jobs.stage_one.images import Images, plain_preprocessing, prepare
+from longtail.jobs.stage_one.model import TrainedModel
+from longtail.jobs.stage_one.optimisation import parameter_groups
+from longtail.schedules import Schedule
+from longtail.training.checkpoints import load_checkpoint
+from longtail.training.loop import Classification, TrainingState, train
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+    from longtail.data.source import DataSplits
+
+__all__ = ["retrain_from_images"]
+
+
+def retrain_from_images(
+    fabric: "Fabric",
+    trained: TrainedModel,
+    splits: "DataSplits",
+    stage: StageOneOptions,
+    heads: HeadOptions,
+    runtime: RuntimeOptions,
+    folder: Path,
+) -> tuple[ClassifierRetraining, dict[str, NDArray[np.int64]]]:
+    """Train the classifier again on class-balanced, augmented images, alone or with a part of the backbone.
+
+    Args:
+        fabric: launched.
+        trained: stage 1; its network is changed in place.
+        splits: with the images.
+        stage: of stage 1: workers, saving, accumulation.
+        heads: epochs, rates, what learns, and the batch-norm mode of what does not.
+        runtime: seed and progress.
+        folder: for the checkpoints; `checkpoints/crt` of a run.
+
+    Returns:
+        The head, and the network's predictions on val and test, which differ from those on the stored features where
+        the statistics were re-estimated or the backbone learnt.
+    """
+    preprocessing = trained.preprocessing
+    torch.manual_seed(runtime.seed)
+    model: Any = trained.model
+    model.reset_classifier(classifier_of(model).out_features)
+    classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
+    model.to(fabric.device)
+    still = hold_all_but(model, heads.crt_part)
+    module = Classification(model, still=still if heads.bn_mode == "frozen" else ())
+    optimizer = torch.optim.SGD(
+        parameter_groups(model, heads.head_learning_rate, heads.crt_backbone_rate),
+        lr=heads.head_learning_rate,
+        momentum=0.9,
+        weight_decay=heads.head_weight_decay,
+    )
+    about = {
+        **trained.about,
+        "preprocessing": plain_preprocessing(preprocessing),
+        "crt": {
+            "epochs": heads.crt_epochs,
+            "batch_size": heads.head_batch_size,
+            "learning_rate": heads.head_learning_rate,
+            "bn_mode": heads.bn_mode,
+            "part": heads.crt_part,
+            "backbone_rate": heads.crt_backbone_rate,
+            "sampling": heads.head_sampling,
+            "schedule": heads.head_schedule,
+            "seed": runtime.seed,
+        },
+    }
+    last = folder / "last.pt"
+    resume = load_checkpoint(last) if last.is_file() else None
+    if resume is not None and resume["about"] != about:
+        resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
+    task, optimizer = fabric.setup(module, optimizer)
+    if resume is not None and TrainingState(**resume["state"]).epoch >= heads.crt_epochs:
+        task.load_state_dict(resume["task"])
+    else:
+        plan = replace(
+            stage,
+            epochs=heads.crt_epochs,
+            batch_size=heads.head_batch_size,
+            run_length=4,
+            rebalance_from=0.0,
+            repeat_threshold=heads.head_repeat_threshold,
+        )
+        images = prepare(splits.train, preprocessing, fabric.device)
+        train(
+            fabric,
+            task,
+            optimizer,
+            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.head_sampling),
+            num_epochs=heads.crt_epochs,
+            schedule=Schedule(heads.head_schedule),
+            seed=runtime.seed,
+            folder=folder,
+            about=about,
+            resume=resume,
+            save_every=stage.save_every,
+            quiet=runtime.quiet,
+        )
+    module.eval()
+    weight, bias = linear_parameters(model)
+    head = ClassifierRetraining(
+        epochs=heads.crt_epochs, batch_size=heads.head_batch_size, learning_rate=heads.head_learning_rate
+    ).take(
+        weight.cpu().numpy(),
+        bias.cpu().numpy(),
+        class_counts=class_counts(splits.train.labels, len(splits.train.class_names)),
+    )
+    parts = {"val": splits.val, "test": splits.test}
+    predictions = {
+        split: _predict(fabric, trained.model, prepare(source, preprocessing, fabric.device), trained, stage)
+        for split, source in parts.items()
+        if source is not None and len(source)
+    }
+    return head, predictions
+
+
+@torch.inference_mode()
+def _predict(
+    fabric: "Fabric", model: nn.Module, images: Images, trained: TrainedModel, stage: StageOneOptions
+) -> NDArray[np.int64]:
+    predicted = torch.zeros(len(images.source), dtype=torch.int64, device=fabric.device)
+    with fabric.autocast():
+        for rows, batch in images.batches(fabric, trained.preprocessing, workers=stage.workers):
+            predicted[rows.start : rows.stop] = model(batch).argmax(dim=1)
+    # every row was predicted by one process, all others hold 0 there
+    return fabric.all_reduce(predicted, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]

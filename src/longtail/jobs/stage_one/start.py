@@ -1,0 +1,116 @@
+"""How a training begins: where an earlier call stopped, the images, and the network."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from longtail.backbones import create_backbone
+from longtail.data.resident import channel_statistics
+from longtail.data.source import ImageSource
+from longtail.data.transforms import Preprocessing
+from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.images import Images, prepare
+from longtail.jobs.stage_one.model import preprocessing_of
+from longtail.jobs.stage_one.optimisation import start_from
+from longtail.jobs.stage_one.settings import check_same
+from longtail.training.checkpoints import load_checkpoint
+from longtail.training.loop import TrainingState
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["Start", "backbone_for", "begin", "stopped_at"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training begins with.
+
+    Attributes:
+        images: to train on.
+        preprocessing: with the mean and deviation of resident images.
+        backbone: the network's name.
+        model: the network, with the weights it starts from.
+        checkpoint: of an earlier call, or None.
+    """
+
+    images: Images
+    preprocessing: Preprocessing
+    backbone: str
+    model: nn.Module
+    checkpoint: dict[str, Any] | None
+
+
+def stopped_at(
+    folder: Path, settings: dict[str, Any], num_epochs: int, *, quiet: bool
+) -> tuple[dict[str, Any] | None, TrainingState]:
+    """Give the last checkpoint of a run and where it stands; None and the very beginning where there is none.
+
+    Args:
+        folder: of the run.
+        settings: of this call.
+        num_epochs: T; a run that has them all is finished.
+        quiet: do not say that an unfinished run goes on.
+
+    Raises:
+        InputError: the folder holds a run with other settings.
+    """
+    last = folder / "checkpoints" / "last.pt"
+    if not last.is_file():
+        return None, TrainingState()
+    checkpoint = load_checkpoint(last)
+    check_same(checkpoint["about"]["settings"], settings, folder)
+    state = TrainingState(**checkpoint["state"])
+    if state.epoch < num_epochs and not quiet:
+        print(f"going on after epoch {state.epoch}, step {state.step}", file=sys.stderr)
+    return checkpoint, state
+
+
+def begin(
+    fabric: "Fabric",
+    source: ImageSource,
+    preprocessing: Preprocessing,
+    stage: StageOneOptions,
+    *,
+    num_classes: int,
+    seed: int,
+    checkpoint: dict[str, Any] | None,
+) -> Start:
+    """Load the images and build the network, as a checkpoint has them where there is one.
+
+    Args:
+        fabric: launched.
+        source: images to train on.
+        preprocessing: of a run that begins anew.
+        stage: names the network and its first weights.
+        num_classes: C.
+        seed: of what is drawn.
+        checkpoint: of an earlier call; its weights are loaded later, by the training loop.
+    """
+    if checkpoint is not None:
+        preprocessing = preprocessing_of(checkpoint["about"])
+    images = prepare(source, preprocessing, fabric.device)
+    if checkpoint is None and images.pixels is not None:
+        mean, std = channel_statistics(images.pixels.cpu())
+        preprocessing = replace(preprocessing, mean=mean, std=std)
+    torch.manual_seed(seed)
+    backbone = backbone_for(stage.backbone, preprocessing)
+    model = create_backbone(
+        backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
+    )
+    if stage.init is not None and checkpoint is None:
+        start_from(model, stage.init)
+    return Start(images, preprocessing, backbone, model, checkpoint)
+
+
+def backbone_for(wanted: str, preprocessing: Preprocessing) -> str:
+    """Say which network "auto" means for images of this kind."""
+    if wanted != "auto":
+        return wanted
+    if preprocessing.size <= 16:
+        return "digits_cnn"
+    return "resnet32" if preprocessing.resident else "resnet18"
