@@ -24,7 +24,7 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options"},
+    "stage_one": {"options", "fitting"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},

@@ -10,10 +10,18 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_of_hits
-from longtail.heads.base import chunks
+from longtail.heads.base import ImpliedPrior, chunks
 from longtail.holdout import stratified_holdout
 
-__all__ = ["RHO_GRID", "Evidence", "check_rho", "choose_by_fitting", "choose_from_hits", "evidence_for"]
+__all__ = [
+    "RHO_GRID",
+    "Evidence",
+    "choose_by_fitting",
+    "choose_from_hits",
+    "choose_rho",
+    "evidence_for",
+    "prior_of_rho",
+]
 
 RHO_GRID = (1.0, 1.5, 2.0, 2.5)  # of generalised re-weighting
 
@@ -134,11 +142,39 @@ def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str
     return found
 
 
-def check_rho(rho: float | str) -> None:
-    """Check an exponent of generalised re-weighting.
+def choose_rho(
+    rho: float | str,
+    grid: tuple[float, ...],
+    evidence: Callable[[], Evidence],
+    fitted_to: Callable[[Evidence], Callable[[float], LogitsOf]],
+    num_classes: int,
+    device: str = "cpu",
+) -> tuple[float, dict[str, Any] | None, Literal["given", "val", "train-cv"]]:
+    """Take the exponent of generalised re-weighting that is given, or choose it by fitting with each value.
+
+    Args:
+        rho: a number of at least 0, or "auto".
+        grid: the values that "auto" tries.
+        evidence: gives what to fit on and judge by; asked for "auto" alone.
+        fitted_to: prepares a fit on `evidence.features` once, and gives what fits with one value.
+        num_classes: C.
+        device: where to compute.
+
+    Returns:
+        The exponent; what was measured at each value, or None; and on what it was chosen.
 
     Raises:
         InputError: neither a number of at least 0 nor "auto".
     """
-    if rho != "auto" and (isinstance(rho, str) or not rho >= 0):
-        raise InputError(f"rho is {rho!r}; expected a number of at least 0, or 'auto'.")
+    if rho != "auto":
+        if isinstance(rho, str) or not rho >= 0:
+            raise InputError(f"rho is {rho!r}; expected a number of at least 0, or 'auto'.")
+        return float(rho), None, "given"
+    rows = evidence()
+    best, curve = choose_by_fitting(grid, fitted_to(rows), rows, num_classes, device)
+    return best, curve | {"parameter": "rho"}, rows.selected_on
+
+
+def prior_of_rho(rho: float) -> ImpliedPrior:
+    """Say in which world softmax(logits) is a probability after training with weights (n_c / N)^-rho."""
+    return "uniform" if rho > 0 else "train"

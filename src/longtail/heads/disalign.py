@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.base import Head, ImpliedPrior, check_features, chunks
-from longtail.heads.choice import RHO_GRID, check_rho, choose_by_fitting, evidence_for
+from longtail.heads.choice import RHO_GRID, Evidence, choose_rho, evidence_for, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearParameters
@@ -110,7 +110,7 @@ class DisAlign(Head):
     @property
     def implied_prior(self) -> ImpliedPrior:
         """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
-        return "uniform" if getattr(self, "rho_", 1.0) > 0 else "train"
+        return prior_of_rho(getattr(self, "rho_", 1.0))
 
     def fit(
         self,
@@ -126,33 +126,37 @@ class DisAlign(Head):
             y: labels, shape (N,).
             validation: features and labels on which rho is chosen.
         """
-        check_rho(self.rho)
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.curve_: dict[str, Any] | None = None
-        if self.rho != "auto":
-            self.rho_, self.selected_on_ = float(self.rho), "given"
-        else:
-            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-            evidence = evidence_for(array, codes, judged, seed)
-            rows_of = self._rows(evidence.features, evidence.codes, seed)
-
-            def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-                correction, _ = self._trained(rows_of, evidence.codes, rho, seed)
-                weight, bias = rows_of.weight, rows_of.bias
-                return lambda rows: aligned_logits(
-                    torch.addmm(bias.to(rows), rows, weight.to(rows).T), rows, *(part.to(rows) for part in correction)
-                )
-
-            self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
-            self.curve_ |= {"parameter": "rho"}
-            self.selected_on_ = evidence.selected_on
+        judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
+        self.rho_, self.curve_, self.selected_on_ = choose_rho(
+            self.rho,
+            self.grid,
+            lambda: evidence_for(array, codes, judged, seed),
+            lambda rows: self._candidates(rows, seed),
+            len(self.classes_),
+            self.device,
+        )
         rows_of = self._rows(array, codes, seed)
         correction, self.losses_ = self._trained(rows_of, codes, self.rho_, seed)
         arrays = [part.cpu().numpy() for part in (*correction, rows_of.weight, rows_of.bias)]
         self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
         self.head_weight_, self.head_bias_ = arrays[4:]
         return self
+
+    def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
+        rows_of = self._rows(rows.features, rows.codes, seed)
+
+        def fitted(rho: float) -> Callable[[Tensor], Tensor]:
+            correction, _ = self._trained(rows_of, rows.codes, rho, seed)
+            weight, bias = rows_of.weight, rows_of.bias
+            return lambda block: aligned_logits(
+                torch.addmm(bias.to(block), block, weight.to(block).T),
+                block,
+                *(part.to(block) for part in correction),
+            )
+
+        return fitted
 
     def _rows(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
         shared: dict[str, Any] = {"device": self.device, "precision": self.precision}

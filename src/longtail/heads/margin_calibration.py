@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.base import ImpliedPrior, check_features
-from longtail.heads.choice import RHO_GRID, check_rho, choose_by_fitting, evidence_for
+from longtail.heads.choice import RHO_GRID, Evidence, choose_rho, evidence_for, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearHead, LinearParameters
@@ -107,7 +107,7 @@ class MarginCalibration(LinearHead):
     @property
     def implied_prior(self) -> ImpliedPrior:
         """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
-        return "uniform" if getattr(self, "rho_", 1.0) > 0 else "train"
+        return prior_of_rho(getattr(self, "rho_", 1.0))
 
     def fit(
         self,
@@ -123,29 +123,31 @@ class MarginCalibration(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which rho is chosen.
         """
-        check_rho(self.rho)
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.curve_: dict[str, Any] | None = None
-        if self.rho != "auto":
-            self.rho_, self.selected_on_ = float(self.rho), "given"
-        else:
-            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-            evidence = evidence_for(array, codes, judged, seed)
-            logits = self._logits_of_head(evidence.features, evidence.codes, seed)
-
-            def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-                (weight, bias), *_ = self._trained(logits, evidence.codes, rho, seed)
-                return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
-
-            self.rho_, self.curve_ = choose_by_fitting(self.grid, fitted, evidence, len(self.classes_), self.device)
-            self.curve_ |= {"parameter": "rho"}
-            self.selected_on_ = evidence.selected_on
+        judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
+        self.rho_, self.curve_, self.selected_on_ = choose_rho(
+            self.rho,
+            self.grid,
+            lambda: evidence_for(array, codes, judged, seed),
+            lambda rows: self._candidates(rows, seed),
+            len(self.classes_),
+            self.device,
+        )
         logits = self._logits_of_head(array, codes, seed)
         linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)
         self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
         self._set_linear(*linear)
         return self
+
+    def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
+        logits = self._logits_of_head(rows.features, rows.codes, seed)
+
+        def fitted(rho: float) -> Callable[[Tensor], Tensor]:
+            (weight, bias), *_ = self._trained(logits, rows.codes, rho, seed)
+            return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
+
+        return fitted
 
     def _logits_of_head(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
         shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
