@@ -21,11 +21,11 @@ def test_published_settings(name):
     assert (
         (*learning, stage.schedule),
         (
-            heads.crt_epochs,
-            heads.lws_epochs,
-            heads.head_batch_size,
-            heads.head_learning_rate,
-            heads.head_weight_decay,
+            heads.training.crt_epochs,
+            heads.training.lws_epochs,
+            heads.training.head_batch_size,
+            heads.training.head_learning_rate,
+            heads.training.head_weight_decay,
         ),
     ) == PUBLISHED[name]
     assert stage.published_batch == stage.batch_size
@@ -45,12 +45,12 @@ def test_what_differs_between_the_recipes():
     assert (places.stage.train_part, places.stage.pretrained) == ("last-block", True)
     assert nature.stage.augmentation == "resized-crop"  # without colour jitter
     assert RECIPES["imagenet-lt"]().stage.augmentation == places.stage.augmentation == "resized-crop-jitter"
-    assert (other.heads.tau, other.heads.head_sampling, other.heads.head_repeat_threshold) == (
+    assert (other.heads.own.tau, other.heads.training.head_sampling, other.heads.training.head_repeat_threshold) == (
         0.7,
         "repeat-factor",
         0.01,
     )
-    assert other.heads.head_schedule == "cosine"
+    assert other.heads.training.head_schedule == "cosine"
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -140,6 +140,9 @@ def _study(arguments: list[str]) -> int:
 def _parse(kind: Any, program: str, arguments: list[str], description: str, default: Any = None) -> Any:
     import tyro
 
+    from longtail.command_help import join_help_lines
+
+    join_help_lines(kind)
     extra = {} if default is None else {"default": default}
     # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
     return tyro.cli(

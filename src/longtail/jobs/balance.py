@@ -116,7 +116,7 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
 
     if heads.head is not None:
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
-    if heads.crt_from == "images" or heads.crt_part != "classifier":
+    if heads.images.crt_from == "images" or heads.images.crt_part != "classifier":
         raise InputError("--crt-from images, and --crt-part, change more than the last layer. Use `longtail run`.")
     if heads.feature_transform not in ("none", "centre", "standardise"):
         raise InputError(

@@ -44,7 +44,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.outcome import finish
     from longtail.jobs.seeds import summarize
 
-    if config.heads.crt_from == "images" or config.heads.crt_part != "classifier":
+    if config.heads.images.crt_from == "images" or config.heads.images.crt_part != "classifier":
         raise InputError(
             "--crt-from images, and --crt-part, need the images and the network, not only features. "
             "Use `longtail run ... --crt-from images`."
@@ -78,9 +78,9 @@ def run(config: FitConfig) -> dict[str, Any]:
         results["label_problems"] = (
             runs[0]["label_problems"]
             if runs
-            else quick_label_problems(problem, config.heads.label_check, config.runtime.seed)
+            else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
         runs.append(finish(results, seed_folder, config, quiet=config.runtime.quiet))
     if len(runs) > 1:
-        summarize(runs, folder, config.heads.correction)
+        summarize(runs, folder, config.heads.evidence.correction)
     return runs[0]

@@ -53,7 +53,7 @@ def run(config: RunConfig) -> Path:
             for kind in config.export:
                 export.run(export.ExportConfig(seed_folder(config, folder, seed), format=kind))
     if fabric.is_global_zero and config.seeds > 1:
-        summarize(results, folder, config.heads.correction)
+        summarize(results, folder, config.heads.evidence.correction)
     return folder
 
 
@@ -79,11 +79,14 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
     if config.seeds < 1:
         raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
-    if config.heads.crt_part != "classifier" and config.heads.crt_from != "images":
-        raise InputError(f"--crt-part {config.heads.crt_part} needs --crt-from images: stored features cannot learn.")
+    if config.heads.images.crt_part != "classifier" and config.heads.images.crt_from != "images":
+        raise InputError(
+            f"--crt-part {config.heads.images.crt_part} needs --crt-from images: stored features cannot learn."
+        )
     if config.data.original_splits:
         # the published numbers were chosen on what is test here; every table says it
-        config = replace(config, heads=replace(config.heads, select_on="test", i_know_test_is_spoiled=True))
+        choice = replace(config.heads.choice, select_on="test", i_know_test_is_spoiled=True)
+        config = replace(config, heads=replace(config.heads, choice=choice))
     return config
 
 
@@ -193,7 +196,7 @@ def _run_one(
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}
-    if config.heads.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
+    if config.heads.images.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
         ready["crt"] = retrain_from_images(
             fabric, model, splits, stage, config.heads, runtime, folder / "checkpoints" / "crt"
         )
@@ -217,7 +220,7 @@ def _run_one(
         **{name: value for name, value in stage_facts.items() if name != "sentence"},
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
     }
-    results["label_problems"] = quick_label_problems(problem, config.heads.label_check, runtime.seed)
+    results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, runtime.seed)
     add_examples(results, splits, folder)
     results = finish(results, folder, config, quiet=runtime.quiet, table=table)
     fabric.barrier()

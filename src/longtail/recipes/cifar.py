@@ -1,6 +1,6 @@
 """CIFAR-10-LT and CIFAR-100-LT."""
 
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions, HeadTrainingOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
@@ -34,7 +34,11 @@ def cifar10_lt() -> RunConfig:
         dataset="cifar10",
         data=DataOptions(profile="exp", ratio=100.0),
         stage=_STAGE,
-        heads=HeadOptions(head_batch_size=128, head_learning_rate=0.1, many_above=1000, few_below=200),
+        heads=HeadOptions(
+            many_above=1000,
+            few_below=200,
+            training=HeadTrainingOptions(head_batch_size=128, head_learning_rate=0.1),
+        ),
     )
 
 
@@ -49,5 +53,5 @@ def cifar100_lt() -> RunConfig:
         dataset="cifar100",
         data=DataOptions(profile="exp", ratio=100.0),
         stage=_STAGE,
-        heads=HeadOptions(head_batch_size=128, head_learning_rate=0.1),
+        heads=HeadOptions(training=HeadTrainingOptions(head_batch_size=128, head_learning_rate=0.1)),
     )

@@ -1,8 +1,9 @@
 """The decoupling paper's settings of ImageNet-LT, Places-LT and iNaturalist 2018."""
 
 from dataclasses import replace
+from typing import Any
 
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import HeadOptions, HeadTrainingOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
@@ -44,11 +45,13 @@ def imagenet_lt() -> RunConfig:
             workers=12,
         ),
         heads=HeadOptions(
-            crt_epochs=10,
-            lws_epochs=5,
-            head_learning_rate=0.2,
-            head_batch_size=512,
-            head_weight_decay=5e-4,
+            training=HeadTrainingOptions(
+                crt_epochs=10,
+                lws_epochs=5,
+                head_learning_rate=0.2,
+                head_batch_size=512,
+                head_weight_decay=5e-4,
+            )
         ),
     )
 
@@ -72,11 +75,14 @@ def imagenet_lt_mmpretrain() -> RunConfig:
         stage=replace(config.stage, schedule="cosine"),
         heads=replace(
             config.heads,
-            tau=0.7,
-            lws_epochs=10,
-            head_schedule="cosine",
-            head_sampling="repeat-factor",
-            head_repeat_threshold=0.01,
+            own=replace(config.heads.own, tau=0.7),
+            training=replace(
+                config.heads.training,
+                lws_epochs=10,
+                head_schedule="cosine",
+                head_sampling="repeat-factor",
+                head_repeat_threshold=0.01,
+            ),
         ),
     )
 
@@ -112,7 +118,7 @@ def places_lt() -> RunConfig:
             backbone_rate=0.1,
             workers=4,
         ),
-        heads=replace(config.heads, head_learning_rate=0.1, head_batch_size=256),
+        heads=_with_training(config, head_learning_rate=0.1, head_batch_size=256),
     )
 
 
@@ -120,8 +126,7 @@ def inat18() -> RunConfig:
     """iNaturalist 2018, ResNet-50, 90 epochs, as in the decoupling paper.
 
     Source: as for imagenet-lt; feat_unifrom (sic), cls_crt, cls_lws. The paper also trains 200 epochs (--epochs 200)
-        and
-    ResNet-152.
+    and ResNet-152.
 
     Published, all, ResNet-50, 200 epochs: lws 69.5; 90 epochs: joint 61.7 (72.2 / 63.0 / 57.2), lws 65.9 (65.0 / 66.3 /
     65.5). The validation list is the test set of these numbers, and epoch and tau were chosen on it too. Here a tenth
@@ -137,5 +142,9 @@ def inat18() -> RunConfig:
         config,
         dataset="inat18",
         stage=replace(config.stage, backbone="resnet50", weight_decay=1e-4, augmentation="resized-crop"),
-        heads=replace(config.heads, crt_epochs=30, head_weight_decay=1e-4),
+        heads=_with_training(config, crt_epochs=30, head_weight_decay=1e-4),
     )
+
+
+def _with_training(config: RunConfig, **changes: Any) -> HeadOptions:
+    return replace(config.heads, training=replace(config.heads.training, **changes))

@@ -42,7 +42,8 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     labels = np.asarray(splits.test.labels)
     reports: dict[str, list[dict[str, Any]]] = {}
     for name, (part, rate) in parts.items():
-        heads = replace(base.heads, crt_from="images", crt_part=part, crt_backbone_rate=rate)
+        from_images = replace(base.heads.images, crt_from="images", crt_part=part, crt_backbone_rate=rate)
+        heads = replace(base.heads, images=from_images)
         reports[name] = []
         for seed in range(base.runtime.seed, base.runtime.seed + base.seeds):
             place = folder if base.seeds == 1 else folder / f"seed-{seed}"
@@ -63,7 +64,7 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     if not fabric.is_global_zero:
         return {}
     joint = [found["methods"]["joint"]["metrics"]["test"] for found in results]
-    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.crt_epochs)
+    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.training.crt_epochs)
     return finish_study(found, folder, quiet=base.runtime.quiet)
 
 
@@ -142,8 +143,8 @@ def _refuse_what_the_study_sets(heads: HeadOptions) -> None:
     default = HeadOptions()
     for option, given, plain in (
         ("--methods", heads.methods, default.methods),
-        ("--crt-part", heads.crt_part, default.crt_part),
-        ("--crt-backbone-rate", heads.crt_backbone_rate, default.crt_backbone_rate),
+        ("--crt-part", heads.images.crt_part, default.images.crt_part),
+        ("--crt-backbone-rate", heads.images.crt_backbone_rate, default.images.crt_backbone_rate),
     ):
         if given != plain:
             raise InputError(f"{option} {given} does nothing in this study. Say with --parts what is trained again.")

@@ -17,7 +17,7 @@ from longtail.heads.base import Head
 from longtail.heads.linear import LinearHead
 from longtail.jobs.balancing.check import check_fit, check_shape
 from longtail.jobs.choosing.automatic import choose_and_refit, predict_splits
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.head_options import ChoiceOptions, HeadOptions
 from longtail.jobs.fitting.heads import fit_head
 from longtail.jobs.fitting.linear_methods import linear_methods
 from longtail.jobs.fitting.problem import check_problem
@@ -76,7 +76,7 @@ def balance_model(
     weight = found.weight.detach().flatten(1).float().cpu()
     bias = torch.zeros(len(weight)) if found.bias is None else found.bias.detach().float().cpu()
     own = weight.numpy(), bias.numpy()
-    options = HeadOptions(methods=methods, metric=metric)
+    options = HeadOptions(methods=methods, choice=ChoiceOptions(metric=metric))
     names = linear_methods(options, has_bias=found.bias is not None)
     origin = f"{type(model).__name__}: {found.name}"
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}

@@ -92,16 +92,16 @@ def choose_and_refit(
         labels,
         len(groups),
         **settings,
-        one_standard_error=options.one_standard_error,
+        one_standard_error=options.choice.one_standard_error,
     )
     head, fitted_on = heads[found.chosen], ["train"]
-    if options.refit and select_on == "val" and found.chosen not in final and learns_from_rows(head):
+    if options.choice.refit and select_on == "val" and found.chosen not in final and learns_from_rows(head):
         head, fitted_on = fitted_again(head, problem, seed, device), ["train", "val"]
     own = dict(predictions[found.chosen])
     if "test" in own:
         own["test"] = head.predict(problem.splits["test"].features)
     evidence = [select_on] if select_on != "train" else []
-    evidence += [f"{options.cv_folds}-fold cross-validation of train"] if with_folds else []
+    evidence += [f"{options.choice.cv_folds}-fold cross-validation of train"] if with_folds else []
     return Automatic(head, own, _facts(found, options, evidence, fitted_on, problem))
 
 
@@ -125,9 +125,9 @@ def _facts(
             "method": found.chosen,
             "best": found.best,
             "on": " and ".join(evidence),
-            "metric": options.metric,
-            "costs": None if options.costs is None else str(options.costs),
-            "rule": "simplest within one standard error" if options.one_standard_error else "highest score",
+            "metric": options.choice.metric,
+            "costs": None if options.choice.costs is None else str(options.choice.costs),
+            "rule": "simplest within one standard error" if options.choice.one_standard_error else "highest score",
             "scores": found.scores,
             "standard_errors": found.errors,
             "fitted_on": fitted_on,
@@ -138,8 +138,8 @@ def _facts(
 
 def choice_settings(options: HeadOptions, groups: NDArray[np.str_]) -> dict[str, Any]:
     """Give what `choose` takes from the options."""
-    costs = None if options.costs is None else _read_costs(options.costs, len(groups))
-    return {"metric": options.metric, "groups": groups, "costs": costs}
+    costs = None if options.choice.costs is None else _read_costs(options.choice.costs, len(groups))
+    return {"metric": options.choice.metric, "groups": groups, "costs": costs}
 
 
 def looks_at_train(problem: FeatureProblem, select_on: str) -> bool:

@@ -51,10 +51,10 @@ def cross_validated(
     """
     train = problem.splits["train"]
     labels = np.asarray(train.labels)
-    found = {name: np.full((options.cv_repeats, len(labels)), -1, dtype=np.int64) for name in names}
-    for repeat in range(options.cv_repeats):
-        folds = stratified_folds(labels, options.cv_folds, seed + repeat)
-        for fold in range(options.cv_folds):
+    found = {name: np.full((options.choice.cv_repeats, len(labels)), -1, dtype=np.int64) for name in names}
+    for repeat in range(options.choice.cv_repeats):
+        folds = stratified_folds(labels, options.choice.cv_folds, seed + repeat)
+        for fold in range(options.choice.cv_folds):
             held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
             if not len(held_out):
                 continue

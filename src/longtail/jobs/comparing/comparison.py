@@ -213,8 +213,8 @@ def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
     Raises:
         InputError: the split is not there, or test was not allowed.
     """
-    wanted = options.select_on or ("val" if "val" in problem.splits else "train")
-    if wanted == "test" and not options.i_know_test_is_spoiled:
+    wanted = options.choice.select_on or ("val" if "val" in problem.splits else "train")
+    if wanted == "test" and not options.choice.i_know_test_is_spoiled:
         other = "--select-on val (feature_val.h5 is there)" if "val" in problem.splits else "--select-on train"
         raise InputError(
             f"choosing on the test split makes the test result worthless. Use {other}, or, to reproduce a publication "
@@ -242,7 +242,7 @@ def _comparisons(
         {name: found["test"] for name, found in predictions.items()},
         groups,
         recommended(entries)[0],
-        correction=options.correction,
+        correction=options.evidence.correction,
         seed=seed,
     )
 
@@ -256,12 +256,12 @@ def _learning_curve(
     seed: int,
 ) -> dict[str, Any] | None:
     """Say what more images of each class would bring, where that is asked for."""
-    if not options.learning_curve:
+    if not options.evidence.learning_curve:
         return None
     best = recommended(entries)[0]
     method = entries[best]["choice"]["method"] if "choice" in entries[best] else best
     return class_learning_curves(
-        problem, fitted.heads, fitted.seconds, method, groups, draws=options.curve_draws, seed=seed
+        problem, fitted.heads, fitted.seconds, method, groups, draws=options.evidence.curve_draws, seed=seed
     )
 
 

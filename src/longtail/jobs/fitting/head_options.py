@@ -1,4 +1,7 @@
-"""Settings of the classifiers, of how one is chosen, and of what is said of them."""
+"""Settings of the classifiers, of how one is chosen, and of what is said of them.
+
+They are groups for the code and for `--help`; a person types `--tau`, in whichever group it stands.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +14,15 @@ from longtail.losses.build import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
-__all__ = ["DLSAOptions", "HeadOptions"]
+__all__ = [
+    "ChoiceOptions",
+    "DLSAOptions",
+    "EvidenceOptions",
+    "HeadOptions",
+    "HeadTrainingOptions",
+    "ImageOptions",
+    "MethodOptions",
+]
 
 
 @dataclass(frozen=True)
@@ -48,14 +59,13 @@ class DLSAOptions:
 
 
 @dataclass(frozen=True)
-class HeadOptions:
-    """Which classifiers are fitted on the features, and how they are compared."""
+class ChoiceOptions:
+    """How settings such as tau are chosen, and what `auto` chooses by."""
 
-    methods: str = "usual"
-    """Some of joint, ncm, crt, tau, la, lws, mlp (usual: these), knn, ridge, lda, bsm, cb, ldam, cosine, maxnorm, marc,
-    disalign, ensemble (of the others), dlsa, with commas between; or all: all but dlsa, which takes minutes, and knn
-    above 50,000 training rows. With auto (alone: of all) the best one is chosen, on val or by cross-validation, and
-    fitted again on train and val."""
+    select_on: Literal["val", "train", "test"] | None = None
+    """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
+    i_know_test_is_spoiled: bool = False
+    """Allow --select-on test, to reproduce a publication that did so; every table says it."""
     metric: Metric = "balanced"
     """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
     costs: Path | None = None
@@ -69,62 +79,12 @@ class HeadOptions:
     """Of the cross-validation where there is no val."""
     cv_repeats: int = 1
     """How often that is repeated with other folds."""
-    head: Path | None = None
-    """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
-    classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
-    select_on: Literal["val", "train", "test"] | None = None
-    """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
-    i_know_test_is_spoiled: bool = False
-    """Allow --select-on test, to reproduce a publication that did so; every table says it."""
-    many_above: int = 100
-    """A class with more training images is called many."""
-    few_below: int = 20
-    """A class with fewer training images is called few."""
-    drop_nonfinite: bool = False
-    """Leave rows with NaN or infinite features out instead of stopping."""
-    crt_from: Literal["features", "images"] = "features"
-    """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
-    bn_mode: Literal["frozen", "reestimated"] = "frozen"
-    """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
-    crt_part: Part = "classifier"
-    """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
-    crt_backbone_rate: float = 0.1
-    """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
-    head_sampling: Strategy = "class"
-    """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
-    head_loss: LossName = "cross-entropy"
-    """Of crt: cross-entropy, focal, balanced-softmax, logit-adjusted or ldam."""
-    head_repeat_threshold: float = 0.01
-    """Of repeat-factor sampling there."""
-    tau: float | None = None
-    """Exponent of tau; default: chosen."""
-    la_tau: float | None = None
-    """Factor of la; default: chosen."""
-    keep_bias: bool = False
-    """Let tau keep the bias."""
-    feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
-    """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
-    ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
-    ridge_penalty: float | None = None
-    """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
-    ridge_gamma: float | None = None
-    """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
-    lda_shrinkage: float | None = None
-    """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
-    lda_weighting: Literal["rows", "classes", "auto"] = "auto"
-    """Whether rows or classes count alike in lda's covariance; auto: chosen."""
-    lda_prior: Literal["uniform", "train"] = "uniform"
-    """How common lda takes the classes to be."""
-    knn_neighbours: int | None = None
-    """Training images that vote in knn; default: chosen."""
-    knn_gamma: float | None = None
-    """Of knn: how much more a vote for a rarer class counts, 0 rows alike, 1 classes alike; default: chosen."""
-    knn_metric: Literal["cosine", "l2"] = "cosine"
-    """How knn compares."""
-    ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
-    """Features of ncm: as they are, of length 1, or centred and of length 1."""
-    ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
-    """How ncm compares."""
+
+
+@dataclass(frozen=True)
+class HeadTrainingOptions:
+    """How the classifiers that learn step by step are trained."""
+
     crt_epochs: int = 10
     """Epochs of crt."""
     lws_epochs: int = 5
@@ -139,10 +99,50 @@ class HeadOptions:
     """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
     head_weight_decay: float = 5e-4
     """Of crt and lws."""
-    rebalanced_weight_decay: float = 5e-3
-    """Of bsm and cb: their losses learn few rare images by heart where it is small."""
+    head_sampling: Strategy = "class"
+    """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
+    head_repeat_threshold: float = 0.01
+    """Of repeat-factor sampling there."""
+    head_loss: LossName = "cross-entropy"
+    """Of crt: cross-entropy, focal, balanced-softmax, logit-adjusted or ldam."""
     ldam_epochs: int = 20
     """Epochs of ldam; its classes are weighed in the last fifth."""
+    rebalanced_weight_decay: float = 5e-3
+    """Of bsm and cb: their losses learn few rare images by heart where it is small."""
+    mlp_members: int = 1
+    """Networks of mlp that vote."""
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """Settings of single methods; most are chosen where they are not given."""
+
+    tau: float | None = None
+    """Exponent of tau; default: chosen."""
+    keep_bias: bool = False
+    """Let tau keep the bias."""
+    la_tau: float | None = None
+    """Factor of la; default: chosen."""
+    ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
+    """Features of ncm: as they are, of length 1, or centred and of length 1."""
+    ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
+    """How ncm compares."""
+    knn_neighbours: int | None = None
+    """Training images that vote in knn; default: chosen."""
+    knn_gamma: float | None = None
+    """Of knn: how much more a vote for a rarer class counts, 0 rows alike, 1 classes alike; default: chosen."""
+    knn_metric: Literal["cosine", "l2"] = "cosine"
+    """How knn compares."""
+    ridge_penalty: float | None = None
+    """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
+    ridge_gamma: float | None = None
+    """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
+    lda_shrinkage: float | None = None
+    """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
+    lda_weighting: Literal["rows", "classes", "auto"] = "auto"
+    """Whether rows or classes count alike in lda's covariance; auto: chosen."""
+    lda_prior: Literal["uniform", "train"] = "uniform"
+    """How common lda takes the classes to be."""
     cosine_scale: float = 25.0
     """What cosine multiplies its cosines with."""
     max_norm: float | None = None
@@ -150,16 +150,62 @@ class HeadOptions:
     rho: float | None = None
     """Of marc and disalign: 0 for a loss that counts images alike, 1 for one that counts classes alike, or more;
     default: chosen."""
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """crt from the images instead of their features, in `run`."""
+
+    crt_from: Literal["features", "images"] = "features"
+    """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
+    bn_mode: Literal["frozen", "reestimated"] = "frozen"
+    """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
+    crt_part: Part = "classifier"
+    """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
+    crt_backbone_rate: float = 0.1
+    """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
+
+
+@dataclass(frozen=True)
+class EvidenceOptions:
+    """What the report says besides."""
+
+    correction: Correction = "holm"
+    """Of p-values for the number of methods that are compared: holm, or benjamini-hochberg, which claims more."""
+    label_check: Literal["quick", "full", "none"] = "quick"
+    """Look for labels worth a look, for the report: if it takes seconds, always, or not; `longtail inspect` lists all.
+    """
     learning_curve: bool = False
     """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
     more of them."""
     curve_draws: int = 4
     """Of that: how often the images are drawn; each draw fits the head four times."""
-    label_check: Literal["quick", "full", "none"] = "quick"
-    """Look for labels worth a look, for the report: if it takes seconds, always, or not; `longtail inspect` lists all.
-    """
-    correction: Correction = "holm"
-    """Of p-values for the number of methods that are compared: holm, or benjamini-hochberg, which claims more."""
-    mlp_members: int = 1
-    """Networks of mlp that vote."""
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """Which classifiers are fitted on the features."""
+
+    methods: str = "usual"
+    """Some of joint, ncm, crt, tau, la, lws, mlp (usual: these), knn, ridge, lda, bsm, cb, ldam, cosine, maxnorm, marc,
+    disalign, ensemble (of the others), dlsa, with commas between; or all: all but dlsa, which takes minutes, and knn
+    above 50,000 training rows. With auto (alone: of all) the best one is chosen, on val or by cross-validation, and
+    fitted again on train and val."""
+    head: Path | None = None
+    """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
+    classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
+    feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
+    """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
+    ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
+    many_above: int = 100
+    """A class with more training images is called many."""
+    few_below: int = 20
+    """A class with fewer training images is called few."""
+    drop_nonfinite: bool = False
+    """Leave rows with NaN or infinite features out instead of stopping."""
+    choice: ChoiceOptions = field(default_factory=ChoiceOptions)
+    training: HeadTrainingOptions = field(default_factory=HeadTrainingOptions)
+    own: MethodOptions = field(default_factory=MethodOptions)
+    images: ImageOptions = field(default_factory=ImageOptions)
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     dlsa: DLSAOptions = field(default_factory=DLSAOptions)

@@ -49,6 +49,7 @@ def fit_head(
         seed: of initialisation and sampling.
         device: where to compute.
     """
+    own, training = options.own, options.training
     train = problem.splits["train"]
     linear = (joint.weight_, joint.bias_)
     # without validation data a choice is honest only for a head that has not seen the held-out rows: one that is
@@ -57,13 +58,13 @@ def fit_head(
     chosen_on = problem.splits.get(select_on) if select_on != "train" else None
     validation = None if chosen_on is None else (chosen_on.features, chosen_on.labels)
     shared: dict[str, Any] = {
-        "batch_size": options.head_batch_size,
-        "learning_rate": options.head_learning_rate,
-        "weight_decay": options.head_weight_decay,
-        "schedule": options.head_schedule,
-        "sampling": options.head_sampling,
-        "repeat_threshold": options.head_repeat_threshold,
-        "precision": options.head_precision,
+        "batch_size": training.head_batch_size,
+        "learning_rate": training.head_learning_rate,
+        "weight_decay": training.head_weight_decay,
+        "schedule": training.head_schedule,
+        "sampling": training.head_sampling,
+        "repeat_threshold": training.head_repeat_threshold,
+        "precision": training.head_precision,
         "random_state": seed,
         "device": device,
     }
@@ -71,26 +72,24 @@ def fit_head(
     by_loss: dict[str, Any] = {**shared, "sampling": "instance"}
     rebalanced: dict[str, Any] = {
         **by_loss,
-        "epochs": options.crt_epochs,
-        "weight_decay": options.rebalanced_weight_decay,
+        "epochs": training.crt_epochs,
+        "weight_decay": training.rebalanced_weight_decay,
     }
     match name:
         case "joint":
             return joint
         case "ncm":
-            ncm = NearestClassMean(transform=options.ncm_transform, metric=options.ncm_metric, device=device)
+            ncm = NearestClassMean(transform=own.ncm_transform, metric=own.ncm_metric, device=device)
             return ncm.fit(train.features, train.labels)
         case "crt":
-            return ClassifierRetraining(epochs=options.crt_epochs, loss=options.head_loss, **shared).fit(
+            return ClassifierRetraining(epochs=training.crt_epochs, loss=training.head_loss, **shared).fit(
                 train.features, train.labels
             )
         case "lws":
-            lws = LearnableWeightScaling(linear, epochs=options.lws_epochs, **shared)
+            lws = LearnableWeightScaling(linear, epochs=training.lws_epochs, **shared)
             return lws.fit(train.features, train.labels)
         case "la":
-            la = LogitAdjusted(
-                "auto" if options.la_tau is None else options.la_tau, start, random_state=seed, device=device
-            )
+            la = LogitAdjusted("auto" if own.la_tau is None else own.la_tau, start, random_state=seed, device=device)
             return la.fit(train.features, train.labels, validation=validation)
         case "bsm":
             bsm = ClassifierRetraining(loss="balanced-softmax", **rebalanced)
@@ -99,17 +98,17 @@ def fit_head(
             return ClassifierRetraining(reweight=True, **rebalanced).fit(train.features, train.labels)
         case "ldam":
             ldam = ClassifierRetraining(
-                loss="ldam", reweight=True, rebalance_from=0.8, epochs=options.ldam_epochs, **by_loss
+                loss="ldam", reweight=True, rebalance_from=0.8, epochs=training.ldam_epochs, **by_loss
             )
             return ldam.fit(train.features, train.labels)
         case "cosine":
-            cosine = CosineClassifier(options.cosine_scale, epochs=options.crt_epochs, **by_loss)
+            cosine = CosineClassifier(own.cosine_scale, epochs=training.crt_epochs, **by_loss)
             return cosine.fit(train.features, train.labels)
         case "maxnorm":
             max_norm = MaxNorm(
-                "auto" if options.max_norm is None else options.max_norm,
+                "auto" if own.max_norm is None else own.max_norm,
                 head=start,
-                precision=options.head_precision,
+                precision=training.head_precision,
                 random_state=seed,
                 device=device,
             )
@@ -118,38 +117,41 @@ def fit_head(
             kind = MarginCalibration if name == "marc" else DisAlign
             corrected = kind(
                 start,
-                rho="auto" if options.rho is None else options.rho,
-                precision=options.head_precision,
+                rho="auto" if own.rho is None else own.rho,
+                precision=training.head_precision,
                 random_state=seed,
                 device=device,
             )
             return corrected.fit(train.features, train.labels, validation=validation)
         case "ridge":
             ridge = WeightedRidge(
-                "auto" if options.ridge_penalty is None else options.ridge_penalty,
-                "auto" if options.ridge_gamma is None else options.ridge_gamma,
+                "auto" if own.ridge_penalty is None else own.ridge_penalty,
+                "auto" if own.ridge_gamma is None else own.ridge_gamma,
                 device=device,
             )
             return ridge.fit(train.features, train.labels, validation=validation)
         case "lda":
             lda = LinearDiscriminant(
-                "auto" if options.lda_shrinkage is None else options.lda_shrinkage,
-                weighting=options.lda_weighting,
-                prior=options.lda_prior,
+                "auto" if own.lda_shrinkage is None else own.lda_shrinkage,
+                weighting=own.lda_weighting,
+                prior=own.lda_prior,
                 device=device,
             )
             return lda.fit(train.features, train.labels, validation=validation)
         case "knn":
             knn = NearestNeighbours(
-                "auto" if options.knn_neighbours is None else options.knn_neighbours,
-                gamma="auto" if options.knn_gamma is None else options.knn_gamma,
-                metric=options.knn_metric,
+                "auto" if own.knn_neighbours is None else own.knn_neighbours,
+                gamma="auto" if own.knn_gamma is None else own.knn_gamma,
+                metric=own.knn_metric,
                 device=device,
             )
             return knn.fit(train.features, train.labels, validation=validation)
         case "mlp":
             mlp = MultilayerPerceptron(
-                members=options.mlp_members, precision=options.head_precision, random_state=seed, device=device
+                members=training.mlp_members,
+                precision=training.head_precision,
+                random_state=seed,
+                device=device,
             )
             return mlp.fit(train.features, train.labels)
         case "dlsa":
@@ -160,9 +162,9 @@ def fit_head(
             return dlsa.fit(train.features, train.labels, validation=validation)
         case "tau":
             tau = TauNormalized(
-                "auto" if options.tau is None else options.tau,
+                "auto" if own.tau is None else own.tau,
                 start,
-                keep_bias=options.keep_bias,
+                keep_bias=own.keep_bias,
                 random_state=seed,
                 device=device,
             )

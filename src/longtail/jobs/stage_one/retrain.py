@@ -60,26 +60,26 @@ def retrain_from_images(
     model.reset_classifier(classifier_of(model).out_features)
     classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
     model.to(fabric.device)
-    still = hold_all_but(model, heads.crt_part)
-    module = Classification(model, still=still if heads.bn_mode == "frozen" else ())
+    still = hold_all_but(model, heads.images.crt_part)
+    module = Classification(model, still=still if heads.images.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
-        parameter_groups(model, heads.head_learning_rate, heads.crt_backbone_rate),
-        lr=heads.head_learning_rate,
+        parameter_groups(model, heads.training.head_learning_rate, heads.images.crt_backbone_rate),
+        lr=heads.training.head_learning_rate,
         momentum=0.9,
-        weight_decay=heads.head_weight_decay,
+        weight_decay=heads.training.head_weight_decay,
     )
     about = {
         **trained.about,
         "preprocessing": plain_preprocessing(preprocessing),
         "crt": {
-            "epochs": heads.crt_epochs,
-            "batch_size": heads.head_batch_size,
-            "learning_rate": heads.head_learning_rate,
-            "bn_mode": heads.bn_mode,
-            "part": heads.crt_part,
-            "backbone_rate": heads.crt_backbone_rate,
-            "sampling": heads.head_sampling,
-            "schedule": heads.head_schedule,
+            "epochs": heads.training.crt_epochs,
+            "batch_size": heads.training.head_batch_size,
+            "learning_rate": heads.training.head_learning_rate,
+            "bn_mode": heads.images.bn_mode,
+            "part": heads.images.crt_part,
+            "backbone_rate": heads.images.crt_backbone_rate,
+            "sampling": heads.training.head_sampling,
+            "schedule": heads.training.head_schedule,
             "seed": runtime.seed,
         },
     }
@@ -88,25 +88,25 @@ def retrain_from_images(
     if resume is not None and resume["about"] != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
     task, optimizer = fabric.setup(module, optimizer)
-    if resume is not None and TrainingState(**resume["state"]).epoch >= heads.crt_epochs:
+    if resume is not None and TrainingState(**resume["state"]).epoch >= heads.training.crt_epochs:
         task.load_state_dict(resume["task"])
     else:
         plan = replace(
             stage,
-            epochs=heads.crt_epochs,
-            batch_size=heads.head_batch_size,
+            epochs=heads.training.crt_epochs,
+            batch_size=heads.training.head_batch_size,
             run_length=4,
             rebalance_from=0.0,
-            repeat_threshold=heads.head_repeat_threshold,
+            repeat_threshold=heads.training.head_repeat_threshold,
         )
         images = prepare(splits.train, preprocessing, fabric.device)
         train(
             fabric,
             task,
             optimizer,
-            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.head_sampling),
-            num_epochs=heads.crt_epochs,
-            schedule=Schedule(heads.head_schedule),
+            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.training.head_sampling),
+            num_epochs=heads.training.crt_epochs,
+            schedule=Schedule(heads.training.head_schedule),
             seed=runtime.seed,
             folder=folder,
             about=about,
@@ -117,7 +117,9 @@ def retrain_from_images(
     module.eval()
     weight, bias = linear_parameters(model)
     head = ClassifierRetraining(
-        epochs=heads.crt_epochs, batch_size=heads.head_batch_size, learning_rate=heads.head_learning_rate
+        epochs=heads.training.crt_epochs,
+        batch_size=heads.training.head_batch_size,
+        learning_rate=heads.training.head_learning_rate,
     ).take(
         weight.cpu().numpy(),
         bias.cpu().numpy(),
