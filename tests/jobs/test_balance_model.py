@@ -51,6 +51,23 @@ def test_a_single_method_is_put_in_as_it_is_fitted(trained):
     assert torch.equal(balanced.body.weight, model.body.weight)
 
 
+@pytest.mark.parametrize("prior", ["uniform", "train", [0.5, 0.25, 0.25]])
+def test_a_prior_goes_into_the_bias(trained, prior):
+    model, features, labels = trained
+    balanced = longtail.balance_model(model, features, labels, methods="la", seed=3, prior=prior)
+    head = LogitAdjusted(head=(model.fc.weight.detach().numpy(), model.fc.bias.detach().numpy()), random_state=3)
+    expected = head.fit(features, labels).logits(features, prior=prior)
+    torch.testing.assert_close(balanced.fc(torch.from_numpy(features)).detach().numpy(), expected)
+
+
+def test_a_prior_that_no_bias_can_say_is_refused(trained):
+    model, features, labels = trained
+    with pytest.raises(InputError, match="class 1 has the share 0"):
+        longtail.balance_model(model, features, labels, methods="la", prior=[0.5, 0, 0.5])
+    with pytest.raises(InputError, match="no bias, which a prior"):
+        longtail.balance_model(Wide(bias=False), features, labels, methods="tau", prior="train")
+
+
 @pytest.mark.parametrize("with_validation", [True, False])
 def test_the_chosen_layer_finds_the_rare_class(trained, with_validation):
     model, features, labels = trained

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head
+from longtail.heads.base import Head, Prior
+from longtail.priors import log_odds_shift
 
 __all__ = ["LinearHead", "LinearParameters", "check_linear"]
 
@@ -57,6 +58,35 @@ class LinearHead(Head):
     def _chunk_logits(self, features: Tensor) -> Tensor:
         weight = torch.from_numpy(self.weight_).to(features)
         return torch.addmm(torch.from_numpy(self.bias_).to(features), features, weight.T)
+
+    def bias_for(self, prior: Prior) -> NDArray[Any]:
+        """Give the bias with which the layer itself says what the head says in another world.
+
+        b'_c = b_c + log prior_c - log source_c, where source is what `implied_prior` says
+
+        Args:
+            prior: as in `logits`.
+
+        Returns:
+            Shape (C,).
+
+        Raises:
+            InputError: an unusable prior, or one in which a class has the share 0, which no finite bias can say.
+
+        Example:
+            >>> from longtail.heads import Joint
+            >>> head = Joint().take(np.eye(2), np.zeros(2), class_counts=[30, 10])
+            >>> head.bias_for("uniform").round(2).tolist()  # log(1/2) - log(3/4), log(1/2) - log(1/4)
+            [-0.41, 0.69]
+        """
+        shares = self.prior_shares(prior)
+        if not shares.all():
+            raise InputError(
+                f"prior: class {self.classes_[np.flatnonzero(shares == 0)[0]]} has the share 0, which no bias can say. "
+                "Give it a small share."
+            )
+        shift = log_odds_shift(self.prior_shares(self.implied_prior), shares)
+        return (self.bias_ + shift).astype(self.bias_.dtype)
 
     @property
     def weight_norms_(self) -> NDArray[Any]:

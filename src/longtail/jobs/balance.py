@@ -191,17 +191,12 @@ def _written(
     from longtail.backbones.model_file import open_model_file
     from longtail.heads import Joint, load_head
     from longtail.heads.linear import LinearHead
-    from longtail.priors import log_odds_shift
 
     head = load_head(folder / "heads" / f"{best}.npz")
     if not isinstance(head, LinearHead):
         raise InputError(f"{best} became a {type(head).__name__}, which is no linear layer. Leave it out.")
     prior = None if config.prior is None else _prior(config.prior, head, problem)
-    bias = head.bias_
-    if prior is not None:
-        shift = log_odds_shift(head.prior_shares(head.implied_prior), prior)
-        bias = (bias + shift).astype(bias.dtype)
-    written = file.write(folder, head.weight_, bias)
+    written = file.write(folder, head.weight_, head.bias_ if prior is None else head.bias_for(prior))
     again = open_model_file(written, config.layer)
     rows = problem.splits["val" if "val" in problem.splits else "train"].features
     same: NDArray[np.bool_] = Joint().take(*again.linear).predict(rows) == head.predict(rows, prior=prior)
@@ -214,10 +209,7 @@ def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.flo
     if text in ESTIMATED:
         raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
     rows = problem.splits["train"].features[:0]
-    found = find_prior(text, head, rows, problem.class_names, None)
-    if not found.shares.all():
-        raise InputError(f"--prior {text}: a class has the share 0, which no bias can say. Give it a small share.")
-    return found.shares
+    return find_prior(text, head, rows, problem.class_names, None).shares
 
 
 def _export(

@@ -13,7 +13,7 @@ from longtail.errors import InputError
 from longtail.evaluation.selection import Metric
 from longtail.features import FeatureFile
 from longtail.heads import Joint
-from longtail.heads.base import Head
+from longtail.heads.base import Head, Prior
 from longtail.heads.linear import LinearHead
 from longtail.jobs.balancing.check import check_fit, check_shape
 from longtail.jobs.choosing.automatic import choose_and_refit, predict_splits
@@ -33,6 +33,7 @@ def balance_model(
     validation: tuple[ArrayLike, ArrayLike] | None = None,
     methods: str = "all",
     metric: Metric = "balanced",
+    prior: Prior | None = None,
     layer: str | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -49,6 +50,9 @@ def balance_model(
         validation: features (M, D) and labels (M,) of images that the network was not trained on.
         methods: such as "tau,la", or "all" that are one linear layer; a single one is taken without a choice.
         metric: what the choice is made by: "balanced", "all", "many", "medium", "few" or "worst" (class).
+        prior: how common the classes are where the network will be used: "uniform", "train", or the share of each
+            class, shape (C,); it goes into the bias after the choice. None: the world of the chosen method, which for
+            most makes all classes equally common.
         layer: name of the last layer, where it has no usual one.
         seed: of the fits.
         device: where the heads compute.
@@ -57,8 +61,8 @@ def balance_model(
         The balanced network.
 
     Raises:
-        InputError: no linear last layer, features that do not fit it, classes in another order, or a method that is not
-            linear.
+        InputError: no linear last layer, features that do not fit it, classes in another order, a method that is not
+            linear, or a prior that is unusable or has no bias to go into.
 
     Example:
         >>> from longtail.backbones import create_backbone
@@ -79,6 +83,8 @@ def balance_model(
     options = HeadOptions(methods=methods, choice=ChoiceOptions(metric=metric))
     names = linear_methods(options, has_bias=found.bias is not None)
     origin = f"{type(model).__name__}: {found.name}"
+    if prior is not None and found.bias is None:
+        raise InputError(f"{origin}: has no bias, which a prior would go into. Leave the prior out.")
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
     splits = {split: _in_memory(split, *part) for split, part in parts.items()}
     check_shape(splits["train"], weight.shape, origin)
@@ -96,7 +102,8 @@ def balance_model(
         chosen = choose_and_refit(problem, options, heads, predictions, select_on, groups, seed, device).head
     if not isinstance(chosen, LinearHead):
         raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
-    new_bias = None if found.bias is None else torch.from_numpy(chosen.bias_)
+    moved = chosen.bias_ if prior is None else chosen.bias_for(prior)
+    new_bias = None if found.bias is None else torch.from_numpy(moved)
     return replace_last_layer(model, torch.from_numpy(chosen.weight_), new_bias, layer)
 
 
