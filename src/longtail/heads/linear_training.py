@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import RowSource, torch_rows
+from longtail.heads.threads import threads_for
 from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
@@ -249,32 +250,35 @@ def fit_by_sgd(
     )
     targets = torch.from_numpy(codes).to(device)
     batch_size = max(min(plan.batch_size, len(codes) // plan.fewest_steps), 1)
-    losses = []
-    for epoch in range(plan.epochs):
-        stream = sampler.epoch_indices(epoch)
-        steps = max(len(stream) // batch_size if plan.drop_last else math.ceil(len(stream) / batch_size), 1)
-        total = torch.zeros((), device=device)
-        for step in range(steps):
-            rows = stream[step * batch_size : (step + 1) * batch_size]
-            optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs)
-            with computing_in(plan.precision, device):
-                logits = logits_of(torch_rows(inputs, rows, device))
-            found = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
-            optimizer.zero_grad()
-            found.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            if after_step is not None:
-                with torch.no_grad():
-                    after_step()
-            total += found.detach()
-        losses.append(float(total) / steps)
-        if not math.isfinite(losses[-1]):
-            raise LongtailError(
-                f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large for "
-                f"learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
-            )
-        if after_epoch is not None and after_epoch(epoch + 1):
-            break
+    losses: list[float] = []
+    with threads_for(batch_size * sum(parameter.numel() for parameter in parameters)):
+        for epoch in range(plan.epochs):
+            stream = sampler.epoch_indices(epoch)
+            steps = max(len(stream) // batch_size if plan.drop_last else math.ceil(len(stream) / batch_size), 1)
+            total = torch.zeros((), device=device)
+            for step in range(steps):
+                rows = stream[step * batch_size : (step + 1) * batch_size]
+                optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(
+                    epoch, step, steps, plan.epochs
+                )
+                with computing_in(plan.precision, device):
+                    logits = logits_of(torch_rows(inputs, rows, device))
+                found = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
+                optimizer.zero_grad()
+                found.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                if after_step is not None:
+                    with torch.no_grad():
+                        after_step()
+                total += found.detach()
+            losses.append(float(total) / steps)
+            if not math.isfinite(losses[-1]):
+                raise LongtailError(
+                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large "
+                    f"for learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
+                )
+            if after_epoch is not None and after_epoch(epoch + 1):
+                break
     for parameter in parameters:
         parameter.requires_grad_(False)
     return losses

@@ -14,6 +14,7 @@ from torch.nn import functional
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import Head, ImpliedPrior, RowSource, chunks, torch_rows
 from longtail.heads.linear_training import Precision, computing_in
+from longtail.heads.threads import threads_for
 from longtail.losses.balanced_softmax import log_counts
 
 __all__ = ["MultilayerPerceptron"]
@@ -133,7 +134,9 @@ class MultilayerPerceptron(Head):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(seed))
                 network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout).to(self.device, dtype)
-                self.losses_ = self._train(network, scaling, array, codes, self.tau * log_counts(counts), int(seed))
+                weights = sum(parameter.numel() for parameter in network.parameters())
+                with threads_for(self._batch_size(len(codes)) * weights):
+                    self.losses_ = self._train(network, scaling, array, codes, self.tau * log_counts(counts), int(seed))
             folded.append(network.folded(scaling))
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
@@ -159,6 +162,10 @@ class MultilayerPerceptron(Head):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected a number of at least 0.")
 
+    def _batch_size(self, num_rows: int) -> int:
+        # batch norm needs two rows
+        return max(min(self.batch_size, num_rows // 8), min(2, num_rows))
+
     def _train(
         self,
         network: "_Network",
@@ -170,8 +177,7 @@ class MultilayerPerceptron(Head):
     ) -> list[float]:
         rng = np.random.default_rng(seed)
         targets, shift = torch.from_numpy(codes).to(self.device), shift.to(self.device)
-        # batch norm needs two rows
-        batch_size = max(min(self.batch_size, len(codes) // 8), min(2, len(codes)))
+        batch_size = self._batch_size(len(codes))
         steps = max(len(codes) // batch_size, 1)
         epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
         optimizer = torch.optim.AdamW(

@@ -1,0 +1,35 @@
+"""How many threads compute the steps of a training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["threads_for"]
+
+# one thread is as fast as two up to here, on an idle machine; on a busy one, where threads wait for each other at each
+# product, it is many times faster
+SMALL_STEP = 2**22
+
+
+@contextmanager
+def threads_for(multiplications: int) -> Iterator[None]:
+    """Let one thread compute inside where each step is small, else as many as before.
+
+    Args:
+        multiplications: of a step's largest products: rows of a batch times weights.
+
+    Example:
+        >>> with threads_for(multiplications=1000):
+        ...     torch.get_num_threads()
+        1
+    """
+    usual = torch.get_num_threads()
+    if multiplications > SMALL_STEP or usual == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
