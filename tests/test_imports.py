@@ -9,7 +9,7 @@ import longtail
 
 ROOT = Path(longtail.__file__).parent
 PURE = {"counts", "priors", "schedules", "holdout", "atomic", "errors"}
-LIBRARY = PURE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation"}
+LIBRARY = PURE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import RowSource, torch_rows
-from longtail.heads.threads import threads_for
 from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule, ScheduleKind
+from longtail.threads import threads_for
 
 __all__ = [
     "Precision",

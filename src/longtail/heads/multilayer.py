@@ -14,8 +14,8 @@ from torch.nn import functional
 from longtail.errors import InputError, LongtailError
 from longtail.heads.base import Head, ImpliedPrior, RowSource, chunks, torch_rows
 from longtail.heads.linear_training import Precision, computing_in
-from longtail.heads.threads import threads_for
 from longtail.losses.balanced_softmax import log_counts
+from longtail.threads import threads_for
 
 __all__ = ["MultilayerPerceptron"]
 

@@ -13,6 +13,7 @@ from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.settings import plain
 from longtail.jobs.stage_one.start import Start
 from longtail.schedules import Schedule
+from longtail.threads import threads_for
 from longtail.training.batches import TrainingBatches
 from longtail.training.loop import TrainingState, train
 
@@ -63,22 +64,24 @@ def carry_out(
     if fabric.is_global_zero:
         write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
         write_json(record, settings)
-    state = train(
-        fabric,
-        task,
-        optimizer,
-        batches,
-        num_epochs=stage.epochs,
-        schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
-        seed=runtime.seed,
-        folder=folder / "checkpoints",
-        about=plain(about),
-        validate=validate,
-        before_epoch=before_epoch,
-        resume=start.checkpoint,
-        save_every=stage.save_every,
-        quiet=runtime.quiet,
-    )
+    images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
+    with threads_for(images_at_once * start.multiplications):
+        state = train(
+            fabric,
+            task,
+            optimizer,
+            batches,
+            num_epochs=stage.epochs,
+            schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
+            seed=runtime.seed,
+            folder=folder / "checkpoints",
+            about=plain(about),
+            validate=validate,
+            before_epoch=before_epoch,
+            resume=start.checkpoint,
+            save_every=stage.save_every,
+            quiet=runtime.quiet,
+        )
     if fabric.is_global_zero:
         _write_metrics(folder / "metrics.csv", state.history)
     return state

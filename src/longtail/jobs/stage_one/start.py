@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from longtail.backbones import create_backbone
 from longtail.data.resident import channel_statistics
@@ -36,6 +37,7 @@ class Start:
         backbone: the network's name.
         model: the network, with the weights it starts from.
         checkpoint: of an earlier call, or None.
+        multiplications: of one image in an average layer of the network.
     """
 
     images: Images
@@ -43,6 +45,7 @@ class Start:
     backbone: str
     model: nn.Module
     checkpoint: dict[str, Any] | None
+    multiplications: int
 
 
 def stopped_at(
@@ -104,7 +107,16 @@ def begin(
     )
     if stage.init is not None and checkpoint is None:
         start_from(model, stage.init)
-    return Start(images, preprocessing, backbone, model, checkpoint)
+    return Start(images, preprocessing, backbone, model, checkpoint, _multiplications(model, preprocessing))
+
+
+def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
+    image = torch.zeros(1, preprocessing.channels, preprocessing.size, preprocessing.size)
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model.eval()(image)
+    model.train()
+    layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules())
+    return int(counter.get_total_flops()) // (2 * max(layers, 1))
 
 
 def backbone_for(wanted: str, preprocessing: Preprocessing) -> str:

@@ -9,7 +9,7 @@ __all__ = ["threads_for"]
 
 # one thread is as fast as two up to here, on an idle machine; on a busy one, where threads wait for each other at each
 # product, it is many times faster
-SMALL_STEP = 2**22
+SMALL_STEP = 2**23
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def threads_for(multiplications: int) -> Iterator[None]:
     """Let one thread compute inside where each step is small, else as many as before.
 
     Args:
-        multiplications: of a step's largest products: rows of a batch times weights.
+        multiplications: of a typical product in a step, such as rows of a batch times weights of a layer.
 
     Example:
         >>> with threads_for(multiplications=1000):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from longtail.heads import ClassifierRetraining, MultilayerPerceptron
-from longtail.heads.threads import SMALL_STEP, threads_for
+from longtail.threads import SMALL_STEP, threads_for
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_threads_come_back_after_an_error(two_threads):
 
 
 @pytest.mark.parametrize("head", [ClassifierRetraining(epochs=1), MultilayerPerceptron(epochs=1)], ids=["crt", "mlp"])
-@pytest.mark.parametrize(("dimension", "expected"), [(4, 1), (6000, 2)])
+@pytest.mark.parametrize(("dimension", "expected"), [(4, 1), (12_000, 2)])
 def test_heads_choose_by_the_size_of_a_step(two_threads, monkeypatch, head, dimension, expected):
     seen = []
     real = torch.nn.functional.cross_entropy

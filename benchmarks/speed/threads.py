@@ -1,0 +1,95 @@
+"""Small training steps on one thread and on all, on a machine that is idle but for other processes that compute.
+
+    python benchmarks/speed/threads.py --busy 0
+    python benchmarks/speed/threads.py --busy 4
+
+Prints milliseconds a step, medians of rounds that take turns, and how often one thread is as fast as all of them.
+"""
+
+import argparse
+import multiprocessing
+import statistics
+import time
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from longtail.backbones import create_backbone
+from longtail.threads import SMALL_STEP
+
+
+def spin(stop):
+    while not stop.is_set():
+        sum(range(10_000))
+
+
+def network_step(name, size, channels, batch_size):
+    model = create_backbone(name, num_classes=10, in_chans=channels).to(memory_format=torch.channels_last)
+    images = torch.randn(batch_size, channels, size, size).to(memory_format=torch.channels_last)
+    labels = torch.arange(batch_size) % 10
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def linear_step(dimension, num_classes, batch_size):
+    layer = torch.nn.Linear(dimension, num_classes)
+    rows, labels = torch.randn(batch_size, dimension), torch.arange(batch_size) % num_classes
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.01, fused=True)
+
+    def step():
+        optimizer.zero_grad()
+        cross_entropy(layer(rows), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def milliseconds(step, threads, steps):
+    torch.set_num_threads(threads)
+    step()
+    started = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return (time.perf_counter() - started) / steps * 1000
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--busy", type=int, default=0, help="processes that compute beside")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
+    options = parser.parse_args()
+    threads = torch.get_num_threads()
+    stop = multiprocessing.Event()
+    beside = [multiprocessing.Process(target=spin, args=(stop,), daemon=True) for _ in range(options.busy)]
+    for process in beside:
+        process.start()
+    cases = {
+        "linear 64 x 10, batch 128": linear_step(64, 10, 128),
+        "linear 768 x 20, batch 512": linear_step(768, 20, 512),
+        "linear 768 x 121, batch 512": linear_step(768, 121, 512),
+        "digits_cnn 8 px, batch 32": network_step("digits_cnn", 8, 1, 32),
+        "digits_cnn 8 px, batch 128": network_step("digits_cnn", 8, 1, 128),
+        "resnet20 16 px, batch 128": network_step("resnet20", 16, 3, 128),
+    }
+    print(f"{options.busy} processes beside; one thread up to {SMALL_STEP:,} multiplications in a product")
+    for name, step in cases.items():
+        one, many = [], []
+        for _ in range(options.rounds):
+            one.append(milliseconds(step, 1, options.steps))
+            many.append(milliseconds(step, threads, options.steps))
+        alone, together = statistics.median(one), statistics.median(many)
+        print(
+            f"{name:<28} 1 thread {alone:8.2f} ms   {threads} threads {together:8.2f} ms   {together / alone:6.2f} times"
+        )
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
