@@ -10,6 +10,8 @@ import argparse
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -18,18 +20,20 @@ from longtail.backbones import create_backbone
 from longtail.threads import SMALL_STEP
 
 
-def spin(stop):
+def spin(stop: Event) -> None:
+    """Compute until the event is set."""
     while not stop.is_set():
         sum(range(10_000))
 
 
-def network_step(name, size, channels, batch_size):
+def network_step(name: str, size: int, channels: int, batch_size: int) -> Callable[[], None]:
+    """Give a training step of a network on random images."""
     model = create_backbone(name, num_classes=10, in_chans=channels).to(memory_format=torch.channels_last)
     images = torch.randn(batch_size, channels, size, size).to(memory_format=torch.channels_last)
     labels = torch.arange(batch_size) % 10
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad()
         cross_entropy(model(images), labels).backward()
         optimizer.step()
@@ -37,12 +41,13 @@ def network_step(name, size, channels, batch_size):
     return step
 
 
-def linear_step(dimension, num_classes, batch_size):
+def linear_step(dimension: int, num_classes: int, batch_size: int) -> Callable[[], None]:
+    """Give a training step of a linear layer on random features."""
     layer = torch.nn.Linear(dimension, num_classes)
     rows, labels = torch.randn(batch_size, dimension), torch.arange(batch_size) % num_classes
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.01, fused=True)
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad()
         cross_entropy(layer(rows), labels).backward()
         optimizer.step()
@@ -50,7 +55,8 @@ def linear_step(dimension, num_classes, batch_size):
     return step
 
 
-def milliseconds(step, threads, steps):
+def milliseconds(step: Callable[[], None], threads: int, steps: int) -> float:
+    """Time a step, after one that is not counted."""
     torch.set_num_threads(threads)
     step()
     started = time.perf_counter()
@@ -59,7 +65,8 @@ def milliseconds(step, threads, steps):
     return (time.perf_counter() - started) / steps * 1000
 
 
-def main():
+def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", type=int, default=0, help="processes that compute beside")
     parser.add_argument("--rounds", type=int, default=5)
@@ -85,9 +92,8 @@ def main():
             one.append(milliseconds(step, 1, options.steps))
             many.append(milliseconds(step, threads, options.steps))
         alone, together = statistics.median(one), statistics.median(many)
-        print(
-            f"{name:<28} 1 thread {alone:8.2f} ms   {threads} threads {together:8.2f} ms   {together / alone:6.2f} times"
-        )
+        times = f"1 thread {alone:8.2f} ms   {threads} threads {together:8.2f} ms"
+        print(f"{name:<28} {times}   {together / alone:6.2f} times")
     stop.set()
 
 
