@@ -10,7 +10,9 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
+from longtail.heads import NearestClassMean, save_head
 from longtail.jobs.fitting.methods import USUAL_METHODS
+from longtail.jobs.predicting.predictor import open_predictor
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
@@ -159,7 +161,7 @@ def test_describe_and_pack_a_folder(tmp_path, capsys):
     assert sum(packed["splits"].values()) == sum(facts["splits"].values()) - 1
 
 
-def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
+def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path, capsys):
     import shutil
 
     found = {}
@@ -179,7 +181,29 @@ def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
         (row,) = csv.DictReader((tmp_path / f"{mode}.csv").read_text().splitlines())
         stored = list(csv.DictReader((tmp_path / mode / "predictions/test.csv").read_text().splitlines()))[7]
         assert row["prediction"] == stored["crt"]
+        # the network that was retrained predicts, not that of stage 1
+        assert open_predictor(tmp_path / mode, "crt").checkpoint == tmp_path / mode / "checkpoints/crt/last.pt"
+        assert open_predictor(tmp_path / mode, "joint").checkpoint == tmp_path / mode / "checkpoints/last.pt"
+        capsys.readouterr()
+        for verb in ("evaluate", "calibrate"):
+            assert main([verb, str(tmp_path / mode / "heads/crt.npz")]) == 2
+            assert "features of its own that were not kept" in capsys.readouterr().err
     assert found["frozen"] != found["reestimated"]
+
+
+def test_the_network_behind_auto_is_that_of_the_method_it_stands_for(tmp_path):
+    (tmp_path / "heads").mkdir()
+    head = NearestClassMean().fit(np.eye(2), [0, 1])
+    for name in ("auto", "joint"):
+        save_head(head, tmp_path / "heads" / f"{name}.npz")
+    methods = {"joint": {}, "auto": {"choice": {"method": "crt", "fitted_on": ["train"]}}}
+    data = {"class_names": ["a", "b"], "train_counts": [1, 1]}
+    results = {"methods": methods, "data": data, "verdict": {"best": "auto"}}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    for heads in ({"images": {"crt_from": "images"}}, {"crt_from": "images"}):  # now, and before settings had groups
+        (tmp_path / "config.json").write_text(json.dumps({"heads": heads}))
+        assert open_predictor(tmp_path).checkpoint == tmp_path / "checkpoints/crt/last.pt"
+        assert open_predictor(tmp_path, "joint").checkpoint == tmp_path / "checkpoints/last.pt"
 
 
 def test_several_seeds_are_summarised(tmp_path, capsys):

@@ -23,7 +23,6 @@ def unseen_scores(
     path: Path,
     problem: FeatureProblem,
     facts: dict[str, Any],
-    settings: dict[str, Any],
     *,
     split_val: float | None,
     seed: int,
@@ -35,7 +34,6 @@ def unseen_scores(
         path: of the head.
         problem: checked features.
         facts: what results.json says of the head; empty where nothing is known.
-        settings: of its run; empty where nothing is known.
         split_val: share of train to hold out where there is no val.
         seed: of folds and fits.
         quiet: say nothing.
@@ -44,7 +42,7 @@ def unseen_scores(
         The head, its scores, and what is to be doubted.
 
     Raises:
-        InputError: features of another shape, no val, or a head whose features were not kept.
+        InputError: features of another shape, or no val.
     """
     head = load_head(path)
     dimension = problem.splits["train"].features.shape[1]
@@ -54,8 +52,6 @@ def unseen_scores(
             f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: --features FOLDER."
         )
     choice = facts.get("choice") or {}
-    if choice.get("method", path.stem) == "crt" and settings.get("heads", {}).get("crt_from") == "images":
-        raise InputError(f"{path}: was trained from images, with features of its own that were not kept. Take another.")
     doubts: list[str] = []
     if "val" in problem.splits:
         val = problem.splits["val"]
