@@ -72,7 +72,7 @@ def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDAr
         raise InputError(f"beta is {beta}; expected at least 0 and below 1.")
     if counts.sum() <= 0:
         raise InputError("there is no image to sample from: all class counts are 0.")
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         effective = -np.expm1(counts * np.log(beta))
     weights = np.where(counts > 0, counts / np.where(counts > 0, effective, 1.0), 0.0)
     return weights / weights.sum()  # type: ignore[no-any-return]
