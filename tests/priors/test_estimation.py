@@ -204,6 +204,8 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says():
         (lambda: estimate_prior_bbse([0, 2], [0, 1], [0, 1], 2), "expected 0 to 1"),
         (lambda: estimate_prior_bbse([0, 1], [0, 1], [0.5], 2), "type float64"),
         (lambda: confusion_matrix([0, 1], [0], 2), "one label for each"),
+        (lambda: confusion_matrix([0, 1], [0, -1], 2), "out of range"),
+        (lambda: fit_bias_correction(np.zeros((2, 2)), [0, 2], [0.5, 0.5]), "out of range"),
         (lambda: fit_bias_correction(np.zeros((0, 2)), [], [0.5, 0.5]), "N > 0"),
         (lambda: prior_interval(lambda rows: np.ones(2) / 2, 0), "0 rows and 100 resamples"),
     ],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 
 __all__ = ["BlackBoxEstimate", "confusion_matrix", "estimate_prior_bbse"]
@@ -50,7 +51,7 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
         Shape (C, C), predicted by true; columns of sum 1.
 
     Raises:
-        InputError: shapes that do not fit, or a class without an image.
+        InputError: shapes that do not fit, a label out of range, or a class without an image.
 
     Example:
         >>> confusion_matrix([0, 0, 1, 1], [0, 0, 0, 1], 2).round(2).tolist()
@@ -59,9 +60,7 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
     p, y = _as_probabilities(predictions, num_classes), np.asarray(labels)
     if y.shape != p.shape[:1]:
         raise InputError(f"{len(p)} predictions but labels of shape {y.shape}; expected one label for each.")
-    totals = np.bincount(y, minlength=num_classes)
-    if len(totals) > num_classes:
-        raise InputError(f"label {y.max()} is out of range; expected 0 to {num_classes - 1}.")
+    totals = class_counts(y, num_classes)
     absent = np.flatnonzero(totals == 0)
     if len(absent):
         raise InputError(
