@@ -217,7 +217,7 @@ def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
 def _read_csv(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected a CSV with the columns label and prediction.")
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:  # Windows' programs put a mark in front
         names = [name.strip() for name in file.readline().split(",")]
         if "label" not in names:
             raise InputError(f"{path}: has the columns {', '.join(names)}; expected label and prediction.")
