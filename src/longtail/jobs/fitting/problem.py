@@ -1,6 +1,5 @@
 """What heads are fitted to: checked features of each split, class names, and the network's own linear head."""
 
-import json
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,9 +139,9 @@ def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
 
 
 def _class_names(splits: dict[str, FeatureFile]) -> tuple[str, ...]:
-    stored = splits["train"].attributes.get("class_names")
+    stored = splits["train"].class_names
     if stored is not None:
-        return tuple(str(name) for name in json.loads(stored))
+        return stored
     highest = max(int(file.labels.max()) for file in splits.values())
     return tuple(str(number) for number in range(highest + 1))
 
