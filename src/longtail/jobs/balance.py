@@ -199,7 +199,7 @@ def _written(
     prior = None if config.prior is None else _prior(config.prior, head, problem)
     bias = head.bias_
     if prior is not None:
-        shift = log_odds_shift(head.prior_shares(head.implied_prior), prior)
+        shift = log_odds_shift(head.implied_shares, prior)
         bias = (bias + shift).astype(bias.dtype)
     written = file.write(folder, head.weight_, bias)
     again = open_model_file(written, config.layer)
