@@ -1,5 +1,7 @@
 """Estimated priors where the truth is known: mixtures of Gaussians, exact posteriors, and classifiers that are not."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -170,6 +172,17 @@ def test_bbse_is_the_exact_minimum_on_the_simplex(share):
     grid = np.stack([np.linspace(0, 1, 1001), 1 - np.linspace(0, 1, 1001)])
     best = grid[:, np.linalg.norm(matrix @ grid - [[share], [1 - share]], axis=0).argmin()]
     np.testing.assert_allclose(estimate_prior_bbse(predictions, labels, target, 2).prior, best, atol=1e-3)
+
+
+def test_bbse_counts_a_million_predictions_in_little_memory():
+    rng = np.random.default_rng(0)
+    labels, target = np.arange(2000) % 200, rng.integers(200, size=1_000_000)
+    tracemalloc.start()
+    found = estimate_prior_bbse(labels, labels, target, 200)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(found.prior, np.bincount(target) / len(target), atol=1e-9)
+    assert peak < 100e6  # one-hot rows would be 1.6 GB
 
 
 def test_bbse_says_when_classes_cannot_be_told_apart():
