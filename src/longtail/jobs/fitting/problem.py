@@ -41,6 +41,12 @@ class FeatureProblem:
         if isinstance(test, SealedFeatures):
             test.unseal()
 
+    def of_train(self, rows: NDArray[np.int64]) -> "FeatureProblem":
+        """Give the problem of some training rows alone, among them rows of every class."""
+        train = self.splits["train"]
+        part = FeatureFile(train.path, np.asarray(train.features[rows]), train.labels[rows], train.attributes)
+        return replace(self, splits={"train": part}, train_counts=class_counts(part.labels, len(self.class_names)))
+
 
 def check_problem(
     splits: dict[str, FeatureFile],
