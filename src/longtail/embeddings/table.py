@@ -174,7 +174,7 @@ def _csv(path: Path) -> dict[str, Any]:
         numbers = [at for at, name in enumerate(names) if name not in words]
         if not numbers:
             raise InputError(f"{path}: has no column of numbers beside {', '.join(words)}.")
-        rows = []
+        rows: list[list[str]] = []
         for row in filter(None, csv.reader(file, delimiter=delimiter)):
             if len(row) < len(names):
                 raise InputError(

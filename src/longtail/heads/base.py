@@ -228,7 +228,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_finite(array)
         # the logits of a chunk are dropped once their maximum is known: N x C may be larger than the memory
         best = [scores.argmax(dim=1).cpu().numpy() for scores in self._chunk_scores(array, prior)]
-        return self.classes_[np.concatenate(best)]  # type: ignore[no-any-return]
+        return np.asarray(self.classes_[np.concatenate(best)])
 
     def predict_proba(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
         """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""

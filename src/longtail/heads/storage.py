@@ -133,7 +133,7 @@ def _restored(meta: dict[str, Any], content: dict[str, NDArray[Any]], kinds: dic
     parameters = {
         name: tuple(value) if isinstance(value, list) else value for name, value in meta["parameters"].items()
     }
-    if not _is_there(parameters.get("device", "cpu")):
+    if not _is_there(str(parameters.get("device", "cpu"))):
         parameters["device"] = "cpu"  # where it was fitted there was another
     head: Any = (kinds | {FeatureTransform.__name__: FeatureTransform})[meta["class"]](**parameters)
     parts = meta.get("parts", {})
@@ -155,8 +155,9 @@ def _restored(meta: dict[str, Any], content: dict[str, NDArray[Any]], kinds: dic
 
 
 def _is_there(device: str) -> bool:
-    kind = torch.device(device).type
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(kind, lambda: True)()
+    if device.startswith("cuda"):
+        return torch.cuda.is_available()
+    return device != "mps" or torch.backends.mps.is_available()
 
 
 def _below(content: dict[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

@@ -141,7 +141,7 @@ def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
         >>> normalized_weight(np.array([[3.0, 4.0]]), 1.0)
         array([[0.6, 0.8]])
     """
-    return weight * _row_factors(weight, tau)[:, None]  # type: ignore[no-any-return]
+    return np.asarray(weight * _row_factors(weight, tau)[:, None])
 
 
 def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:

@@ -176,7 +176,7 @@ def _takes_other_features(run_folder: Path, method: str) -> bool:
     heads = _settings(run_folder).get("heads", {})
     # runs of an earlier version have no groups of settings
     crt_from = heads.get("images", heads).get("crt_from")
-    return crt_from == "images" and _choice(run_folder, method).get("method", method) == "crt"
+    return bool(crt_from == "images" and _choice(run_folder, method).get("method", method) == "crt")
 
 
 def _choice(run_folder: Path, method: str) -> dict[str, Any]:
@@ -185,7 +185,8 @@ def _choice(run_folder: Path, method: str) -> dict[str, Any]:
     if not results.is_file():
         return {}
     methods: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["methods"]
-    return methods.get(method, {}).get("choice", {})
+    choice: dict[str, Any] = methods.get(method, {}).get("choice", {})
+    return choice
 
 
 def _settings(run_folder: Path) -> dict[str, Any]:
