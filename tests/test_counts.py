@@ -41,7 +41,7 @@ def test_ratio_one_is_uniform():
         assert profile(5, 30, 1).tolist() == [30] * 5
 
 
-@pytest.mark.parametrize("arguments", [(0, 10, 2), (3, 0, 2), (3, 10, 0.5)])
+@pytest.mark.parametrize("arguments", [(0, 10, 2), (3, 0, 2), (3, 10, 0.5), (3, 10, float("nan"))])
 def test_profiles_refuse_what_makes_no_sense(arguments):
     with pytest.raises(InputError, match="expected at least 1"):
         pareto_counts(*arguments)
@@ -70,3 +70,9 @@ def test_labels_out_of_range_and_empty_classes():
     assert class_counts([], 3).tolist() == [0, 0, 0]
     with pytest.raises(InputError, match="label -1 of row 2"):
         class_counts([0, 1, -1])
+
+
+@pytest.mark.parametrize("labels", [[0.0, 1.0], [[0, 1]], ["cat", "dog"]])
+def test_labels_that_are_no_list_of_whole_numbers(labels):
+    with pytest.raises(InputError, match="expected whole numbers"):
+        class_counts(labels)

@@ -68,6 +68,8 @@ def broken(path, kind):
             "lengths": ("labels", LABELS[:-1]),
             "shape": ("features", FEATURES[0]),
             "whole": ("labels", LABELS + 0.5),
+            "infinite": ("labels", LABELS / 0.0),
+            "words": ("labels", LABELS.astype("S")),
             "empty": ("features", FEATURES[:0]),
         }
         if kind == "empty":
@@ -90,6 +92,8 @@ def broken(path, kind):
         ("lengths", r"20 rows of features but labels of shape \(19,\)"),
         ("shape", "expected floats N x D"),
         ("whole", "expected whole class numbers"),
+        ("infinite", "expected whole class numbers"),
+        ("words", "expected whole class numbers"),
         ("empty", "holds no row"),
         ("other", "expected the datasets `features` and `labels`"),
     ],
@@ -156,3 +160,18 @@ def test_other_pickles_are_told(tmp_path, content):
     (tmp_path / "f.pkl").write_bytes(content)
     with pytest.raises(InputError, match=r"f\.pkl: "):
         read_original_pickle(tmp_path / "f.pkl")
+
+
+@pytest.mark.parametrize("stored", ['["ant", "bee"]', np.array([b"ant", b"bee"]), ["ant", "bee"]])
+def test_class_names_of_ours_and_of_others(tmp_path, stored):
+    write_features(tmp_path / "f.h5", FEATURES, LABELS)
+    assert open_features(tmp_path / "f.h5").class_names is None
+    with h5py.File(tmp_path / "f.h5", "a") as file:
+        file.attrs["class_names"] = stored
+    assert open_features(tmp_path / "f.h5").class_names == ("ant", "bee")
+
+
+def test_class_names_that_are_no_list_are_told(tmp_path):
+    write_features(tmp_path / "f.h5", FEATURES, LABELS, attributes={"class_names": "ant, bee"})
+    with pytest.raises(InputError, match="no list of names"):
+        open_features(tmp_path / "f.h5").class_names  # noqa: B018

@@ -43,6 +43,9 @@ def test_steps_as_shares_and_as_epochs():
     shares, epochs = Schedule("step"), Schedule("step", milestones=(160, 180), gamma=0.01)
     assert [shares.factor(epoch, 0, 1, 200) for epoch in (0, 159, 160, 180)] == pytest.approx([1, 1, 0.1, 0.01])
     assert [epochs.factor(epoch, 0, 1, 200) for epoch in (159, 160, 180)] == pytest.approx([1, 0.01, 0.0001])
+    for percent in range(1, 100):  # 0.55 x 100 is a little more than 55
+        share = Schedule("step", milestones=(percent / 100,))
+        assert [share.factor(epoch, 0, 1, 100) for epoch in (percent - 1, percent)] == pytest.approx([1, 0.1])
 
 
 def test_unknown_schedule():

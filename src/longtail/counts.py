@@ -1,7 +1,5 @@
 """Class counts: long-tailed profiles, measures of imbalance, many / medium / few groups."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -35,7 +33,7 @@ def class_counts(labels: ArrayLike, num_classes: int | None = None) -> IntArray:
         n_c for each class, shape (C,).
 
     Raises:
-        InputError: a label lies outside 0 .. C-1.
+        InputError: labels that are no list of whole numbers, or one that lies outside 0 .. C-1.
 
     Example:
         >>> class_counts([0, 0, 2], num_classes=4)
@@ -44,6 +42,10 @@ def class_counts(labels: ArrayLike, num_classes: int | None = None) -> IntArray:
     labels = np.asarray(labels)
     if labels.size == 0:
         return np.zeros(num_classes or 0, dtype=np.int64)
+    if labels.ndim != 1 or labels.dtype.kind not in "iub":
+        raise InputError(
+            f"labels have shape {labels.shape} and type {labels.dtype}; expected whole numbers, one class index a row."
+        )
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or (num_classes is not None and highest >= num_classes):
         bound = "C-1" if num_classes is None else str(num_classes - 1)
@@ -213,9 +215,8 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
 
 
 def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
-    expected: list[tuple[str, Any]] = [("num_classes", num_classes), ("largest", largest), ("ratio", ratio)]
-    for name, value in expected:
-        if value < 1:
+    for name, value in {"num_classes": num_classes, "largest": largest, "ratio": ratio}.items():
+        if not value >= 1:
             raise InputError(f"{name} is {value}; expected at least 1.")
 
 

@@ -49,6 +49,23 @@ class FeatureFile:
     labels: NDArray[np.int64]
     attributes: dict[str, Any]
 
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names in the order of the labels; None where the file states none.
+
+        Raises:
+            InputError: the attribute holds something else.
+        """
+        stored = self.attributes.get("class_names")
+        if stored is None:
+            return None
+        try:
+            # ours are JSON; others store a list of strings
+            names = json.loads(stored) if isinstance(stored, str | bytes) else list(stored)
+            return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: its attribute `class_names` is no list of names ({error}).") from error
+
 
 def open_features(path: Path | str) -> FeatureFile:
     """Open a feature file; ours and those of DLSA (`labels` or `label`) alike.
@@ -85,7 +102,9 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
         raise InputError(
             f"{path}: {stored.shape[0]} rows of features but labels of shape {labels.shape}; expected one label a row."
         )
-    if labels.dtype.kind not in "iu" and not np.array_equal(labels, np.floor(labels)):
+    if labels.dtype.kind not in "iu" and not (
+        labels.dtype.kind == "f" and np.isfinite(labels).all() and np.array_equal(labels, np.floor(labels))
+    ):
         raise InputError(f"{path}: `{label_name}` has type {labels.dtype}; expected whole class numbers.")
     if len(labels) == 0:
         raise InputError(f"{path}: holds no row. Extract the features again.")

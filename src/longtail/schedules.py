@@ -68,7 +68,8 @@ class Schedule:
             case "step":
                 is_share = all(milestone < 1 for milestone in self.milestones)
                 scale = num_epochs if is_share else 1
-                return self.gamma ** sum(epoch >= milestone * scale for milestone in self.milestones)
+                # 1e-9: 0.55 x 100 comes out as 55.000...1
+                return self.gamma ** sum(epoch >= milestone * scale - 1e-9 for milestone in self.milestones)
             case "constant":
                 return 1.0
             case _:

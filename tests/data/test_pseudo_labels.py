@@ -53,3 +53,5 @@ def test_sources_join_in_order_and_take_other_labels():
     assert (joined.load(n + 1) == splits.held_back.load(5)).all()
     assert (joined.load(n - 1) == splits.train.load(n - 1)).all()
     assert joined.identify(n) == splits.held_back.identify(3)
+    with pytest.raises(InputError, match="holds no image files"):
+        joined.encoded(n)

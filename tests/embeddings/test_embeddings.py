@@ -152,5 +152,32 @@ def test_mistakes_are_told(tmp_path, capsys):
     assert "no labels beside it" in told(tmp_path / "k.npy")
     np.savez(tmp_path / "m.npz", features=FEATURES, labels=np.array([{}] * 48, dtype=object))
     assert "m.npz: cannot be read" in told(tmp_path / "m.npz")
+    (tmp_path / "n.csv").write_text("f0,f1,label\n1,2,cat\n3,4\n")
+    assert "row 1 has 2 values; expected 3" in told(tmp_path / "n.csv")
+    assert "labels such as inf" in told(write(tmp_path / "o.npz", labels=np.where(LABELS == 1, np.inf, LABELS)))
     assert main(["fit", str(tmp_path / "e.npz"), "--quiet"]) == 2
     assert capsys.readouterr().err.startswith("longtail: ")
+
+
+def test_a_mark_of_windows_and_a_hash_in_a_path_are_read(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("\ufefflabel,path,f0,f1\nC#,a#1.jpg,1,2\nC,b.jpg,3,4\n", encoding="utf-8")
+    table = read_table(path)
+    assert table.labels.tolist() == ["C#", "C"]
+    assert table.ids.tolist() == ["a#1.jpg", "b.jpg"]
+    assert table.values.tolist() == [[1, 2], [3, 4]]
+
+
+def test_a_gap_among_parquets_labels_is_no_class(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pyarrow.table({"label": ["ant", None, "bee"], "f0": [1.0, 2.0, 3.0]}), tmp_path / "e.parquet")
+    with pytest.raises(InputError, match="row 1 has no label"):
+        read_table(tmp_path / "e.parquet")
+
+
+def test_classes_of_a_single_row_leave_nothing_to_split_off(tmp_path):
+    opened = open_embeddings(write(tmp_path / "e.npz", FEATURES[:3], np.arange(3)))
+    assert list(opened.splits) == ["train"]
+    assert len(opened.splits["train"].labels) == 3

@@ -63,3 +63,10 @@ def test_a_class_without_test_images_counts_in_no_mean():
 def test_labels_out_of_range_are_named():
     with pytest.raises(InputError, match="label 7 of row 1 is out of range"):
         accuracy_report([0, 7], [0, 0], [10, 10])
+
+
+def test_nothing_to_measure_and_another_number_of_predictions_are_told():
+    with pytest.raises(InputError, match="no image"):
+        accuracy_report([], [], [5, 5])
+    with pytest.raises(InputError, match="one prediction a label"):
+        accuracy_report([0, 1], [0], [5, 5])

@@ -140,6 +140,47 @@ def test_zero_features_give_finite_probabilities(kind, tailed):
 
 
 @every_head
+def test_rows_and_columns_may_run_backwards(kind, tailed):
+    (train, labels), (test, _) = tailed
+    head = seeded(kind, **QUICK.get(kind.__name__, {})).fit(train[::-1, ::-1], labels[::-1])
+    np.testing.assert_allclose(head.logits(test[::-1, ::-1]), head.logits(test[::-1, ::-1].copy()), rtol=1e-6)
+
+
+@every_head
+def test_classes_of_a_single_row_can_be_fitted(kind):
+    parameters = QUICK.get(kind.__name__, {})
+    head = seeded(kind, **parameters).fit(np.eye(4, 5), list("abcd"))
+    assert np.isfinite(head.predict_proba(np.eye(4, 5))).all()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in KINDS if "validation" in inspect.signature(kind.fit).parameters],
+    ids=lambda kind: kind.__name__,
+)
+def test_validation_that_does_not_go_with_training_is_told(kind, tailed):
+    (train, labels), (test, truth) = tailed
+    for features, classes in ((test[:, :3], truth), (test, truth[:9]), (test, truth[:, None])):
+        with pytest.raises(InputError, match="as in training"):
+            seeded(kind, **QUICK.get(kind.__name__, {})).fit(train, labels, validation=(features, classes))
+
+
+@pytest.mark.parametrize(
+    "kind", [heads.LogitAdjusted, heads.Ensemble, heads.Transformed], ids=lambda kind: kind.__name__
+)
+def test_a_head_of_a_gpu_predicts_where_there_is_none(kind, tailed, tmp_path, monkeypatch):
+    (train, labels), (test, _) = tailed
+    head = seeded(kind, **QUICK.get(kind.__name__, {})).fit(train, labels)
+    expected = head.predict(test)
+    for one in (head, *getattr(head, "heads_", ()), *filter(None, [getattr(head, "head_", None)])):
+        if "device" in one.get_params(deep=False):
+            one.device = "cuda"
+    heads.save_head(head, tmp_path / "head.npz")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    np.testing.assert_array_equal(heads.load_head(tmp_path / "head.npz").predict(test), expected)
+
+
+@every_head
 def test_nan_is_named_by_row(kind, tailed):
     (train, labels), _ = tailed
     train[17, 3] = np.nan

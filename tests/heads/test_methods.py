@@ -9,6 +9,7 @@ from longtail.heads import (
     ClassifierRetraining,
     Joint,
     LearnableWeightScaling,
+    LogitAdjusted,
     NearestClassMean,
     TauNormalized,
 )
@@ -166,6 +167,28 @@ def test_a_head_of_another_shape_is_refused(tailed, linear, kind):
     (train, labels), _ = tailed
     with pytest.raises(InputError, match=r"expected \(6, 8\)"):
         kind(head=(linear[0][:, :5], linear[1])).fit(train, labels)
+
+
+@pytest.mark.parametrize("kind", [Joint, TauNormalized, LearnableWeightScaling, LogitAdjusted])
+def test_a_given_head_may_be_of_whole_numbers_and_of_memory_that_cannot_be_written(tailed, kind):
+    (train, labels), (test, _) = tailed
+    weight, bias = np.arange(48).reshape(6, 8) % 7 - 3, np.arange(6)
+    settings = {"tau": 0.5} if kind in (TauNormalized, LogitAdjusted) else {}
+    if kind is not Joint:
+        settings["random_state"] = 0
+    expected = kind(head=(weight.astype(np.float64), bias.astype(np.float64)), **settings).fit(train, labels)
+    weight.flags.writeable = bias.flags.writeable = False
+    found = kind(head=(weight, bias), **settings).fit(train, labels)
+    np.testing.assert_allclose(found.logits(test), expected.logits(test), rtol=1e-5)
+
+
+def test_a_given_head_is_not_the_callers_memory(tailed, linear):
+    (train, labels), (test, _) = tailed
+    weight, bias = (part.copy() for part in linear)
+    head = Joint(head=(weight, bias)).fit(train, labels)
+    before = head.logits(test)
+    weight[:] = 0
+    np.testing.assert_array_equal(head.logits(test), before)
 
 
 def test_joint_minimises_the_regularised_cross_entropy(tailed):

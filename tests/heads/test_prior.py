@@ -9,7 +9,15 @@ from sklearn.preprocessing import StandardScaler
 
 import longtail.heads as heads
 from longtail.errors import InputError
-from longtail.heads import Joint, LogitAdjusted, NearestClassMean, load_head, save_head
+from longtail.heads import (
+    Joint,
+    LinearDiscriminant,
+    LogitAdjusted,
+    NearestClassMean,
+    Transformed,
+    load_head,
+    save_head,
+)
 from longtail.priors import prior_of_counts, shift_logits, uniform_prior
 
 KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
@@ -85,3 +93,21 @@ def test_what_is_no_prior_is_refused(prior, told, tailed):
     for call in (head.predict, head.predict_proba, head.logits):
         with pytest.raises(InputError, match=told):
             call(test, prior=prior)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_discriminant_of_given_shares_is_moved_from_these(tailed, wrapped):
+    (train, labels), (test, _) = tailed
+
+    def fitted(prior):
+        head = LinearDiscriminant(0.5, weighting="rows", corrected=False, calibrated=False, prior=prior)
+        return (Transformed(head, "l2") if wrapped else head).fit(train, labels)
+
+    shares = [0.4, 0.2, 0.1, 0.1, 0.1, 0.1]
+    given, uniform, natural = fitted(shares), fitted("uniform"), fitted("train")
+    np.testing.assert_allclose(given.implied_shares, shares)
+    for prior in ("uniform", "train", [0.05, 0.05, 0.1, 0.1, 0.2, 0.5]):
+        expected = uniform.predict_proba(test, prior=prior)
+        np.testing.assert_allclose(given.predict_proba(test, prior=prior), expected, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(natural.predict_proba(test, prior=prior), expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(given.logits(test, prior=shares), given.logits(test))

@@ -156,3 +156,11 @@ def test_mistakes_are_told(tailed):
         Transformed(StandardScaler()).fit(*train)
     with pytest.raises(InputError, match="at least one head"):
         Ensemble.of({})
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_a_feature_that_never_changes_is_left_undivided(kind):
+    features = np.column_stack([np.arange(1000.0), np.full(1000, 0.1)]).astype(kind)
+    found = FeatureTransform("standardise").fit_transform(features)
+    assert np.abs(found[:, 1]).max() < 1e-6
+    np.testing.assert_allclose(found[:, 0], (features[:, 0] - 499.5) / features[:, 0].std(), rtol=1e-5)

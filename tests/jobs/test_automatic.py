@@ -10,7 +10,7 @@ from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
 from longtail.jobs.choosing.automatic import choose_and_refit
-from longtail.jobs.comparing.comparison import compare_heads
+from longtail.jobs.comparing.fitted_methods import fit_methods
 
 COUNTS = np.array([200, 120, 60, 25, 8])
 
@@ -90,7 +90,7 @@ def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
         return problem.splits["test"].labels
 
     # the module that runs is not always the one that an import by name gives
-    monkeypatch.setitem(compare_heads.__globals__, "choose_and_refit", peeking)
+    monkeypatch.setitem(fit_methods.__globals__, "choose_and_refit", peeking)
     assert main(["fit", str(folder), "--methods", "ncm,auto", "--out", str(folder / "fit"), "--quiet"]) == 2
     assert "feature_test.h5: its labels are sealed until everything is chosen" in capsys.readouterr().err
     assert not (folder / "fit" / "results.json").exists()

@@ -96,6 +96,12 @@ def test_a_misspelt_method_costs_no_training(capsys, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+def test_a_loss_that_would_do_nothing_costs_no_training(capsys, tmp_path):
+    words = ("--methods", "crt", "--crt-from", "images", "--head-loss", "focal", "--out", tmp_path / "r")
+    assert "cRT is trained by cross-entropy" in refused(capsys, "run", "digits", *words)
+    assert not (tmp_path / "r").exists()
+
+
 def test_nan_is_named_and_can_be_left_out(capsys, features):
     change(features / "feature_train.h5", "features", with_value(np.nan))
     sentence = fit(capsys, features)

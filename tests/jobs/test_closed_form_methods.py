@@ -1,6 +1,7 @@
 """ridge, lda, knn, transforms and ensemble as a user types them."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from longtail.cli import main
 from longtail.features import open_features, write_features
-from longtail.heads import Ensemble, LinearDiscriminant, Transformed, load_head
+from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
 from longtail.jobs.choosing.automatic import choose_and_refit
 from longtail.jobs.choosing.ensemble import choose_members, uniform_log_probabilities
 
@@ -56,6 +57,17 @@ def test_settings_and_what_was_found_are_in_the_results(folder):
     assert given["lda"]["params"]["shrinkage"] == 0.5
     assert (given["knn"]["params"]["neighbours"], given["knn"]["params"]["gamma"]) == (3, 0.5)
     assert given["ridge"]["selected_on"] == "given"
+
+
+def test_the_time_of_joint_is_that_of_its_training(folder, monkeypatch):
+    class SlowJoint(Joint):
+        def fit(self, *words, **settings):
+            time.sleep(0.3)
+            return super().fit(*words, **settings)
+
+    monkeypatch.setattr("longtail.jobs.comparing.fitted_methods.Joint", SlowJoint)
+    seconds = {name: found["seconds"] for name, found in fit(folder, "--methods", "joint,ncm")["methods"].items()}
+    assert seconds["ncm"] < 0.3 <= seconds["joint"]
 
 
 def test_knn_is_left_out_of_all_where_there_are_many_rows(folder, monkeypatch):
@@ -139,7 +151,7 @@ def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, m
         name = next(iter(heads))
         return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
 
-    monkeypatch.setattr("longtail.jobs.comparing.comparison.choose_ensemble", alone)
+    monkeypatch.setattr("longtail.jobs.comparing.fitted_methods.choose_ensemble", alone)
     monkeypatch.setattr("longtail.jobs.fitting.methods.SETS", {"all": ("joint", "ncm", "ensemble")})
     assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
     assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]

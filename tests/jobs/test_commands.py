@@ -10,7 +10,10 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
+from longtail.heads import NearestClassMean, load_head, save_head
 from longtail.jobs.fitting.methods import USUAL_METHODS
+from longtail.jobs.predicting.predictor import open_predictor
+from longtail.training.checkpoints import load_checkpoint
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
@@ -108,9 +111,14 @@ def test_evaluate_a_head_and_a_prediction_file(digits_run, tmp_path):
     measured = json.loads((tmp_path / "evaluation.json").read_text())["methods"]
     of_run = results["tau"]["metrics"]["test"]
     assert measured["tau"] == {name: value for name, value in of_run.items() if name != "calibration"}
-    assert main(["evaluate", str(digits_run / "predictions/test.csv"), "--out", str(tmp_path)]) == 0
-    measured = json.loads((tmp_path / "evaluation.json").read_text())["methods"]
-    assert measured["ncm"]["per_class"] == results["ncm"]["metrics"]["test"]["per_class"]
+    predictions = (digits_run / "predictions/test.csv").read_text()
+    (tmp_path / "marked.csv").write_text(predictions, encoding="utf-8-sig")  # as spreadsheets save it
+    np.savetxt(tmp_path / "counts.txt", [119, 78, 52, 34, 23, 15, 10, 6, 4, 2], fmt="%d")
+    counts = ["--train-counts", str(tmp_path / "counts.txt")]
+    for words in ([str(digits_run / "predictions/test.csv")], [str(tmp_path / "marked.csv"), *counts]):
+        assert main(["evaluate", *words, "--out", str(tmp_path)]) == 0
+        measured = json.loads((tmp_path / "evaluation.json").read_text())["methods"]
+        assert measured["ncm"]["per_class"] == results["ncm"]["metrics"]["test"]["per_class"]
 
 
 def test_predict_images_and_features_alike(digits_run, tmp_path):
@@ -130,6 +138,12 @@ def test_predict_images_and_features_alike(digits_run, tmp_path):
         ours, theirs = ([float(r[str(c)]) for c in range(10)] for r in (row, features[index]))
         assert ours == pytest.approx(theirs, abs=1e-4)
         assert sum(ours) == pytest.approx(1, abs=1e-4)
+    few = str(tmp_path / "few.csv")
+    assert main(["predict", str(digits_run), stored, *arguments, "--top", "99", "--out", few]) == 0
+    header, *rows = csv.reader((tmp_path / "few.csv").read_text().splitlines())
+    assert header[-2:] == ["class_10", "probability_10"]
+    assert all(len(row) == len(header) for row in rows)
+    assert main(["predict", str(digits_run), stored, *arguments, "--top", "0", "--out", few]) == 2
 
 
 def test_report_again(digits_run):
@@ -159,13 +173,14 @@ def test_describe_and_pack_a_folder(tmp_path, capsys):
     assert sum(packed["splits"].values()) == sum(facts["splits"].values()) - 1
 
 
-def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
+def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path, capsys):
     import shutil
 
     found = {}
     for mode in ("frozen", "reestimated"):
         shutil.copytree(digits_run, tmp_path / mode)
         arguments = ["--epochs", "12", "--methods", "joint,crt", "--crt-from", "images", "--bn-mode", mode]
+        arguments += ["--head-weight-decay", "1e-3"]
         assert main(["run", "digits", *arguments, "--out", str(tmp_path / mode), *FAST]) == 0
         methods = json.loads((tmp_path / mode / "results.json").read_text())["methods"]
         found[mode] = methods["crt"]["metrics"]["test"]
@@ -179,7 +194,32 @@ def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path):
         (row,) = csv.DictReader((tmp_path / f"{mode}.csv").read_text().splitlines())
         stored = list(csv.DictReader((tmp_path / mode / "predictions/test.csv").read_text().splitlines()))[7]
         assert row["prediction"] == stored["crt"]
+        assert load_head(tmp_path / mode / "heads/crt.npz").weight_decay == 1e-3
+        about = load_checkpoint(tmp_path / mode / "checkpoints/crt/last.pt")["about"]
+        assert about["crt"]["weight_decay"] == 1e-3
+        # the network that was retrained predicts, not that of stage 1
+        assert open_predictor(tmp_path / mode, "crt").checkpoint == tmp_path / mode / "checkpoints/crt/last.pt"
+        assert open_predictor(tmp_path / mode, "joint").checkpoint == tmp_path / mode / "checkpoints/last.pt"
+        capsys.readouterr()
+        for verb in ("evaluate", "calibrate"):
+            assert main([verb, str(tmp_path / mode / "heads/crt.npz")]) == 2
+            assert "features of its own that were not kept" in capsys.readouterr().err
     assert found["frozen"] != found["reestimated"]
+
+
+def test_the_network_behind_auto_is_that_of_the_method_it_stands_for(tmp_path):
+    (tmp_path / "heads").mkdir()
+    head = NearestClassMean().fit(np.eye(2), [0, 1])
+    for name in ("auto", "joint"):
+        save_head(head, tmp_path / "heads" / f"{name}.npz")
+    methods = {"joint": {}, "auto": {"choice": {"method": "crt", "fitted_on": ["train"]}}}
+    data = {"class_names": ["a", "b"], "train_counts": [1, 1]}
+    results = {"methods": methods, "data": data, "verdict": {"best": "auto"}}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    for heads in ({"images": {"crt_from": "images"}}, {"crt_from": "images"}):  # now, and before settings had groups
+        (tmp_path / "config.json").write_text(json.dumps({"heads": heads}))
+        assert open_predictor(tmp_path).checkpoint == tmp_path / "checkpoints/crt/last.pt"
+        assert open_predictor(tmp_path, "joint").checkpoint == tmp_path / "checkpoints/last.pt"
 
 
 def test_several_seeds_are_summarised(tmp_path, capsys):

@@ -15,6 +15,7 @@ from longtail.losses import (
     LogitAdjusted,
     build_loss,
     effective_number_weights,
+    generalized_weights,
     ldam_margins,
 )
 
@@ -165,3 +166,9 @@ def test_mistakes_are_told():
         build_loss("ldam", torch.tensor([3.0, 0.0]))
     with pytest.raises(InputError, match=r"beta is 1\.0"):
         effective_number_weights(COUNTS, 1.0)
+
+
+def test_counts_may_be_whole_numbers():
+    counts = torch.tensor([900, 30, 1])
+    for weigh in (effective_number_weights, generalized_weights, ldam_margins):
+        torch.testing.assert_close(weigh(counts), weigh(counts.float()))

@@ -1,5 +1,7 @@
 """Estimated priors where the truth is known: mixtures of Gaussians, exact posteriors, and classifiers that are not."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -172,6 +174,17 @@ def test_bbse_is_the_exact_minimum_on_the_simplex(share):
     np.testing.assert_allclose(estimate_prior_bbse(predictions, labels, target, 2).prior, best, atol=1e-3)
 
 
+def test_bbse_counts_a_million_predictions_in_little_memory():
+    rng = np.random.default_rng(0)
+    labels, target = np.arange(2000) % 200, rng.integers(200, size=1_000_000)
+    tracemalloc.start()
+    found = estimate_prior_bbse(labels, labels, target, 200)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(found.prior, np.bincount(target) / len(target), atol=1e-9)
+    assert peak < 100e6  # one-hot rows would be 1.6 GB
+
+
 def test_bbse_says_when_classes_cannot_be_told_apart():
     labels = np.repeat([0, 1, 2], 4)
     predictions = np.array([0, 0, 0, 0, 1, 1, 2, 2, 1, 1, 2, 2])
@@ -204,6 +217,8 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says():
         (lambda: estimate_prior_bbse([0, 2], [0, 1], [0, 1], 2), "expected 0 to 1"),
         (lambda: estimate_prior_bbse([0, 1], [0, 1], [0.5], 2), "type float64"),
         (lambda: confusion_matrix([0, 1], [0], 2), "one label for each"),
+        (lambda: confusion_matrix([0, 1], [0, -1], 2), "out of range"),
+        (lambda: fit_bias_correction(np.zeros((2, 2)), [0, 2], [0.5, 0.5]), "out of range"),
         (lambda: fit_bias_correction(np.zeros((0, 2)), [], [0.5, 0.5]), "N > 0"),
         (lambda: prior_interval(lambda rows: np.ones(2) / 2, 0), "0 rows and 100 resamples"),
     ],

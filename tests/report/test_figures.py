@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from longtail.report.class_figures import accuracy_by_class, class_counts_figure, weight_norms, x_positions
 from longtail.report.inline_svg import color, inline_svg, spread
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
+from longtail.report.study_figures import curve_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -152,6 +153,21 @@ def test_own_matplotlib_settings_change_nothing(build_results):
     with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.facecolor": "red"}):
         assert class_counts_figure(data) == expected
         assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_curves_of_many_things_are_drawn_and_those_of_nothing_left_out():
+    cells = [{"mean": 50.0, "interval": None}, {"mean": 60.0, "interval": None}]
+    lines = {f"method {place}": cells for place in range(9)} | {"never measured": [None, None]}
+    svg = curve_figure({"title": "t", "parameter": "rows", "log": False, "x": [1, 2], "lines": lines}, 0)
+    drawn = {place for place in range(10) if f'-line-{place}"' in svg}
+    assert drawn == set(range(9))
+
+
+def test_curves_of_long_names_have_a_label_each():
+    cells = [{"mean": 50.0, "interval": None}, {"mean": 60.0, "interval": None}]
+    lines = {f"mean of the others, {method}": cells for method in ("joint", "crt")}
+    svg = curve_figure({"title": "t", "parameter": "rows", "log": False, "x": [1, 2], "lines": lines}, 0)
+    assert {"mean of…ers, joint", "mean of…thers, crt"} <= set(texts(svg))
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=8), st.floats(0.01, 10))

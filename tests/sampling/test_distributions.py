@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from longtail.counts import group_of_class
 from longtail.errors import InputError
-from longtail.sampling import class_probabilities, progressive_probabilities, repeat_factors
+from longtail.sampling import (
+    class_probabilities,
+    effective_number_probabilities,
+    progressive_probabilities,
+    repeat_factors,
+)
 
 counts_lists = st.lists(st.integers(0, 500), min_size=1, max_size=12).filter(lambda counts: sum(counts) > 0)
 
@@ -85,3 +90,9 @@ def test_repeat_factors_of_the_mmpretrain_configurations(shared):
 def test_repeat_factors_refuse(counts, threshold, told):
     with pytest.raises(InputError, match=told):
         repeat_factors(counts, threshold)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.9, 0.9999])
+def test_effective_numbers_leave_an_empty_class_out(beta):
+    with_empty, without = (effective_number_probabilities(counts, beta) for counts in ([90, 0, 10], [90, 10]))
+    np.testing.assert_allclose(with_empty, [without[0], 0, without[1]])

@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.data import open_data
 from longtail.report import render_study
 from longtail.studies.similar_samples import mixed_splits
-from longtail.studies.tail_curve import numbers_of, tail_curve
+from longtail.studies.tail_curve import change_text, numbers_of, tail_curve
 from longtail.studies.toy_example import case_counts
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -133,6 +133,24 @@ def test_many_classes_get_no_column_each():
     both = tail_curve({0.0: [run], 1.0: [run]}, tail=12, parameter="p", methods=("joint", "crt"))
     assert both["tables"][0]["columns"][:2] == ["class 12 (tail), joint", "mean of the others, joint"]
     assert [cell["mean"] for cell in both["tables"][0]["rows"][1]["cells"]][3:] == [20.0, 60.0, pytest.approx(740 / 13)]
+
+
+def test_a_class_without_a_test_image_counts_in_no_mean():
+    def run(*per_class):
+        return {
+            "data": {"class_names": ["a", "b", "c"]},
+            "stage1": {"backbone": "resnet20", "epochs": 1},
+            "methods": {"joint": {"metrics": {"test": {"per_class": list(per_class)}}}},
+        }
+
+    found = tail_curve({0.0: [run(80.0, None, 20.0)], 1.0: [run(80.0, None, 30.0)]}, tail=2, parameter="p")
+    assert [[cell["mean"] for cell in row["cells"]] for row in found["tables"][0]["rows"]] == [
+        [20, 80, 50],
+        [30, 80, 55],
+    ]
+    assert change_text(found["tail"]) == "joint +10.0, one seed"
+    unseen = tail_curve({0.0: [run(80.0, None, 20.0)], 1.0: [run(80.0, None, 30.0)]}, tail=1, parameter="p")
+    assert change_text(unseen["tail"]) == "joint not known: no test image"
 
 
 def test_other_classifiers_are_watched_on_finished_networks(toy, capsys):

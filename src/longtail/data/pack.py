@@ -90,7 +90,7 @@ class ImagePack:
         try:
             if self._bytes is None or self._opened_by not in (0, os.getpid()):
                 self._open()
-            return self._bytes[self._offsets[index] : self._offsets[index + 1]].tobytes()  # type: ignore[no-any-return]
+            return bytes(self._bytes[self._offsets[index] : self._offsets[index + 1]])
         except OSError as error:
             raise InputError(
                 f"{self.identify(index)}: cannot be read: the pack is damaged or gone ({error}). Make it again."

@@ -66,9 +66,7 @@ class Subset:
         Raises:
             InputError: the source holds no files.
         """
-        if not hasattr(self.source, "encoded"):
-            raise InputError(f"{self.name} holds no image files.")
-        return self.source.encoded(int(self.indices[index]))  # type: ignore[no-any-return]
+        return _encoded(self.source, int(self.indices[index]))
 
     def identify(self, index: int) -> str:
         """Name one image as its source does."""
@@ -104,10 +102,25 @@ class Joined:
         source, own = self._place(index)
         return source.load(own)
 
+    def encoded(self, index: int) -> bytes:
+        """Give the bytes of one image file, where its source is made of files.
+
+        Raises:
+            InputError: the source holds no files.
+        """
+        return _encoded(*self._place(index))
+
     def identify(self, index: int) -> str:
         """Name one image as its source does."""
         source, own = self._place(index)
         return source.identify(own)
+
+
+def _encoded(source: Any, index: int) -> bytes:
+    if not hasattr(source, "encoded"):
+        raise InputError(f"{source.name} holds no image files.")
+    encoded: bytes = source.encoded(index)
+    return encoded
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def _divided(table: Table, val_fraction: float, test_fraction: float, seed: int,
         if split in rows or fraction == 0:
             continue
         rest, held_out = stratified_holdout(codes[rows["train"]], fraction, seed)
+        if not len(held_out):  # every class has a single row
+            continue
         notes.append(
             f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, class by "
             f"class, seed {seed}"

@@ -125,10 +125,11 @@ def _first(columns: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _plain_labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
     if labels.dtype.kind in "SO":
-        labels = np.array([item.decode() if isinstance(item, bytes) else str(item) for item in labels])
+        labels = np.array([_word(item) for item in labels])
     if labels.dtype.kind == "f":
-        if not np.array_equal(labels, np.floor(labels)):
-            raise InputError(f"{path}: labels such as {labels[labels != np.floor(labels)][0]}; expected classes.")
+        broken = labels[~np.isfinite(labels) | (labels != np.floor(labels))]
+        if len(broken):
+            raise InputError(f"{path}: labels such as {broken[0]}; expected classes.")
         labels = labels.astype(np.int64)
     if labels.dtype.kind == "U" and (np.strings.str_len(labels) == 0).any():
         row = int(np.flatnonzero(np.strings.str_len(labels) == 0)[0])
@@ -136,6 +137,12 @@ def _plain_labels(path: Path, labels: NDArray[Any]) -> NDArray[Any]:
     if labels.dtype.kind == "U" and all(label.lstrip("-").isdigit() for label in np.unique(labels)):
         labels = labels.astype(np.int64)
     return labels
+
+
+def _word(item: Any) -> str:
+    if item is None:  # a gap in a Parquet column
+        return ""
+    return item.decode() if isinstance(item, bytes) else str(item)
 
 
 def _npz(path: Path) -> dict[str, Any]:
@@ -158,7 +165,7 @@ def _hdf5(path: Path) -> dict[str, Any]:
 
 def _csv(path: Path) -> dict[str, Any]:
     delimiter = "\t" if path.suffix == ".tsv" else ","
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:  # Windows' programs put a mark in front
         names = [name.strip().lower() for name in next(csv.reader(file, delimiter=delimiter), [])]
         words = {name: at for at, name in enumerate(names) if name in (*LABELS, *SPLITS, *IDS)}
         label = next((name for name in LABELS if name in words), None)
@@ -167,7 +174,13 @@ def _csv(path: Path) -> dict[str, Any]:
         numbers = [at for at, name in enumerate(names) if name not in words]
         if not numbers:
             raise InputError(f"{path}: has no column of numbers beside {', '.join(words)}.")
-        rows = [[row[at] for at in words.values()] for row in csv.reader(file, delimiter=delimiter) if row]
+        rows: list[list[str]] = []
+        for row in filter(None, csv.reader(file, delimiter=delimiter)):
+            if len(row) < len(names):
+                raise InputError(
+                    f"{path}: row {len(rows)} has {len(row)} values; expected {len(names)}, as in the first line."
+                )
+            rows.append([row[at] for at in words.values()])
     values = np.loadtxt(
         path,
         dtype=np.float32,
@@ -176,6 +189,7 @@ def _csv(path: Path) -> dict[str, Any]:
         usecols=numbers,
         ndmin=2,
         quotechar='"',
+        comments=None,  # a path may hold a #
         encoding="utf-8",
     )
     columns = {name: np.array([row[at] for row in rows]) for at, name in enumerate(words)}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.counts import GROUPS, class_counts, group_of_class
+from longtail.errors import InputError
 
 __all__ = ["ClassTally", "accuracy_of_hits", "accuracy_report", "group_means", "tally"]
 
@@ -37,9 +38,11 @@ def tally(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> ClassT
         num_classes: C.
 
     Raises:
-        InputError: an index out of range.
+        InputError: an index out of range, or another number of predictions than labels.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape:
+        raise InputError(f"labels {labels.shape}, predictions {predictions.shape}; expected one prediction a label.")
     return ClassTally(
         class_counts(labels, num_classes),
         class_counts(labels[labels == predictions], num_classes),
@@ -96,7 +99,7 @@ def accuracy_report(
         `per_class_precision` (None where a class has no image, or is never predicted), `per_class_images`.
 
     Raises:
-        InputError: an index out of range, or thresholds that overlap.
+        InputError: an index out of range, other predictions than labels, no image, or thresholds that overlap.
 
     Reference:
         Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019, arXiv 1904.05160, section 4
@@ -109,6 +112,8 @@ def accuracy_report(
     """
     counts = np.asarray(train_counts)
     counted = tally(labels, predictions, len(counts))
+    if not counted.totals.any():
+        raise InputError("there is no image to measure accuracy on; expected at least one label.")
     present = counted.totals > 0
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = counted.hits / counted.totals

@@ -66,11 +66,11 @@ class Calibrator:
             raise InputError(f"logits of shape {given.shape}; this calibration is of {len(self.scale)} classes.")
         start = log_softmax(given, axis=1)
         scale = self.scale[start.argmax(axis=1)][:, None] if self.method == "group" else self.scale
-        return start * scale + self.bias  # type: ignore[no-any-return]
+        return np.asarray(start * scale + self.bias)
 
     def probabilities(self, logits: ArrayLike) -> Floats:
         """Give softmax of the calibrated logits, shape (N, C)."""
-        return np.exp(log_softmax(self.apply(logits), axis=1))  # type: ignore[no-any-return]
+        return np.asarray(np.exp(log_softmax(self.apply(logits), axis=1)))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values that `from_json` reads."""
@@ -190,7 +190,7 @@ def image_weights(labels: NDArray[np.int64], prior: NDArray[np.float64]) -> Floa
     weights = (prior / np.maximum(counts, 1))[labels]
     if not weights.sum() > 0:
         raise InputError("the prior is 0 for every class that has an image.")
-    return weights * (len(labels) / weights.sum())  # type: ignore[no-any-return]
+    return np.asarray(weights * (len(labels) / weights.sum()))
 
 
 def _checked(logits: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.int64], int]:
@@ -208,7 +208,7 @@ def _shares(prior: ArrayLike, num_classes: int, name: str) -> Floats:
     shares = np.asarray(prior, dtype=np.float64)
     if shares.shape != (num_classes,) or not np.isfinite(shares).all() or (shares < 0).any() or not shares.sum() > 0:
         raise InputError(f"{name} has shape {shares.shape}; expected {num_classes} shares of at least 0, one a class.")
-    return shares / shares.sum()  # type: ignore[no-any-return]
+    return np.asarray(shares / shares.sum())
 
 
 def _log_ratio(prior: Floats, implied: Floats) -> Floats:

@@ -116,13 +116,13 @@ def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | N
     if truth.ndim != 1 or predicted.shape[-1] != len(truth):
         raise InputError(f"{predicted.shape[-1]} predictions of {truth.shape} labels; expected one for each.")
     if costs is None:
-        return 100.0 * (predicted == truth).mean(axis=0)  # type: ignore[no-any-return]
+        return np.asarray(100.0 * (predicted == truth).mean(axis=0))
     matrix = np.asarray(costs, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise InputError(f"the costs have shape {matrix.shape}; expected a finite C x C matrix, rows for true classes.")
     if max(truth.max(initial=0), predicted.max(initial=0)) >= len(matrix):
         raise InputError(f"the costs are of {len(matrix)} classes; the labels or predictions go beyond.")
-    return -matrix[truth[None], predicted].mean(axis=0)  # type: ignore[no-any-return]
+    return np.asarray(-matrix[truth[None], predicted].mean(axis=0))
 
 
 def class_weights(

@@ -118,13 +118,25 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"label {unknown[0]} is not among the {len(self.classes_)} classes of training.")
         return codes.astype(np.int64)
 
+    def _judged(self, validation: tuple[ArrayLike, ArrayLike] | None) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
+        """Check validation data against those of training; give features and class indices."""
+        if validation is None:
+            return None
+        features, codes = check_features(validation[0]), self._encode(validation[1])
+        if features.shape[1] != self.n_features_in_ or codes.shape != features.shape[:1]:
+            raise InputError(
+                f"validation has features {features.shape} and labels {codes.shape}; expected (N, "
+                f"{self.n_features_in_}) and (N,), as in training."
+            )
+        return features, codes
+
     def _chunk_logits(self, features: Tensor) -> Tensor:
         raise NotImplementedError
 
     def logits(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
         """Give one score a class, moved to a prior where one is asked for.
 
-        logits'_c = logits_c + log prior_c - log source_c, where source is what `implied_prior` says
+        logits'_c = logits_c + log prior_c - log source_c, where source is `implied_shares`
 
         Args:
             X: features, shape (N, D).
@@ -175,11 +187,27 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return prior_of_counts(self.class_counts_)
 
+    @property
+    def implied_shares(self) -> NDArray[np.float64]:
+        """Share of each class in the world whose probabilities softmax(logits) stands for, shape (C,).
+
+        Raises:
+            InputError: it is that of train, and the head does not know its class counts.
+        """
+        return self.prior_shares(self.implied_prior)
+
+    def _shift_to(self, prior: Prior | None) -> Tensor | None:
+        """Give what is added to logits for a prior; None where they stay as they are."""
+        if prior is None:
+            return None
+        if isinstance(prior, str) and prior == self.implied_prior and not hasattr(self, "class_counts_"):
+            return None  # its own world, of which it need not know more
+        source, target = self.implied_shares, self.prior_shares(prior)
+        return None if np.array_equal(source, target) else torch.from_numpy(log_odds_shift(source, target))
+
     def _chunk_scores(self, features: NDArray[Any], prior: Prior | None) -> Iterator[Tensor]:
         """Walk over the logits in pieces, each moved to the prior."""
-        shift = None
-        if prior is not None and not (isinstance(prior, str) and prior == self.implied_prior):
-            shift = torch.from_numpy(log_odds_shift(self.prior_shares(self.implied_prior), self.prior_shares(prior)))
+        shift = self._shift_to(prior)
         for _, rows in chunks(features, self._device):
             scores = self._chunk_logits(rows)
             yield scores if shift is None else scores + shift.to(scores)
@@ -200,7 +228,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_finite(array)
         # the logits of a chunk are dropped once their maximum is known: N x C may be larger than the memory
         best = [scores.argmax(dim=1).cpu().numpy() for scores in self._chunk_scores(array, prior)]
-        return self.classes_[np.concatenate(best)]  # type: ignore[no-any-return]
+        return np.asarray(self.classes_[np.concatenate(best)])
 
     def predict_proba(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
         """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""
@@ -230,9 +258,11 @@ def _compute_dtype(features: RowSource) -> torch.dtype:
 def torch_rows(features: RowSource, rows: Any, device: str = "cpu") -> Tensor:
     """Give some rows as a tensor of the type that heads compute in: float32, or float64 where it came so."""
     block = np.asarray(features[rows])
-    # torch wants memory that could be written to; a mapped file's cannot. It converts float16 faster than numpy, and on
-    # the device after a copy of half the size
-    return torch.from_numpy(block if block.flags.writeable else block.copy()).to(device).to(_compute_dtype(features))
+    # torch wants memory that could be written to, which a mapped file's cannot, and rows and columns that run forwards
+    if not block.flags.writeable or min(block.strides, default=0) < 0:
+        block = block.copy()
+    # torch converts float16 faster than numpy, and on the device after a copy of half the size
+    return torch.from_numpy(block).to(device).to(_compute_dtype(features))
 
 
 def chunks(features: NDArray[Any], device: str = "cpu") -> Iterator[tuple[slice, Tensor]]:

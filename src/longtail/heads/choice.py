@@ -16,10 +16,10 @@ from longtail.holdout import stratified_holdout
 __all__ = [
     "RHO_GRID",
     "Evidence",
-    "choose_by_fitting",
     "choose_from_hits",
-    "choose_rho",
+    "choose_value",
     "evidence_for",
+    "hits_by_fitting",
     "prior_of_rho",
 ]
 
@@ -30,30 +30,26 @@ Setting = TypeVar("Setting")
 
 
 def choose_from_hits(
-    grid: tuple[float, ...], hits: NDArray[np.int64], totals: NDArray[np.int64]
-) -> tuple[float, dict[str, Any]]:
-    """Choose the value with the best balanced accuracy, the first of equals.
+    grid: Sequence[Setting], hits: NDArray[np.int64], totals: NDArray[np.int64]
+) -> tuple[Setting, dict[str, Any]]:
+    """Choose the setting with the best balanced accuracy, the first of equals.
 
     Args:
-        grid: the values.
-        hits: images of each class that each value gets right, shape (len(grid), C).
+        grid: the settings, most often values of one parameter.
+        hits: images of each class that each setting gets right, shape (len(grid), C).
         totals: images of each class, shape (C,).
 
     Returns:
-        The value, and what was measured at each: {"grid", "all", "balanced", "hits", "totals"}, accuracies in percent.
+        The setting, and what was measured at each: {"grid", "all", "balanced", "hits", "totals"}, in percent or rows.
 
     Example:
         >>> choose_from_hits((0.0, 1.0), np.array([[9, 0], [8, 1]]), np.array([10, 2]))[0]
         1.0
     """
-    best, measured = _best(hits, totals)
-    return float(grid[best]), {"grid": [float(value) for value in grid], **measured}
-
-
-def _best(hits: NDArray[np.int64], totals: NDArray[np.int64]) -> tuple[int, dict[str, Any]]:
     accuracies = [accuracy_of_hits(row, totals) for row in hits]
     balanced = [row["balanced"] for row in accuracies]
-    return int(np.argmax(balanced)), {
+    return grid[int(np.argmax(balanced))], {
+        "grid": list(grid),
         "all": [row["all"] for row in accuracies],
         "balanced": balanced,
         "hits": hits.tolist(),
@@ -104,14 +100,51 @@ def evidence_for(
     return Evidence(features[rest], codes[rest], features[held_out], codes[held_out], "train-cv")
 
 
-def choose_by_fitting(
+def choose_value(
+    name: str,
+    given: float | str,
+    grid: tuple[float, ...],
+    evidence: Callable[[], Evidence],
+    hits_on: Callable[[Evidence], NDArray[np.int64]],
+    num_classes: int,
+) -> tuple[float, dict[str, Any] | None, Literal["given", "val", "train-cv", "not selected"]]:
+    """Take the value of a parameter that is given, or choose the one with the best balanced accuracy.
+
+    Args:
+        name: of the parameter.
+        given: a number of at least 0, or "auto".
+        grid: the values that "auto" tries.
+        evidence: gives what to fit on and judge by; asked for "auto" alone.
+        hits_on: counts the judged rows of each class that each value gets right, shape (len(grid), C).
+        num_classes: C.
+
+    Returns:
+        The value; what was measured at each, or None; and on what it was chosen: nowhere, and the first is taken, where
+        every class has a single row.
+
+    Raises:
+        InputError: neither a number of at least 0 nor "auto".
+    """
+    if given != "auto":
+        if isinstance(given, str) or not given >= 0:
+            raise InputError(f"{name} is {given!r}; expected a number of at least 0, or 'auto'.")
+        return float(given), None, "given"
+    rows = evidence()
+    if not len(rows.judged_codes):
+        return float(grid[0]), None, "not selected"
+    values = [float(value) for value in grid]
+    best, curve = choose_from_hits(values, hits_on(rows), np.bincount(rows.judged_codes, minlength=num_classes))
+    return best, curve | {"parameter": name}, rows.selected_on
+
+
+def hits_by_fitting(
     grid: Sequence[Setting],
     fitted: Callable[[Setting], LogitsOf],
     evidence: Evidence,
     num_classes: int,
     device: str = "cpu",
-) -> tuple[Setting, dict[str, Any]]:
-    """Fit a candidate for each setting, and choose the one with the best balanced accuracy, the first of equals.
+) -> NDArray[np.int64]:
+    """Fit a candidate for each setting, and count the judged rows of each class that it gets right.
 
     Args:
         grid: the settings.
@@ -121,17 +154,15 @@ def choose_by_fitting(
         device: where to compute.
 
     Returns:
-        The setting, and what was measured at each, as `choose_from_hits` gives it.
+        Shape (len(grid), C).
 
     Example:
         >>> evidence = evidence_for(np.eye(10), np.repeat([0, 1], 5), None, seed=0)
         >>> flip = lambda sign: lambda rows: sign * rows[:, :2]
-        >>> choose_by_fitting([1.0], flip, evidence, 2)[0]
-        1.0
+        >>> hits_by_fitting([1.0], flip, evidence, 2)
+        array([[1, 0]])
     """
-    hits = np.stack([_hits(fitted(setting), evidence, num_classes, device) for setting in grid])
-    best, measured = _best(hits, np.bincount(evidence.judged_codes, minlength=num_classes))
-    return grid[best], {"grid": list(grid), **measured}
+    return np.stack([_hits(fitted(setting), evidence, num_classes, device) for setting in grid])
 
 
 def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str) -> NDArray[np.int64]:
@@ -140,39 +171,6 @@ def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str
         truth = evidence.judged_codes[rows]
         found += np.bincount(truth[logits_of(block).argmax(dim=1).cpu().numpy() == truth], minlength=num_classes)
     return found
-
-
-def choose_rho(
-    rho: float | str,
-    grid: tuple[float, ...],
-    evidence: Callable[[], Evidence],
-    fitted_to: Callable[[Evidence], Callable[[float], LogitsOf]],
-    num_classes: int,
-    device: str = "cpu",
-) -> tuple[float, dict[str, Any] | None, Literal["given", "val", "train-cv"]]:
-    """Take the exponent of generalised re-weighting that is given, or choose it by fitting with each value.
-
-    Args:
-        rho: a number of at least 0, or "auto".
-        grid: the values that "auto" tries.
-        evidence: gives what to fit on and judge by; asked for "auto" alone.
-        fitted_to: prepares a fit on `evidence.features` once, and gives what fits with one value.
-        num_classes: C.
-        device: where to compute.
-
-    Returns:
-        The exponent; what was measured at each value, or None; and on what it was chosen.
-
-    Raises:
-        InputError: neither a number of at least 0 nor "auto".
-    """
-    if rho != "auto":
-        if isinstance(rho, str) or not rho >= 0:
-            raise InputError(f"rho is {rho!r}; expected a number of at least 0, or 'auto'.")
-        return float(rho), None, "given"
-    rows = evidence()
-    best, curve = choose_by_fitting(grid, fitted_to(rows), rows, num_classes, device)
-    return best, curve | {"parameter": "rho"}, rows.selected_on
 
 
 def prior_of_rho(rho: float) -> ImpliedPrior:

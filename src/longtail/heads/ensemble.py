@@ -6,15 +6,14 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head, check_features
+from longtail.heads.base import Head
 from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.nearest_neighbours import NearestNeighbours
-from longtail.heads.transformed import Transformed
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = ["Average", "Ensemble", "averaged", "log_prior_of"]
@@ -103,14 +102,12 @@ class Ensemble(Head):
         if self.average not in get_args(Average):
             raise InputError(f"average is {self.average!r}; expected one of {', '.join(get_args(Average))}.")
         array, codes, _ = self._begin(X, y)
-        labels = self.classes_[codes]
-        if validation is not None:
-            validation = check_features(validation[0]), np.asarray(validation[1])
+        labels, judged = self.classes_[codes], self._judged(validation)
         members: dict[str, Head] = {}
         for head in self._unfitted():
             settings: dict[str, Any] = {}
-            if validation is not None and "validation" in inspect.signature(head.fit).parameters:
-                settings["validation"] = validation
+            if judged is not None and "validation" in inspect.signature(head.fit).parameters:
+                settings["validation"] = judged[0], self.classes_[judged[1]]
             name = type(head).__name__
             number = sum(known.partition(" ")[0] == name for known in members)
             members[f"{name} {number + 1}" if number else name] = head.fit(array, labels, **settings)
@@ -176,9 +173,4 @@ def log_prior_of(head: Head) -> Tensor:
         >>> log_prior_of(head).exp().tolist()
         [0.75, 0.25]
     """
-    inner: Any = head.head_ if isinstance(head, Transformed) else head
-    shares: NDArray[Any] | None = getattr(inner, "prior_", None)
-    if shares is None:
-        counts = inner.class_counts_ if inner.implied_prior == "train" else np.ones(len(inner.classes_))
-        shares = counts / counts.sum()
-    return torch.from_numpy(np.log(shares))
+    return torch.from_numpy(np.log(head.implied_shares))

@@ -105,10 +105,11 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.kind in ("centre", "centre-l2", "standardise"):
             self.mean_ = sum(block.sum(dim=0, dtype=torch.float64) for _, block in chunks(array)).numpy() / len(array)  # type: ignore[union-attr]
         if self.kind == "standardise":
-            mean = torch.from_numpy(self.mean_)
-            squares = sum((block.double() - mean).square().sum(dim=0) for _, block in chunks(array))
+            mean = np.asarray(self.mean_)
+            squares = sum((block.double() - torch.from_numpy(mean)).square().sum(dim=0) for _, block in chunks(array))
             deviation = np.sqrt(squares.numpy() / len(array))  # type: ignore[union-attr]
-            self.deviation_ = np.where(deviation > 0, deviation, 1.0)
+            # the mean of equal numbers is off by rounding: what is left of them is none of their spread
+            self.deviation_ = np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
         if self.keep_length and self.kind.endswith("l2"):
             squares_of_all = sum(float(block.double().square().sum()) for _, block in chunks(array))
             self.length_ = float(np.sqrt(squares_of_all / len(array))) or 1.0

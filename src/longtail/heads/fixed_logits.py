@@ -78,7 +78,7 @@ class FixedLogits:
         """Give some rows, shape (B, C) or (B, C + D)."""
         bias = self.bias.cpu().numpy()
         if self.products is not None and not self.with_features:
-            return self.products[rows] + bias  # type: ignore[no-any-return]
+            return np.asarray(self.products[rows] + bias)
         block = torch_rows(self.features, rows).numpy()
         logits = (self._products(block) if self.products is None else self.products[rows]) + bias
         return np.concatenate([logits, block], axis=1) if self.with_features else logits

@@ -62,7 +62,7 @@ class LinearHead(Head):
     def bias_for(self, prior: Prior) -> NDArray[Any]:
         """Give the bias with which the layer itself says what the head says in another world.
 
-        b'_c = b_c + log prior_c - log source_c, where source is what `implied_prior` says
+        b'_c = b_c + log prior_c - log source_c, where source is `implied_shares`
 
         Args:
             prior: as in `logits`.
@@ -85,7 +85,7 @@ class LinearHead(Head):
                 f"prior: class {self.classes_[np.flatnonzero(shares == 0)[0]]} has the share 0, which no bias can say. "
                 "Give it a small share."
             )
-        shift = log_odds_shift(self.prior_shares(self.implied_prior), shares)
+        shift = log_odds_shift(self.implied_shares, shares)
         return (self.bias_ + shift).astype(self.bias_.dtype)
 
     @property
@@ -104,14 +104,14 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
         dimension: D of the features.
 
     Returns:
-        Weight and bias as arrays.
+        Weight and bias as arrays of their own: float32, or float64 where they are no floats of at most 32 bits.
 
     Raises:
         InputError: not two arrays, other shapes than (C, D) and (C,), or numbers that are not finite.
     """
     if not isinstance(head, tuple | list) or len(head) != 2:
         raise InputError(f"head is {type(head).__name__}; expected a pair (weight C x D, bias C).")
-    weight, bias = (np.asarray(part) for part in head)
+    weight, bias = (_own_floats(part) for part in head)
     if weight.shape != (num_classes, dimension) or bias.shape != (num_classes,):
         raise InputError(
             f"head has weight {weight.shape} and bias {bias.shape}; expected ({num_classes}, {dimension}) and "
@@ -121,3 +121,10 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise InputError("head holds NaN or infinity; expected finite weights.")
     return weight, bias
+
+
+def _own_floats(values: ArrayLike) -> NDArray[Any]:
+    found = np.array(values)
+    if found.dtype in (np.float32, np.float64):
+        return found
+    return found.astype(np.float32 if found.dtype == np.float16 else np.float64)

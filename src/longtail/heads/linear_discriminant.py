@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import ImpliedPrior, check_features
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.linear import LinearHead
@@ -103,6 +103,11 @@ class LinearDiscriminant(LinearHead):
         """Say in which world softmax(logits) would be a probability; shares that were given count as those of train."""
         return "uniform" if isinstance(self.prior, str) and self.prior == "uniform" else "train"
 
+    @property
+    def implied_shares(self) -> NDArray[np.float64]:
+        """Share of each class in the world whose probabilities softmax(logits) stands for: the prior in use."""
+        return self.prior_
+
     def fit(
         self,
         X: ArrayLike,
@@ -122,8 +127,7 @@ class LinearDiscriminant(LinearHead):
         array, codes, dtype = self._begin(X, y)
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         self.prior_ = self._shares()
-        held_out = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-        evidence = ScoredRows(array, codes, held_out, self.device)
+        evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         several = len(shrinkages) * len(weightings) * len(corrections) > 1
         self.selected_on_ = evidence.name if several else "given"
         if self.selected_on_ == "not selected":

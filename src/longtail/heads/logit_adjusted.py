@@ -7,13 +7,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from longtail.errors import InputError
-from longtail.heads.base import ImpliedPrior, check_features, chunks
-from longtail.heads.choice import choose_from_hits
+from longtail.heads.base import ImpliedPrior, chunks
+from longtail.heads.choice import Evidence, choose_value, evidence_for
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.tau_normalized import SWEEP_CHUNK, TAU_GRID
-from longtail.holdout import stratified_holdout
+from longtail.priors import prior_of_counts
 
 __all__ = ["LogitAdjusted", "adjustment_sweep"]
 
@@ -41,7 +40,8 @@ class LogitAdjusted(LinearHead):
         weight_: that of the head, shape (C, D).
         bias_: shape (C,).
         classes_: labels in the order of the logits, shape (C,).
-        selected_on_: "val", "train-cv" (held out of training) or "given".
+        selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
+            single row.
 
     Raises:
         InputError: unusable features, labels, head or tau.
@@ -93,49 +93,31 @@ class LogitAdjusted(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which tau is chosen.
         """
-        given: Any = self.tau
-        if given != "auto" and (isinstance(given, str) or not given >= 0):
-            raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.curve_: dict[str, Any] | None = None
-        if self.tau != "auto":
-            self.tau_, self.selected_on_ = float(self.tau), "given"
-        elif validation is not None:
-            weight, bias = self._start(array, codes, seed)
-            self._choose(weight, bias, codes, check_features(validation[0]), self._encode(validation[1]))
-            self.selected_on_ = "val"
-        else:
-            rest, held_out = stratified_holdout(codes, 0.2, seed)
-            weight, bias = self._start(array[rest], codes[rest], seed)
-            self._choose(weight, bias, codes, array[held_out], codes[held_out])
-            self.selected_on_ = "train-cv"
+        judged, shares = self._judged(validation), np.log(prior_of_counts(self.class_counts_))
+        self.tau_, self.curve_, self.selected_on_ = choose_value(
+            "tau",
+            self.tau,
+            self.grid,
+            lambda: evidence_for(array, codes, judged, seed),
+            lambda rows: self._hits(rows, shares, seed),
+            len(self.classes_),
+        )
         weight, bias = self._start(array, codes, seed)
         self.weight_ = np.array(weight)
-        self.bias_ = bias - (self.tau_ * _log_shares(codes, len(weight))).astype(bias.dtype)
+        self.bias_ = bias - (self.tau_ * shares).astype(bias.dtype)
         return self
 
     def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
         weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
         return np.asarray(weight), np.asarray(bias)
 
-    def _choose(
-        self,
-        weight: NDArray[Any],
-        bias: NDArray[Any],
-        train_codes: NDArray[np.int64],
-        features: NDArray[Any],
-        codes: NDArray[np.int64],
-    ) -> None:
-        shares = _log_shares(train_codes, len(weight))
-        hits = adjustment_sweep(features, codes, weight, bias, shares, self.grid, device=self.device)
-        self.tau_, self.curve_ = choose_from_hits(self.grid, hits, np.bincount(codes, minlength=len(weight)))
-
-
-def _log_shares(codes: NDArray[np.int64], num_classes: int) -> NDArray[np.float64]:
-    counts = np.bincount(codes, minlength=num_classes)
-    shares: NDArray[np.float64] = np.log(counts / counts.sum())
-    return shares
+    def _hits(self, rows: Evidence, log_shares: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+        weight, bias = self._start(rows.features, rows.codes, seed)
+        return adjustment_sweep(
+            rows.judged_features, rows.judged_codes, weight, bias, log_shares, self.grid, device=self.device
+        )
 
 
 def adjustment_sweep(

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
-from longtail.heads.base import ImpliedPrior, check_features
-from longtail.heads.choice import RHO_GRID, Evidence, choose_rho, evidence_for, prior_of_rho
+from longtail.heads.base import ImpliedPrior
+from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearHead, LinearParameters
@@ -58,7 +58,8 @@ class MarginCalibration(LinearHead):
         bias_: a_c bias_c + b_c ||w_c||, shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
-        selected_on_: "val", "train-cv" (held out of training) or "given".
+        selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
+            single row.
 
     Raises:
         InputError: unusable features, labels, head, rho or precision.
@@ -125,14 +126,14 @@ class MarginCalibration(LinearHead):
         """
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-        self.rho_, self.curve_, self.selected_on_ = choose_rho(
+        judged, num_classes = self._judged(validation), len(self.classes_)
+        self.rho_, self.curve_, self.selected_on_ = choose_value(
+            "rho",
             self.rho,
             self.grid,
             lambda: evidence_for(array, codes, judged, seed),
-            lambda rows: self._candidates(rows, seed),
-            len(self.classes_),
-            self.device,
+            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed), rows, num_classes, self.device),
+            num_classes,
         )
         logits = self._logits_of_head(array, codes, seed)
         linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)

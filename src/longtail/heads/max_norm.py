@@ -12,8 +12,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.errors import InputError
-from longtail.heads.base import check_features
-from longtail.heads.choice import choose_by_fitting, evidence_for
+from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
 from longtail.heads.joint import starting_tensors
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
@@ -63,7 +62,8 @@ class MaxNorm(LinearHead):
         bias_: shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
-        selected_on_: "val", "train-cv" (held out of training) or "given".
+        selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
+            single row.
 
     Raises:
         InputError: unusable features, labels, head, radius, weight decay, beta or precision.
@@ -140,24 +140,31 @@ class MaxNorm(LinearHead):
         decays = self.weight_decays if self.weight_decay == "auto" else (float(self.weight_decay),)
         (share, decay), self.selected_on_ = (shares[0], decays[0]), "given"
         if "auto" in (self.radius, self.weight_decay):
-            judged = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-            evidence = evidence_for(array, codes, judged, seed)
-            start = self._start(evidence.features, evidence.codes, seed)
-
-            def fitted(setting: tuple[float, float]) -> Callable[[Tensor], Tensor]:
-                radius = self._radius(start, setting[0])
-                (weight, bias), _ = self._trained(start, evidence.features, evidence.codes, radius, setting[1], seed)
-                return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
-
-            settings = list(product(shares, decays))
-            (share, decay), self.curve_ = choose_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
-            self.curve_ |= {"parameter": None}  # of two
-            self.selected_on_ = evidence.selected_on
+            evidence = evidence_for(array, codes, self._judged(validation), seed)
+            self.selected_on_ = "not selected"
+            if len(evidence.judged_codes):
+                (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, seed)
+                self.selected_on_ = evidence.selected_on
         start = self._start(array, codes, seed)
         self.radius_, self.weight_decay_ = self._radius(start, share), decay
         (weight, bias), self.losses_ = self._trained(start, array, codes, self.radius_, self.weight_decay_, seed)
         self._set_linear(weight, bias)
         return self
+
+    def _choose(
+        self, settings: list[tuple[float, float]], evidence: Evidence, seed: int
+    ) -> tuple[tuple[float, float], dict[str, Any]]:
+        start = self._start(evidence.features, evidence.codes, seed)
+
+        def fitted(setting: tuple[float, float]) -> Callable[[Tensor], Tensor]:
+            radius = self._radius(start, setting[0])
+            (weight, bias), _ = self._trained(start, evidence.features, evidence.codes, radius, setting[1], seed)
+            return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
+
+        hits = hits_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
+        totals = np.bincount(evidence.judged_codes, minlength=len(self.classes_))
+        best, curve = choose_from_hits(settings, hits, totals)
+        return best, curve | {"parameter": None}  # of two
 
     def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> Linear:
         return starting_tensors(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head, ImpliedPrior, check_features, chunks, torch_rows
+from longtail.heads.base import Head, ImpliedPrior, chunks, torch_rows
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import rows_to_leave_out
 from longtail.heads.nearest_rows import Similarity, class_votes, nearest_rows
@@ -109,14 +109,15 @@ class NearestNeighbours(Head):
         self.curve_: dict[str, Any] | None = None
         self.selected_on_ = "given"
         values: tuple[Any, Any, Any] = (grids[0][0], grids[1][0], grids[2][0])
+        judged = self._judged(validation)
         if np.prod([len(grid) for grid in grids]) > 1:
-            if validation is None:
+            if judged is None:
                 most = min(max(MOST_PRODUCTS // array.size, 256), MOST_LEFT_OUT)
                 own: NDArray[np.int64] | None = rows_to_leave_out(self.codes_, most)
                 found, truth = array[own], self.codes_[own]
                 self.selected_on_ = "train-cv" if len(truth) else "not selected"
             else:
-                found, truth, own = check_features(validation[0]), self._encode(validation[1]), None
+                (found, truth), own = judged, None
                 self.selected_on_ = "val"
             values = self._choose(grids, found, truth, own) if len(truth) else WITHOUT_EVIDENCE
         self.neighbours_, self.temperature_, self.gamma_ = values

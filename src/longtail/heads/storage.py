@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from longtail.atomic import atomic_path
@@ -92,7 +93,7 @@ def load_head(path: Path | str) -> Head:
         The fitted head; it predicts what the saved one did.
 
     Raises:
-        InputError: no such file, truncated, not a head, or a head of a class that is not known here.
+        InputError: no such file, truncated, not a head, or a head with a class or parameter that is not known here.
 
     Example:
         >>> import tempfile
@@ -120,7 +121,10 @@ def load_head(path: Path | str) -> Head:
             f"{path}: format {meta.get('format')}, class {meta.get('class')!r}; expected format {FORMAT} and one of "
             f"{', '.join(kinds)}."
         )
-    head: Head = _restored(meta, content, kinds)
+    try:
+        head: Head = _restored(meta, content, kinds)
+    except TypeError as error:
+        raise InputError(f"{path}: written by another version of longtail ({error}). Fit the head again.") from error
     return head
 
 
@@ -129,6 +133,8 @@ def _restored(meta: dict[str, Any], content: dict[str, NDArray[Any]], kinds: dic
     parameters = {
         name: tuple(value) if isinstance(value, list) else value for name, value in meta["parameters"].items()
     }
+    if not _is_there(str(parameters.get("device", "cpu"))):
+        parameters["device"] = "cpu"  # where it was fitted there was another
     head: Any = (kinds | {FeatureTransform.__name__: FeatureTransform})[meta["class"]](**parameters)
     parts = meta.get("parts", {})
     for name, part in parts.items():
@@ -146,6 +152,12 @@ def _restored(meta: dict[str, Any], content: dict[str, NDArray[Any]], kinds: dic
         else:
             setattr(head, name, value)
     return head
+
+
+def _is_there(device: str) -> bool:
+    if device.startswith("cuda"):
+        return torch.cuda.is_available()
+    return device != "mps" or torch.backends.mps.is_available()
 
 
 def _below(content: dict[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

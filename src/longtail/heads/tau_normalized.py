@@ -7,12 +7,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from longtail.errors import InputError
-from longtail.heads.base import ImpliedPrior, check_features, chunks
-from longtail.heads.choice import choose_from_hits
+from longtail.heads.base import ImpliedPrior, chunks
+from longtail.heads.choice import Evidence, choose_value, evidence_for
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.holdout import stratified_holdout
 
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
@@ -41,11 +39,13 @@ class TauNormalized(LinearHead):
 
     Attributes:
         tau_: the exponent in use.
-        curve_: None, or what was measured at each value of the grid: {"grid", "all", "balanced", "hits"}.
+        curve_: None, or what was measured at each value of the grid: {"grid", "all", "balanced", "hits", "totals",
+            "parameter"}.
         weight_: normalised, shape (C, D).
         bias_: shape (C,); zeros unless kept.
         classes_: labels in the order of the logits, shape (C,).
-        selected_on_: "val", "train-cv" (held out of training) or "given".
+        selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
+            single row.
 
     Raises:
         InputError: unusable features, labels, head or tau.
@@ -99,22 +99,17 @@ class TauNormalized(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which tau is chosen.
         """
-        given: Any = self.tau
-        if given != "auto" and (isinstance(given, str) or not given >= 0):
-            raise InputError(f"tau is {self.tau!r}; expected a number of at least 0, or 'auto'.")
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.curve_: dict[str, Any] | None = None
-        if self.tau != "auto":
-            self.tau_, self.selected_on_ = float(self.tau), "given"
-        elif validation is not None:
-            self._choose(self._start(array, codes, seed), check_features(validation[0]), self._encode(validation[1]))
-            self.selected_on_ = "val"
-        else:
-            rest, held_out = stratified_holdout(codes, 0.2, seed)
-            head = self._start(array[rest], codes[rest], seed)
-            self._choose(head, array[held_out], codes[held_out])
-            self.selected_on_ = "train-cv"
+        judged = self._judged(validation)
+        self.tau_, self.curve_, self.selected_on_ = choose_value(
+            "tau",
+            self.tau,
+            self.grid,
+            lambda: evidence_for(array, codes, judged, seed),
+            lambda rows: self._hits(rows, seed),
+            len(self.classes_),
+        )
         weight, bias = self._start(array, codes, seed)
         self.weight_ = normalized_weight(weight, self.tau_)
         self.bias_ = np.array(bias) if self.keep_bias else np.zeros_like(self.weight_[:, 0])
@@ -124,15 +119,10 @@ class TauNormalized(LinearHead):
         weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
         return np.asarray(weight), np.asarray(bias)
 
-    def _choose(
-        self,
-        head: tuple[NDArray[Any], NDArray[Any]],
-        features: NDArray[Any],
-        codes: NDArray[np.int64],
-    ) -> None:
-        weight, bias = head
-        hits = tau_sweep(features, codes, weight, self.grid, bias=bias if self.keep_bias else None, device=self.device)
-        self.tau_, self.curve_ = choose_from_hits(self.grid, hits, np.bincount(codes, minlength=len(weight)))
+    def _hits(self, rows: Evidence, seed: int) -> NDArray[np.int64]:
+        weight, bias = self._start(rows.features, rows.codes, seed)
+        kept = bias if self.keep_bias else None
+        return tau_sweep(rows.judged_features, rows.judged_codes, weight, self.grid, bias=kept, device=self.device)
 
 
 def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
@@ -151,7 +141,7 @@ def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
         >>> normalized_weight(np.array([[3.0, 4.0]]), 1.0)
         array([[0.6, 0.8]])
     """
-    return weight * _row_factors(weight, tau)[:, None]  # type: ignore[no-any-return]
+    return np.asarray(weight * _row_factors(weight, tau)[:, None])
 
 
 def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:

@@ -3,12 +3,13 @@
 import inspect
 from typing import Any, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head, ImpliedPrior, check_features
+from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
 from longtail.heads.linear import LinearHead
 from longtail.heads.nearest_class_mean import NearestClassMean
@@ -63,6 +64,11 @@ class Transformed(Head):
         prior: ImpliedPrior = "uniform" if inner is None else inner.implied_prior
         return prior
 
+    @property
+    def implied_shares(self) -> NDArray[np.float64]:
+        """Share of each class in the world whose probabilities softmax(logits) stands for: that of the head."""
+        return self.head_.implied_shares
+
     def fit(
         self,
         X: ArrayLike,
@@ -78,6 +84,7 @@ class Transformed(Head):
             validation: features and labels on which the head chooses, where it does.
         """
         array, codes, _ = self._begin(X, y)
+        judged = self._judged(validation)
         kind = self.feature_transform
         transform = clone(kind) if isinstance(kind, FeatureTransform) else FeatureTransform(kind)
         head: Head = NearestClassMean() if self.head is None else clone(self.head)
@@ -85,8 +92,8 @@ class Transformed(Head):
             raise InputError(f"head is {type(head).__name__}; expected a head of longtail.")
         inner = transform.fit(array).transform(array)
         settings: dict[str, Any] = {}
-        if validation is not None and "validation" in inspect.signature(head.fit).parameters:
-            settings["validation"] = transform.transform(check_features(validation[0])), validation[1]
+        if judged is not None and "validation" in inspect.signature(head.fit).parameters:
+            settings["validation"] = transform.transform(judged[0]), self.classes_[judged[1]]
         self._take(transform, head.fit(inner, self.classes_[codes], **settings))
         return self
 
@@ -113,7 +120,6 @@ def folded(head: Head) -> Head:
         A head with the same logits.
 
     Example:
-        >>> import numpy as np
         >>> from longtail.heads import WeightedRidge
         >>> features, labels = np.random.default_rng(0).normal(size=(40, 3)) + 5, np.arange(40) % 2
         >>> head = Transformed(WeightedRidge(), "standardise").fit(features, labels)

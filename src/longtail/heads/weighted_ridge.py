@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import ImpliedPrior, check_features
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
@@ -110,8 +110,7 @@ class WeightedRidge(LinearHead):
         """
         penalties, gammas = self._grids()
         array, codes, dtype = self._begin(X, y)
-        held_out = None if validation is None else (check_features(validation[0]), self._encode(validation[1]))
-        evidence = ScoredRows(array, codes, held_out, self.device)
+        evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
             gammas, penalties = (WITHOUT_EVIDENCE[0],), (WITHOUT_EVIDENCE[1],)

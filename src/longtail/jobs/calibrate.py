@@ -60,9 +60,12 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
     from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
+    from longtail.jobs.predicting.predictor import check_stored_features
 
     _check(config)
     folder, results, paths = _heads(config)
+    for path in paths:
+        check_stored_features(path)
     problem = _problem(config, folder)
     thresholds = (results or {}).get("data", {}).get("group_thresholds", {})
     groups = group_of_class(
@@ -79,7 +82,6 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
             path,
             problem,
             (results or {}).get("methods", {}).get(path.stem, {}),
-            _settings(folder),
             split_val=config.split_val,
             seed=config.runtime.seed,
             quiet=config.runtime.quiet,

@@ -1,7 +1,6 @@
 """`longtail describe`: know your tail before you train."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
-from longtail.data.source import DataSplits, ImageSource
+from longtail.data.source import DataSplits, ImageSource, Joined
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
@@ -174,36 +173,16 @@ def _look(sources: dict[str, ImageSource], *, quiet: bool) -> dict[str, Any]:
             for source in sources.values()
             for index, reason in find_unreadable(source, advance=bar.advance)
         ]
-    joined = _Joined(list(sources.values()))
-    same = find_duplicates(joined)
+    joined = Joined(tuple(sources.values()))
+    # the same photograph may lie in train and in test
+    same, labels = find_duplicates(joined), joined.labels
     return {
         "unreadable": unreadable,
         "identical": [[joined.identify(index) for index in members] for members in same],
         "identical_with_two_labels": [
-            [joined.identify(index) for index in members]
-            for members in same
-            if len({int(joined.labels[index]) for index in members}) > 1
+            [joined.identify(index) for index in members] for members in same if len(set(labels[members].tolist())) > 1
         ],
     }
-
-
-class _Joined:
-    """The images of several sources in a row: the same photograph may lie in train and in test."""
-
-    def __init__(self, sources: Sequence[Any]) -> None:
-        self.places = [(source, index) for source in sources for index in range(len(source))]
-        self.labels = np.concatenate([np.asarray(source.labels) for source in sources])
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def encoded(self, index: int) -> bytes:
-        source, row = self.places[index]
-        return source.encoded(row)  # type: ignore[no-any-return]
-
-    def identify(self, index: int) -> str:
-        source, row = self.places[index]
-        return str(source.identify(row))
 
 
 def _print(found: dict[str, Any], dataset: str, folder: Path) -> None:

@@ -114,10 +114,12 @@ def _open(config: EvaluateConfig) -> _Opened:
     from longtail.features import open_feature_folder
     from longtail.heads import load_head
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.predicting.predictor import feature_folder, fitted_on_validation
+    from longtail.jobs.predicting.predictor import check_stored_features, feature_folder, fitted_on_validation
 
     folder = config.features or feature_folder(config.model.parent.parent)
     head = load_head(config.model)
+    if config.features is None:
+        check_stored_features(config.model)
     problem = check_problem(open_feature_folder(folder))
     problem.unseal_test()  # nothing is chosen here
     if config.split not in problem.splits:
@@ -215,7 +217,7 @@ def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
 def _read_csv(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected a CSV with the columns label and prediction.")
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:  # Windows' programs put a mark in front
         names = [name.strip() for name in file.readline().split(",")]
         if "label" not in names:
             raise InputError(f"{path}: has the columns {', '.join(names)}; expected label and prediction.")

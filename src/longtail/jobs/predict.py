@@ -56,6 +56,8 @@ def run(config: PredictConfig) -> Path:
     """
     from longtail.jobs.predicting.predictor import open_predictor
 
+    if config.top is not None and config.top < 1:
+        raise InputError(f"--top {config.top}; expected at least 1.")
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
     calibration = _calibration(config, predictor.path)
@@ -69,7 +71,8 @@ def run(config: PredictConfig) -> Path:
     prior = _prior(config, predictor, features, path)
     probabilities, how = _probabilities(head, features, calibration, prior)
     further, said = _further(config, calibration, probabilities, predictor.class_names)
-    _write(path, identities, probabilities, predictor.class_names, config.top, further)
+    top = None if config.top is None else min(config.top, len(predictor.class_names))
+    _write(path, identities, probabilities, predictor.class_names, top, further)
     if not config.runtime.quiet:
         print(f"{len(identities):,} predictions of {predictor.path.stem} in {path} ({'; '.join([how, *said])})")
     return path

@@ -61,8 +61,8 @@ def checked(config: RunConfig) -> RunConfig:
     """Refuse settings that do not go together before they cost a training, and spell out what others imply.
 
     Raises:
-        InputError: an unknown method, no seed, ONNX that is not installed, or a part of the backbone that is to learn
-            from stored features.
+        InputError: an unknown method, no seed, ONNX that is not installed, a part of the backbone that is to learn from
+            stored features, or a loss that does nothing.
     """
     from longtail.jobs.fitting.methods import wanted_methods
 
@@ -82,6 +82,11 @@ def checked(config: RunConfig) -> RunConfig:
     if config.heads.images.crt_part != "classifier" and config.heads.images.crt_from != "images":
         raise InputError(
             f"--crt-part {config.heads.images.crt_part} needs --crt-from images: stored features cannot learn."
+        )
+    if config.heads.images.crt_from == "images" and config.heads.training.head_loss != "cross-entropy":
+        raise InputError(
+            f"--head-loss {config.heads.training.head_loss}: with --crt-from images, cRT is trained by cross-entropy. "
+            "Leave one of them out."
         )
     if config.data.original_splits:
         # the published numbers were chosen on what is test here; every table says it

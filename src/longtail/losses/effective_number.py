@@ -44,4 +44,4 @@ def effective_number_weights(class_counts: Tensor, beta: float = 0.9999) -> Tens
     # 1 - beta^n loses all its digits where beta is close to 1: expm1 keeps them
     effective = -torch.expm1(counts * torch.log(torch.tensor(beta, dtype=torch.float64)))
     inverse = torch.where(present, (1 - beta) / torch.where(present, effective, 1.0), 0.0)
-    return (inverse * present.sum() / inverse.sum()).to(class_counts.dtype)
+    return (inverse * present.sum() / inverse.sum()).to(torch.result_type(class_counts, 1.0))

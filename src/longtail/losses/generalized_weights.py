@@ -39,4 +39,4 @@ def generalized_weights(class_counts: Tensor, rho: float = 1.0) -> Tensor:
     counts = class_counts.double()
     present = counts > 0
     inverse = torch.where(present, torch.where(present, counts / counts.sum(), 1.0) ** -rho, 0.0)
-    return (inverse * present.sum() / inverse.sum()).to(class_counts.dtype)
+    return (inverse * present.sum() / inverse.sum()).to(torch.result_type(class_counts, 1.0))

@@ -1,5 +1,6 @@
 """LDAM: rare classes are to be right by a wider margin."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,7 +22,6 @@ def ldam_margins(class_counts: Tensor, largest: float = 0.5) -> Tensor:
         InputError: a class without an image.
 
     Example:
-        >>> import torch
         >>> ldam_margins(torch.tensor([1600.0, 100.0])).tolist()
         [0.25, 0.5]
     """
@@ -30,7 +30,7 @@ def ldam_margins(class_counts: Tensor, largest: float = 0.5) -> Tensor:
             "LDAM's margins need an image of every class: a class without one would have no finite margin."
         )
     margins = class_counts.double() ** -0.25
-    return (margins * (largest / margins.max())).to(class_counts.dtype)
+    return (margins * (largest / margins.max())).to(torch.result_type(class_counts, 1.0))
 
 
 class LDAM(nn.Module):
@@ -56,7 +56,6 @@ class LDAM(nn.Module):
         NeurIPS 2019, arXiv 1906.07413, eq. 13 and its released code.
 
     Example:
-        >>> import torch
         >>> loss = LDAM(torch.tensor([100.0, 1.0]))
         >>> cosines = torch.tensor([[0.2, 0.2]])
         >>> bool(loss(cosines, torch.tensor([1])) > loss(cosines, torch.tensor([0])))

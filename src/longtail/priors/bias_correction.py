@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.priors.shares import check_prior
 
@@ -46,7 +47,7 @@ def fit_bias_correction(
         shrinkage: at least 0; large leaves the temperature alone.
 
     Raises:
-        InputError: shapes that do not fit, or no rows.
+        InputError: shapes that do not fit, a label out of range, or no rows.
 
     Reference:
         Alexandari, Kundaje, Shrikumar, "Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at Label
@@ -68,7 +69,7 @@ def fit_bias_correction(
         raise InputError(f"logits of shape {z.shape} and labels of shape {y.shape}; expected (N, C) and (N,), N > 0.")
     num_classes = z.shape[1]
     source = check_prior(source, num_classes)
-    own = np.bincount(y, minlength=num_classes) / len(y)
+    own = class_counts(y, num_classes) / len(y)
     with np.errstate(divide="ignore"):
         # a class that no labelled image shows takes no part
         offset = np.where(own > 0, np.log(own) - np.log(np.where(source > 0, source, 1)), -np.inf)

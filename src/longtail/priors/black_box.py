@@ -1,10 +1,12 @@
 """Estimate a prior from unlabelled data: what was predicted how often, and how often that is wrong (BBSE)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 
 __all__ = ["BlackBoxEstimate", "confusion_matrix", "estimate_prior_bbse"]
@@ -50,18 +52,16 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
         Shape (C, C), predicted by true; columns of sum 1.
 
     Raises:
-        InputError: shapes that do not fit, or a class without an image.
+        InputError: shapes that do not fit, a label out of range, or a class without an image.
 
     Example:
         >>> confusion_matrix([0, 0, 1, 1], [0, 0, 0, 1], 2).round(2).tolist()
         [[0.67, 0.0], [0.33, 1.0]]
     """
-    p, y = _as_probabilities(predictions, num_classes), np.asarray(labels)
+    p, y = _checked(predictions, num_classes), np.asarray(labels)
     if y.shape != p.shape[:1]:
         raise InputError(f"{len(p)} predictions but labels of shape {y.shape}; expected one label for each.")
-    totals = np.bincount(y, minlength=num_classes)
-    if len(totals) > num_classes:
-        raise InputError(f"label {y.max()} is out of range; expected 0 to {num_classes - 1}.")
+    totals = class_counts(y, num_classes)
     absent = np.flatnonzero(totals == 0)
     if len(absent):
         raise InputError(
@@ -69,7 +69,10 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
             "known. Give validation images of it, or estimate by EM, which needs none."
         )
     sums = np.zeros((num_classes, num_classes))
-    np.add.at(sums, y, p)
+    if p.ndim == 1:
+        np.add.at(sums, (y, p), 1)
+    else:
+        np.add.at(sums, y, p)
     return np.asarray((sums / totals[:, None]).T)
 
 
@@ -113,10 +116,10 @@ def estimate_prior_bbse(
     from scipy.optimize import nnls
 
     matrix = confusion_matrix(validation_predictions, validation_labels, num_classes)
-    target = _as_probabilities(target_predictions, num_classes)
+    target = _checked(target_predictions, num_classes)
     if not len(target):
         raise InputError("there are no target predictions; expected at least one.")
-    shares = target.mean(axis=0)
+    shares = target.mean(axis=0) if target.ndim == 2 else np.bincount(target, minlength=num_classes) / len(target)
     system = np.vstack([matrix - shares[:, None], np.ones(num_classes)])
     direction, _ = nnls(system, np.concatenate([np.zeros(num_classes), [1.0]]), maxiter=100 * num_classes)
     prior = direction / direction.sum()
@@ -126,7 +129,7 @@ def estimate_prior_bbse(
     return BlackBoxEstimate(prior, condition, float(np.linalg.norm(matrix @ prior - shares)))
 
 
-def _as_probabilities(predictions: ArrayLike, num_classes: int) -> NDArray[np.float64]:
+def _checked(predictions: ArrayLike, num_classes: int) -> NDArray[Any]:
     values = np.asarray(predictions)
     if values.ndim == 2 and values.shape[1] == num_classes:
         return values.astype(np.float64)
@@ -137,4 +140,4 @@ def _as_probabilities(predictions: ArrayLike, num_classes: int) -> NDArray[np.fl
         )
     if len(values) and not 0 <= values.min() <= values.max() < num_classes:
         raise InputError(f"a predicted class is out of range; expected 0 to {num_classes - 1}.")
-    return np.asarray(np.eye(num_classes)[values])
+    return values

@@ -92,13 +92,13 @@ def estimate_prior_em(
     path = []
     converged = False
     for _ in range(iterations):
-        new, likelihood = _step(p, shares, inverse, known, pseudo_count)
+        new, likelihood = _step(p, shares, inverse, pseudo_count)
         path.append(likelihood)
         converged = float(np.abs(new - shares).sum()) < tolerance
         shares = new
         if converged:
             break
-    path.append(_step(p, shares, inverse, known, pseudo_count)[1])
+    path.append(_step(p, shares, inverse, pseudo_count)[1])
     return PriorEstimate(shares, len(path) - 1, converged, np.array(path))
 
 
@@ -106,7 +106,6 @@ def _step(
     p: NDArray[np.floating],
     shares: NDArray[np.float64],
     inverse: NDArray[np.float64],
-    known: NDArray[np.bool_],
     pseudo_count: float,
 ) -> tuple[NDArray[np.float64], float]:
     """Make one step; give the new shares and the likelihood of the old ones. Two products with p, no copy of it."""

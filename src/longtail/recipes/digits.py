@@ -12,8 +12,7 @@ def digits() -> RunConfig:
 
     Ten classes of 8 x 8 images from scikit-learn, an exponential profile from 119 images down to 2, a small CNN. Made
     for showing the path, not a published setting: training is short, and with 40 epochs in place of 15 joint misses
-        fewer of
-    the rare digits by itself.
+    fewer of the rare digits by itself.
 
     Command: longtail run digits
     """

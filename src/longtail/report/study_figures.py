@@ -99,15 +99,18 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
         inks = {name: color(_COLORS[place % len(_COLORS)]) for place, name in enumerate(lines)}
-        ends = {}
+        ends, told = {}, _apart(list(lines))
         for place, (name, cells) in enumerate(lines.items()):
             known = [(x, cell) for x, cell in zip(figure_data["x"], cells, strict=True) if cell is not None]
+            if not known:
+                continue
             xs, means = [x for x, _ in known], [cell["mean"] for _, cell in known]
-            axes.plot(xs, means, color=inks[name], marker=_MARKERS[place], markersize=4.5, gid=f"line-{place}")
+            marker = _MARKERS[place % len(_MARKERS)]
+            axes.plot(xs, means, color=inks[name], marker=marker, markersize=4.5, gid=f"line-{place}")
             if all(cell["interval"] is not None for _, cell in known):
                 low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
                 axes.fill_between(xs, low, high, color=inks[name], alpha=0.18, linewidth=0)
-            ends[shorten(name)] = (xs[-1], means[-1])
+            ends[told[name]] = (xs[-1], means[-1])
         if figure_data["log"]:
             axes.set_xscale("log")
         axes.set_xticks(figure_data["x"], figure_data.get("ticks") or [f"{x:g}" for x in figure_data["x"]])
@@ -117,10 +120,18 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
         axes.set_title("%")
         axes.set_xlabel(figure_data["parameter"])
         axes.grid(alpha=0.4)
-        label_line_ends(axes, ends, {shorten(name): ink for name, ink in inks.items()})
+        label_line_ends(axes, ends, {told[name]: ink for name, ink in inks.items()})
 
     label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
     return inline_svg(f"curve-{number}", label, 3.2, paint)
+
+
+def _apart(names: list[str]) -> dict[str, str]:
+    """Shorten names: in the middle where what tells them apart is their end."""
+    short = {name: shorten(name) for name in names}
+    if len(set(short.values())) == len(names):
+        return short
+    return {name: name if len(name) <= 18 else f"{shorten(name, 8)}{name[-10:]}" for name in names}
 
 
 def scatter_figure(figure_data: dict[str, Any], number: int) -> str:

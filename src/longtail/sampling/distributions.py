@@ -39,7 +39,7 @@ def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64
     if counts.sum() <= 0:
         raise InputError("there is no image to sample from: all class counts are 0.")
     weights = np.where(counts > 0, np.maximum(counts, 1) ** q, 0.0)
-    return weights / weights.sum()  # type: ignore[no-any-return]
+    return np.asarray(weights / weights.sum())
 
 
 def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDArray[np.float64]:
@@ -72,10 +72,10 @@ def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDAr
         raise InputError(f"beta is {beta}; expected at least 0 and below 1.")
     if counts.sum() <= 0:
         raise InputError("there is no image to sample from: all class counts are 0.")
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         effective = -np.expm1(counts * np.log(beta))
     weights = np.where(counts > 0, counts / np.where(counts > 0, effective, 1.0), 0.0)
-    return weights / weights.sum()  # type: ignore[no-any-return]
+    return np.asarray(weights / weights.sum())
 
 
 def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: int) -> NDArray[np.float64]:

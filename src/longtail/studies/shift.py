@@ -41,7 +41,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.heads import load_head
     from longtail.jobs.fitting.methods import wanted_methods
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.predicting.predictor import feature_folder
+    from longtail.jobs.predicting.predictor import check_stored_features, feature_folder
     from longtail.jobs.predicting.shift import measure_shifts
     from longtail.studies.outcome import finish_study
 
@@ -67,6 +67,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     validation = None if val is None else (val.features, val.labels)
     found = {}
     for method, path in paths.items():
+        check_stored_features(path)
         head = load_head(path)
         if not hasattr(head, "class_counts_"):  # saved by an older longtail
             head.class_counts_ = problem.train_counts

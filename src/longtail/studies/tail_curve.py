@@ -144,8 +144,8 @@ def tail_curve(
         watched[method] = curve(method, lambda per_class: per_class[tail])
         lines |= {
             f"{names[tail]} (tail){by}": watched[method],
-            f"mean of the others{by}": curve(method, lambda per_class: float(np.mean(np.delete(per_class, tail)))),
-            f"mean of all{by}": curve(method, lambda per_class: float(np.mean(per_class))),
+            f"mean of the others{by}": curve(method, lambda per_class: _mean(per_class[:tail] + per_class[tail + 1 :])),
+            f"mean of all{by}": curve(method, _mean),
         }
     by_class = {}
     if len(names) <= MOST_CLASSES:
@@ -184,6 +184,11 @@ def tail_curve(
     }
 
 
+def _mean(recalls: list[float | None]) -> float | None:
+    known = [recall for recall in recalls if recall is not None]  # None: a class without a test image
+    return float(np.mean(known)) if known else None
+
+
 def change_text(curves: Mapping[str, list[Any]]) -> str:
     """Say for each classifier how far the watched class's recall at the last value is from that at the first.
 
@@ -194,12 +199,12 @@ def change_text(curves: Mapping[str, list[Any]]) -> str:
         >>> change_text({"crt": [{"values": [40.0, 42.0]}, {"values": [30.0, 31.0]}]})
         'crt -10.5 [-16.9, -4.1]'
     """
+    return "; ".join(f"{method} {_change(curve[0], curve[-1])}" for method, curve in curves.items())
+
+
+def _change(first: dict[str, Any] | None, last: dict[str, Any] | None) -> str:
     from longtail.jobs.seeds import difference_text, mean_and_interval
 
-    return "; ".join(
-        f"{method} "
-        + difference_text(
-            mean_and_interval([b - a for a, b in zip(curve[0]["values"], curve[-1]["values"], strict=True)])
-        )
-        for method, curve in curves.items()
-    )
+    if first is None or last is None:
+        return "not known: no test image"
+    return difference_text(mean_and_interval([b - a for a, b in zip(first["values"], last["values"], strict=True)]))

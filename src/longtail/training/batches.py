@@ -78,7 +78,7 @@ class _Plan:
         self.accumulate = accumulate
         self.rank, self.num_ranks = rank, num_ranks
 
-    def micro_batches(self, epoch: int, step: int, stream: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def micro_batches(self, step: int) -> list[NDArray[np.int64]]:
         """Give this rank's positions in the epoch's stream, one array for each micro-batch."""
         first = step * self.batch_size
         mine = np.arange(first + self.rank, first + self.batch_size, self.num_ranks)
@@ -128,13 +128,12 @@ class ResidentBatches:
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
-        stream = self._plan.sampler.epoch_indices(epoch)
-        on_device = torch.from_numpy(stream).to(self._images.device)
+        on_device = torch.from_numpy(self._plan.sampler.epoch_indices(epoch)).to(self._images.device)
         generator = torch.Generator()
         for step in range(first_step, self.steps_per_epoch):
             generator.manual_seed(draw_seed(self._seed, epoch, step, self._plan.rank))
             batches = []
-            for positions in self._plan.micro_batches(epoch, step, stream):
+            for positions in self._plan.micro_batches(step):
                 indices = on_device[torch.from_numpy(positions).to(on_device.device)]
                 plain = self._images[indices]
                 views = tuple(
@@ -204,7 +203,7 @@ class LoaderBatches:
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
-        parts = [self._plan.micro_batches(epoch, step, stream) for step in range(first_step, self.steps_per_epoch)]
+        parts = [self._plan.micro_batches(step) for step in range(first_step, self.steps_per_epoch)]
         keys = [[(int(stream[p]), epoch, int(p)) for p in part] for step in parts for part in step]
         loader = iter(
             DataLoader(

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from longtail.counts import class_counts
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, image_transform, normalize
+from longtail.evaluation import accuracy_of_hits
 
 __all__ = ["EvaluationBatches", "features_in_memory", "validation_accuracy"]
 
@@ -108,9 +109,7 @@ def validation_accuracy(
             hit = logits_of(images).argmax(dim=1).cpu() == truth
             correct += torch.bincount(truth[hit], minlength=num_classes)
     correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr]
-    counts = torch.from_numpy(class_counts(labels, num_classes))
-    recall = correct[counts > 0] / counts[counts > 0]
-    return {"all": float(correct.sum() / counts.sum() * 100), "balanced": float(recall.mean() * 100)}
+    return accuracy_of_hits(correct.numpy(), class_counts(labels, num_classes))
 
 
 @torch.inference_mode()

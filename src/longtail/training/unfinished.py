@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class UnfinishedFeatures:
 
     def finish(self) -> None:
         """Put the file into its place; one process does it after the others."""
+        self._to_disk()
         self._part.replace(self._final)
         self.forget()
 
@@ -93,7 +95,13 @@ class UnfinishedFeatures:
             return None
         return int(said["batches"]) if said.get("key") == self._key else None
 
+    def _to_disk(self) -> None:
+        """Wait until all rows are on the disk: what is said to be written has to be there after a power cut, too."""
+        with self._part.open("rb+") as file:
+            os.fsync(file.fileno())
+
     def _write(self) -> None:
+        self._to_disk()
         path = self._progress(self._rank)
         new = path.with_name(f"{path.name}.new")
         new.write_text(json.dumps({"key": self._key, "batches": self.done}), encoding="utf-8")

@@ -10,9 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from longtail.errors import InputError
 from longtail.features import check_finite
-from longtail.heads.base import FEATURES, Head, check_features, chunks
+from longtail.heads.base import FEATURES, Head, chunks
 from longtail.heads.dlsa.block_classifier import ClassifierKind, Validation
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
 from longtail.heads.dlsa.construction import Built, build
@@ -204,8 +203,12 @@ class DLSA(Head):
         shared: dict[str, Any] = {"seed": seed, "dtype": dtype, "device": self.device}
         num_classes = len(self.classes_)
         self.selected_on_ = "not selected"
-        if validation is not None:
-            seen = self._validation(*self._given(validation, dtype))
+        judged = self._judged(validation)
+        if judged is not None:
+            features, truth = judged
+            if (features.dtype == np.float64) != (dtype == torch.float64):  # numbers that go with those of training
+                features = features.astype(np.float64 if dtype == torch.float64 else np.float32)
+            seen = self._validation(features, truth)
             start = self._start(array, codes, seed, dtype)
             built = build(array, codes, num_classes, plan, start=start, validation=seen, **shared)
             self.selected_on_ = "val"
@@ -255,20 +258,6 @@ class DLSA(Head):
         array: NDArray[Any] = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         return array
-
-    def _given(
-        self, validation: tuple[ArrayLike, ArrayLike], dtype: torch.dtype
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Check validation data; give features, of numbers that go with those of training, and class indices."""
-        features, codes = check_features(validation[0]), self._encode(validation[1])
-        if features.shape[1] != self.n_features_in_ or codes.shape != features.shape[:1]:
-            raise InputError(
-                f"validation has features {features.shape} and labels {codes.shape}; expected (N, "
-                f"{self.n_features_in_}) and (N,), as in training."
-            )
-        if (features.dtype == np.float64) != (dtype == torch.float64):
-            features = features.astype(np.float64 if dtype == torch.float64 else np.float32)
-        return features, codes
 
     def _validation(self, features: NDArray[Any], codes: NDArray[np.int64]) -> Validation:
         if self.original:

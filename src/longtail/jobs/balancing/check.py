@@ -1,6 +1,5 @@
 """Do features, labels and a model's last layer belong together?"""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,8 +38,8 @@ def check_shape(train: FeatureFile, shape: tuple[int, ...], origin: str) -> None
             f"{train.path}: {train.features.shape[1]} features a row, but {origin} sees {dimension}. Expected the "
             "features of this model: what that layer sees."
         )
-    stored = train.attributes.get("class_names")
-    found = int(train.labels.max()) + 1 if stored is None else len(json.loads(stored))
+    stored = train.class_names
+    found = int(train.labels.max()) + 1 if stored is None else len(stored)
     if found != num_classes:
         raise InputError(
             f"{train.path}: {found} classes, but {origin} has {num_classes} outputs. Expected the classes that the "

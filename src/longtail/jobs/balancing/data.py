@@ -123,8 +123,8 @@ def in_the_models_order(
 
     if names is None:
         return splits, ()
-    stored = splits["train"].attributes.get("class_names")
-    data_names = None if stored is None else [str(name) for name in json.loads(stored)]
+    stored = splits["train"].class_names
+    data_names = None if stored is None else list(stored)
     numbers_only = data_names is None or data_names == [str(c) for c in range(len(data_names))]
     if data_names is None or numbers_only:
         data_names = names

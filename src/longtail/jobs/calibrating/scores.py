@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone
 
 from longtail.errors import InputError
-from longtail.heads import Joint, load_head
+from longtail.heads import load_head
 from longtail.heads.base import Head
 from longtail.holdout import stratified_folds, stratified_holdout
 from longtail.jobs.calibrating.measures import Images
 from longtail.jobs.fitting.problem import FeatureProblem
+from longtail.jobs.fitting.refitting import fitted_like
 
 __all__ = ["unseen_scores"]
 
@@ -23,7 +22,6 @@ def unseen_scores(
     path: Path,
     problem: FeatureProblem,
     facts: dict[str, Any],
-    settings: dict[str, Any],
     *,
     split_val: float | None,
     seed: int,
@@ -35,7 +33,6 @@ def unseen_scores(
         path: of the head.
         problem: checked features.
         facts: what results.json says of the head; empty where nothing is known.
-        settings: of its run; empty where nothing is known.
         split_val: share of train to hold out where there is no val.
         seed: of folds and fits.
         quiet: say nothing.
@@ -44,7 +41,7 @@ def unseen_scores(
         The head, its scores, and what is to be doubted.
 
     Raises:
-        InputError: features of another shape, no val, or a head whose features were not kept.
+        InputError: features of another shape, or no val.
     """
     head = load_head(path)
     dimension = problem.splits["train"].features.shape[1]
@@ -54,8 +51,6 @@ def unseen_scores(
             f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: --features FOLDER."
         )
     choice = facts.get("choice") or {}
-    if choice.get("method", path.stem) == "crt" and settings.get("heads", {}).get("crt_from") == "images":
-        raise InputError(f"{path}: was trained from images, with features of its own that were not kept. Take another.")
     doubts: list[str] = []
     if "val" in problem.splits:
         val = problem.splits["val"]
@@ -94,30 +89,10 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
         features = np.concatenate([np.asarray(train.features), np.asarray(val.features[rest])])
         labels = np.concatenate([train.labels, val.labels[rest]])
         if rows.any():
-            second = _fitted_like(head, features, labels, problem, seed)
+            second = fitted_like(head, features, labels, own=problem.head, seed=seed)
             logits[rows] = second.logits(np.asarray(val.features[rows]))
     seen = fold_of >= 0
     return Images(logits[seen], val.labels[seen], "val")
-
-
-def _fitted_like(
-    head: Head, features: NDArray[Any], labels: NDArray[np.int64], problem: FeatureProblem, seed: int
-) -> Head:
-    """Fit a head of the same settings, with what was found for those that were to be chosen."""
-    settings = head.get_params(deep=False)
-    fixed: dict[str, Any] = {
-        key: getattr(head, f"{key}_")
-        for key, value in settings.items()
-        if isinstance(value, str) and value == "auto" and hasattr(head, f"{key}_")
-    }
-    fixed |= {"random_state": seed} if "random_state" in settings else {}
-    if "head" in settings and problem.head is not None:
-        fixed["head"] = problem.head
-    elif "head" in settings and not isinstance(head, Joint):
-        joint = Joint(random_state=seed).fit(features, labels)
-        fixed["head"] = (joint.weight_, joint.bias_)
-    second: Head = clone(head).set_params(**fixed).fit(features, labels)
-    return second
 
 
 def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, doubts: list[str]) -> Images:
@@ -132,7 +107,7 @@ def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, d
             "and what is calibrated there stays too sure. A validation split would mend that."
         )
         return Images(head.logits(rows), train.labels[held_out], name)
-    second = _fitted_like(head, np.asarray(train.features[rest]), train.labels[rest], problem, seed)
+    second = fitted_like(head, np.asarray(train.features[rest]), train.labels[rest], seed=seed)
     doubts.append(
         f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
         f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."

@@ -1,14 +1,12 @@
 """Cross-validation of several methods on train, as evidence for a choice."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.evaluation.selection import choose
-from longtail.features import FeatureFile
 from longtail.heads import Ensemble
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
@@ -58,9 +56,7 @@ def cross_validated(
             held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
             if not len(held_out):
                 continue
-            part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
-            inner = replace(problem, splits={"train": part}, train_counts=np.bincount(part.labels))
-            fitter = Fitter(inner, options, "train", seed, device)
+            fitter = Fitter(problem.of_train(rest), options, "train", seed, device)
             rows = np.asarray(train.features[held_out])
             fitted: dict[str, Head] = {}
             for name in _needed(names, members):

@@ -1,7 +1,5 @@
-"""Fit several heads to one problem and measure them under one protocol."""
+"""Measure the heads that are fitted to one problem under one protocol."""
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.counts import gini, group_of_class, imbalance_ratio
-from longtail.errors import InputError
-from longtail.evaluation import (
-    accuracy_intervals,
-    accuracy_report,
-    paired_differences,
-    tally,
-)
-from longtail.heads import DLSA, Joint, folded, save_head
+from longtail.evaluation import accuracy_intervals, accuracy_report, paired_differences, tally
+from longtail.heads import DLSA, folded, save_head
 from longtail.heads.base import Head
-from longtail.heads.feature_transform import TransformKind
 from longtail.jobs.calibrating.measures import calibration_of
-from longtail.jobs.choosing.automatic import choice_settings, choose_and_refit, looks_at_train, predict_splits
-from longtail.jobs.choosing.ensemble import choose_ensemble
-from longtail.jobs.choosing.transforms import choose_transforms
 from longtail.jobs.comparing.choice_curve import choice_curve
 from longtail.jobs.comparing.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.comparing.evidence import paired_comparisons
+from longtail.jobs.comparing.fitted_methods import FittedMethods, Predictions, Ready, fit_methods, selection_split
 from longtail.jobs.comparing.learning_curve import class_learning_curves
 from longtail.jobs.comparing.rare_classes import rare_classes
 from longtail.jobs.comparing.verdict import recommended
-from longtail.jobs.fitting.fitter import Fitter, core, settings_of
+from longtail.jobs.fitting.fitter import core, settings_of
 from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.fitting.methods import SLOW_METHODS, affordable_methods, is_named, wants_auto
 from longtail.jobs.fitting.problem import FeatureProblem
 
-__all__ = ["compare_heads", "selection_split"]
-
-Predictions = dict[str, dict[str, NDArray[np.int64]]]
-Ready = dict[str, tuple[Head, dict[str, NDArray[np.int64]]]]
+__all__ = ["compare_heads"]
 
 
 def compare_heads(
@@ -74,7 +59,7 @@ def compare_heads(
     if select_on == "test":
         problem.unseal_test()  # by an explicit word; every table says it
     groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
-    fitted = _fit_all(problem, options, select_on, groups, seed, device, quiet, ready or {})
+    fitted = fit_methods(problem, options, select_on, groups, seed, device, quiet=quiet, ready=ready or {})
     problem.unseal_test()
     predictions = fitted.predictions
     entries: dict[str, Any] = {}
@@ -122,110 +107,6 @@ def compare_heads(
     }
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """Every head with what it predicts on val and test, how long it took, and what is to be said of it besides.
-
-    `probabilities` names the head whose probabilities are measured on each split, where there is one.
-    """
-
-    heads: dict[str, Head]
-    predictions: Predictions
-    seconds: dict[str, float]
-    facts: dict[str, dict[str, Any]]
-    probabilities: dict[str, dict[str, Head]]
-
-
-def _fit_all(
-    problem: FeatureProblem,
-    options: HeadOptions,
-    select_on: str,
-    groups: NDArray[np.str_],
-    seed: int,
-    device: str,
-    quiet: bool,
-    ready: Ready,
-) -> _Fitted:
-    """Fit the wanted methods, and `auto` from them, while the labels of test are sealed."""
-    train = problem.splits["train"]
-    joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
-    found = _Fitted({}, {}, {}, {}, {})
-    fitter = Fitter(problem, options, select_on, seed, device, joint)
-    names = list(affordable_methods(options.methods, len(train.labels)))
-    evidence: dict[str, Any] = {
-        "with_train": looks_at_train(problem, select_on),
-        "settings": choice_settings(options, groups),
-    }
-    wanted: Any = options.feature_transform
-    choices = choose_transforms(names, fitter, **evidence) if wanted == "auto" else {}
-    transforms: dict[str, TransformKind] = {name: choice.kind for name, choice in choices.items()}
-    transforms |= {name: "none" if wanted == "auto" else wanted for name in names if name not in choices}
-    for name in names:
-        started = time.perf_counter()
-        if name in ready:
-            found.heads[name], found.predictions[name] = ready[name]
-        else:
-            if name in choices:
-                found.heads[name] = choices[name].head
-                found.facts[name] = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
-                started -= choices[name].seconds
-            elif name == "ensemble":
-                members = {other: head for other, head in found.heads.items() if other not in (*SLOW_METHODS, *ready)}
-                ensemble, facts = choose_ensemble(members, transforms, fitter, **evidence)
-                if len(ensemble.members_) < 2 and not is_named(name, options.methods):
-                    continue  # the best method alone, which stands in the table already
-                found.heads[name], found.facts[name] = ensemble, facts
-            else:
-                found.heads[name] = fitter.fit(name, transforms[name])
-            found.predictions[name] = predict_splits(found.heads[name], problem)
-        found.seconds[name] = time.perf_counter() - started
-        if name not in ready:  # theirs are of other features
-            found.probabilities[name] = dict.fromkeys(found.predictions[name], found.heads[name])
-        if not quiet:
-            print(f"  {name} done in {found.seconds[name]:.1f} s")
-    if wants_auto(options.methods):
-        started = time.perf_counter()
-        chosen = choose_and_refit(
-            problem,
-            options,
-            found.heads,
-            found.predictions,
-            select_on,
-            groups,
-            seed,
-            device,
-            final=frozenset(ready),
-            transforms=transforms,
-        )
-        found.heads["auto"], found.predictions["auto"] = chosen.head, chosen.predictions
-        found.facts["auto"] = chosen.facts
-        first = found.probabilities.get(chosen.facts["choice"]["method"])
-        if first is not None:
-            # val is measured with the head that had not seen it
-            found.probabilities["auto"] = {split: first[split] if split == "val" else chosen.head for split in first}
-        found.seconds["auto"] = time.perf_counter() - started
-    return found
-
-
-def selection_split(problem: FeatureProblem, options: HeadOptions) -> str:
-    """Say on which split choices are made: "val", "train" (a part held out) or, only by an explicit word, "test".
-
-    Raises:
-        InputError: the split is not there, or test was not allowed.
-    """
-    wanted = options.choice.select_on or ("val" if "val" in problem.splits else "train")
-    if wanted == "test" and not options.choice.i_know_test_is_spoiled:
-        other = "--select-on val (feature_val.h5 is there)" if "val" in problem.splits else "--select-on train"
-        raise InputError(
-            f"choosing on the test split makes the test result worthless. Use {other}, or, to reproduce a publication "
-            'that did so, --select-on test --i-know-test-is-spoiled; every table will carry the mark "chosen on test".'
-        )
-    if wanted != "train" and wanted not in problem.splits:
-        folder = problem.splits["train"].path.parent
-        raise InputError(f"--select-on {wanted}: {folder} holds no feature_{wanted}.h5. Use --select-on train.")
-    return wanted
-
-
 def _comparisons(
     problem: FeatureProblem,
     entries: dict[str, Any],
@@ -250,7 +131,7 @@ def _comparisons(
 def _learning_curve(
     problem: FeatureProblem,
     entries: dict[str, Any],
-    fitted: "_Fitted",
+    fitted: FittedMethods,
     groups: NDArray[np.str_],
     options: HeadOptions,
     seed: int,

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from longtail.errors import InputError
 from longtail.evaluation.learning_curve import LearningCurves, fit_learning_curves, rotated_subsamples
 from longtail.heads.base import Head
 from longtail.holdout import stratified_folds
 from longtail.jobs.fitting.problem import FeatureProblem
+from longtail.jobs.fitting.refitting import fitted_like
 
 __all__ = ["LEVELS", "MOST_TIMES", "class_learning_curves"]
 
@@ -80,20 +80,6 @@ def _affordable(heads: Mapping[str, Head], seconds: Mapping[str, float], best: s
     )
 
 
-def _again(head: Head, features: NDArray[Any], labels: NDArray[np.int64]) -> Head:
-    """Fit a head of the same settings; what was "auto" is what was found, and no network's classifier is taken."""
-    settings = head.get_params(deep=False)
-    fixed: dict[str, Any] = {
-        name: getattr(head, f"{name}_")
-        for name, value in settings.items()
-        if isinstance(value, str) and value == "auto" and hasattr(head, f"{name}_")
-    }
-    if "head" in settings:
-        fixed["head"] = None
-    again: Head = clone(head).set_params(**fixed).fit(features, labels)
-    return again
-
-
 def _measured(
     problem: FeatureProblem, head: Head, draws: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], str]:
@@ -114,7 +100,8 @@ def _measured(
         measured = features[rows] if val is None else np.asarray(val.features)
         for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw):
             kept = pool[part]
-            right = _again(head, features[kept], labels[kept]).predict(measured) == truth[rows]
+            # no network's classifier is taken: it has seen all of train
+            right = fitted_like(head, features[kept], labels[kept]).predict(measured) == truth[rows]
             found[draw, rows, level[truth[rows]]] = right
     # by cross-validation one share of each class is held out
     pooled = problem.train_counts if folds is None else np.rint(problem.train_counts * (1 - 1 / draws))

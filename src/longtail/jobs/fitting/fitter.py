@@ -78,9 +78,7 @@ class Fitter:
         train = self.problem.splits["train"]
         labels = np.asarray(train.labels)
         rest, out = stratified_holdout(labels, 0.2, self.seed)
-        part = FeatureFile(train.path, np.asarray(train.features[rest]), labels[rest], train.attributes)
-        inner = replace(self.problem, splits={"train": part}, train_counts=np.bincount(part.labels))
-        fitter = Fitter(inner, self.options, "train", self.seed, self.device)
+        fitter = Fitter(self.problem.of_train(rest), self.options, "train", self.seed, self.device)
         return fitter, np.asarray(train.features[out]), labels[out]
 
     def _transformed(self, kind: TransformKind) -> tuple[FeatureTransform, FeatureProblem]:

@@ -1,6 +1,5 @@
 """What heads are fitted to: checked features of each split, class names, and the network's own linear head."""
 
-import json
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +40,12 @@ class FeatureProblem:
         test = self.splits.get("test")
         if isinstance(test, SealedFeatures):
             test.unseal()
+
+    def of_train(self, rows: NDArray[np.int64]) -> "FeatureProblem":
+        """Give the problem of some training rows alone, among them rows of every class."""
+        train = self.splits["train"]
+        part = FeatureFile(train.path, np.asarray(train.features[rows]), train.labels[rows], train.attributes)
+        return replace(self, splits={"train": part}, train_counts=class_counts(part.labels, len(self.class_names)))
 
 
 def check_problem(
@@ -140,9 +145,9 @@ def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
 
 
 def _class_names(splits: dict[str, FeatureFile]) -> tuple[str, ...]:
-    stored = splits["train"].attributes.get("class_names")
+    stored = splits["train"].class_names
     if stored is not None:
-        return tuple(str(name) for name in json.loads(stored))
+        return stored
     highest = max(int(file.labels.max()) for file in splits.values())
     return tuple(str(number) for number in range(highest + 1))
 

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from longtail.heads.base import Head
     from longtail.jobs.stage_one.model import TrainedModel
 
-__all__ = ["Predictor", "feature_folder", "fitted_on_validation", "image_features", "open_predictor", "validation_of"]
+__all__ = [
+    "Predictor",
+    "check_stored_features",
+    "feature_folder",
+    "fitted_on_validation",
+    "image_features",
+    "open_predictor",
+    "validation_of",
+]
 
 
 @dataclass(frozen=True)
@@ -92,11 +100,22 @@ def feature_folder(run: Path) -> Path:
 
 def fitted_on_validation(head_path: Path) -> bool:
     """Say whether a run's head learnt from its validation split, as `auto` does: nothing is calibrated on it then."""
-    results = head_path.parent.parent / "results.json"
-    if not results.is_file():
-        return False
-    entry = json.loads(results.read_text(encoding="utf-8"))["methods"].get(head_path.stem, {})
-    return "val" in entry.get("choice", {}).get("fitted_on", [])
+    return "val" in _choice(head_path.parent.parent, head_path.stem).get("fitted_on", [])
+
+
+def check_stored_features(head_path: Path) -> None:
+    """Make sure that the features a run keeps are those that a head of it sees.
+
+    Args:
+        head_path: RUN/heads/NAME.npz.
+
+    Raises:
+        InputError: the head was trained from images, behind a network whose features were not kept.
+    """
+    if _takes_other_features(head_path.parent.parent, head_path.stem):
+        raise InputError(
+            f"{head_path}: was trained from images, with features of its own that were not kept. Take another."
+        )
 
 
 def image_features(fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int) -> "Tensor":
@@ -154,7 +173,20 @@ def _checkpoint_of(run_folder: Path, method: str) -> Path:
 
 def _takes_other_features(run_folder: Path, method: str) -> bool:
     # trained on images, its batch-norm statistics may be its own
-    return method == "crt" and _settings(run_folder).get("heads", {}).get("crt_from") == "images"
+    heads = _settings(run_folder).get("heads", {})
+    # runs of an earlier version have no groups of settings
+    crt_from = heads.get("images", heads).get("crt_from")
+    return bool(crt_from == "images" and _choice(run_folder, method).get("method", method) == "crt")
+
+
+def _choice(run_folder: Path, method: str) -> dict[str, Any]:
+    """Give what results.json says of how `auto` was chosen; nothing for other methods."""
+    results = run_folder / "results.json"
+    if not results.is_file():
+        return {}
+    methods: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["methods"]
+    choice: dict[str, Any] = methods.get(method, {}).get("choice", {})
+    return choice
 
 
 def _settings(run_folder: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def measure_shifts(
     features, labels = test
     num_classes = len(train_counts)
     logits = head.logits(features).astype(np.float64)
-    source = head.prior_shares(head.implied_prior)
+    source = head.implied_shares
     estimators = _estimators(head, features, validation)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for place, (world, prior) in enumerate(shifted_priors(train_counts, ratios).items()):

@@ -60,7 +60,7 @@ class PriorEstimator:
         self, head: Head, validation: tuple[NDArray[Any], NDArray[np.int64]] | None, *, correct: bool = True
     ) -> None:
         self.head = head
-        self.source = head.prior_shares(head.implied_prior)
+        self.source = head.implied_shares
         self._correction: BiasCorrection | None = None
         self._validation: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
         if validation is not None:
