@@ -100,6 +100,12 @@ def test_similar_samples_as_a_user_types_it(tmp_path):
     ("words", "told"),
     [
         (["toy-example", "digits", "--points", "ten"], "expected numbers with commas"),
+        (["toy-example", "digits", "--points", "100,inf"], "expected finite numbers"),
+        (["toy-example", "digits", "--points", "20.7"], "expected whole numbers of at least 1"),
+        (["toy-example", "digits", "--case", "2", "--fixed", "20", "--points", "0,10"], "whole numbers of at least 1"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "0"], "--fixed 0; expected at least one image"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "9", "--seeds", "0"], "--seeds is 0"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "9", "--methods", "jiont"], "Did you mean joint?"),
         (["toy-example", "digits", "--points", "5000"], "the profile wants 5000"),
         (["toy-example", "digits", "--tail", "10"], "expected a class from 0 to 9"),
         (["toy-example", "digits", "--profile", "exp"], "makes its own class counts"),
@@ -111,6 +117,7 @@ def test_similar_samples_as_a_user_types_it(tmp_path):
 def test_mistakes_are_told_in_a_sentence(words, told, capsys, tmp_path):
     assert main(["study", *words, "--out", str(tmp_path)]) == 2
     assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_numbers():
