@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.features import write_features
 from longtail.report import render_study
 from longtail.studies.similarity import category_similarity, explained
-from longtail.studies.two_gaussians import predicted_recall, predicted_shift, simulate
+from longtail.studies.two_gaussians import boundary_variance, predicted_recall, predicted_shift, simulate
 
 
 @pytest.fixture
@@ -102,6 +102,8 @@ def test_the_boundary_moves_as_the_model_says_whatever_the_number(head_count, fr
     error = shifts.std() / np.sqrt(3000)
     assert shifts.mean() == pytest.approx(predicted_shift(fraction, **shape), abs=4 * error)
     assert recalls.mean() == pytest.approx(predicted_recall(fraction, head_count, 40, **shape), abs=0.006)
+    # of 3000 draws the variance is known to 2.6 %
+    assert shifts.var() == pytest.approx(boundary_variance(fraction, head_count, 40, tail_share=0.7), rel=0.1)
 
 
 def test_without_similar_samples_the_boundary_stays():
@@ -110,8 +112,8 @@ def test_without_similar_samples_the_boundary_stays():
 
 
 def test_two_gaussians_as_a_user_types_it(tmp_path):
-    words = ["study", "two-gaussians", "--repeats", "20", "--fractions", "0,0.5", "--quiet", "--out", str(tmp_path)]
-    assert main(words) == 0
+    words = ["study", "two-gaussians", "--repeats", "20", "--fractions", "0.5,0,0.5", "--quiet", "--out", str(tmp_path)]
+    assert main([*words, "--head-counts", "10,20,50,100,200,500"]) == 0
     study = json.loads((tmp_path / "study.json").read_text())
     assert [row["name"] for row in study["tables"][0]["rows"]] == ["0", "0.5"]
     assert "predicted: 0.40" in study["answers"][0]
@@ -121,7 +123,9 @@ def test_two_gaussians_as_a_user_types_it(tmp_path):
     ("words", "told"),
     [
         (["two-gaussians", "--fractions", "0,2"], "expected 0 to 1"),
-        (["two-gaussians", "--head-counts", "0"], "at least one sample"),
+        (["two-gaussians", "--head-counts", "0"], "whole numbers of at least 1"),
+        (["two-gaussians", "--distance", "nan"], "a distance above 0"),
+        (["two-gaussians", "--tail-count", "0"], "at least one tail sample"),
         (["similarity", "nowhere"], "nowhere"),
     ],
 )
