@@ -93,6 +93,28 @@ def test_similarity_as_a_user_types_it(tmp_path, rows):
     page = (tmp_path / "out" / "report.html").read_text()
     assert page == render_study(study)
     assert page.count('id="scatter-0-points-') == 2
+    measured = category_similarity(features, labels, 5)
+    assert [row["train_count"] for row in study["classes"]] == [40, 20, 9, 2, 1]
+    assert [row["cosine"] for row in study["classes"]] == pytest.approx(measured["cosine"].tolist(), abs=1e-5)
+    assert [row["overlap"] for row in study["classes"][:4]] == pytest.approx((100 * measured["overlap"][:4]).tolist())
+    assert study["classes"][4]["overlap"] is None
+    assert "explain 67 % of the variance between so many classes by chance" in study["notes"][0]
+
+
+def test_measures_that_say_nothing_explain_two_of_c_less_one_parts():
+    rng = np.random.default_rng(0)
+    found = [explained(rng.normal(size=9), rng.integers(5, 500, 9), rng.normal(size=9))["r2"] for _ in range(2000)]
+    assert np.mean(found) == pytest.approx(2 / 8, abs=0.015)
+
+
+def test_three_classes_are_too_few(tmp_path, rows, capsys):
+    features, labels = rows
+    few = labels < 3
+    for split in ("train", "test"):
+        write_features(tmp_path / "feats" / f"feature_{split}.h5", features[few], labels[few])
+    words = ["study", "similarity", str(tmp_path / "feats"), "--device", "cpu", "--quiet", "--out"]
+    assert main([*words, str(tmp_path / "out")]) == 2
+    assert "3 classes have a recall" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("head_count", "fraction"), [(50, 0.5), (2000, 0.5), (2000, 0.2)])

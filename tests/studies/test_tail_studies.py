@@ -129,7 +129,10 @@ def test_similar_samples_as_a_user_types_it(tmp_path):
         (["similar-samples", "digits", "--ratio", "nan"], "ratio is nan"),
         (["similar-samples", "digits", "--fraction", "0.4"], "Name its values in --points"),
         (["similar-samples", "digits", "--vary", "tail-share", "--tail-share", "1"], "Name its values in --points"),
-        (["similar-samples", "digits", "--original-draw", "--split-seed", "1"], "Leave --val-fraction and --split-seed"),
+        (
+            ["similar-samples", "digits", "--original-draw", "--split-seed", "1"],
+            "Leave --val-fraction and --split-seed",
+        ),
         (["similar-samples", "digits", "--original-draw", "--largest", "999"], "the profile wants 999"),
     ],
 )

@@ -48,8 +48,8 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
             raise InputError(f"{name}: {value:g}; expected 0 to 1.")
     if config.tail_count < 1 or config.repeats < 2 or not 0 < config.distance < np.inf:
         raise InputError(
-            f"--tail-count {config.tail_count}, --repeats {config.repeats}, --distance {config.distance:g}; expected at "
-            "least one tail sample, two repeats and a distance above 0."
+            f"--tail-count {config.tail_count}, --repeats {config.repeats}, --distance {config.distance:g}; expected "
+            "at least one tail sample, two repeats and a distance above 0."
         )
     shape = {"tail_share": config.tail_share, "distance": config.distance}
     columns: dict[str, list[dict[str, Any]]] = {"predicted shift": [], "predicted recall": []}
@@ -79,8 +79,8 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
         "tables": [
             {
                 "title": "Shift of the boundary in standard deviations, and the tail's recall in percent, against p; "
-                f"{config.tail_count} tail samples, {config.repeats} draws, 95 % interval of the mean; recall predicted "
-                f"for {counts[-1]} head samples",
+                f"{config.tail_count} tail samples, {config.repeats} draws, 95 % interval of the mean; recall "
+                f"predicted for {counts[-1]} head samples",
                 "columns": list(columns),
                 "rows": [
                     {"name": f"{fraction:g}", "cells": [cells[row] for cells in columns.values()]}
@@ -128,8 +128,8 @@ def boundary_variance(fraction: float, head_count: int, tail_count: int, *, tail
 
     v / 4,   v = (1 - p + p (1 - t)^2) / n_h + sum_k (1 / n_t + t m_k / n_h)^2
 
-    m_k is the number of mixtures that tail sample k is in, so that the sum is (1 + p t)^2 / n_t where all are in equally
-    many: a tail sample pulls at both means.
+    m_k is the number of mixtures that tail sample k is in, so that the sum is (1 + p t)^2 / n_t where all are in
+    equally many: a tail sample pulls at both means.
 
     Args:
         fraction: p; floor(p n_h) head samples are replaced.
