@@ -1,5 +1,7 @@
 """Profiles, measures and groups of class counts."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ def test_ratio_one_is_uniform():
         assert profile(5, 30, 1).tolist() == [30] * 5
 
 
-@pytest.mark.parametrize("arguments", [(0, 10, 2), (3, 0, 2), (3, 10, 0.5), (3, 10, float("nan"))])
+@pytest.mark.parametrize("arguments", [(0, 10, 2), (3, 0, 2), (3, 10, 0.5), (3, 10, math.nan), (3, 10, math.inf)])
 def test_profiles_refuse_what_makes_no_sense(arguments):
     with pytest.raises(InputError, match="expected at least 1"):
         pareto_counts(*arguments)

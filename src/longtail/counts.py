@@ -216,8 +216,8 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
 
 def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
     for name, value in {"num_classes": num_classes, "largest": largest, "ratio": ratio}.items():
-        if not value >= 1:
-            raise InputError(f"{name} is {value}; expected at least 1.")
+        if not 1 <= value < float("inf"):
+            raise InputError(f"{name} is {value}; expected at least 1, and finite.")
 
 
 def _whole(counts: NDArray[np.float64]) -> IntArray:

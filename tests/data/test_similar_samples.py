@@ -45,6 +45,35 @@ def test_mixtures_by_hand(source, share):
     assert "with made up[" in mixed.identify(int(pairs.rows[0]))
 
 
+@pytest.mark.parametrize(("number", "fraction", "expected"), [(100, 0.29, 29), (100, 0.57, 57), (7, 0.5, 3)])
+def test_the_number_that_is_replaced_is_the_floor_of_the_written_product(number, fraction, expected):
+    """In floating point 100 x 0.29 is a little below 29."""
+    pairs = similar_pairs([0] * number + [1], fraction, head=0, tail=1, rng=np.random.default_rng(0))
+    assert len(pairs.rows) == expected
+
+
+class OtherSizes:
+    """Two images, 4 x 6 pixels of grey 100 and 8 x 8 of grey 200."""
+
+    name, class_names, labels = "sizes", ("a", "b"), np.array([0, 1])
+
+    def __len__(self):
+        return 2
+
+    def load(self, index):
+        return torch.full((3, 4, 6), 100, dtype=torch.uint8) if index == 0 else torch.full((3, 8, 8), 200).byte()
+
+    def identify(self, index):
+        return str(index)
+
+
+def test_the_tail_image_is_brought_to_the_head_s_size():
+    pairs = similar_pairs([0, 1], 1.0, head=0, tail=1, rng=np.random.default_rng(0))
+    mixed = MixedImages(OtherSizes(), pairs, 0.5).load(0)
+    assert mixed.shape == (3, 4, 6)
+    assert (mixed == 150).all()
+
+
 def test_any_pair_of_classes_in_either_direction(source):
     pairs = similar_pairs(source.labels, 1.0, head=2, tail=1, rng=np.random.default_rng(0))
     assert sorted(pairs.rows.tolist()) == list(range(43, 50))
@@ -101,3 +130,7 @@ def test_the_released_mixtures(reference, cifar, fraction):
     mixed = MixedImages(train, pairs, 0.8)
     mean = np.mean([mixed.load(int(row)).double().mean().item() for row in pairs.rows])
     assert mean == pytest.approx(expected["mean"], abs=5e-4)
+    for row, partner in list(zip(pairs.rows.tolist(), pairs.partners.tolist(), strict=True))[:100]:
+        head, tail = train.load(row).numpy(), train.load(partner).numpy()
+        theirs = (0.2 * head + 0.8 * tail).astype(np.uint8)
+        np.testing.assert_array_equal(mixed.load(row).numpy(), theirs)

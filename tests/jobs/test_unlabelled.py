@@ -133,6 +133,22 @@ def test_the_study_compares_with_labelled_images_alone(tmp_path):
     assert sum(results["data"]["train_counts"]) == len(open_data("digits", largest=60, ratio=3).train)
     settings = json.loads((tmp_path / "unlabelled-1" / "seed-1" / "train.json").read_text())
     assert settings["unlabelled"]["teacher"].endswith("labelled/seed-1/checkpoints/last.pt")
+    page = (tmp_path / "report.html").read_text()
+    assert "2006.07529" in page
+    assert "1910.09217" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--imb-ratios", "1", "--unlabelled-times", "50"], "1,820 unlabelled images of class 0 are wanted"),
+        (["--imb-ratios", "1,0.5", "--unlabelled-times", "0.4"], "ratio 0.5"),
+    ],
+)
+def test_the_study_tells_of_too_few_images_before_it_trains(words, told, tmp_path, capsys):
+    assert main(["study", "semi-supervised", *DATA, *words, "--epochs", "1", "--out", str(tmp_path), *FAST]) == 2
+    assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

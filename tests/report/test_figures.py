@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from longtail.report.class_figures import accuracy_by_class, class_counts_figure, weight_norms, x_positions
 from longtail.report.inline_svg import color, inline_svg, spread
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
-from longtail.report.study_figures import curve_figure
+from longtail.report.study_figures import curve_figure, points_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -185,3 +185,34 @@ def test_positions_never_swap_classes_of_different_count(counts):
     larger = counts[:, None] > counts[None, :]
     assert (x[:, None] > x[None, :])[larger].all()
     assert len(np.unique(x)) == len(x)
+
+
+def looks(svg, prefix, count):
+    """Colour and shape of the markers of each series."""
+    found = []
+    for place in range(count):
+        use = next(series(svg, f"-{prefix}-{place}").iter(f"{SVG}use"))
+        shape = use.get("{http://www.w3.org/1999/xlink}href").removeprefix("#")
+        path = next(e for e in ElementTree.fromstring(svg).iter(f"{SVG}path") if e.get("id") == shape)
+        found.append((path.get("d"), use.get("style")))
+    return found
+
+
+def test_every_line_of_a_study_s_curve_has_a_name_and_a_look_of_its_own():
+    """Three lines a classifier, four classifiers, a class name that fills the figure."""
+    methods = ("joint", "ncm", "crt", "tau")
+    names = [f"{what}, {m}" for m in methods for what in ("A class of a very long name (tail)", "mean of the others")]
+    cells = [{"mean": 40.0, "interval": None}, {"mean": 50.0, "interval": None}]
+    data = {"title": "t", "parameter": "p", "log": False, "x": [0, 1], "lines": dict.fromkeys(names, cells)}
+    svg = curve_figure(data, 0)
+    assert len(set(looks(svg, "line", 8))) == 8
+    told = [text for text in texts(svg) if any((text or "").endswith(f", {m}") for m in methods)]
+    assert len(set(told)) == 8
+
+
+def test_many_series_of_a_study_are_told_apart():
+    names = [f"{rule}+{task}" for rule in "abcdefghi" for task in ("moco", "rotation", "simsiam", "none")]
+    values = {name: {"joint": {"mean": 50.0, "interval": None}} for name in names}
+    data = {"title": "t", "series": names, "panels": [{"name": "all", "rows": ["joint"], "values": values}]}
+    drawn = points_figure(data, 0).replace("-all", "")
+    assert len(set(looks(drawn, "series", 36))) == 36

@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.features import write_features
 from longtail.report import render_study
 from longtail.studies.similarity import category_similarity, explained
-from longtail.studies.two_gaussians import predicted_recall, predicted_shift, simulate
+from longtail.studies.two_gaussians import boundary_variance, predicted_recall, predicted_shift, simulate
 
 
 @pytest.fixture
@@ -93,6 +93,28 @@ def test_similarity_as_a_user_types_it(tmp_path, rows):
     page = (tmp_path / "out" / "report.html").read_text()
     assert page == render_study(study)
     assert page.count('id="scatter-0-points-') == 2
+    measured = category_similarity(features, labels, 5)
+    assert [row["train_count"] for row in study["classes"]] == [40, 20, 9, 2, 1]
+    assert [row["cosine"] for row in study["classes"]] == pytest.approx(measured["cosine"].tolist(), abs=1e-5)
+    assert [row["overlap"] for row in study["classes"][:4]] == pytest.approx((100 * measured["overlap"][:4]).tolist())
+    assert study["classes"][4]["overlap"] is None
+    assert "explain 67 % of the variance between so many classes by chance" in study["notes"][0]
+
+
+def test_measures_that_say_nothing_explain_two_of_c_less_one_parts():
+    rng = np.random.default_rng(0)
+    found = [explained(rng.normal(size=9), rng.integers(5, 500, 9), rng.normal(size=9))["r2"] for _ in range(2000)]
+    assert np.mean(found) == pytest.approx(2 / 8, abs=0.015)
+
+
+def test_three_classes_are_too_few(tmp_path, rows, capsys):
+    features, labels = rows
+    few = labels < 3
+    for split in ("train", "test"):
+        write_features(tmp_path / "feats" / f"feature_{split}.h5", features[few], labels[few])
+    words = ["study", "similarity", str(tmp_path / "feats"), "--device", "cpu", "--quiet", "--out"]
+    assert main([*words, str(tmp_path / "out")]) == 2
+    assert "3 classes have a recall" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("head_count", "fraction"), [(50, 0.5), (2000, 0.5), (2000, 0.2)])
@@ -102,6 +124,8 @@ def test_the_boundary_moves_as_the_model_says_whatever_the_number(head_count, fr
     error = shifts.std() / np.sqrt(3000)
     assert shifts.mean() == pytest.approx(predicted_shift(fraction, **shape), abs=4 * error)
     assert recalls.mean() == pytest.approx(predicted_recall(fraction, head_count, 40, **shape), abs=0.006)
+    # of 3000 draws the variance is known to 2.6 %
+    assert shifts.var() == pytest.approx(boundary_variance(fraction, head_count, 40, tail_share=0.7), rel=0.1)
 
 
 def test_without_similar_samples_the_boundary_stays():
@@ -110,8 +134,8 @@ def test_without_similar_samples_the_boundary_stays():
 
 
 def test_two_gaussians_as_a_user_types_it(tmp_path):
-    words = ["study", "two-gaussians", "--repeats", "20", "--fractions", "0,0.5", "--quiet", "--out", str(tmp_path)]
-    assert main(words) == 0
+    words = ["study", "two-gaussians", "--repeats", "20", "--fractions", "0.5,0,0.5", "--quiet", "--out", str(tmp_path)]
+    assert main([*words, "--head-counts", "10,20,50,100,200,500"]) == 0
     study = json.loads((tmp_path / "study.json").read_text())
     assert [row["name"] for row in study["tables"][0]["rows"]] == ["0", "0.5"]
     assert "predicted: 0.40" in study["answers"][0]
@@ -121,7 +145,9 @@ def test_two_gaussians_as_a_user_types_it(tmp_path):
     ("words", "told"),
     [
         (["two-gaussians", "--fractions", "0,2"], "expected 0 to 1"),
-        (["two-gaussians", "--head-counts", "0"], "at least one sample"),
+        (["two-gaussians", "--head-counts", "0"], "whole numbers of at least 1"),
+        (["two-gaussians", "--distance", "nan"], "a distance above 0"),
+        (["two-gaussians", "--tail-count", "0"], "at least one tail sample"),
         (["similarity", "nowhere"], "nowhere"),
     ],
 )

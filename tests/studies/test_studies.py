@@ -57,7 +57,7 @@ def test_the_page_is_made_from_the_numbers_alone(study):
     assert page.count('id="points-0-series-0-') == len(found["figures"][0]["panels"])
 
 
-def test_weight_norms(study, tmp_path):
+def test_weight_norms(study, tmp_path, capsys):
     source = study / "instance" / "seed-0"
     words = ["study", "weight-norms", str(source), "--methods", "joint,crt,tau", "--crt-epochs", "2"]
     assert main([*words, "--tau", "1", "--out", str(tmp_path), *FAST]) == 0
@@ -70,6 +70,18 @@ def test_weight_norms(study, tmp_path):
     assert rows["joint"][1]["mean"] == pytest.approx(norms[groups == "many"].mean() / norms.mean())
     # tau = 1 makes all weights equally long
     assert [cell["mean"] for cell in rows["tau"][1:]] == pytest.approx([1, 1, 1], abs=1e-5)
+    assert rows["tau"][0] is None
+    assert "tau -" in found["answers"][0]
+    assert main(["study", "weight-norms", str(source), "--methods", "ncm", "--out", str(tmp_path), *FAST]) == 2
+    assert "no method here has a weight vector" in capsys.readouterr().err
+
+
+def test_weight_norms_of_equally_common_classes_have_no_trend():
+    data = {"name": "d", "train_counts": [50, 50, 50], "group_of_class": ["medium"] * 3, "class_names": ["a", "b", "c"]}
+    run = {"data": data, "methods": {"joint": {"weight_norms": [1.0, 2.0, 4.0]}}}
+    found = norms_by_group([run, run])
+    assert found["tables"][0]["rows"][0]["cells"][0] is None
+    assert "are alike" in found["notes"][0]
 
 
 def test_retrained_parts(tmp_path):
@@ -142,7 +154,12 @@ def test_rebalancing_after_pre_training(tmp_path):
         (["study", "rebalancing", "digits", "--loss", "focal"], "set by the --rules here"),
         (["study", "rebalancing", "digits", "--pretraining", "jigsaw"], "no pre-training 'jigsaw'"),
         (["study", "rebalancing", "digits", "--pretraining", "moco", "--init", "x.pt"], "Leave one of them out"),
+        (["study", "rebalancing", "digits", "--focal-gamma", "3"], "the rule focal has 1"),
+        (["study", "rebalancing", "digits", "--pretrain-epochs", "0"], "--pretrain-epochs is 0"),
         (["study", "architectures", "digits", "--backbones", ","], "--backbones is empty"),
+        (["study", "architectures", "digits", "--backbones", "digits_cnn,resnet33"], "no backbone 'resnet33'"),
+        (["study", "similarity", "x", "--methods", "crt"], "say with --method"),
+        (["study", "weight-norms", "x", "--seeds", "0"], "--seeds is 0"),
         (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
         (["study", "representations", "digits", "--representation", "class"], "Name them in --representations"),
         (["study", "retrained-parts", "digits", "--crt-part", "all"], "--crt-part all does nothing in this study"),

@@ -84,33 +84,62 @@ def test_similar_samples_change_the_head_alone():
     assert len(changed) == (plain.train.labels == 0).sum() // 2
 
 
+@pytest.mark.parametrize("original", [False, True])
+def test_any_tail_size(original):
+    """Class 0 with 60 images and a ratio of 12: a tail of 5; with a ratio of 1, 60 of each."""
+    splits = open_data("digits", profile="none")
+    shared = {"head": 0, "tail": 9, "largest": 60, "original_draw": original}
+    small = mixed_splits(splits, 0.35, 0.8, ratio=12, **shared)
+    counts = np.bincount(small.train.labels)
+    assert (counts[0], counts[9]) == (60, 5)
+    assert len(small.record["replaced"]) == 21
+    even = mixed_splits(splits, 0.35, 0.8, ratio=1, **shared)
+    assert np.bincount(even.train.labels).tolist() == [60] * 10
+
+
 def test_similar_samples_as_a_user_types_it(tmp_path):
     words = ["study", "similar-samples", "digits", "--vary", "tail-share", "--points", "0,1", "--fraction", "0.5"]
-    assert main([*words, "--ratio", "10", "--seeds", "1", "--out", str(tmp_path), *SHORT]) == 0
+    assert main([*words, "--ratio", "10", "--largest", "80", "--seeds", "1", "--out", str(tmp_path), *SHORT]) == 0
     study = json.loads((tmp_path / "study.json").read_text())
     assert [row["name"] for row in study["tables"][0]["rows"]] == ["0", "1"]
     assert study["answers"][0].endswith("one seed.")
     record = json.loads((tmp_path / "at-1" / "splits.json").read_text())
     assert record["tail_share"] == 1.0
     labels = np.array(open_data("digits", profile="none").train.labels)
-    assert len(record["replaced"]) == (labels[record["chosen"]] == 0).sum() // 2
+    assert (labels[record["chosen"]] == 0).sum() == 80
+    assert len(record["replaced"]) == 40
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["toy-example", "digits", "--points", "ten"], "expected numbers with commas"),
+        (["toy-example", "digits", "--points", "100,inf"], "expected finite numbers"),
+        (["toy-example", "digits", "--points", "20.7"], "expected whole numbers of at least 1"),
+        (["toy-example", "digits", "--case", "2", "--fixed", "20", "--points", "0,10"], "whole numbers of at least 1"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "0"], "--fixed 0; expected at least one image"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "9", "--seeds", "0"], "--seeds is 0"),
+        (["toy-example", "digits", "--points", "20", "--fixed", "9", "--methods", "jiont"], "Did you mean joint?"),
         (["toy-example", "digits", "--points", "5000"], "the profile wants 5000"),
         (["toy-example", "digits", "--tail", "10"], "expected a class from 0 to 9"),
         (["toy-example", "digits", "--profile", "exp"], "makes its own class counts"),
         (["similar-samples", "digits", "--vary", "lambda"], "expected fraction or tail-share"),
         (["similar-samples", "digits", "--head", "9", "--ratio", "10"], "two different classes"),
         (["similar-samples", "digits", "--points", "2", "--ratio", "10"], "expected 0 to 1"),
+        (["similar-samples", "digits", "--ratio", "nan"], "ratio is nan"),
+        (["similar-samples", "digits", "--fraction", "0.4"], "Name its values in --points"),
+        (["similar-samples", "digits", "--vary", "tail-share", "--tail-share", "1"], "Name its values in --points"),
+        (
+            ["similar-samples", "digits", "--original-draw", "--split-seed", "1"],
+            "Leave --val-fraction and --split-seed",
+        ),
+        (["similar-samples", "digits", "--original-draw", "--largest", "999"], "the profile wants 999"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(words, told, capsys, tmp_path):
     assert main(["study", *words, "--out", str(tmp_path)]) == 2
     assert told in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_numbers():

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from longtail.data.source import ImageSource
 from longtail.errors import InputError
@@ -64,7 +65,7 @@ def similar_pairs(
             f"head class {head} has {len(of_head)} images, tail class {tail} has {len(of_tail)}; expected two "
             "different classes with images."
         )
-    number = int(len(of_head) * fraction)
+    number = int(len(of_head) * fraction + 1e-9)  # a product such as 28.99999999 means 29
     rows = of_head[rng.choice(len(of_head), number, replace=False)]
     order = rng.permutation(len(of_tail))
     return SimilarPairs(rows, np.resize(of_tail[order], number) if number else of_tail[:0])
@@ -76,7 +77,7 @@ class MixedImages:
     x = floor((1 - t) x_head + t x_tail), where t is the tail's share
 
     Args:
-        source: where the images are; both images of a pair have the same size.
+        source: where the images are; where the two of a pair differ in size, the tail's is brought to the head's.
         pairs: which images are replaced.
         tail_share: t, 0 (nothing changes) to 1 (the tail image under the head's label). The released code writes its
             "lambda" = 1 - t = 0.2; its tables use the letter for both.
@@ -109,8 +110,11 @@ class MixedImages:
         # in double precision and cut off, as numpy's astype does to the originals; 1 - 0.8 is a little below 0.2, and
         # would cut whole numbers down
         head_share = round(1 - self._tail_share, 12)
-        mixed = head_share * image.double() + self._tail_share * self._source.load(partner).double()
-        return mixed.to(torch.uint8)
+        other = self._source.load(partner).double()
+        if other.shape != image.shape:
+            size = image.shape[1:]
+            other = functional.interpolate(other[None], size, mode="bilinear", antialias=True)[0].clamp(0, 255)
+        return (head_share * image.double() + self._tail_share * other).to(torch.uint8)
 
     def identify(self, index: int) -> str:
         """Name one image, and the image that it is mixed with."""
@@ -131,6 +135,9 @@ def original_subset(labels: ArrayLike, counts: ArrayLike, rng: np.random.RandomS
     Returns:
         Indices, class after class.
 
+    Raises:
+        InputError: a class has fewer images than wanted.
+
     Example:
         >>> original_subset([0, 0, 0, 1, 1], [2, 1], np.random.RandomState(0)).tolist()
         [2, 1, 3]
@@ -139,6 +146,10 @@ def original_subset(labels: ArrayLike, counts: ArrayLike, rng: np.random.RandomS
     chosen = []
     for c, number in enumerate(np.asarray(counts)):
         rows = np.flatnonzero(labels == c)
+        if len(rows) < number:
+            raise InputError(
+                f"class {c} has {len(rows)} images, the profile wants {number}. Lower the largest class, or the ratio."
+            )
         rng.shuffle(rows)
         chosen.append(rows[:number])
     return np.concatenate(chosen)

@@ -138,16 +138,24 @@ def _markdown(summary: dict[str, Any]) -> str:
 
 
 def cell_text(found: dict[str, Any] | None, digits: int = 1) -> str:
-    """Write a mean with half the width of its interval, or a dash.
+    """Write a mean with half the width of its interval, with both ends where they are not equally far, or a dash.
 
     Example:
         >>> cell_text({"mean": 56.25, "interval": [55.0, 57.5]})
         '56.2 ± 1.2'
+        >>> cell_text({"mean": 98.0, "interval": [95.1, 99.5]})
+        '98.0 [95.1, 99.5]'
     """
     if found is None:
         return "-"
     mean = f"{found['mean']:.{digits}f}"
-    return mean if found["interval"] is None else f"{mean} ± {found['interval'][1] - found['mean']:.{digits}f}"
+    if found["interval"] is None:
+        return mean
+    low, high = found["interval"]
+    below, above = found["mean"] - low, high - found["mean"]
+    if abs(above - below) >= 10**-digits:
+        return f"{mean} [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{mean} ± {above:.{digits}f}"
 
 
 def difference_text(found: dict[str, Any] | None) -> str:

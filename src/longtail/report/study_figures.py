@@ -50,14 +50,17 @@ def points_figure(figure_data: dict[str, Any], number: int) -> str:
     return inline_svg(f"points-{number}", label, height + (0.45 if len(series) > 1 else 0), paint)
 
 
+def _style(place: int) -> dict[str, Any]:
+    """Give colour and marker of a series; the pair is another one for each of the first 36."""
+    marker = place + place // len(_COLORS)
+    return {"color": color(_COLORS[place % len(_COLORS)]), "marker": _MARKERS[marker % len(_MARKERS)]}
+
+
 def _paint_panel(axes: "Axes", panel: dict[str, Any], series: list[str]) -> None:
     rows = panel["rows"]
     step = 0.7 / max(len(series), 1)
     for place, name in enumerate(series):
-        style: dict[str, Any] = {
-            "color": color(_COLORS[place % len(_COLORS)]),
-            "marker": _MARKERS[place % len(_MARKERS)],
-        }
+        style = _style(place)
         shift = (place - (len(series) - 1) / 2) * step
         cells = [(row + shift, panel["values"][name][thing]) for row, thing in enumerate(rows)]
         known = [(y, cell) for y, cell in cells if cell is not None]
@@ -98,18 +101,17 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
-        inks = {name: color(_COLORS[place % len(_COLORS)]) for place, name in enumerate(lines)}
+        styles = {name: _style(place) for place, name in enumerate(lines)}
         ends, told = {}, _apart(list(lines))
         for place, (name, cells) in enumerate(lines.items()):
             known = [(x, cell) for x, cell in zip(figure_data["x"], cells, strict=True) if cell is not None]
             if not known:
                 continue
             xs, means = [x for x, _ in known], [cell["mean"] for _, cell in known]
-            marker = _MARKERS[place % len(_MARKERS)]
-            axes.plot(xs, means, color=inks[name], marker=marker, markersize=4.5, gid=f"line-{place}")
+            axes.plot(xs, means, **styles[name], markersize=4.5, gid=f"line-{place}")
             if all(cell["interval"] is not None for _, cell in known):
                 low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
-                axes.fill_between(xs, low, high, color=inks[name], alpha=0.18, linewidth=0)
+                axes.fill_between(xs, low, high, color=styles[name]["color"], alpha=0.18, linewidth=0)
             ends[told[name]] = (xs[-1], means[-1])
         if figure_data["log"]:
             axes.set_xscale("log")
@@ -120,10 +122,10 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
         axes.set_title("%")
         axes.set_xlabel(figure_data["parameter"])
         axes.grid(alpha=0.4)
-        label_line_ends(axes, ends, {told[name]: ink for name, ink in inks.items()})
+        label_line_ends(axes, ends, {told[name]: style["color"] for name, style in styles.items()})
 
     label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
-    return inline_svg(f"curve-{number}", label, 3.2, paint)
+    return inline_svg(f"curve-{number}", label, max(3.2, 1.2 + 0.25 * len(lines)), paint)
 
 
 def _apart(names: list[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from longtail.backbones import create_backbone
 from longtail.errors import InputError
 from longtail.jobs.run import RunConfig
 from longtail.studies.opening import open_study
@@ -25,8 +26,12 @@ def run(config: ArchitecturesConfig) -> dict[str, Any]:
     names = list(dict.fromkeys(name.strip() for name in config.backbones.split(",") if name.strip()))
     if not names:
         raise InputError("--backbones is empty; expected names such as resnet32,resnet56.")
+    opened = open_study("architectures", config.run)
+    for name in set(names) - {"auto"}:
+        # a name that is not there is told before the first network is trained
+        create_backbone(name, num_classes=len(opened.splits.class_names), in_chans=opened.splits.train.load(0).shape[0])
     return run_variants(
-        open_study("architectures", config.run),
+        opened,
         {name: {"stage": replace(config.run.stage, backbone=name)} for name in names},
         base=names[0],
         words={

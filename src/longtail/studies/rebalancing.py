@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from longtail.errors import InputError
+from longtail.jobs.options import StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, Task
 from longtail.studies.opening import OpenStudy, open_study
@@ -23,6 +24,7 @@ RULES: dict[str, dict[str, Any]] = {
     "ldam-drw": {"loss": "ldam", "reweight": True, "rebalance_from": 0.8},
     "focal": {"loss": "focal", "focal_gamma": 1.0},
     "balanced-softmax": {"loss": "balanced-softmax"},
+    "logit-adjusted": {"loss": "logit-adjusted"},
 }
 
 
@@ -31,8 +33,8 @@ class RebalancingConfig:
     """Train with each rule, fit every classifier on each, and compare: the unified perspective's table 1.
 
     Rules: ce (none), rs and rw (images drawn, or classes weighed, by the inverse of the effective number), drs and drw
-    (the same in the last fifth of the epochs), ldam, ldam-drw, focal, balanced-softmax. With --pretraining each is
-    trained from self-supervised weights as well.
+    (the same in the last fifth of the epochs), ldam, ldam-drw, focal (gamma 1), balanced-softmax, logit-adjusted
+    (--loss-tau). With --pretraining each is trained from self-supervised weights as well.
     """
 
     run: RunConfig = field(default_factory=RunConfig)
@@ -51,6 +53,12 @@ def run(config: RebalancingConfig) -> dict[str, Any]:
     stage = config.run.stage
     if stage.loss != "cross-entropy" or stage.reweight or stage.representation != "instance" or stage.rebalance_from:
         raise InputError("--loss, --reweight, --representation and --rebalance-from are set by the --rules here.")
+    if stage.focal_gamma != StageOneOptions().focal_gamma:
+        raise InputError(
+            "--focal-gamma: the rule focal has 1, as the released code. Others: `longtail run --loss focal`."
+        )
+    if config.pretrain_epochs is not None and config.pretrain_epochs < 1:
+        raise InputError(f"--pretrain-epochs is {config.pretrain_epochs}; expected at least 1.")
     if stage.init is not None and tasks != ["none"]:
         raise InputError("--init: what a training starts from is set by --pretraining here. Leave one of them out.")
     opened = open_study("rebalancing", config.run)

@@ -6,6 +6,7 @@ from typing import Any
 from longtail.errors import InputError
 from longtail.jobs.options import UnlabelledOptions
 from longtail.jobs.run import RunConfig
+from longtail.jobs.unlabelled import open_extra
 from longtail.studies.opening import open_study
 from longtail.studies.side_by_side import run_variants
 from longtail.studies.tail_curve import numbers_of
@@ -40,6 +41,8 @@ def run(config: SemiSupervisedConfig) -> dict[str, Any]:
     variants: dict[str, dict[str, Any]] = {"labelled": {}}
     for ratio in ratios:
         unlabelled = replace(asked, unlabelled="held-back", imb_unlabelled=ratio, teacher=teacher)
+        # too few images held back are told before the first network is trained
+        open_extra(opened.splits, unlabelled, opened.config.data.split_seed)
         variants[f"unlabelled-{ratio:g}"] = {"unlabelled": unlabelled}
     return run_variants(
         opened,

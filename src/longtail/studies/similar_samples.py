@@ -26,6 +26,7 @@ class SimilarSamplesConfig:
     """Replace a part of a head class by mixtures with tail images that keep the head's label, and train.
 
     x = (1 - t) x_head + t x_tail for a fraction p of the head's images; p is varied, or t with --vary tail-share.
+    Train is cut exponentially first, to --largest images of class 0 and --ratio; with --ratio 1 it stays as it is.
     """
 
     dataset: tyro.conf.Positional[str] = "cifar10"
@@ -64,9 +65,11 @@ def run(config: SimilarSamplesConfig) -> dict[str, Any]:
         raise InputError(f"--vary {config.vary!r}: expected fraction or tail-share.")
     if config.data.profile != "none":
         raise InputError("--profile: this study cuts train exponentially, by --ratio; 1 is not at all. Leave it out.")
+    _refuse_what_is_varied(config)
     usual = "0,0.1,0.2,0.3,0.4,0.5" if config.vary == "fraction" else "0,0.2,0.4,0.6,0.8,1"
     points = numbers_of(config.points or usual, "--points")
-    splits = open_splits(config.dataset, config.data)
+    # the study cuts train itself
+    splits = open_splits(config.dataset, replace(config.data, largest=None))
     if splits.test is None:
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
     num_classes = len(splits.class_names)
@@ -75,7 +78,7 @@ def run(config: SimilarSamplesConfig) -> dict[str, Any]:
             raise InputError(f"{option} {number}: expected a class from 0 to {num_classes - 1}.")
     head, tail = config.head % num_classes, config.tail % num_classes
     variants = {}
-    ratio = config.data.ratio or 100.0
+    ratio = 100.0 if config.data.ratio is None else config.data.ratio
     for point in points:
         fraction, share = (point, config.tail_share) if config.vary == "fraction" else (config.fraction, point)
         words = f"similar samples {head} to {tail}, p {fraction:g}, tail share {share:g}, ratio {ratio:g}"
@@ -89,6 +92,7 @@ def run(config: SimilarSamplesConfig) -> dict[str, Any]:
                 head=head,
                 tail=tail,
                 ratio=ratio,
+                largest=config.data.largest,
                 seed=config.data.split_seed,
                 original_draw=config.original_draw,
             ),
@@ -117,6 +121,7 @@ def mixed_splits(
     head: int,
     tail: int,
     ratio: float = 100.0,
+    largest: int | None = None,
     seed: int = 0,
     original_draw: bool = False,
 ) -> DataSplits:
@@ -128,7 +133,8 @@ def mixed_splits(
         tail_share: t of the tail image in each mixture.
         head: class whose images are replaced.
         tail: class that they come to resemble.
-        ratio: of the exponential profile; 1 leaves train as it is.
+        ratio: of the exponential profile; 1, without `largest`, leaves train as it is.
+        largest: images of class 0 in it; default: as many as the largest class has.
         seed: of the choices.
         original_draw: choose as the released code does.
 
@@ -139,19 +145,36 @@ def mixed_splits(
     num_classes = len(splits.class_names)
     rng: np.random.Generator | np.random.RandomState
     chosen: NDArray[np.int64]
-    largest = int(np.bincount(labels, minlength=num_classes).max())
-    counts = exponential_counts(num_classes, largest, ratio)
+    most = int(np.bincount(labels, minlength=num_classes).max())
+    counts = exponential_counts(num_classes, most if largest is None else largest, ratio)
     if original_draw:
         rng = np.random.RandomState(0)
         chosen = original_subset(labels, counts, rng)
     else:
         # with ratio 1 the classes stay as they are, even or not
-        chosen = np.arange(len(labels)) if ratio == 1 else long_tailed_indices(labels, counts, seed)
+        whole = ratio == 1 and largest is None
+        chosen = np.arange(len(labels)) if whole else long_tailed_indices(labels, counts, seed)
         rng = np.random.default_rng(seed)
     train = Subset(splits.train, chosen)
     pairs = similar_pairs(train.labels, fraction, head=head, tail=tail, rng=rng)
     record = {**splits.record, "chosen": chosen.tolist(), "replaced": pairs.rows.tolist(), "tail_share": tail_share}
     return replace(splits, train=MixedImages(train, pairs, tail_share), record=record)
+
+
+def _refuse_what_is_varied(config: SimilarSamplesConfig) -> None:
+    usual = SimilarSamplesConfig()
+    given, plain, option = (
+        (config.fraction, usual.fraction, "--fraction")
+        if config.vary == "fraction"
+        else (config.tail_share, usual.tail_share, "--tail-share")
+    )
+    if given != plain:
+        raise InputError(f"{option} {given:g}: is what --vary {config.vary} varies. Name its values in --points.")
+    if config.original_draw and (config.data.val_fraction > 0 or config.data.split_seed != 0):
+        raise InputError(
+            "--original-draw: the released code draws from all of train, with seed 0. Leave --val-fraction and "
+            "--split-seed out."
+        )
 
 
 def _study(

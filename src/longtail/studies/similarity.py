@@ -8,12 +8,22 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
 
 MOST_ROWS = 15
+FEWEST_CLASSES = 4
+COLUMNS = {
+    "r2": "R²",
+    "number": "part of number",
+    "similarity": "part of likeness",
+    "between": "correlation of the two",
+    "slope_number": "slope of log number",
+    "slope_similarity": "slope of likeness",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class SimilarityConfig:
     features: tyro.conf.Positional[Path]
     """Folder with feature_train.h5 and feature_test.h5, or the folder of a run."""
     method: str = "joint"
-    """Whose accuracy is explained: joint, ncm, crt, tau or lws."""
+    """Whose accuracy is explained: joint, crt, or any other of --methods of `longtail fit`."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -32,7 +42,6 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     """Fit, measure, explain, and write the tables, the figure and the page."""
     from dataclasses import replace
 
-    from longtail.errors import InputError
     from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.fitting.methods import wanted_methods
@@ -41,6 +50,8 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)
+    if config.heads.methods != HeadOptions().methods:
+        raise InputError(f"--methods {config.heads.methods}: say with --method whose accuracy is explained, one here.")
     if len(methods) != 1:
         raise InputError(f"--method {config.method}: expected one method, such as joint or crt.")
     inside = config.features / "features"
@@ -184,10 +195,15 @@ def _study(
     names, counts = data["class_names"], np.array(data["train_counts"], dtype=np.float64)
     recall = np.array([np.nan if value is None else value for value in recalls])
     known = np.isfinite(recall) & np.isfinite(measured["overlap"])
+    if known.sum() < FEWEST_CLASSES:
+        raise InputError(
+            f"{int(known.sum())} classes have a recall on test and more than one training row; expected at least "
+            f"{FEWEST_CLASSES}: fewer are explained by two measures whatever these are."
+        )
     rows = {}
     for measure in ("overlap", "cosine"):
         rows[measure] = _with_intervals(recall[known], counts[known], measured[measure][known])
-    columns = list(rows["overlap"])
+    columns = list(COLUMNS)
     overlapping = [int(c) for c in np.argsort(-measured["overlap"]) if not np.isnan(measured["overlap"][c])]
     worst = overlapping[:MOST_ROWS]
     main = rows["overlap"]
@@ -206,8 +222,9 @@ def _study(
         "source": "unified perspective",
         "tables": [
             {
-                "title": "Variance explained and slopes (standard deviations), 95 % interval over redrawn classes",
-                "columns": columns,
+                "title": "Variance of recall between classes: share explained (R², the sum of the two parts), and "
+                "slopes in standard deviations of recall a standard deviation; 95 % interval over redrawn classes",
+                "columns": [COLUMNS[column] for column in columns],
                 "rows": [
                     {"name": f"number and {measure}", "cells": [found[column] for column in columns]}
                     for measure, found in rows.items()
@@ -245,7 +262,19 @@ def _study(
         ],
         "notes": [
             "Overlap is measured on training features with the row's own part taken out of its class mean. What goes "
-            "with likeness need not be caused by it; classes of one image are left out."
+            "with likeness need not be caused by it; classes of one image are left out. Two measures that say nothing "
+            f"would explain {200 / (int(known.sum()) - 1):.0f} % of the variance between so many classes by chance."
+        ],
+        "classes": [
+            {
+                "class": name,
+                "train_count": int(counts[c]),
+                "overlap": _or_none(100 * measured["overlap"][c]),
+                "nearest": None if measured["nearest"][c] < 0 else names[int(measured["nearest"][c])],
+                "cosine": _or_none(measured["cosine"][c]),
+                "recall": _or_none(recall[c]),
+            }
+            for c, name in enumerate(names)
         ],
         "data": data,
     }
@@ -273,6 +302,10 @@ def _with_intervals(
 
 def _beside(names: list[str], c: int, nearest: int) -> str:
     return names[c] if nearest < 0 else f"{names[c]} (near {names[nearest]})"
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _plain(value: float) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from longtail.jobs.run import RunConfig
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["UNIFIED_STAGE", "change_text", "numbers_of", "run_points", "tail_curve", "with_steps"]
+__all__ = ["UNIFIED_STAGE", "change_text", "numbers_of", "run_points", "tail_curve", "whole_numbers_of", "with_steps"]
 
 # the released code of the unified perspective trains so, on CIFAR
 UNIFIED_STAGE = StageOneOptions(
@@ -34,7 +34,7 @@ def numbers_of(text: str, option: str) -> list[float]:
     """Read a list such as "0,0.1,0.2".
 
     Raises:
-        InputError: something that is no number, or nothing.
+        InputError: something that is no finite number, or nothing.
 
     Example:
         >>> numbers_of("100, 5000", "--points")
@@ -47,7 +47,25 @@ def numbers_of(text: str, option: str) -> list[float]:
         raise InputError(f"{option} {text!r}: expected numbers with commas between.") from None
     if not numbers:
         raise InputError(f"{option} is empty; expected numbers with commas between.")
+    if not all(math.isfinite(number) for number in numbers):
+        raise InputError(f"{option} {text!r}: expected finite numbers with commas between.")
     return numbers
+
+
+def whole_numbers_of(text: str, option: str) -> list[int]:
+    """Read a list of numbers of images, such as "100,5000".
+
+    Raises:
+        InputError: something that is no whole number of at least 1, or nothing.
+
+    Example:
+        >>> whole_numbers_of("100, 5000", "--points")
+        [100, 5000]
+    """
+    numbers = numbers_of(text, option)
+    if any(number < 1 or number != int(number) for number in numbers):
+        raise InputError(f"{option} {text!r}: expected whole numbers of at least 1 with commas between.")
+    return [int(number) for number in numbers]
 
 
 def run_points(
@@ -62,16 +80,20 @@ def run_points(
 
     Args:
         fabric: launched.
-        base: settings of every training; only the joint classifier is looked at.
+        base: settings of every training.
         points: for each value of what is varied, words that say how the data were changed, and the data.
         folder: of the study.
         steps: of every training, in place of the epochs: points with fewer images are then trained as long as others.
 
     Returns:
         For each value the results of its seeds; on other processes than the first, empty ones.
-    """
-    from longtail.jobs.run import run_seeds
 
+    Raises:
+        InputError: settings that do not go together, before anything is trained.
+    """
+    from longtail.jobs.run import checked, run_seeds
+
+    base = checked(base)
     results = {}
     for value, (words, splits) in points.items():
         # the words stand in the settings of the run: a folder of other data is not taken for this one

@@ -14,7 +14,7 @@ from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
-from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, numbers_of, run_points, tail_curve
+from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, run_points, tail_curve, whole_numbers_of
 
 __all__ = ["ToyExampleConfig", "case_counts", "run"]
 
@@ -52,7 +52,9 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
     from longtail.jobs.stage_one.images import open_splits
     from longtail.studies.outcome import finish_study
 
-    points = [int(point) for point in numbers_of(config.points, "--points")]
+    points = whole_numbers_of(config.points, "--points")
+    if config.fixed is not None and config.fixed < 1:
+        raise InputError(f"--fixed {config.fixed}; expected at least one image.")
     if config.data.profile != "none":
         raise InputError("--profile: this study makes its own class counts. Leave it out.")
     splits = open_splits(config.dataset, config.data)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
 
-__all__ = ["TwoGaussiansConfig", "predicted_recall", "predicted_shift", "run", "simulate"]
+__all__ = ["TwoGaussiansConfig", "boundary_variance", "predicted_recall", "predicted_shift", "run", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class TwoGaussiansConfig:
 def run(config: TwoGaussiansConfig) -> dict[str, Any]:
     """Simulate, and write the table, the curve and the page."""
     from longtail.studies.outcome import finish_study
-    from longtail.studies.tail_curve import numbers_of
+    from longtail.studies.tail_curve import numbers_of, whole_numbers_of
 
-    fractions = numbers_of(config.fractions, "--fractions")
-    counts = [int(count) for count in numbers_of(config.head_counts, "--head-counts")]
+    fractions = sorted(set(numbers_of(config.fractions, "--fractions")))
+    counts = list(dict.fromkeys(whole_numbers_of(config.head_counts, "--head-counts")))
     for name, value, low, high in (
         ("--fractions", min(fractions), 0, 1),
         ("--fractions", max(fractions), 0, 1),
@@ -46,8 +46,11 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
     ):
         if not low <= value <= high:
             raise InputError(f"{name}: {value:g}; expected 0 to 1.")
-    if min(counts) < 1 or config.tail_count < 1 or config.repeats < 2 or config.distance <= 0:
-        raise InputError("expected at least one sample a class, two repeats and a distance above 0.")
+    if config.tail_count < 1 or config.repeats < 2 or not 0 < config.distance < np.inf:
+        raise InputError(
+            f"--tail-count {config.tail_count}, --repeats {config.repeats}, --distance {config.distance:g}; expected "
+            "at least one tail sample, two repeats and a distance above 0."
+        )
     shape = {"tail_share": config.tail_share, "distance": config.distance}
     columns: dict[str, list[dict[str, Any]]] = {"predicted shift": [], "predicted recall": []}
     for count in counts:
@@ -76,7 +79,8 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
         "tables": [
             {
                 "title": "Shift of the boundary in standard deviations, and the tail's recall in percent, against p; "
-                f"{config.tail_count} tail samples, {config.repeats} draws, 95 % interval of the mean",
+                f"{config.tail_count} tail samples, {config.repeats} draws, 95 % interval of the mean; recall "
+                f"predicted for {counts[-1]} head samples",
                 "columns": list(columns),
                 "rows": [
                     {"name": f"{fraction:g}", "cells": [cells[row] for cells in columns.values()]}
@@ -119,12 +123,35 @@ def predicted_shift(fraction: float, *, tail_share: float, distance: float) -> f
     return fraction * tail_share * distance / 2
 
 
+def boundary_variance(fraction: float, head_count: int, tail_count: int, *, tail_share: float) -> float:
+    """Give the variance of the boundary over draws of the training samples.
+
+    v / 4,   v = (1 - p + p (1 - t)^2) / n_h + sum_k (1 / n_t + t m_k / n_h)^2
+
+    m_k is the number of mixtures that tail sample k is in, so that the sum is (1 + p t)^2 / n_t where all are in
+    equally many: a tail sample pulls at both means.
+
+    Args:
+        fraction: p; floor(p n_h) head samples are replaced.
+        head_count: n_h.
+        tail_count: n_t.
+        tail_share: t.
+
+    Example:
+        >>> round(4 * boundary_variance(0.5, 1000, 50, tail_share=1.0), 6) == round(0.5 / 1000 + 1.5**2 / 50, 6)
+        True
+    """
+    number = _replaced(fraction, head_count)
+    partners = np.full(tail_count, number // tail_count)
+    partners[: number % tail_count] += 1
+    own = (head_count - number + number * (1 - tail_share) ** 2) / head_count**2
+    return float(own + ((1 / tail_count + tail_share * partners / head_count) ** 2).sum()) / 4
+
+
 def predicted_recall(fraction: float, head_count: int, tail_count: int, *, tail_share: float, distance: float) -> float:
     """Give the expected share of new tail samples on the tail's side of the boundary.
 
-    Phi((d/2 - p t d/2) / sqrt(1 + v/4)), where v = 1/n_t + v_h/n_h is the variance of the two empirical means
-
-    v_h, the variance of a head sample, counts the mixtures in; that they share tail samples is left out.
+    Phi((d/2 - p t d/2) / sqrt(1 + v/4)), v/4 the variance of the boundary
 
     Args:
         fraction: p.
@@ -132,14 +159,16 @@ def predicted_recall(fraction: float, head_count: int, tail_count: int, *, tail_
         tail_count: n_t.
         tail_share: t.
         distance: d.
+
+    Example:
+        >>> round(predicted_recall(0.0, 10**6, 10**6, tail_share=0.8, distance=2.0), 4)
+        0.8413
     """
     from scipy.stats import norm
 
-    mixture = (1 - tail_share) ** 2 + tail_share**2
-    head_variance = 1 - fraction + fraction * mixture + fraction * (1 - fraction) * (tail_share * distance) ** 2
-    spread = np.sqrt(1 + (1 / tail_count + head_variance / head_count) / 4)
+    variance = boundary_variance(fraction, head_count, tail_count, tail_share=tail_share)
     room = distance / 2 - predicted_shift(fraction, tail_share=tail_share, distance=distance)
-    return float(norm.cdf(room / spread))
+    return float(norm.cdf(room / np.sqrt(1 + variance)))
 
 
 def simulate(
@@ -165,13 +194,18 @@ def simulate(
     """
     from scipy.stats import norm
 
-    number = int(head_count * fraction)
+    number = _replaced(fraction, head_count)
     shifts = np.empty(repeats)
     for draw in range(repeats):
         head, tail = rng.normal(size=head_count), distance + rng.normal(size=tail_count)
         head[:number] = (1 - tail_share) * head[:number] + tail_share * np.resize(tail, number)
         shifts[draw] = (head.mean() + tail.mean()) / 2 - distance / 2
     return shifts, norm.cdf(distance / 2 - shifts)
+
+
+def _replaced(fraction: float, head_count: int) -> int:
+    # a product such as 28.99999999 means 29
+    return int(head_count * fraction + 1e-9)
 
 
 def _exact(value: float) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
+from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
@@ -33,6 +35,8 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
     from longtail.jobs.launch import resolve_device
     from longtail.studies.outcome import finish_study
 
+    if config.seeds < 1:
+        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
     inside = config.features / "features"
     problem = check_problem(
         open_feature_folder(inside if inside.is_dir() else config.features),
@@ -52,7 +56,7 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
             folder=folder / f"seed-{seed}",
             quiet=config.runtime.quiet,
         )
-        for seed in range(first, first + max(config.seeds, 1))
+        for seed in range(first, first + config.seeds)
     ]
     return finish_study(norms_by_group(results), folder, quiet=config.runtime.quiet)
 
@@ -61,7 +65,8 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Compare the weight norms of the methods that have weights.
 
     The rank correlation of ||w_c|| with n_c is 1 where more images always mean longer weights, 0 without a trend, -1
-    where they mean shorter ones. Norms are divided by the method's mean, as only proportions matter.
+    where they mean shorter ones; none is given where all norms (within 0.01 %) or all counts are alike. Norms are
+    divided by the method's mean, as only proportions matter.
 
     Args:
         results: of one or several seeds, as `compare_heads` gives them.
@@ -69,18 +74,21 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         A study with one table and one figure.
 
+    Raises:
+        InputError: no method has class weights.
+
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
         1910.09217, figure 2 (left).
     """
-    from scipy.stats import spearmanr
-
     from longtail.counts import GROUPS
     from longtail.jobs.seeds import cell_text, mean_and_interval
 
     data = results[0]["data"]
     counts, groups = np.array(data["train_counts"]), np.array(data["group_of_class"])
     methods = [name for name, entry in results[0]["methods"].items() if entry["weight_norms"]]
+    if not methods:
+        raise InputError("no method here has a weight vector a class; expected some such as joint, crt, tau or lws.")
     present = [group for group in GROUPS if (groups == group).any()]
     rows, relative = [], {}
     for method in methods:
@@ -88,7 +96,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
         scaled = [one / max(float(one.mean()), 1e-12) for one in norms]
         relative[method] = np.mean(scaled, axis=0)
         cells = [mean_and_interval([float(one[groups == group].mean()) for one in scaled]) for group in present]
-        trend = mean_and_interval([float(spearmanr(one, counts).statistic) for one in norms])
+        trend = mean_and_interval([_rank_correlation(one, counts) for one in norms])
         rows.append({"name": method, "cells": [trend, *cells]})
     told = "; ".join(f"{row['name']} {cell_text(row['cells'][0], digits=2)}" for row in rows)
     return {
@@ -115,6 +123,16 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
                 "norms": {method: norms.tolist() for method, norms in relative.items()},
             }
         ],
-        "notes": [],
+        "notes": ["No correlation (-) where all norms, or all counts, are alike."]
+        if any(row["cells"][0] is None for row in rows)
+        else [],
         "data": data,
     }
+
+
+def _rank_correlation(norms: NDArray[np.float64], counts: NDArray[np.int64]) -> float | None:
+    from scipy.stats import spearmanr
+
+    # norms that were made equal differ by rounding, and ranks would be of that
+    alike = float(np.ptp(norms)) <= 1e-4 * float(norms.mean())
+    return None if alike or np.ptp(counts) == 0 else float(spearmanr(norms, counts).statistic)
