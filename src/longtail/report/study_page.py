@@ -12,6 +12,18 @@ from longtail.report.study_figures import curve_figure, points_figure, scatter_f
 
 __all__ = ["render_study", "write_study_page"]
 
+SOURCES = {
+    "decoupling": "Kang et al., “Decoupling Representation and Classifier for Long-Tailed Recognition”, ICLR 2020, "
+    "arXiv 1910.09217.",
+    "unified perspective": "“Investigate the Essence of Long-Tailed Recognition from a Unified Perspective”, 2021, "
+    "arXiv 2107.03758 (withdrawn).",
+    "rethinking the value of labels": "Yang, Xu, “Rethinking the Value of Labels for Improving Class-Imbalanced "
+    "Learning”, NeurIPS 2020, arXiv 2006.07529.",
+    "label shift": "Test sets as in Hong et al., “Disentangling Label Distribution for Long-tailed Visual "
+    "Recognition”, CVPR 2021, arXiv 2012.00321; estimates of Saerens et al., Neural Computation 14, 2002, and Lipton "
+    "et al., ICML 2018, arXiv 1802.03916.",
+}
+
 
 def write_study_page(folder: Path) -> Path:
     """Make report.html beside the study.json of a study, whole or not at all.
@@ -44,7 +56,12 @@ def render_study(study: dict[str, Any]) -> str:
         {"title": figure["title"], "caption": figure["caption"], "svg": Markup(_drawn(figure, study, number))}
         for number, figure in enumerate(study["figures"])
     ]
-    return page_environment().get_template("study.html.j2").render(study=study, figures=figures)
+    source = study.get("source", "decoupling")  # what the first studies were of, which did not name it
+    return (
+        page_environment()
+        .get_template("study.html.j2")
+        .render(study=study, figures=figures, source=SOURCES.get(source, source))
+    )
 
 
 def _drawn(figure: dict[str, Any], study: dict[str, Any], number: int) -> str:
