@@ -106,7 +106,12 @@ def side_by_side(results: Results, *, base: str, words: dict[str, str]) -> dict[
             f"Stage 1: {_stages(results)}. Seeds {', '.join(map(str, seeds))}; splits and test images are the same for "
             "all. Intervals over seeds cover another training with another seed, not another draw of test images. "
             "Hyper-parameters of the classifiers are those of each run; what they say of their choice stands in its "
-            "results.json."
+            "results.json.",
+            *(
+                ["The best other one is named after it was measured, out of several, which flatters it a little."]
+                if len(results) > 2
+                else []
+            ),
         ],
         "data": first["data"],
     }
