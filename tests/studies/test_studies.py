@@ -84,6 +84,17 @@ def test_weight_norms_of_equally_common_classes_have_no_trend():
     assert "are alike" in found["notes"][0]
 
 
+def test_features_are_found_where_a_fit_read_them(study, tmp_path):
+    features = study / "instance" / "seed-0" / "features"
+    assert main(["fit", str(features), "--methods", "joint,la", "--out", str(tmp_path / "fit"), *FAST]) == 0
+    tables = []
+    for source in (features, tmp_path / "fit"):
+        words = ["study", "weight-norms", str(source), "--methods", "joint,la", "--tau", "1"]
+        assert main([*words, "--out", str(tmp_path / "study"), *FAST]) == 0
+        tables.append(json.loads((tmp_path / "study" / "study.json").read_text())["tables"])
+    assert tables[0] == tables[1]
+
+
 def test_retrained_parts(tmp_path):
     words = [
         "study",

@@ -37,22 +37,16 @@ class ShiftConfig:
 def run(config: ShiftConfig) -> dict[str, Any]:
     """Fit where nothing is fitted yet, measure, and write study.json, study.md and the page."""
     from longtail.errors import InputError
-    from longtail.features import open_feature_folder
     from longtail.heads import load_head
     from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.predicting.predictor import check_stored_features, feature_folder
+    from longtail.jobs.predicting.predictor import check_stored_features
     from longtail.jobs.predicting.shift import measure_shifts
+    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     if config.draws < 1:
         raise InputError(f"--draws is {config.draws}; expected at least 1.")
-    has_features = (config.features / "feature_train.h5").is_file()
-    problem = check_problem(
-        open_feature_folder(config.features if has_features else feature_folder(config.features)),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
-    )
+    problem = open_problem(config.features, config.heads)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
     name = config.features.resolve().name

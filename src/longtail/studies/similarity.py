@@ -42,11 +42,10 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     """Fit, measure, explain, and write the tables, the figure and the page."""
     from dataclasses import replace
 
-    from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
+    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)
@@ -54,12 +53,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
         raise InputError(f"--methods {config.heads.methods}: say with --method whose accuracy is explained, one here.")
     if len(methods) != 1:
         raise InputError(f"--method {config.method}: expected one method, such as joint or crt.")
-    inside = config.features / "features"
-    problem = check_problem(
-        open_feature_folder(inside if inside.is_dir() else config.features),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
-    )
+    problem = open_problem(config.features, config.heads)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
     folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().name}"

@@ -29,20 +29,14 @@ class WeightNormsConfig:
 
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
-    from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
+    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     if config.seeds < 1:
         raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
-    inside = config.features / "features"
-    problem = check_problem(
-        open_feature_folder(inside if inside.is_dir() else config.features),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
-    )
+    problem = open_problem(config.features, config.heads)
     name = config.features.resolve().name
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed
