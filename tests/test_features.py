@@ -129,6 +129,16 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     assert (tmp_path / "f.h5").read_bytes() == before
 
 
+def test_without_a_way_to_reserve_room_the_file_is_whole_nevertheless(tmp_path, monkeypatch):
+    monkeypatch.delattr("longtail.features.os.posix_fallocate")
+    path = tmp_path / "feature_train.h5"
+    create_feature_file(path, LABELS, 5, "float32", {})
+    found = open_features(path)
+    assert found.features.shape == (len(LABELS), 5)
+    FeatureRows(path).write(0, np.ones((len(LABELS), 5), dtype=np.float32))
+    assert np.array_equal(open_features(path).features, np.ones((len(LABELS), 5)))
+
+
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 def test_the_originals_pickles(tmp_path, protocol):
     content = {"feats": FEATURES, "labels": LABELS, "idxs": np.arange(20)}

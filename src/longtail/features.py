@@ -202,7 +202,11 @@ def create_feature_file(
         for name, value in attributes.items():
             file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
     with path.open("rb+") as reserved:
-        os.posix_fallocate(reserved.fileno(), offset, len(labels) * dimension * kind.itemsize)
+        size = len(labels) * dimension * kind.itemsize
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(reserved.fileno(), offset, size)
+        else:  # macOS and Windows promise no room, but the file has its length
+            reserved.truncate(offset + size)
 
 
 def write_features(
