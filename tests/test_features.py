@@ -68,7 +68,7 @@ def broken(path, kind):
             "lengths": ("labels", LABELS[:-1]),
             "shape": ("features", FEATURES[0]),
             "whole": ("labels", LABELS + 0.5),
-            "infinite": ("labels", LABELS / 0.0),
+            "infinite": ("labels", np.full(20, np.inf)),
             "words": ("labels", LABELS.astype("S")),
             "empty": ("features", FEATURES[:0]),
         }

@@ -206,7 +206,7 @@ def create_feature_file(
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(reserved.fileno(), offset, size)
         else:  # macOS and Windows promise no room, but the file has its length
-            reserved.truncate(offset + size)
+            reserved.truncate(max(offset + size, reserved.seek(0, os.SEEK_END)))
 
 
 def write_features(
