@@ -148,7 +148,8 @@ def _fit_all(
 ) -> _Fitted:
     """Fit the wanted methods, and `auto` from them, while the labels of test are sealed."""
     train = problem.splits["train"]
-    joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
+    joint = Joint(problem.head, random_state=seed, device=device, head_prior=problem.own_prior)
+    joint.fit(train.features, train.labels)
     found = _Fitted({}, {}, {}, {}, {})
     fitter = Fitter(problem, options, select_on, seed, device, joint)
     names = list(affordable_methods(options.methods, len(train.labels)))
