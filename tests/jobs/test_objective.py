@@ -11,9 +11,10 @@ from longtail.backbones import NormalizedLinear, classifier_of, create_backbone,
 from longtail.cli import main
 from longtail.features import open_features
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.predicting.predictor import open_predictor
 from longtail.jobs.stage_one.model import open_model
-from longtail.jobs.stage_one.objective import first_rebalanced_epoch, objective_of, sampler_of
-from longtail.losses import LDAM, Deferred, effective_number_weights
+from longtail.jobs.stage_one.objective import first_rebalanced_epoch, objective_of, sampler_of, trained_prior
+from longtail.losses import LDAM, Deferred, build_loss, effective_number_weights
 from longtail.sampling import Sampler, effective_number_probabilities
 
 LABELS = np.repeat([0, 1, 2], [900, 90, 10])
@@ -115,6 +116,56 @@ def test_a_stopped_run_goes_on_in_the_right_epoch(tmp_path):
         for name in ("whole", "parts")
     )
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ({}, "train"),
+        ({"loss": "focal"}, "train"),
+        ({"loss": "balanced-softmax"}, "uniform"),
+        ({"loss": "logit-adjusted", "loss_tau": 0.0}, "train"),
+        ({"loss": "logit-adjusted"}, "uniform"),
+        ({"reweight": True, "rebalance_from": 0.8}, "uniform"),
+        ({"reweight": True, "beta": 0.0}, "train"),
+        ({"representation": "effective-number"}, "uniform"),
+    ],
+)
+def test_the_prior_that_a_network_s_own_classifier_means(stage, expected):
+    assert trained_prior({"stage": stage}) == expected
+
+
+def test_a_rebalanced_network_s_head_is_not_shifted_twice(tmp_path):
+    """Balanced softmax already makes all classes equally common: asked for that world, its head says the same."""
+    words = ["run", "digits", "--epochs", "2", "--loss", "balanced-softmax", "--methods", "joint", *FAST]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    test = np.array(open_features(tmp_path / "features" / "feature_test.h5").features)
+    for source in (tmp_path / "heads" / "joint.npz", tmp_path / "checkpoints" / "last.pt"):
+        head = open_predictor(source).head
+        assert head.implied_prior == "uniform"
+        np.testing.assert_array_equal(head.logits(test), head.logits(test, prior="uniform"))
+        shift = head.logits(test, prior="train") - head.logits(test)
+        log_counts = np.log(head.class_counts_)
+        np.testing.assert_allclose(np.diff(shift, axis=1), np.tile(np.diff(log_counts), (len(test), 1)), atol=1e-4)
+
+
+def test_class_weights_move_the_prior_to_counts_times_weights():
+    """Without features, weighted cross-entropy learns the shares n_c w_c: even ones with beta near 1."""
+    counts = torch.tensor([90.0, 10.0], dtype=torch.float64)
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    for weight in (torch.tensor([0.3, 1.1], dtype=torch.float64), effective_number_weights(counts, 1 - 1e-9)):
+        bias = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.LBFGS([bias], max_iter=100)
+
+        def closure(bias=bias, weight=weight, optimizer=optimizer):
+            optimizer.zero_grad()
+            value = build_loss("cross-entropy", counts, weight=weight)(bias.expand(100, 2), labels)
+            value.backward()
+            return value
+
+        optimizer.step(closure)
+        expected = counts * weight / (counts * weight).sum()
+        torch.testing.assert_close(torch.softmax(bias, 0).detach(), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["resnet20", "digits_cnn", "convnext_atto"])

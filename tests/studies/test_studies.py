@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from scipy.stats import spearmanr
 
 from longtail.cli import main
@@ -11,6 +12,8 @@ from longtail.report import render_study
 from longtail.studies.retrained_parts import compare_parts
 from longtail.studies.side_by_side import side_by_side
 from longtail.studies.weight_norms import norms_by_group
+from longtail.training.batches import ResidentBatches
+from longtail.training.checkpoints import load_checkpoint
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
@@ -151,6 +154,41 @@ def test_rebalancing_after_pre_training(tmp_path):
         (tmp_path / "pretrained" / "rotation" / f"seed-{seed}" / "checkpoints" / "last.pt").read_bytes()
         for seed in (0, 1)
     ] == weights
+
+
+class PowerCut(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_after", [1, 5])
+def test_a_study_stopped_in_pre_training_or_after_it_ends_with_the_same_bits(tmp_path, monkeypatch, stop_after):
+    """Two epochs of MoCo are a step each, its queue is one batch; then two of two steps with labels."""
+    words = ["study", "rebalancing", "digits", "--rules", "ce", "--pretraining", "moco", "--pretrain-epochs", "2"]
+    words += ["--epochs", "2", "--batch-size", "128", "--methods", "joint", *FAST, "--out"]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    original, done = ResidentBatches.steps, 0
+
+    def fragile(self, epoch, first_step):
+        nonlocal done
+        for step in original(self, epoch, first_step):
+            if done == stop_after:
+                raise PowerCut
+            done += 1
+            yield step
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ResidentBatches, "steps", fragile)
+        with pytest.raises(PowerCut):
+            main([*words, str(tmp_path / "cut")])
+    assert not (tmp_path / "cut" / "study.json").exists()
+    assert main([*words, str(tmp_path / "cut")]) == 0
+    for place in ("pretrained/moco/seed-0", "ce+moco"):
+        whole, cut = (
+            load_checkpoint(tmp_path / name / place / "checkpoints" / "last.pt")["task"] for name in ("whole", "cut")
+        )
+        assert all(torch.equal(tensor, cut[name]) for name, tensor in whole.items()), place
+    whole, cut = (json.loads((tmp_path / name / "study.json").read_text()) for name in ("whole", "cut"))
+    assert whole["tables"] == cut["tables"]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ class Joint(LinearHead):
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
         loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam", as in `longtail.losses`.
+        head_prior: world that the probabilities of a given head mean, "train" or "uniform" (it was trained with class
+            weights, balanced samples or balanced softmax); None: what the loss says.
 
     Attributes:
         weight_: shape (C, D).
@@ -71,6 +73,7 @@ class Joint(LinearHead):
         device: str = "cpu",
         precision: Precision = "float32",
         loss: LossName = "cross-entropy",
+        head_prior: ImpliedPrior | None = None,
     ) -> None:
         self.head = head
         self.epochs = epochs
@@ -82,11 +85,12 @@ class Joint(LinearHead):
         self.device = device
         self.precision = precision
         self.loss = loss
+        self.head_prior = head_prior
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by the loss."""
-        return prior_of_loss(self.loss, "train")
+        """Say in which world softmax(logits) would be a probability: by the loss, or as it was given."""
+        return self.head_prior or prior_of_loss(self.loss, "train")
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""

@@ -95,13 +95,14 @@ def extract_splits(
     workers: int,
     quiet: bool,
 ) -> None:
-    """Write the features of every split, and the classifier as joint_head.npz.
+    """Write the features of every split, and the classifier as joint_head.npz, with the prior that it means.
 
     A file that holds the features of these images by these weights already is left as it is.
     """
     from longtail.atomic import atomic_path
     from longtail.backbones import linear_parameters
     from longtail.jobs.stage_one.images import prepare
+    from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.extraction import extract_features
 
     weights = fingerprint(model.path)
@@ -142,7 +143,7 @@ def extract_splits(
     elif fabric.is_global_zero and is_new:
         weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
         with atomic_path(head) as temporary, temporary.open("wb") as file:
-            np.savez(file, weight=weight, bias=bias)
+            np.savez(file, weight=weight, bias=bias, prior=np.array(trained_prior(model.about["settings"])))
     fabric.barrier()
 
 

@@ -70,7 +70,8 @@ def fit_methods(
     """
     train = problem.splits["train"]
     started = time.perf_counter()
-    joint = Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
+    joint = Joint(problem.head, random_state=seed, device=device, head_prior=problem.own_prior)
+    joint.fit(train.features, train.labels)
     fitter = Fitter(problem, options, select_on, seed, device, joint)
     joint_seconds = time.perf_counter() - started
     names = list(affordable_methods(options.methods, len(train.labels)))

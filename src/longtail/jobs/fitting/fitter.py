@@ -46,7 +46,8 @@ class Fitter:
         self.problem, self.options = problem, options
         self.select_on, self.seed, self.device = select_on, seed, device
         train = problem.splits["train"]
-        self._joint = joint or Joint(problem.head, random_state=seed, device=device).fit(train.features, train.labels)
+        own = Joint(problem.head, random_state=seed, device=device, head_prior=problem.own_prior)
+        self._joint = joint or own.fit(train.features, train.labels)
         self._kept: tuple[TransformKind, FeatureTransform, FeatureProblem] | None = None
         self._kept_joint: Joint | None = None
 

@@ -3,7 +3,7 @@
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.features import FeatureFile, check_finite
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearParameters
 from longtail.jobs.fitting.sealed import SealedFeatures
 
@@ -27,6 +28,8 @@ class FeatureProblem:
         train_counts: n_c, shape (C,).
         head: weight (C, D) and bias (C,) of the network's own classifier, or None.
         notes: what a person should know about the data.
+        own_prior: world that the probabilities of that classifier mean, which may have been rebalanced in stage 1; None
+            where that is not known.
     """
 
     splits: dict[str, FeatureFile | SealedFeatures]
@@ -34,6 +37,7 @@ class FeatureProblem:
     train_counts: NDArray[np.int64]
     head: tuple[NDArray[Any], NDArray[Any]] | None
     notes: tuple[str, ...]
+    own_prior: ImpliedPrior | None = None
 
     def unseal_test(self) -> None:
         """Let the labels of test be read: everything is chosen, or test is chosen on by an explicit word."""
@@ -105,7 +109,8 @@ def check_problem(
                 f"{expected[:1]} for these features. Give the head of the network that made them with --head."
             )
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
-    return FeatureProblem(sealed, class_names, counts, linear, tuple(notes))
+    own_prior = _own_prior(None if isinstance(head, tuple) else head or beside)
+    return FeatureProblem(sealed, class_names, counts, linear, tuple(notes), own_prior)
 
 
 def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -130,6 +135,15 @@ def read_linear_head(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             return file["weight"], file["bias"]
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: truncated, or without `weight` (C x D) and `bias` (C) ({error}).") from error
+
+
+def _own_prior(path: Path | None) -> ImpliedPrior | None:
+    """Give the world that a stored classifier's probabilities mean; None where its file does not say."""
+    if path is None or path.suffix != ".npz" or not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        told = str(file["prior"]) if "prior" in file.files else None
+    return told if told in get_args(ImpliedPrior) else None  # type: ignore[return-value]
 
 
 def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:

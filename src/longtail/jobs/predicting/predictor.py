@@ -135,6 +135,7 @@ def _own_classifier(checkpoint: Path) -> Predictor:
     from longtail.backbones import linear_parameters
     from longtail.heads import Joint
     from longtail.jobs.stage_one.model import open_model
+    from longtail.jobs.stage_one.objective import trained_prior
 
     model = open_model(checkpoint)
     if model.about["settings"].get("classifier_is_drawn"):
@@ -142,7 +143,7 @@ def _own_classifier(checkpoint: Path) -> Predictor:
     weight, bias = (part.numpy() for part in linear_parameters(model.model))
     results = checkpoint.parent.parent / "results.json"
     counts = json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"] if results.is_file() else None
-    head = Joint().take(weight, bias, class_counts=counts)
+    head = Joint(head_prior=trained_prior(model.about["settings"])).take(weight, bias, class_counts=counts)
     return Predictor(head, tuple(model.about["class_names"]), checkpoint, checkpoint)
 
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from torch import nn
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
-from longtail.losses import build_loss, effective_number_weights
+from longtail.losses import build_loss, effective_number_weights, prior_of_loss
+from longtail.losses.build import LossName
 from longtail.losses.deferred import Deferred
 from longtail.sampling import DeferredSampler, Sampler, Strategy
 
-__all__ = ["Objective", "objective_of", "sampler_of"]
+__all__ = ["Objective", "objective_of", "sampler_of", "trained_prior"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,29 @@ def sampler_of(
     if first == 0 or strategy == "instance":
         return sampler(strategy)
     return DeferredSampler(sampler("instance"), sampler(strategy), first)
+
+
+def trained_prior(settings: dict[str, Any]) -> Literal["train", "uniform"]:
+    """Say in which world softmax of a trained network's own logits would be a probability.
+
+    Class weights, samples that are not drawn image by image, and losses that know the counts make all classes equally
+    common, roughly; they count from the epoch on in which they begin.
+
+    Args:
+        settings: of its training, as its checkpoint holds them; "train" where they do not say how it was trained.
+
+    Example:
+        >>> trained_prior({"stage": {"loss": "balanced-softmax"}}), trained_prior({"stage": {"reweight": True}})
+        ('uniform', 'uniform')
+        >>> trained_prior({"stage": {"loss": "focal"}})
+        'train'
+    """
+    stage = StageOneOptions(**asdict(StageOneOptions()) | (settings.get("stage") or {}))
+    if stage.reweight and stage.beta > 0:
+        return "uniform"
+    is_plain = stage.loss == "logit-adjusted" and stage.loss_tau == 0
+    loss: LossName = "cross-entropy" if is_plain else stage.loss
+    return prior_of_loss(loss, "train" if stage.representation == "instance" else "uniform")
 
 
 def first_rebalanced_epoch(stage: StageOneOptions) -> int:
