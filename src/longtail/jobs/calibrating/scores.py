@@ -1,5 +1,6 @@
 """Scores of a head on images that it has not seen: on val, on parts of val, or on a part of train held out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from longtail.errors import InputError
-from longtail.heads import Joint, load_head
+from longtail.heads import Ensemble, Joint, Transformed, load_head
 from longtail.heads.base import Head
 from longtail.holdout import stratified_folds, stratified_holdout
 from longtail.jobs.calibrating.measures import Images
+from longtail.jobs.fitting.fitter import learns_from_rows
 from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["unseen_scores"]
@@ -104,6 +106,17 @@ def _fitted_like(
     head: Head, features: NDArray[Any], labels: NDArray[np.int64], problem: FeatureProblem, seed: int
 ) -> Head:
     """Fit a head of the same settings, with what was found for those that were to be chosen."""
+    if isinstance(head, Transformed):
+        transform = clone(head.feature_transform_).fit(features)
+        # the network's own classifier is for features as they came
+        inner = _fitted_like(head.head_, transform.transform(features), labels, replace(problem, head=None), seed)
+        return Transformed.of(transform, inner)
+    if isinstance(head, Ensemble):
+        members = {
+            name: _fitted_like(member, features, labels, problem, seed) if learns_from_rows(member) else member
+            for name, member in zip(head.members_, head.heads_, strict=True)
+        }
+        return Ensemble.of(members, average=head.average, selected_on=head.selected_on_)
     settings = head.get_params(deep=False)
     fixed: dict[str, Any] = {
         key: getattr(head, f"{key}_")
