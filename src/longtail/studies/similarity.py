@@ -21,7 +21,7 @@ class SimilarityConfig:
     """Measure each class's likeness to others on features, and set it against its accuracy together with its count."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and feature_test.h5, or the folder of a run."""
+    """Folder with feature_train.h5 and feature_test.h5, a file as `fit` takes it, or the folder of a run."""
     method: str = "joint"
     """Whose accuracy is explained: joint, ncm, crt, tau or lws."""
     heads: HeadOptions = field(default_factory=HeadOptions)
@@ -33,29 +33,23 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from dataclasses import replace
 
     from longtail.errors import InputError
-    from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
+    from longtail.jobs.predicting.run_features import problem_at
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)
     if len(methods) != 1:
         raise InputError(f"--method {config.method}: expected one method, such as joint or crt.")
-    inside = config.features / "features"
-    problem = check_problem(
-        open_feature_folder(inside if inside.is_dir() else config.features),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
-    )
+    problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
-    folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().name}"
+    folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().stem}"
     results = compare_heads(
         problem,
         replace(config.heads, methods=config.method),
-        title=config.features.resolve().name,
+        title=config.features.resolve().stem,
         seed=config.runtime.seed,
         device=resolve_device(config.runtime.device),
         folder=folder,

@@ -18,7 +18,7 @@ class WeightNormsConfig:
     """Fit the linear classifiers on features and compare the norms of their class weights: the paper's figure 2."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and its siblings, or the folder of a run."""
+    """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or the folder of a run."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
@@ -27,19 +27,13 @@ class WeightNormsConfig:
 
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
-    from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.launch import resolve_device
+    from longtail.jobs.predicting.run_features import problem_at
     from longtail.studies.outcome import finish_study
 
-    inside = config.features / "features"
-    problem = check_problem(
-        open_feature_folder(inside if inside.is_dir() else config.features),
-        head=config.heads.head,
-        drop_nonfinite=config.heads.drop_nonfinite,
-    )
-    name = config.features.resolve().name
+    problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    name = config.features.resolve().stem
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed
     results = [
