@@ -11,7 +11,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_of_hits
 from longtail.heads.base import ImpliedPrior, chunks
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices
 
 __all__ = [
     "RHO_GRID",
@@ -100,7 +100,7 @@ def evidence_for(
     """
     if validation is not None:
         return Evidence(features, codes, *validation, "val")
-    rest, held_out = stratified_holdout(codes, 0.2, seed)
+    rest, held_out = fifth_for_choices(codes, seed)
     return Evidence(features[rest], codes[rest], features[held_out], codes[held_out], "train-cv")
 
 

@@ -13,7 +13,7 @@ from longtail.heads.choice import choose_from_hits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.tau_normalized import SWEEP_CHUNK, TAU_GRID
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices
 
 __all__ = ["LogitAdjusted", "adjustment_sweep"]
 
@@ -106,7 +106,7 @@ class LogitAdjusted(LinearHead):
             self._choose(weight, bias, codes, check_features(validation[0]), self._encode(validation[1]))
             self.selected_on_ = "val"
         else:
-            rest, held_out = stratified_holdout(codes, 0.2, seed)
+            rest, held_out = fifth_for_choices(codes, seed)
             weight, bias = self._start(array[rest], codes[rest], seed)
             self._choose(weight, bias, codes, array[held_out], codes[held_out])
             self.selected_on_ = "train-cv"

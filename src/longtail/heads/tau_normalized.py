@@ -12,7 +12,7 @@ from longtail.heads.base import ImpliedPrior, check_features, chunks
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices
 
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
@@ -111,7 +111,7 @@ class TauNormalized(LinearHead):
             self._choose(self._start(array, codes, seed), check_features(validation[0]), self._encode(validation[1]))
             self.selected_on_ = "val"
         else:
-            rest, held_out = stratified_holdout(codes, 0.2, seed)
+            rest, held_out = fifth_for_choices(codes, seed)
             head = self._start(array[rest], codes[rest], seed)
             self._choose(head, array[held_out], codes[held_out])
             self.selected_on_ = "train-cv"

@@ -21,7 +21,7 @@ from longtail.heads.dlsa.parameters import build_plan_of
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearParameters
 from longtail.heads.linear_training import Precision
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices
 from longtail.schedules import ScheduleKind
 
 __all__ = ["DLSA"]
@@ -211,7 +211,7 @@ class DLSA(Head):
             self.selected_on_ = "val"
             self._choose_depth(built)
             return self._take(built)
-        rest, held_out = stratified_holdout(codes, 0.2, seed)
+        rest, held_out = fifth_for_choices(codes, seed)
         if self.original or not len(held_out) or len(np.unique(codes[rest])) < 2:
             start = self._start(array, codes, seed, dtype)
             built = build(array, codes, num_classes, plan, start=start, validation=None, **shared)
