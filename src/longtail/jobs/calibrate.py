@@ -60,7 +60,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
     from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
-    from longtail.jobs.predicting.run_features import problem_of_run, settings_of_run
+    from longtail.jobs.fitting.run_features import problem_of_run, settings_of_run
 
     _check(config)
     folder, results, paths = _heads(config)

@@ -116,8 +116,8 @@ class _Opened:
 
 def _open(config: EvaluateConfig) -> _Opened:
     from longtail.heads import load_head
+    from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import fitted_on_validation
-    from longtail.jobs.predicting.run_features import problem_of_run
 
     head = load_head(config.model)
     problem = problem_of_run(config.model.parent.parent, config.features)
@@ -197,7 +197,7 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
 
 
 def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
-    from longtail.jobs.predicting.run_features import problem_of_run
+    from longtail.jobs.fitting.run_features import problem_of_run
 
     if config.train_counts is not None:
         if not config.train_counts.is_file():

@@ -171,7 +171,7 @@ def _inputs(config: PredictConfig, checkpoint: Path, run: Path) -> tuple[list[st
 def _features_of_others(path: Path, run: Path) -> tuple[list[str], NDArray[Any]]:
     from longtail.embeddings import are_probabilities, read_unlabelled
     from longtail.features import check_finite
-    from longtail.jobs.predicting.run_features import settings_of_run
+    from longtail.jobs.fitting.run_features import settings_of_run
 
     values, ids, are_logits = read_unlabelled(path)
     check_finite(values, str(path))

@@ -39,7 +39,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.heads import load_head
     from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.predicting.run_features import problem_at
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.predicting.shift import measure_shifts
     from longtail.studies.outcome import finish_study
 

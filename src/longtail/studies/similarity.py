@@ -35,8 +35,8 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.launch import resolve_device
-    from longtail.jobs.predicting.run_features import problem_at
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)

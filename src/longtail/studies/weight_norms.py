@@ -28,8 +28,8 @@ class WeightNormsConfig:
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
     from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.launch import resolve_device
-    from longtail.jobs.predicting.run_features import problem_at
     from longtail.studies.outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
