@@ -224,8 +224,8 @@ def _estimated(
         how = f"EM, {found.iterations} steps{'' if found.converged else ', not converged'}"
         if not estimator.is_corrected:
             notes.append(
-                "there is no validation split to calibrate on that the head has not seen: over-confident scores lead EM "
-                "astray"
+                "there is no validation split to calibrate on that the head has not seen: over-confident scores lead "
+                "EM astray"
             )
     facts |= {"rows": len(p), "calibrated_on": "val" if estimator.is_corrected else None, "interval": None}
     if p.size <= MOST_NUMBERS:
