@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.errors import InputError
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices, stratified_holdout
 
 label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=120)
 
@@ -42,3 +42,9 @@ def test_nothing_held_out_at_zero_and_a_share_of_one_is_refused():
     assert len(stratified_holdout(np.array([0, 0, 1]), 0.0, 0)[1]) == 0
     with pytest.raises(InputError, match=r"expected at least 0 and below 1"):
         stratified_holdout(np.array([0, 0]), 1.0, 0)
+
+
+def test_a_choice_needs_a_class_of_two():
+    assert [len(part) for part in fifth_for_choices(np.array([0, 1, 1, 2]), 0)] == [3, 1]
+    with pytest.raises(InputError, match=r"each class has a single row: nothing can be chosen"):
+        fifth_for_choices(np.arange(4), 0)

@@ -29,7 +29,7 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
     "comparing": {"fitting", "choosing", "calibrating"},
-    "predicting": {"stage_one", "seeds"},
+    "predicting": {"stage_one", "fitting", "seeds"},
     "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

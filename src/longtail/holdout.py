@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["stratified_folds", "stratified_holdout"]
+__all__ = ["fifth_for_choices", "stratified_folds", "stratified_holdout"]
 
 IntArray = NDArray[np.int64]
 
@@ -47,6 +47,28 @@ def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[In
     place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     is_held_out = place < np.repeat(wanted, counts)
     return np.sort(ordered[~is_held_out]), np.sort(ordered[is_held_out])
+
+
+def fifth_for_choices(labels: IntArray, seed: int) -> tuple[IntArray, IntArray]:
+    """Hold a fifth of each class out, to choose a setting on where there is no validation split.
+
+    Args:
+        labels: class indices, shape (N,).
+        seed: of the choice.
+
+    Returns:
+        Indices that stay and indices that are held out, both rising; some of each.
+
+    Raises:
+        InputError: each class has a single row.
+    """
+    rest, held_out = stratified_holdout(labels, 0.2, seed)
+    if not len(held_out):
+        raise InputError(
+            "there is no validation split, and none can be held out of train, where each class has a single row: "
+            "nothing can be chosen. Expected validation features, or methods without a choice, such as joint and ncm."
+        )
+    return rest, held_out
 
 
 def stratified_folds(labels: IntArray, num_folds: int, seed: int) -> IntArray:

@@ -1,5 +1,6 @@
 """Features and logits of others: every format gives the same rows, and what cannot be right is refused by name."""
 
+import csv
 import json
 
 import h5py
@@ -9,6 +10,7 @@ import pytest
 from longtail.cli import main
 from longtail.embeddings import open_embeddings, read_table
 from longtail.errors import InputError
+from longtail.features import write_features
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], [30, 12, 6])
@@ -181,3 +183,84 @@ def test_classes_of_a_single_row_leave_nothing_to_split_off(tmp_path):
     opened = open_embeddings(write(tmp_path / "e.npz", FEATURES[:3], np.arange(3)))
     assert list(opened.splits) == ["train"]
     assert len(opened.splits["train"].labels) == 3
+
+
+@pytest.fixture(scope="module")
+def csv_run(tmp_path_factory):
+    """A run of `fit` on one CSV without splits; and some of its rows without labels, in several formats."""
+    tmp_path = tmp_path_factory.mktemp("csv")
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1, 2], [120, 60, 30])
+    features = (2 * np.eye(3)[labels] + rng.normal(size=(210, 3))).astype(np.float32)
+    names = np.array(["ant", "bee, or wasp", "cat"])[labels]
+    with (tmp_path / "e.csv").open("w", newline="") as file:
+        rows = zip(names, *features.T, strict=True)
+        csv.writer(file).writerows([["label", "a", "b", "c"], *rows])
+    new = features[:5]
+    ids = [f"{row}.jpg" for row in range(5)]
+    np.savez(tmp_path / "new.npz", features=new)
+    np.save(tmp_path / "new.npy", new)
+    with (tmp_path / "new.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "a", "b", "c"], *([name, *row] for name, row in zip(ids, new, strict=True))])
+    write_features(tmp_path / "new.h5", new, np.zeros(5, dtype=np.int64))
+    fit = ["fit", str(tmp_path / "e.csv"), "--methods", "joint,la", "--test-fraction", "0.3", "--quiet"]
+    assert main([*fit, "--out", str(tmp_path / "run")]) == 0
+    return tmp_path
+
+
+def test_new_rows_of_every_format_are_predicted_alike(csv_run):
+    found = {}
+    for suffix in ("csv", "npz", "npy", "h5"):
+        out = csv_run / f"{suffix}-predictions.csv"
+        assert main(["predict", str(csv_run / "run"), str(csv_run / f"new.{suffix}"), "--out", str(out)]) == 0
+        with out.open(newline="") as file:
+            found[suffix] = list(csv.reader(file))
+    assert [row[0] for row in found["csv"][1:]] == [f"{row}.jpg" for row in range(5)]
+    assert [row[0] for row in found["npy"][1:]] == [f"new.npy[{row}]" for row in range(5)]
+    for suffix in ("npz", "npy", "h5"):
+        assert [row[1:] for row in found[suffix]] == [row[1:] for row in found["csv"]]
+
+
+def test_probabilities_are_predicted_from_as_they_were_fitted(csv_run):
+    rng = np.random.default_rng(5)
+    labels = np.repeat([0, 1, 2], [80, 40, 20])
+    scores = np.exp(2 * np.eye(3)[labels] + rng.normal(size=(140, 3)))
+    probabilities = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    np.savez(csv_run / "p.npz", logits=probabilities, labels=labels)
+    assert main(["fit", str(csv_run / "p.npz"), "--methods", "joint", "--out", str(csv_run / "p"), "--quiet"]) == 0
+    out = csv_run / "p.csv"
+    assert main(["predict", str(csv_run / "p"), str(csv_run / "p.npz"), "--out", str(out)]) == 0
+    told = np.genfromtxt(out, delimiter=",", skip_header=1, usecols=(2, 3, 4))
+    np.testing.assert_allclose(told, probabilities, atol=1e-5)
+
+
+def test_a_run_on_a_csv_is_measured_on_its_own_split(csv_run, capsys):
+    """Its rows are divided as they were then, by evaluate, by an estimated prior and by studies of the run."""
+    results = json.loads((csv_run / "run" / "results.json").read_text())
+    best = results["verdict"]["best"]
+    assert main(["evaluate", str(csv_run / "run"), "--out", str(csv_run / "ev")]) == 0
+    measured = json.loads((csv_run / "ev" / "evaluation.json").read_text())["methods"][best]
+    assert measured["per_class"] == results["methods"][best]["metrics"]["test"]["per_class"]
+    assert measured["images"] == results["data"]["splits"]["test"]["images"]
+    words = ["predict", str(csv_run / "run"), str(csv_run / "new.csv"), "--method", "joint", "--prior", "estimated"]
+    assert main([*words, "--out", str(csv_run / "o.csv")]) == 0
+    assert json.loads((csv_run / "o.prior.json").read_text())["calibrated_on"] == "val"
+    shift = ["study", "shift", str(csv_run / "run"), "--methods", "joint", "--draws", "1", "--out", str(csv_run / "s")]
+    assert main([*shift, "--quiet"]) == 0
+    study = json.loads((csv_run / "s" / "study.json").read_text())
+    assert study["data"]["train_counts"] == results["data"]["train_counts"]
+    capsys.readouterr()
+    assert main(["evaluate", str(csv_run)]) == 2
+    assert "no results.json" in capsys.readouterr().err
+
+
+def test_new_rows_without_names_of_columns_are_refused(csv_run, capsys):
+    (csv_run / "bare.csv").write_text("0.5,1,2\n0.1,2,3\n")
+    assert main(["predict", str(csv_run / "run"), str(csv_run / "bare.csv")]) == 2
+    assert "begins with numbers; expected a line with the names of the columns" in capsys.readouterr().err
+
+
+def test_the_similarity_study_takes_one_file(csv_run):
+    words = ["study", "similarity", str(csv_run / "e.csv"), "--out", str(csv_run / "similar"), "--quiet"]
+    assert main(words) == 0
+    assert (csv_run / "similar" / "study.json").is_file()

@@ -29,6 +29,14 @@ def test_a_rare_class_that_is_taken_for_a_common_one_is_in_its_place():
     assert class_order(labels, predictions, 3).tolist() == [0, 1, 2]
 
 
+def test_classes_that_share_an_output_are_not_in_another_order():
+    """A weak layer says the two common classes for all; a rare class may do so even more than they do."""
+    said = {0: [90, 0, 0, 10], 1: [100, 0, 0, 0], 2: [36, 0, 0, 64], 3: [60, 0, 0, 40]}
+    labels = np.repeat(list(said), 100)
+    predictions = np.concatenate([np.random.default_rng(c).permutation(np.repeat(range(4), said[c])) for c in said])
+    assert class_order(labels, predictions, 4).tolist() == [0, 1, 2, 3]
+
+
 def test_classes_of_a_handful_of_rows_say_nothing():
     labels = np.repeat([0, 1, 2], [100, 3, 3])
     assert class_order(labels, np.array([0, 2, 1])[labels], 3).tolist() == [0, 1, 2]

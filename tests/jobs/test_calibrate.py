@@ -12,10 +12,21 @@ from longtail.evaluation.calibration import expected_calibration_error, image_sc
 from longtail.evaluation.probability_report import probability_summary
 from longtail.evaluation.scaling import fit_calibrator
 from longtail.features import open_features, write_features
-from longtail.heads import Joint, LogitAdjusted, load_head
+from longtail.heads import (
+    Ensemble,
+    Joint,
+    LogitAdjusted,
+    NearestClassMean,
+    Transformed,
+    load_head,
+    save_head,
+)
+from longtail.heads.feature_transform import FeatureTransform
 from longtail.holdout import stratified_folds
 from longtail.jobs.calibrate import CalibrateConfig
 from longtail.jobs.calibrating.file import read_calibration
+from longtail.jobs.calibrating.scores import unseen_scores
+from longtail.jobs.fitting.problem import check_problem
 
 COUNTS = {"train": [400, 200, 60, 15], "val": [120, 80, 40, 6], "test": [200, 150, 80, 20]}
 
@@ -280,3 +291,29 @@ def test_the_page_says_what_was_found(fitted):
     assert "Can the probabilities be trusted?" in page
     assert "la claimed to be right in" in page
     assert 'id="reliability-after"' in page
+
+
+def composed(kind, features, labels):
+    """A transform before nearest means, or two such heads that vote, put together by hand."""
+    transform = FeatureTransform("power-l2", keep_length=True).fit(features)
+    moved = Transformed.of(transform, NearestClassMean().fit(transform.transform(features), labels))
+    plain = NearestClassMean(transform="un").fit(features, labels)
+    return moved if kind == "transformed" else Ensemble.of({"ncm": plain, "moved": moved}, average="log")
+
+
+@pytest.mark.parametrize("kind", ["transformed", "ensemble"])
+def test_heads_of_several_parts_are_fitted_again_part_by_part(fitted, tmp_path, kind):
+    """`auto` may be one of them; as they come from the file, not as they were built."""
+    train, val = (open_features(fitted / f"feature_{split}.h5") for split in ("train", "val"))
+    both = np.concatenate([train.features, val.features]), np.concatenate([train.labels, val.labels])
+    save_head(composed(kind, *both), tmp_path / "heads" / "auto.npz")
+    problem = check_problem({"train": train, "val": val})
+    facts = {"choice": {"method": kind, "fitted_on": ["train", "val"]}}
+    images = unseen_scores(tmp_path / "heads" / "auto.npz", problem, facts, {}, split_val=None, seed=0, quiet=True)[1]
+    folds, logits = stratified_folds(val.labels, 5, 0), np.empty((len(val.labels), 4))
+    for fold in range(5):
+        rest = folds != fold
+        features = np.concatenate([train.features, val.features[rest]])
+        labels = np.concatenate([train.labels, val.labels[rest]])
+        logits[~rest] = composed(kind, features, labels).logits(val.features[~rest])
+    np.testing.assert_allclose(images.logits, logits, rtol=1e-5, atol=1e-5)

@@ -85,6 +85,27 @@ def test_weights_of_our_own_pre_training(tmp_path):
     assert results["methods"]["ncm"]["metrics"]["test"]["balanced"] > 15  # chance is 10
 
 
+def test_a_checkpoint_says_its_backbone_and_preprocessing(photos, tmp_path, capsys):
+    """What a person types to take a run's own network again, with and without what the checkpoint knows."""
+    words = ["train", str(photos / "data"), "--backbone", "resnet20", "--image-size", "16", "--epochs", "1"]
+    assert main([*words, "--out", str(tmp_path / "t"), *FAST]) == 0
+    init = tmp_path / "t" / "checkpoints" / "last.pt"
+    trained = load_checkpoint(init)["about"]
+    words = ["run", "folder", "--data", str(photos / "data"), "--init", str(init), "--frozen", "--methods", "joint"]
+    for number, (given, size) in enumerate([([], 16), (["--image-size", "16"], 16), (["--image-size", "24"], 24)]):
+        assert main([*words, *given, "--out", str(tmp_path / str(number)), *FAST]) == 0
+        about = load_checkpoint(tmp_path / str(number) / "checkpoints" / "last.pt")["about"]
+        assert about["backbone"] == "resnet20"
+        assert about["preprocessing"] == {
+            **trained["preprocessing"],
+            "size": size,
+            "resize": size,
+            "augmentation": about["preprocessing"]["augmentation"],
+        }
+    assert main([*words, "--backbone", "resnet32", "--out", str(tmp_path / "no"), *FAST]) == 2
+    assert "holds a resnet20, not a resnet32. Say --backbone resnet20." in capsys.readouterr().err
+
+
 def test_a_killed_extraction_goes_on_where_it_was(photos, tmp_path, monkeypatch):
     """The power goes after the second of three batches; the next call computes only what is missing."""
     monkeypatch.setitem(UnfinishedFeatures.advance.__globals__, "SAVE_EVERY", 0.0)

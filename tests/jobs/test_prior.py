@@ -206,7 +206,7 @@ def test_a_head_that_learnt_from_validation_is_not_calibrated_on_it(run_folder, 
     inputs = run_folder / "features" / "feature_test.h5"
     words = ["predict", str(run_folder), str(inputs), "--method", "auto", "--out", str(tmp_path / "p.csv"), "--prior"]
     assert main([*words, "estimated"]) == 0
-    assert "no validation split to calibrate on" in capsys.readouterr().out
+    assert "no validation split to calibrate on that the head has not seen" in capsys.readouterr().out
     assert json.loads((tmp_path / "p.prior.json").read_text())["calibrated_on"] is None
     assert main([*words, "estimated-bbse"]) == 2
     assert "needs a validation split that the head was not fitted to" in capsys.readouterr().err

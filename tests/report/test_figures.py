@@ -53,6 +53,18 @@ def test_bar_of_each_class_is_as_long_as_its_log_count(build_results):
         assert f"{count} {group}" in texts(svg)
 
 
+@pytest.mark.parametrize("counts", [[30, 25, 22], [90, 60, 40, 20], [9, 7, 4, 2], [3, 2, 2]])
+def test_counts_within_a_decade_have_plain_ticks_alone(build_results, counts):
+    """Matplotlib names minor ticks of a short log axis in its own notation."""
+    data = build_results(counts=counts)["data"]
+    for svg in (
+        class_counts_figure(data),
+        accuracy_by_class(data, {"joint": [50.0] * len(counts)}, "test"),
+        weight_norms(data, {"joint": [1.0] * len(counts)}),
+    ):
+        assert not [text for text in texts(svg) if "$" in (text or "")]
+
+
 def test_empty_class_is_named_but_has_no_bar(build_results):
     data = build_results(counts=[300, 50, 4, 0])["data"]
     svg = class_counts_figure(data)

@@ -2,7 +2,9 @@
 
 import csv
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["SUFFIXES", "Table", "read_table"]
+__all__ = ["SUFFIXES", "Table", "read_table", "read_unlabelled"]
 
 SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet")
 # what others call them, in small letters; the first that is there is taken
@@ -67,13 +69,44 @@ def read_table(path: Path) -> Table:
         >>> table.values.tolist(), table.labels.tolist()
         ([[0.5, 1.0], [2.0, 3.0]], ['cat', 'dog'])
     """
-    readers = {
+    return _table(path, _read(path, labelled=True))
+
+
+def read_unlabelled(path: Path) -> tuple[NDArray[Any], NDArray[np.str_] | None, bool]:
+    """Read the features of a file of the same layout, whose labels may be missing and are not looked at.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Features or logits (N, D), strings that name the rows (N,) or None, and whether the file says that they are
+        logits.
+
+    Raises:
+        InputError: no such file, unreadable, or columns that are no numbers.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "new.csv"
+        >>> _ = path.write_text("id,f0,f1\\na.jpg,0.5,1\\nb.jpg,2,3\\n")
+        >>> values, ids, are_logits = read_unlabelled(path)
+        >>> values.tolist(), ids.tolist(), are_logits
+        ([[0.5, 1.0], [2.0, 3.0]], ['a.jpg', 'b.jpg'], False)
+    """
+    columns = _read(path, labelled=False)
+    values, are_logits = _values(path, columns)
+    return values, _words(path, columns, "ids", IDS, len(values)), are_logits
+
+
+def _read(path: Path, *, labelled: bool) -> dict[str, Any]:
+    """Read the columns of a file, named in small letters."""
+    readers: dict[str, Callable[[Path], dict[str, Any]]] = {
         ".npz": _npz,
-        ".npy": _npy,
+        ".npy": partial(_npy, labelled=labelled),
         ".h5": _hdf5,
         ".hdf5": _hdf5,
-        ".csv": _csv,
-        ".tsv": _csv,
+        ".csv": partial(_csv, labelled=labelled),
+        ".tsv": partial(_csv, labelled=labelled),
         ".parquet": _parquet,
     }
     if path.suffix not in readers:
@@ -81,42 +114,54 @@ def read_table(path: Path) -> Table:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Expected features with labels ({', '.join(SUFFIXES)}).")
     try:
-        columns = readers[path.suffix](path)
+        return readers[path.suffix](path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be read ({error}).") from error
-    return _table(path, columns)
 
 
 def _table(path: Path, columns: dict[str, Any]) -> Table:
     """Sort the columns of a file, named in small letters, by what they mean."""
+    values, are_logits = _values(path, columns)
+    labels = _first(columns, LABELS)
+    if labels is None:
+        raise InputError(f"{path}: holds {_held(columns)}; expected `label`.")
+    labels = np.asarray(labels)
+    if labels.shape != values.shape[:1]:
+        raise InputError(f"{path}: {len(values)} rows but labels of shape {labels.shape}; expected one label a row.")
+    split, ids = (_words(path, columns, what, names, len(values)) for what, names in (("split", SPLITS), ("ids", IDS)))
+    return Table(path, values, _plain_labels(path, labels), split, ids, are_logits)
+
+
+def _values(path: Path, columns: dict[str, Any]) -> tuple[NDArray[Any], bool]:
+    """Give features or logits (N, D), and whether they are called logits."""
     values = _first(columns, FEATURES)
     are_logits = values is None
     values = _first(columns, LOGITS) if values is None else values
-    labels = _first(columns, LABELS)
-    held = ", ".join(list(columns)[:6]) or "nothing"
-    if values is None or labels is None:
-        wanted = "`features` or `logits`" if values is None else "`label`"
-        raise InputError(f"{path}: holds {held}; expected {wanted}.")
-    values, labels = np.asarray(values), np.asarray(labels)
+    if values is None:
+        raise InputError(f"{path}: holds {_held(columns)}; expected `features` or `logits`.")
+    values = np.asarray(values)
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise InputError(
             f"{path}: the features have shape {values.shape} and type {values.dtype}; expected numbers N x D."
         )
-    if labels.shape != values.shape[:1]:
-        raise InputError(f"{path}: {len(values)} rows but labels of shape {labels.shape}; expected one label a row.")
     if not len(values):
         raise InputError(f"{path}: holds no row.")
-    if values.dtype.kind != "f":
-        values = values.astype(np.float32)
-    words = {}
-    for meaning, names in (("split", SPLITS), ("ids", IDS)):
-        column = _first(columns, names)
-        if column is not None and np.shape(column) != labels.shape:
-            raise InputError(f"{path}: {len(values)} rows but {meaning} of shape {np.shape(column)}.")
-        words[meaning] = None if column is None else np.asarray(column).astype(str)
-    return Table(path, values, _plain_labels(path, labels), words["split"], words["ids"], are_logits)
+    return (values if values.dtype.kind == "f" else values.astype(np.float32)), are_logits
+
+
+def _words(
+    path: Path, columns: dict[str, Any], meaning: str, names: tuple[str, ...], rows: int
+) -> NDArray[np.str_] | None:
+    column = _first(columns, names)
+    if column is not None and np.shape(column) != (rows,):
+        raise InputError(f"{path}: {rows} rows but {meaning} of shape {np.shape(column)}.")
+    return None if column is None else np.asarray(column).astype(str)
+
+
+def _held(columns: dict[str, Any]) -> str:
+    return ", ".join(list(columns)[:6]) or "nothing"
 
 
 def _first(columns: dict[str, Any], names: tuple[str, ...]) -> Any:
@@ -150,9 +195,11 @@ def _npz(path: Path) -> dict[str, Any]:
         return {name.lower(): file[name] for name in file.files}
 
 
-def _npy(path: Path) -> dict[str, Any]:
+def _npy(path: Path, *, labelled: bool) -> dict[str, Any]:
     beside = (path.with_name(f"{path.stem}_labels.npy"), path.with_name("labels.npy"))
     found = next((other for other in beside if other.is_file()), None)
+    if found is None and not labelled:
+        return {"features": np.load(path, mmap_mode="r")}
     if found is None:
         raise InputError(f"{path}: no labels beside it. Expected {beside[0].name} or {beside[1].name}.")
     return {"features": np.load(path, mmap_mode="r"), "labels": np.load(found, allow_pickle=False)}
@@ -163,15 +210,17 @@ def _hdf5(path: Path) -> dict[str, Any]:
         return {name.lower(): item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
 
 
-def _csv(path: Path) -> dict[str, Any]:
+def _csv(path: Path, *, labelled: bool) -> dict[str, Any]:
     delimiter = "\t" if path.suffix == ".tsv" else ","
     with path.open(encoding="utf-8-sig", newline="") as file:  # Windows' programs put a mark in front
         names = [name.strip().lower() for name in next(csv.reader(file, delimiter=delimiter), [])]
         words = {name: at for at, name in enumerate(names) if name in (*LABELS, *SPLITS, *IDS)}
         label = next((name for name in LABELS if name in words), None)
-        if label is None:
+        if label is None and labelled:
             raise InputError(f"{path}: has the columns {', '.join(names[:6])}, ...; expected one named label.")
         numbers = [at for at, name in enumerate(names) if name not in words]
+        if label is None and all(_is_number(name) for name in names):
+            raise InputError(f"{path}: begins with numbers; expected a line with the names of the columns first.")
         if not numbers:
             raise InputError(f"{path}: has no column of numbers beside {', '.join(words)}.")
         rows: list[list[str]] = []
@@ -194,6 +243,14 @@ def _csv(path: Path) -> dict[str, Any]:
     )
     columns = {name: np.array([row[at] for row in rows]) for at, name in enumerate(words)}
     return {**columns, "features": values}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parquet(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`longtail calibrate`: probabilities that mean something, sets that hold the truth, and when to ask a person."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,13 +60,14 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
     from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
+    from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
 
     _check(config)
     folder, results, paths = _heads(config)
     for path in paths:
         check_stored_features(path)
-    problem = _problem(config, folder)
+    problem = problem_of_run(folder, config.features)
     thresholds = (results or {}).get("data", {}).get("group_thresholds", {})
     groups = group_of_class(
         problem.train_counts,
@@ -153,34 +154,6 @@ def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[P
         if name not in fitted:
             raise InputError(f"--heads {name}: not in {config.model}. It has {', '.join(fitted)}.")
     return config.model, results, [config.model / "heads" / f"{name}.npz" for name in names]
-
-
-def _problem(config: CalibrateConfig, folder: Path) -> "FeatureProblem":
-    """Open the features that the heads were fitted on, divided as they were then."""
-    from longtail.embeddings import open_embeddings
-    from longtail.jobs.fitting.problem import check_problem
-
-    settings = _settings(folder)
-    given = settings.get("features")
-    where = config.features or (Path(given) if isinstance(given, str) else folder / "features")
-    if not where.exists():
-        raise InputError(f"{where}: the features are not there. Say where they are: --features FOLDER.")
-    divided = {name: settings[name] for name in ("logits", "val_fraction", "test_fraction") if name in settings}
-    opened = open_embeddings(where, seed=settings.get("split_seed", 0), **divided)
-    options = settings.get("heads", {})
-    named = options.get("head")
-    problem = check_problem(
-        opened.splits,
-        head=opened.head or (Path(named) if named else None),
-        drop_nonfinite=bool(options.get("drop_nonfinite")),
-    )
-    return replace(problem, notes=(*opened.notes, *problem.notes))
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return stored
 
 
 def _prior(text: str | None, problem: "FeatureProblem") -> Any:

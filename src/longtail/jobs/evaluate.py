@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,9 +25,10 @@ class EvaluateConfig:
     """Measure a fitted head on features, or a CSV of predictions, by group."""
 
     model: tyro.conf.Positional[Path]
-    """A head (RUN/heads/tau.npz), or a CSV with the columns label and prediction (or one column a method)."""
+    """A run and the head that its report recommends, a head (RUN/heads/tau.npz), or a CSV with the columns label and
+    prediction (or one column a method)."""
     features: Path | None = None
-    """Folder of feature files; default for RUN/heads/NAME.npz: RUN/features, or what the run was fitted on."""
+    """Folder of feature files, or one file; default: RUN/features, or what the run was fitted on."""
     train_counts: Path | None = None
     """Training images of each class, one number a line; default: counted in feature_train.h5."""
     split: Literal["train", "val", "test"] = "test"
@@ -53,7 +54,10 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     from longtail.atomic import write_json
     from longtail.counts import group_of_class
     from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+    from longtail.jobs.predicting.predictor import choose_head
 
+    if config.model.is_dir():
+        config = replace(config, model=choose_head(config.model, None)[0])
     content: dict[str, Any] = {"split": config.split}
     prior: TargetPrior | None = None
     if config.model.suffix == ".csv":
@@ -111,19 +115,18 @@ class _Opened:
 
 
 def _open(config: EvaluateConfig) -> _Opened:
-    from longtail.features import open_feature_folder
     from longtail.heads import load_head
-    from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.predicting.predictor import check_stored_features, feature_folder, fitted_on_validation
+    from longtail.jobs.fitting.run_features import problem_of_run
+    from longtail.jobs.predicting.predictor import check_stored_features, fitted_on_validation
 
-    folder = config.features or feature_folder(config.model.parent.parent)
     head = load_head(config.model)
     if config.features is None:
         check_stored_features(config.model)
-    problem = check_problem(open_feature_folder(folder))
+    problem = problem_of_run(config.model.parent.parent, config.features)
     problem.unseal_test()  # nothing is chosen here
     if config.split not in problem.splits:
-        raise InputError(f"{folder} holds no feature_{config.split}.h5; it has {', '.join(problem.splits)}.")
+        where = problem.splits["train"].path.parent
+        raise InputError(f"{where} holds no feature_{config.split}.h5; it has {', '.join(problem.splits)}.")
     file = problem.splits[config.split]
     if head.n_features_in_ != file.features.shape[1]:
         raise InputError(
@@ -196,8 +199,7 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
 
 
 def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
-    from longtail.features import open_feature_folder
-    from longtail.jobs.fitting.problem import check_problem
+    from longtail.jobs.fitting.run_features import problem_of_run
 
     if config.train_counts is not None:
         if not config.train_counts.is_file():
@@ -211,7 +213,7 @@ def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
         return np.array(json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"])
     if config.features is None:
         raise InputError("groups need the training counts. Give --train-counts FILE or --features FOLDER.")
-    return check_problem(open_feature_folder(config.features)).train_counts
+    return problem_of_run(config.model.parent.parent, config.features).train_counts
 
 
 def _read_csv(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:

@@ -88,7 +88,8 @@ class StageOneOptions:
     """How the representation is learnt."""
 
     backbone: str = "auto"
-    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: digits_cnn, resnet32 or resnet18."""
+    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: that of --init, else digits_cnn up to
+    16 pixels, resnet32 up to 64, resnet18 above."""
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
     init: Path | None = None

@@ -28,7 +28,8 @@ class PredictConfig:
     model: tyro.conf.Positional[Path]
     """Folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt), which predicts with its own classifier."""
     inputs: tyro.conf.Positional[Path]
-    """An image, a folder of images, an image pack (.h5), or a feature file (.h5)."""
+    """An image, a folder of images, an image pack (.h5), or features: .h5, .npz, .npy, .csv, .tsv or .parquet, as `fit`
+    takes them, with or without labels."""
     method: str | None = None
     """Which head of the run; default: the one that its report recommends."""
     prior: str | None = None
@@ -61,7 +62,7 @@ def run(config: PredictConfig) -> Path:
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
     calibration = _calibration(config, predictor.path)
-    identities, features = _inputs(config, predictor.checkpoint)
+    identities, features = _inputs(config, predictor.checkpoint, predictor.path.parent.parent)
     if features.shape[1] != head.n_features_in_:
         raise InputError(
             f"{predictor.path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
@@ -159,13 +160,29 @@ def _further(
     return columns, said
 
 
-def _inputs(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
+def _inputs(config: PredictConfig, checkpoint: Path, run: Path) -> tuple[list[str], NDArray[Any]]:
     if config.inputs.suffix in (".h5", ".hdf5") and _holds_features(config.inputs):
         from longtail.features import open_features
 
         file = open_features(config.inputs)
         return [f"{config.inputs.name}[{row}]" for row in range(len(file.labels))], file.features
+    if config.inputs.suffix in (".npz", ".npy", ".csv", ".tsv", ".parquet"):
+        return _features_of_others(config.inputs, run)
     return _features_of_images(config, checkpoint)
+
+
+def _features_of_others(path: Path, run: Path) -> tuple[list[str], NDArray[Any]]:
+    from longtail.embeddings import are_probabilities, read_unlabelled
+    from longtail.features import check_finite
+    from longtail.jobs.fitting.run_features import settings_of_run
+
+    values, ids, are_logits = read_unlabelled(path)
+    check_finite(values, str(path))
+    if (are_logits or settings_of_run(run).get("logits")) and are_probabilities(values):
+        # as `fit` took them
+        values = np.log(np.maximum(values, np.finfo(np.float32).tiny)).astype(np.float32)
+    names = [f"{path.name}[{row}]" for row in range(len(values))] if ids is None else ids.tolist()
+    return names, values
 
 
 def _holds_features(path: Path) -> bool:

@@ -18,7 +18,7 @@ def folder() -> RunConfig:
         dataset="folder",
         data=DataOptions(),
         stage=StageOneOptions(
-            backbone="resnet18",
+            backbone="auto",
             epochs=30,
             batch_size=64,
             learning_rate=0.05,

@@ -42,6 +42,7 @@ def class_counts_figure(data: dict[str, Any]) -> str:
         axes.set_xscale("log")
         axes.set_xlim(0.7, max(counts.max(), 2) ** 1.4 * 1.8)
         axes.set_xticks(*_decades(1, counts.max()))
+        axes.set_xticks([], minor=True)
         axes.set_yticks(range(len(order)), [shorten(data["class_names"][c]) for c in order])
         axes.set_ylim(len(order) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
@@ -64,6 +65,7 @@ def class_counts_figure(data: dict[str, Any]) -> str:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7)
         axes.set_yticks(*_decades(1, counts.max()))
+        axes.set_yticks([], minor=True)
         axes.set_xlim(0.5, len(order) + 0.5)
         axes.set_title("training images (log scale)", pad=18)
         axes.set_xlabel("classes, largest first")
@@ -195,6 +197,8 @@ def _count_axis(axes: "Axes", data: dict[str, Any], x: FloatArray) -> None:
     if min(data["train_counts"]) == 0:
         ticks, names = [0.5, *ticks], ["0", *names]
     axes.set_xticks(ticks, names)
+    # within one decade matplotlib would write its own names at the ticks between
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("training images of the class (log scale)")
     few_below, many_above = (data["group_thresholds"][key] for key in ("few_below", "many_above"))
     edges = {
@@ -216,7 +220,7 @@ def _count_axis(axes: "Axes", data: dict[str, Any], x: FloatArray) -> None:
 
 def _decades(low: float, high: float) -> tuple[list[float], list[str]]:
     powers = 10.0 ** np.arange(0, 9)
-    steps = [1, 2, 5] if high / low < 300 else [1]
+    steps = [1, 2, 5] if high / low < 100 else [1]
     ticks = sorted(float(power * step) for power in powers for step in steps if low <= power * step <= high)
     return ticks, [f"{tick:,.0f}" for tick in ticks]
 

@@ -82,6 +82,7 @@ def cluster_purities(blocks: list[dict[str, Any]]) -> str:
             )
             panel.set_xscale("log")
             panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            panel.set_xticks([], minor=True)
             empty = len(block["cluster_sizes"]) - len(used)
             panel.set_title(f"block {number + 1}" + (f", {empty} empty" if empty else ""))
             panel.set_xlabel("rows in the cluster")

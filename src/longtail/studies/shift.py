@@ -25,7 +25,7 @@ class ShiftConfig:
     """Measure heads where classes are more or less common than in train: as they are, told so, and left to estimate."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_{train,val,test}.h5, or the folder of a run, whose fitted heads are then taken."""
+    """Folder with feature_{train,val,test}.h5, a file as `fit` takes it, or a run, whose heads are then taken."""
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="joint,la"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     draws: int = 3
@@ -39,17 +39,17 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.heads import load_head
     from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.predicting.predictor import check_stored_features
     from longtail.jobs.predicting.shift import measure_shifts
-    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     if config.draws < 1:
         raise InputError(f"--draws is {config.draws}; expected at least 1.")
-    problem = open_problem(config.features, config.heads)
+    problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
-    name = config.features.resolve().name
+    name = config.features.resolve().stem
     folder = config.runtime.out or Path("runs") / f"study-shift-{name}"
     methods = wanted_methods(config.heads.methods)
     paths = {method: config.features / "heads" / f"{method}.npz" for method in methods}

@@ -31,7 +31,7 @@ class SimilarityConfig:
     """Measure each class's likeness to others on features, and set it against its accuracy together with its count."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and feature_test.h5, or the folder of a run."""
+    """Folder with feature_train.h5 and feature_test.h5, a file as `fit` takes it, or the folder of a run."""
     method: str = "joint"
     """Whose accuracy is explained: joint, crt, or any other of --methods of `longtail fit`."""
     heads: HeadOptions = field(default_factory=HeadOptions)
@@ -44,8 +44,8 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
 
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.launch import resolve_device
-    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)
@@ -53,14 +53,14 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
         raise InputError(f"--methods {config.heads.methods}: say with --method whose accuracy is explained, one here.")
     if len(methods) != 1:
         raise InputError(f"--method {config.method}: expected one method, such as joint or crt.")
-    problem = open_problem(config.features, config.heads)
+    problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
-    folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().name}"
+    folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().stem}"
     results = compare_heads(
         problem,
         replace(config.heads, methods=config.method),
-        title=config.features.resolve().name,
+        title=config.features.resolve().stem,
         seed=config.runtime.seed,
         device=resolve_device(config.runtime.device),
         folder=folder,

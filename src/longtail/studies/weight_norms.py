@@ -20,7 +20,7 @@ class WeightNormsConfig:
     """Fit the linear classifiers on features and compare the norms of their class weights: the paper's figure 2."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and its siblings, or the folder of a run."""
+    """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or the folder of a run."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
@@ -30,14 +30,14 @@ class WeightNormsConfig:
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
     from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.launch import resolve_device
-    from longtail.studies.opening import open_problem
     from longtail.studies.outcome import finish_study
 
     if config.seeds < 1:
         raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
-    problem = open_problem(config.features, config.heads)
-    name = config.features.resolve().name
+    problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    name = config.features.resolve().stem
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed
     results = [

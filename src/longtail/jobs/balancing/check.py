@@ -145,8 +145,9 @@ def class_order(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_c
     pi = argmax over permutations of sum_c M[c, pi(c)], M[c, k] the share of class c that is predicted as k
 
     The permutation comes from one half of the rows and is believed where it holds in the other half: of a class that
-    moves, its new output must predict at least half, and 30 points more than its own does. A rare class that is taken
-    for a common one does not move: that output belongs to the common class.
+    moves, its new output must predict at least half, and 30 points more than its own does, and 30 points more than of
+    the class that the output is named for. A rare class that is taken for a common one does not move: that output
+    belongs to the common class.
 
     Args:
         labels: class indices, shape (N,).
@@ -170,7 +171,10 @@ def class_order(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_c
     shares, counts = halves[1]
     enough = (counts >= FEWEST_ROWS) & (halves[0][1] >= FEWEST_ROWS)
     gain = shares[own, order] - shares[own, own]
-    sure = (order != own) & enough & (gain >= GAIN) & (shares[own, order] >= 0.5)
+    # an output that its own class has as well was not given away: the layer takes two classes for one
+    lead = shares[own, order] - shares[order, order]
+    free = (lead >= GAIN) | ~enough[order]
+    sure = (order != own) & enough & (gain >= GAIN) & (shares[own, order] >= 0.5) & free
     few = int((order != own).sum() - sure.sum())
     # classes change places: one alone cannot, unless those it changes with are too rare to say
     is_swap = sure.sum() >= 2 or (sure.sum() == 1 and few and not enough[(order != own) & ~sure].any())

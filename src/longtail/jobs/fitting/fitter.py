@@ -10,7 +10,7 @@ from longtail.features import FeatureFile
 from longtail.heads import DLSA, Joint, Transformed
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
-from longtail.holdout import stratified_holdout
+from longtail.holdout import fifth_for_choices
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.fitting.heads import fit_head, parameters_of
 from longtail.jobs.fitting.problem import FeatureProblem
@@ -78,7 +78,7 @@ class Fitter:
         """Hold a fifth of train out, class by class: a fitter to the rest, and features and labels of the fifth."""
         train = self.problem.splits["train"]
         labels = np.asarray(train.labels)
-        rest, out = stratified_holdout(labels, 0.2, self.seed)
+        rest, out = fifth_for_choices(labels, self.seed)
         fitter = Fitter(self.problem.of_train(rest), self.options, "train", self.seed, self.device)
         return fitter, np.asarray(train.features[out]), labels[out]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Predictor",
     "check_stored_features",
+    "choose_head",
     "feature_folder",
     "fitted_on_validation",
     "image_features",
@@ -61,7 +62,7 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
 
     if model.suffix == ".pt":
         return _own_classifier(model)
-    path, results = _choose(model, method)
+    path, results = choose_head(model, method)
     head = load_head(path)
     names = [str(number) for number in range(len(head.classes_))]
     if results is not None:
@@ -69,6 +70,35 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
         if not hasattr(head, "class_counts_"):  # saved by an older longtail
             head.class_counts_ = np.array(results["data"]["train_counts"])
     return Predictor(head, tuple(names), _checkpoint_of(path.parent.parent, path.stem), path)
+
+
+def choose_head(model: Path, method: str | None) -> tuple[Path, dict[str, Any] | None]:
+    """Say which head is meant, and what its run measured where that is known.
+
+    Args:
+        model: folder of a run, or a head (RUN/heads/tau.npz).
+        method: which head of a run; default: the one that its report recommends.
+
+    Returns:
+        The head's file, and results.json or None.
+
+    Raises:
+        InputError: a folder without results.json, or a run without that method.
+    """
+    if model.suffix == ".npz":
+        results_path = model.parent.parent / "results.json"
+        stored = json.loads(results_path.read_text(encoding="utf-8")) if results_path.is_file() else None
+        return model, stored
+    results_path = model / "results.json"
+    if not results_path.is_file():
+        raise InputError(
+            f"{model}: no results.json. Expected the folder of a finished run, a head (.npz) or a checkpoint (.pt)."
+        )
+    results = json.loads(results_path.read_text(encoding="utf-8"))
+    wanted = method or results["verdict"]["best"]
+    if wanted not in results["methods"]:
+        raise InputError(f"no method {wanted!r} in {model}. It has {', '.join(results['methods'])}.")
+    return model / "heads" / f"{wanted}.npz", results
 
 
 def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | None":
@@ -81,15 +111,19 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
         Features (V, D) and class indices (V,), or None.
     """
     from longtail.features import open_features
+    from longtail.jobs.fitting.run_features import problem_of_run
 
     run = head_path.parent.parent
-    path = feature_folder(run) / "feature_val.h5"
-    if head_path.suffix != ".npz" or fitted_on_validation(head_path) or not path.is_file():
+    if head_path.suffix != ".npz" or fitted_on_validation(head_path) or _takes_other_features(run, head_path.stem):
         return None
-    if _takes_other_features(run, head_path.stem):
+    folder = feature_folder(run)
+    if (folder / "feature_val.h5").is_file():
+        file = open_features(folder / "feature_val.h5")
+        return file.features, file.labels
+    if not folder.exists() or (folder / "feature_train.h5").is_file():
         return None
-    file = open_features(path)
-    return file.features, file.labels
+    val = problem_of_run(run).splits.get("val")
+    return None if val is None else (val.features, val.labels)
 
 
 def feature_folder(run: Path) -> Path:
@@ -145,23 +179,6 @@ def _own_classifier(checkpoint: Path) -> Predictor:
     counts = json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"] if results.is_file() else None
     head = Joint(head_prior=trained_prior(model.about["settings"])).take(weight, bias, class_counts=counts)
     return Predictor(head, tuple(model.about["class_names"]), checkpoint, checkpoint)
-
-
-def _choose(model: Path, method: str | None) -> tuple[Path, dict[str, Any] | None]:
-    if model.suffix == ".npz":
-        results_path = model.parent.parent / "results.json"
-        stored = json.loads(results_path.read_text(encoding="utf-8")) if results_path.is_file() else None
-        return model, stored
-    results_path = model / "results.json"
-    if not results_path.is_file():
-        raise InputError(
-            f"{model}: no results.json. Expected the folder of a finished run, a head (.npz) or a checkpoint (.pt)."
-        )
-    results = json.loads(results_path.read_text(encoding="utf-8"))
-    wanted = method or results["verdict"]["best"]
-    if wanted not in results["methods"]:
-        raise InputError(f"no method {wanted!r} in {model}. It has {', '.join(results['methods'])}.")
-    return model / "heads" / f"{wanted}.npz", results
 
 
 def _checkpoint_of(run_folder: Path, method: str) -> Path:

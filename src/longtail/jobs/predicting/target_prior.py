@@ -223,7 +223,10 @@ def _estimated(
         facts = {"estimate": "em", "iterations": found.iterations, "converged": found.converged}
         how = f"EM, {found.iterations} steps{'' if found.converged else ', not converged'}"
         if not estimator.is_corrected:
-            notes.append("there is no validation split to calibrate on: over-confident scores lead EM astray")
+            notes.append(
+                "there is no validation split to calibrate on that the head has not seen: over-confident scores lead "
+                "EM astray"
+            )
     facts |= {"rows": len(p), "calibrated_on": "val" if estimator.is_corrected else None, "interval": None}
     if p.size <= MOST_NUMBERS:
 

@@ -1,6 +1,6 @@
 """A backbone that is there already, taken as it is in place of stage 1."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +53,11 @@ def take_backbone(
     elif fabric.is_global_zero:
         channels = splits.train.load(0).shape[0]
         torch.manual_seed(0)
-        name = stage.backbone
-        if stage.init is not None and name == "auto":
-            name = load_checkpoint(stage.init)["about"]["backbone"]
-        preprocessing = _preprocessing(splits, stage, None)
-        name = backbone_for(name, preprocessing)
+        name = backbone_for(stage, _preprocessing(splits, stage, None))
         model = create_backbone(
             name, num_classes=len(splits.class_names), in_chans=channels, pretrained=stage.pretrained
         )
-        _load(model, stage)
+        _load(model, stage, name)
         about = {
             "backbone": name,
             "class_names": list(splits.class_names),
@@ -98,14 +94,14 @@ def _origin(stage: StageOneOptions) -> str:
     return given[0]
 
 
-def _load(model: "nn.Module", stage: StageOneOptions) -> None:
+def _load(model: "nn.Module", stage: StageOneOptions, backbone: str) -> None:
     from longtail.backbones import classifier_prefix
     from longtail.backbones.foreign import read_foreign
     from longtail.jobs.stage_one.optimisation import start_from
     from longtail.training.checkpoints import load_weights
 
     if stage.init is not None:
-        start_from(model, stage.init)
+        start_from(model, stage.init, backbone)
     elif stage.weights is not None:
         prefix = classifier_prefix(model)
         own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(prefix)}
@@ -118,8 +114,11 @@ def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "P
     from longtail.jobs.stage_one.model import preprocessing_of
     from longtail.training.checkpoints import load_checkpoint
 
-    if stage.init is not None and stage.image_size is None:
-        return preprocessing_of(load_checkpoint(stage.init)["about"])
+    if stage.init is not None:
+        own = preprocessing_of(load_checkpoint(stage.init)["about"])
+        if stage.image_size in (None, own.size):
+            return own
+        return replace(choose_preprocessing(splits, stage), mean=own.mean, std=own.std)
     usual = choose_preprocessing(splits, stage)
     known = getattr(model, "pretrained_cfg", None) or {}
     if not known.get("mean") or len(known["mean"]) != usual.channels:

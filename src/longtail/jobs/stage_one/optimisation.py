@@ -40,8 +40,13 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
     return [group for group in groups if group["params"]]
 
 
-def start_from(model: "nn.Module", path: Path) -> None:
+def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     """Load the backbone of a checkpoint of ours into `model`; the classifier stays as it was drawn.
+
+    Args:
+        model: to load into.
+        path: of the checkpoint.
+        backbone: the name that `model` was built by, for the message.
 
     Raises:
         InputError: unreadable file, or weights of another architecture.
@@ -50,12 +55,19 @@ def start_from(model: "nn.Module", path: Path) -> None:
 
     prefix = classifier_prefix(model)
     own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
+    checkpoint = load_checkpoint(path)
     came = {
         name.removeprefix("model."): tensor
-        for name, tensor in load_checkpoint(path)["task"].items()
+        for name, tensor in checkpoint["task"].items()
         if name.startswith("model.") and not name.startswith("model." + prefix)
     }
-    load_weights(model, came | own, str(path))
+    try:
+        load_weights(model, came | own, str(path))
+    except InputError as error:
+        trained = checkpoint["about"]["backbone"]
+        if trained == backbone:
+            raise
+        raise InputError(f"{path}: holds a {trained}, not a {backbone}. Say --backbone {trained}.") from error
 
 
 def synchronised(model: "nn.Module", fabric: "Fabric") -> "nn.Module":

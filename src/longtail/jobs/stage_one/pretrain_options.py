@@ -22,7 +22,8 @@ class PretrainOptions:
     """rotation: by how much was an image turned; moco: find its other view in a queue (MoCo v2); simsiam: predict its
     other view."""
     backbone: str = "auto"
-    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: digits_cnn, resnet32 or resnet18."""
+    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: that of --init, else digits_cnn up to
+    16 pixels, resnet32 up to 64, resnet18 above."""
     pretrained: bool = False
     """Start from timm's weights for that backbone."""
     init: Path | None = None

@@ -101,12 +101,12 @@ def begin(
         mean, std = channel_statistics(images.pixels.cpu())
         preprocessing = replace(preprocessing, mean=mean, std=std)
     torch.manual_seed(seed)
-    backbone = backbone_for(stage.backbone, preprocessing)
+    backbone = backbone_for(stage, preprocessing) if checkpoint is None else checkpoint["about"]["backbone"]
     model = create_backbone(
         backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
     if stage.init is not None and checkpoint is None:
-        start_from(model, stage.init)
+        start_from(model, stage.init, backbone)
     return Start(images, preprocessing, backbone, model, checkpoint, _multiplications(model, preprocessing))
 
 
@@ -119,10 +119,13 @@ def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
     return int(counter.get_total_flops()) // (2 * max(layers, 1))
 
 
-def backbone_for(wanted: str, preprocessing: Preprocessing) -> str:
-    """Say which network "auto" means for images of this kind."""
-    if wanted != "auto":
-        return wanted
+def backbone_for(stage: StageOneOptions, preprocessing: Preprocessing) -> str:
+    """Say which network "auto" means: that of the checkpoint to start from, else what is usual for such images."""
+    if stage.backbone != "auto":
+        return stage.backbone
+    if stage.init is not None:
+        backbone: str = load_checkpoint(stage.init)["about"]["backbone"]
+        return backbone
     if preprocessing.size <= 16:
         return "digits_cnn"
     return "resnet32" if preprocessing.resident else "resnet18"
