@@ -190,9 +190,9 @@ def csv_run(tmp_path_factory):
     """A run of `fit` on one CSV without splits; and some of its rows without labels, in several formats."""
     tmp_path = tmp_path_factory.mktemp("csv")
     rng = np.random.default_rng(4)
-    labels = np.repeat([0, 1, 2], [120, 60, 30])
-    features = (2 * np.eye(3)[labels] + rng.normal(size=(210, 3))).astype(np.float32)
-    names = np.array(["ant", "bee, or wasp", "cat"])[labels]
+    labels = np.repeat([0, 1, 2, 3], [120, 60, 30, 20])
+    features = (2 * np.eye(4, 3)[labels] + rng.normal(size=(230, 3))).astype(np.float32)
+    names = np.array(["ant", "bee, or wasp", "cat", "dog"])[labels]
     with (tmp_path / "e.csv").open("w", newline="") as file:
         rows = zip(names, *features.T, strict=True)
         csv.writer(file).writerows([["label", "a", "b", "c"], *rows])
@@ -264,3 +264,12 @@ def test_the_similarity_study_takes_one_file(csv_run):
     words = ["study", "similarity", str(csv_run / "e.csv"), "--out", str(csv_run / "similar"), "--quiet"]
     assert main(words) == 0
     assert (csv_run / "similar" / "study.json").is_file()
+
+
+def test_top_is_at_least_one_and_no_more_than_the_classes(csv_run, capsys):
+    words = ["predict", str(csv_run / "run"), str(csv_run / "new.csv"), "--out", str(csv_run / "top.csv"), "--top"]
+    assert main([*words, "0"]) == 2
+    assert "--top is 0; expected at least 1" in capsys.readouterr().err
+    assert main([*words, "9"]) == 0
+    with (csv_run / "top.csv").open(newline="") as file:
+        assert {len(row) for row in csv.reader(file)} == {1 + 2 * 3}

@@ -309,7 +309,7 @@ def test_heads_of_several_parts_are_fitted_again_part_by_part(fitted, tmp_path, 
     save_head(composed(kind, *both), tmp_path / "heads" / "auto.npz")
     problem = check_problem({"train": train, "val": val})
     facts = {"choice": {"method": kind, "fitted_on": ["train", "val"]}}
-    images = unseen_scores(tmp_path / "heads" / "auto.npz", problem, facts, {}, split_val=None, seed=0, quiet=True)[1]
+    images = unseen_scores(tmp_path / "heads" / "auto.npz", problem, facts, split_val=None, seed=0, quiet=True)[1]
     folds, logits = stratified_folds(val.labels, 5, 0), np.empty((len(val.labels), 4))
     for fold in range(5):
         rest = folds != fold

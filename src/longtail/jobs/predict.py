@@ -58,7 +58,7 @@ def run(config: PredictConfig) -> Path:
     from longtail.jobs.predicting.predictor import open_predictor
 
     if config.top is not None and config.top < 1:
-        raise InputError(f"--top {config.top}; expected at least 1.")
+        raise InputError(f"--top is {config.top}; expected at least 1.")
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
     calibration = _calibration(config, predictor.path)
@@ -225,7 +225,7 @@ def _write(
         if top is None:
             writer.writerow(["input", "prediction", *further, *names])
         else:
-            ranked = (f"{what}_{k + 1}" for k in range(top) for what in ("class", "probability"))
+            ranked = (f"{what}_{k + 1}" for k in range(min(top, len(names))) for what in ("class", "probability"))
             writer.writerow(["input", *further, *ranked])
         writer.writerows(_rows(identities, probabilities, names, top, further))
 
