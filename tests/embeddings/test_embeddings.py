@@ -272,4 +272,4 @@ def test_top_is_at_least_one_and_no_more_than_the_classes(csv_run, capsys):
     assert "--top is 0; expected at least 1" in capsys.readouterr().err
     assert main([*words, "9"]) == 0
     with (csv_run / "top.csv").open(newline="") as file:
-        assert {len(row) for row in csv.reader(file)} == {1 + 2 * 3}
+        assert {len(row) for row in csv.reader(file)} == {1 + 2 * 4}
