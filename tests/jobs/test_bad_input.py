@@ -74,6 +74,14 @@ def test_missing_paths(capsys, tmp_path):
     assert "no such file" in refused(capsys, "report", tmp_path)
 
 
+def test_a_folder_of_several_seeds_names_its_runs(capsys, tmp_path):
+    for seed in (0, 1):
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "results.json").write_text("{}")
+    for command in (["predict", tmp_path, tmp_path], ["calibrate", tmp_path], ["evaluate", tmp_path]):
+        assert f"holds several runs, seed-0, seed-1. Name one of them: {tmp_path}" in refused(capsys, *command)
+
+
 def test_one_row_a_class_leaves_nothing_to_choose_on(capsys, tmp_path):
     for split in ("train", "test"):
         write_features(tmp_path / f"feature_{split}.h5", np.eye(4, dtype=np.float32), np.arange(4))

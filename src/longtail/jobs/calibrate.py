@@ -139,14 +139,13 @@ def _check(config: CalibrateConfig) -> None:
 
 def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[Path]]:
     """Find the run's folder, its results and the heads that are meant."""
+    from longtail.jobs.fitting.run_features import results_of_run
+
     if config.model.suffix == ".npz":
         folder = config.model.parent.parent
         path = folder / "results.json"
         return folder, json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None, [config.model]
-    path = config.model / "results.json"
-    if not path.is_file():
-        raise InputError(f"{config.model}: no results.json. Expected the folder of a finished run, or a head (.npz).")
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = results_of_run(config.model)
     fitted = list(results["methods"])
     wanted = [word.strip() for word in (config.heads or results["verdict"]["best"]).split(",") if word.strip()]
     names = fitted if wanted == ["all"] else wanted

@@ -9,7 +9,7 @@ from longtail.embeddings import open_embeddings
 from longtail.errors import InputError
 from longtail.jobs.fitting.problem import FeatureProblem, check_problem
 
-__all__ = ["problem_at", "problem_of_run", "settings_of_run"]
+__all__ = ["problem_at", "problem_of_run", "results_of_run", "settings_of_run"]
 
 
 def problem_at(path: Path, *, head: Path | None = None, drop_nonfinite: bool = False) -> FeatureProblem:
@@ -60,6 +60,24 @@ def problem_of_run(
         drop_nonfinite=drop_nonfinite or bool(options.get("drop_nonfinite")),
     )
     return replace(problem, notes=(*opened.notes, *problem.notes))
+
+
+def results_of_run(run: Path) -> dict[str, Any]:
+    """Read results.json of a run.
+
+    Raises:
+        InputError: there is none; a folder of several seeds has one in each of its runs.
+    """
+    path = run / "results.json"
+    if path.is_file():
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return results
+    seeds = sorted(inside.parent.name for inside in run.glob("seed-*/results.json"))
+    if seeds:
+        raise InputError(f"{run}: holds several runs, {', '.join(seeds)}. Name one of them: {run / seeds[0]}.")
+    raise InputError(
+        f"{run}: no results.json. Expected the folder of a finished run, a head (.npz) or a checkpoint (.pt)."
+    )
 
 
 def settings_of_run(run: Path) -> dict[str, Any]:

@@ -85,16 +85,13 @@ def choose_head(model: Path, method: str | None) -> tuple[Path, dict[str, Any] |
     Raises:
         InputError: a folder without results.json, or a run without that method.
     """
+    from longtail.jobs.fitting.run_features import results_of_run
+
     if model.suffix == ".npz":
         results_path = model.parent.parent / "results.json"
         stored = json.loads(results_path.read_text(encoding="utf-8")) if results_path.is_file() else None
         return model, stored
-    results_path = model / "results.json"
-    if not results_path.is_file():
-        raise InputError(
-            f"{model}: no results.json. Expected the folder of a finished run, a head (.npz) or a checkpoint (.pt)."
-        )
-    results = json.loads(results_path.read_text(encoding="utf-8"))
+    results = results_of_run(model)
     wanted = method or results["verdict"]["best"]
     if wanted not in results["methods"]:
         raise InputError(f"no method {wanted!r} in {model}. It has {', '.join(results['methods'])}.")
