@@ -210,6 +210,8 @@ def test_a_study_stopped_in_pre_training_or_after_it_ends_with_the_same_bits(tmp
         (["study", "similarity", "x", "--methods", "crt"], "say with --method"),
         (["study", "weight-norms", "x", "--seeds", "0"], "--seeds is 0"),
         (["study", "retrained-parts", "digits", "--parts", "all:x"], "'x' is no number"),
+        (["study", "retrained-parts", "digits", "--parts", "all:nan"], "a finite rate"),
+        (["study", "retrained-parts", "digits", "--parts", "last-block"], "blocks"),
         (["study", "representations", "digits", "--representation", "class"], "Name them in --representations"),
         (["study", "retrained-parts", "digits", "--crt-part", "all"], "--crt-part all does nothing in this study"),
         (["run", "digits", "--crt-part", "all"], "needs --crt-from images"),

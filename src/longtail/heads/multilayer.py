@@ -131,7 +131,7 @@ class MultilayerPerceptron(Head):
         folded = []
         for seed in seeds:
             # dropout draws from torch's own generator; what came before goes on as if nothing had happened
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[self.device] if torch.device(self.device).type == "cuda" else []):
                 torch.manual_seed(int(seed))
                 network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout).to(self.device, dtype)
                 weights = sum(parameter.numel() for parameter in network.parameters())

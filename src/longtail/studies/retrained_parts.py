@@ -1,7 +1,7 @@
 """Is it enough to train the classifier again, or should the backbone follow?"""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from longtail.backbones import Part
 from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.run import RunConfig
+
+if TYPE_CHECKING:
+    from longtail.data.source import DataSplits
 
 __all__ = ["RetrainedPartsConfig", "compare_parts", "run"]
 
@@ -38,6 +41,7 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     fabric, base, splits, folder = study.fabric, study.config, study.splits, study.folder
     if splits.test is None or not len(splits.test):
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
+    _refuse_parts_it_lacks(parts, base, splits)
     results = run_seeds(fabric, base, splits, folder, table=False)
     labels = np.asarray(splits.test.labels)
     reports: dict[str, list[dict[str, Any]]] = {}
@@ -150,6 +154,19 @@ def _refuse_what_the_study_sets(heads: HeadOptions) -> None:
             raise InputError(f"{option} {given} does nothing in this study. Say with --parts what is trained again.")
 
 
+def _refuse_parts_it_lacks(parts: dict[str, tuple[Part, float]], config: RunConfig, splits: "DataSplits") -> None:
+    """Tell before stage 1, not after hours of it, that the network has no such part."""
+    from longtail.backbones import create_backbone, hold_all_but
+    from longtail.jobs.stage_one.images import choose_preprocessing
+    from longtail.jobs.stage_one.start import backbone_for
+
+    preprocessing = choose_preprocessing(splits, config.stage)
+    name = backbone_for(config.stage, preprocessing)
+    model = create_backbone(name, num_classes=len(splits.class_names), in_chans=preprocessing.channels)
+    for part, _ in parts.values():
+        hold_all_but(model, part)
+
+
 def _parts(text: str) -> dict[str, tuple[Part, float]]:
     parts: dict[str, tuple[Part, float]] = {}
     for name in (word.strip() for word in text.split(",") if word.strip()):
@@ -160,6 +177,8 @@ def _parts(text: str) -> dict[str, tuple[Part, float]]:
             parts[name] = (part, float(rate or 1.0))  # type: ignore[assignment]
         except ValueError:
             raise InputError(f"--parts {name!r}: {rate!r} is no number. Expected such as all:0.1.") from None
+        if not 0 <= parts[name][1] < float("inf"):
+            raise InputError(f"--parts {name!r}: expected a finite rate of at least 0, such as all:0.1.")
     if not parts:
         raise InputError(f"--parts is empty; expected some of {', '.join(get_args(Part))}.")
     return parts
