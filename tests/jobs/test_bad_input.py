@@ -74,6 +74,13 @@ def test_missing_paths(capsys, tmp_path):
     assert "no such file" in refused(capsys, "report", tmp_path)
 
 
+def test_what_is_no_head_is_told_apart_from_a_broken_one(capsys, tmp_path):
+    np.savez(tmp_path / "joint_head.npz", weight=np.eye(2), bias=np.zeros(2))
+    assert "no head of longtail. Expected" in refused(capsys, "evaluate", tmp_path / "joint_head.npz")
+    (tmp_path / "tau.npz").write_bytes((tmp_path / "joint_head.npz").read_bytes()[:100])
+    assert "truncated" in refused(capsys, "evaluate", tmp_path / "tau.npz")
+
+
 def test_a_folder_of_several_seeds_names_its_runs(capsys, tmp_path):
     for seed in (0, 1):
         (tmp_path / f"seed-{seed}").mkdir()

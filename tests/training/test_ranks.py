@@ -103,6 +103,8 @@ def test_processes_that_slurm_started_find_each_other(tmp_path):
 def test_processes_as_the_launcher_says():
     slurm = {"SLURM_JOB_ID": "1", "SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_NNODES": "2"}
     assert processes({}, 4) == (4, 1)
+    with pytest.raises(InputError, match="--devices 0; expected at least 1"):
+        processes({}, 0)
     assert processes({"LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "32"}, 1) == (8, 4)
     assert processes(slurm, 1) == (4, 2)
     assert processes({**slurm, "SLURM_JOB_NAME": "interactive"}, 2) == (2, 1)

@@ -112,9 +112,14 @@ def load_head(path: Path | str) -> Head:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
-        meta: dict[str, Any] = json.loads(str(content.pop("meta")))
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        meta: dict[str, Any] = json.loads(str(content.pop("meta", "{}")))
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: truncated, or not a head of longtail ({error}).") from error
+    if not meta:
+        raise InputError(
+            f"{path}: no head of longtail. Expected a file such as RUN/heads/tau.npz; `longtail predict` takes a network's "
+            "checkpoint (.pt) too."
+        )
     kinds = {name: kind for name in heads.__all__ if isinstance(kind := getattr(heads, name), type)}
     if meta.get("format") != FORMAT or meta.get("class") not in kinds:
         raise InputError(

@@ -34,6 +34,11 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
     precision = resolve_precision(runtime.precision, device)
     flag = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]
     devices, nodes = processes(os.environ, runtime.devices)
+    if device == "cuda":
+        import torch
+
+        if devices > torch.cuda.device_count():
+            raise InputError(f"--devices {devices}: there are {torch.cuda.device_count()} GPUs here.")
     fabric = Fabric(
         accelerator=device,
         devices=devices,
@@ -66,7 +71,7 @@ def processes(environment: Mapping[str, str], wanted: int) -> tuple[int, int]:
         Processes a node, nodes.
 
     Raises:
-        InputError: SLURM's tasks are not spread evenly over its nodes.
+        InputError: fewer than one process, or SLURM's tasks are not spread evenly over its nodes.
 
     Example:
         >>> processes({"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"}, 1)
@@ -86,6 +91,8 @@ def processes(environment: Mapping[str, str], wanted: int) -> tuple[int, int]:
                 f"SLURM gives {tasks} tasks on {nodes} nodes; expected as many on each: --ntasks-per-node GPUS."
             )
         return tasks // nodes, nodes
+    if wanted < 1:
+        raise InputError(f"--devices {wanted}; expected at least 1.")
     return wanted, 1
 
 
