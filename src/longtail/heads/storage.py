@@ -117,8 +117,8 @@ def load_head(path: Path | str) -> Head:
         raise InputError(f"{path}: truncated, or not a head of longtail ({error}).") from error
     if not meta:
         raise InputError(
-            f"{path}: no head of longtail. Expected a file such as RUN/heads/tau.npz; `longtail predict` takes a network's "
-            "checkpoint (.pt) too."
+            f"{path}: no head of longtail. Expected a file such as RUN/heads/tau.npz; `longtail predict` takes a "
+            "network's checkpoint (.pt) too."
         )
     kinds = {name: kind for name in heads.__all__ if isinstance(kind := getattr(heads, name), type)}
     if meta.get("format") != FORMAT or meta.get("class") not in kinds:
