@@ -75,8 +75,8 @@ def test_initial_weights_are_the_backbones_alone(tmp_path):
     trained, other = (create_backbone("resnet20", num_classes=c) for c in (5, 7))
     save_checkpoint({"task": Classification(trained).state_dict()}, tmp_path / "last.pt")
     own = classifier_of(other).weight.clone()
-    start_from(other, tmp_path / "last.pt")
+    start_from(other, tmp_path / "last.pt", "resnet20")
     assert torch.equal(other.conv1.weight, trained.conv1.weight)
     assert torch.equal(classifier_of(other).weight, own)
     with pytest.raises(InputError, match="another architecture"):
-        start_from(create_backbone("resnet32", num_classes=5), tmp_path / "last.pt")
+        start_from(create_backbone("resnet32", num_classes=5), tmp_path / "last.pt", "resnet32")
