@@ -73,10 +73,11 @@ def test_rates_of_classifier_and_backbone():
 
 def test_initial_weights_are_the_backbones_alone(tmp_path):
     trained, other = (create_backbone("resnet20", num_classes=c) for c in (5, 7))
-    save_checkpoint({"task": Classification(trained).state_dict()}, tmp_path / "last.pt")
+    about = {"backbone": "resnet20"}
+    save_checkpoint({"task": Classification(trained).state_dict(), "about": about}, tmp_path / "last.pt")
     own = classifier_of(other).weight.clone()
     start_from(other, tmp_path / "last.pt", "resnet20")
     assert torch.equal(other.conv1.weight, trained.conv1.weight)
     assert torch.equal(classifier_of(other).weight, own)
-    with pytest.raises(InputError, match="another architecture"):
+    with pytest.raises(InputError, match="holds a resnet20, not a resnet32"):
         start_from(create_backbone("resnet32", num_classes=5), tmp_path / "last.pt", "resnet32")
