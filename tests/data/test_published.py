@@ -326,6 +326,6 @@ def test_describe_opens_no_image_unless_asked(small, tmp_path, capsys):
     assert "3 classes, 25 images (13 train, 6 val, 6 test)" in told
     assert "cannot be read" not in told
     assert main([*words, "--look", "yes"]) == 0
-    assert "1 files cannot be read" in capsys.readouterr().out
+    assert "1 file cannot be read" in capsys.readouterr().out
     assert main([*words, "--skip-bad"]) == 0
     assert "12 train" in capsys.readouterr().out

@@ -160,7 +160,7 @@ def test_describe_and_pack_a_folder(tmp_path, capsys):
     (tmp_path / "photos" / "digit 0" / "broken.png").write_text("x")
     assert main(["describe", str(tmp_path / "photos"), "--out", str(tmp_path / "d")]) == 0
     told = capsys.readouterr().out
-    assert "1 files cannot be read" in told
+    assert "1 file cannot be read" in told
     facts = json.loads((tmp_path / "d" / "describe.json").read_text())
     assert facts["unreadable"][0]["image"].endswith("broken.png")
     assert (tmp_path / "d" / "counts.png").read_bytes().startswith(b"\x89PNG")

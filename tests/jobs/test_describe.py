@@ -37,7 +37,7 @@ def test_facts_of_a_folder(photos, capsys):
     assert found["identical_with_two_labels"] == found["identical"]
     told = capsys.readouterr().out
     assert "3 classes, 156 images" in told
-    assert "1 files cannot be read (named in describe.json)" in told
+    assert "1 file cannot be read (named in describe.json)" in told
 
 
 def test_images_need_not_be_opened(photos):

@@ -203,10 +203,14 @@ def _print(found: dict[str, Any], dataset: str, folder: Path) -> None:
         print(indent + note)
     if found.get("unreadable"):
         bad = len(found["unreadable"])
-        print(f"{indent}{bad} files cannot be read (named in describe.json); leave them out with --skip-bad")
+        print(
+            f"{indent}{bad} file{'s' * (bad != 1)} cannot be read (named in describe.json); leave them out with --skip-bad"
+        )
     if found.get("identical"):
         same, two = len(found["identical"]), len(found["identical_with_two_labels"])
-        print(f"{indent}{same} sets of byte-identical images, {two} of them with two labels (describe.json)")
+        print(
+            f"{indent}{same} set{'s' * (same != 1)} of byte-identical images, {two} of them with two labels (describe.json)"
+        )
     print(f"{indent}{folder / 'counts.png'}")
 
 
