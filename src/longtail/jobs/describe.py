@@ -202,16 +202,16 @@ def _print(found: dict[str, Any], dataset: str, folder: Path) -> None:
     for note in found["notes"]:
         print(indent + note)
     if found.get("unreadable"):
-        bad = len(found["unreadable"])
-        print(
-            f"{indent}{bad} file{'s' * (bad != 1)} cannot be read (named in describe.json); leave them out with --skip-bad"
-        )
+        bad = _counted(len(found["unreadable"]), "file")
+        print(f"{indent}{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
     if found.get("identical"):
-        same, two = len(found["identical"]), len(found["identical_with_two_labels"])
-        print(
-            f"{indent}{same} set{'s' * (same != 1)} of byte-identical images, {two} of them with two labels (describe.json)"
-        )
+        same, two = _counted(len(found["identical"]), "set"), len(found["identical_with_two_labels"])
+        print(f"{indent}{same} of byte-identical images, {two} of them with two labels (describe.json)")
     print(f"{indent}{folder / 'counts.png'}")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _draw(found: dict[str, Any], path: Path) -> None:
