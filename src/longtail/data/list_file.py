@@ -5,7 +5,7 @@ from pathlib import Path
 from longtail.data.files import ImageFiles
 from longtail.errors import InputError
 
-__all__ = ["open_lists", "read_class_names", "read_lines", "read_list"]
+__all__ = ["open_lists", "read_class_names", "read_lines", "read_list", "read_names"]
 
 
 def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
@@ -117,3 +117,22 @@ def read_lines(path: Path) -> list[str]:
             f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
         ) from error
     return [line.strip() for line in text.split("\n")]
+
+
+def read_names(path: Path, num_classes: int, expected: str) -> list[str]:
+    """Read a file of class names that a person gave, one a line.
+
+    Args:
+        path: of the file.
+        num_classes: C.
+        expected: what has so many classes, for the message.
+
+    Raises:
+        InputError: no such file, or another number of names.
+    """
+    if not path.is_file():
+        raise InputError(f"--class-names {path}: no such file. Expected a class name a line.")
+    names = [line for line in read_lines(path) if line]
+    if len(names) != num_classes:
+        raise InputError(f"{path}: {len(names)} names, but {expected}.")
+    return names

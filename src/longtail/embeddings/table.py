@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["SUFFIXES", "Table", "read_table", "read_unlabelled"]
+__all__ = ["SUFFIXES", "Table", "is_number", "read_table", "read_unlabelled"]
 
 SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet")
 # what others call them, in small letters; the first that is there is taken
@@ -219,7 +219,7 @@ def _csv(path: Path, *, labelled: bool) -> dict[str, Any]:
         if label is None and labelled:
             raise InputError(f"{path}: has the columns {', '.join(names[:6])}, ...; expected one named label.")
         numbers = [at for at, name in enumerate(names) if name not in words]
-        if label is None and all(_is_number(name) for name in names):
+        if label is None and all(is_number(name) for name in names):
             raise InputError(f"{path}: begins with numbers; expected a line with the names of the columns first.")
         if not numbers:
             raise InputError(f"{path}: has no column of numbers beside {', '.join(words)}.")
@@ -245,7 +245,8 @@ def _csv(path: Path, *, labelled: bool) -> dict[str, Any]:
     return {**columns, "features": values}
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Say whether a cell of a table is a number; the names of its columns are none."""
     try:
         float(text)
     except ValueError:

@@ -157,7 +157,7 @@ def _problem(
 ) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
     from longtail.jobs.balancing.check import check_fit, check_shape, rare_note
-    from longtail.jobs.balancing.data import extracted_features, in_the_models_order, read_features, read_names
+    from longtail.jobs.balancing.data import extracted_features, in_the_models_order, read_features
     from longtail.jobs.fitting.problem import check_problem
 
     num_classes = len(file.layer.weight)
@@ -170,7 +170,7 @@ def _problem(
     else:
         raise InputError("no data: expected --features of this model, or --data, images to make them of.")
     origin = config.class_names or file.path / "config.json"
-    names = file.class_names if config.class_names is None else read_names(config.class_names, num_classes)
+    names = file.class_names if config.class_names is None else _names(config.class_names, num_classes)
     splits, more = in_the_models_order(splits, names, str(origin), must_match=config.class_names is not None)
     check_shape(splits["train"], file.linear[0].shape, f"{file.path}: {file.layer.name or 'weight'}")
     problem = check_problem(splits, head=file.linear, drop_nonfinite=config.heads.drop_nonfinite)
@@ -182,6 +182,12 @@ def _problem(
         _say(config, f"  note     {note}")
     _say(config, f"as it is, it finds {found['all']:.1f} % of the training rows, balanced {found['balanced']:.1f} %")
     return replace(problem, notes=notes)
+
+
+def _names(path: Path, num_classes: int) -> list[str]:
+    from longtail.data.list_file import read_names
+
+    return read_names(path, num_classes, f"the model has {num_classes} outputs")
 
 
 def _written(

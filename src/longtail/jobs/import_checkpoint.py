@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from longtail.data.list_file import read_lines
+from longtail.data.list_file import read_names
 from longtail.data.statistics import STATISTICS
 from longtail.errors import InputError
 
@@ -120,12 +120,7 @@ def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
 def _class_names(path: Path | None, num_classes: int) -> list[str]:
     if path is None:
         return [str(c) for c in range(num_classes)]
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Expected a class name a line.")
-    names = [line for line in read_lines(path) if line]
-    if len(names) != num_classes:
-        raise InputError(f"{path}: {len(names)} names, but the classifier has {num_classes} classes.")
-    return names
+    return read_names(path, num_classes, f"the classifier has {num_classes} classes")
 
 
 def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:

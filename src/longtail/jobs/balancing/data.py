@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from longtail.data.transforms import Preprocessing
     from longtail.features import FeatureFile
 
-__all__ = ["extracted_features", "in_the_models_order", "read_features", "read_names"]
+__all__ = ["extracted_features", "in_the_models_order", "read_features"]
 
 Splits = dict[str, "FeatureFile"]
 
@@ -84,22 +84,6 @@ def extracted_features(
     model.model.to(fabric.device)
     extract_splits(fabric, model, splits, folder, dtype="float32", workers=workers, quiet=runtime.quiet)
     return open_feature_folder(folder), splits.notes
-
-
-def read_names(path: Path, num_classes: int) -> list[str]:
-    """Read the model's class names, one a line.
-
-    Raises:
-        InputError: no such file, or another number of names than the model has outputs.
-    """
-    from longtail.data.list_file import read_lines
-
-    if not path.is_file():
-        raise InputError(f"--class-names {path}: no such file. Expected a class name a line.")
-    names = [line for line in read_lines(path) if line]
-    if len(names) != num_classes:
-        raise InputError(f"{path}: {len(names)} names, but the model has {num_classes} outputs.")
-    return names
 
 
 def in_the_models_order(

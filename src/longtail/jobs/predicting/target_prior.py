@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.embeddings.table import is_number
 from longtail.errors import InputError
 from longtail.heads.base import Head
 from longtail.priors import (
@@ -169,9 +170,9 @@ def read_prior(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
         raise InputError(f"{path}: is no text. Expected `class,share` a line.") from error
     for line, row in enumerate(rows, start=1):
         cells = [cell.strip() for cell in row]
-        if not any(cells) or (line == 1 and len(cells) == 2 and not _is_number(cells[1])):
+        if not any(cells) or (line == 1 and len(cells) == 2 and not is_number(cells[1])):
             continue
-        if len(cells) != 2 or not _is_number(cells[1]):
+        if len(cells) != 2 or not is_number(cells[1]):
             raise InputError(f"{path}, line {line}: {','.join(row)!r}; expected `class,share` or `class,count`.")
         if cells[0] not in number_of:
             raise InputError(f"{path}, line {line}: no class {cells[0]!r}. Classes: {_listed(list(class_names))}.")
@@ -255,11 +256,3 @@ def _extremes(shares: NDArray[np.float64], class_names: Sequence[str]) -> str:
 
 def _listed(names: list[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
