@@ -8,17 +8,18 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"counts", "priors", "schedules", "holdout", "atomic", "errors"}
-LIBRARY = PURE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
+PURE = {"counts", "priors", "schedules", "holdout", "errors"}
+LIBRARY = PURE | {"files", "sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
+    "files": {"files", "errors"},
     "embeddings": LIBRARY | {"embeddings"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
-    "report": {"report", "counts", "atomic", "errors"},
+    "report": {"report", "counts", "files", "errors"},
     "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy"},
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},

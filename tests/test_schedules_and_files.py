@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.atomic import atomic_path, write_json
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path, write_json
 from longtail.schedules import Schedule
 
 

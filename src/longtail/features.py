@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.atomic import atomic_path
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path
 
 __all__ = [
     "SPLITS",

@@ -243,7 +243,7 @@ def test_disk_full(capsys, features, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("longtail.atomic.os.fsync", full)
+    monkeypatch.setattr("longtail.files.atomic.os.fsync", full)
     assert "no space left on the disk" in fit(capsys, features)
     left = [path for path in (features.parent / "out").rglob("*") if path.is_file()]
     assert left == []

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.atomic import atomic_path
 from longtail.backbones.last_layer import LastLayer, find_last_layer
 from longtail.backbones.model_formats import EXPECTED, StoredWeights, read_weights, write_weights
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path
 
 __all__ = ["ModelFile", "open_model_file"]
 

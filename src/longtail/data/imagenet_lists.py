@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from longtail.atomic import write_text
 from longtail.data.decode import IMAGE_SUFFIXES
 from longtail.data.published import DRAWN_MARK, PUBLISHED, published_counts
 from longtail.errors import InputError
+from longtail.files.atomic import write_text
 
 __all__ = ["build_imagenet_lt"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.atomic import atomic_path
 from longtail.data.decode import decode_image
-from longtail.data.hdf5_output import create_hdf5
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path
+from longtail.files.hdf5 import create_hdf5
 
 __all__ = ["SPLIT_CODES", "ImagePack", "pack_splits", "write_pack"]
 

@@ -9,11 +9,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from longtail.atomic import atomic_path
 from longtail.deploy.onnx_file import run_onnx, save_onnx
 from longtail.deploy.program_file import run_program, save_program
 from longtail.deploy.self_contained import Deployed, Pixels, example_images
 from longtail.errors import InputError, LongtailError
+from longtail.files.atomic import atomic_path
 
 __all__ = ["KINDS", "TOLERANCE", "Kind", "write_deployed"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from longtail.atomic import atomic_path
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import FeatureTransform
 

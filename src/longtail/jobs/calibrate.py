@@ -54,8 +54,8 @@ class CalibrateConfig:
 
 def run(config: CalibrateConfig) -> dict[str, Any]:
     """Write RUN/calibration/{NAME.json, calibration.json}, make the report again, print tables; give the measures."""
-    from longtail.atomic import write_json
     from longtail.counts import group_of_class
+    from longtail.files.atomic import write_json
     from longtail.jobs.calibrating.file import calibration_path, write_calibration
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores

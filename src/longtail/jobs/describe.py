@@ -80,7 +80,7 @@ def _folder(config: DescribeConfig, name: str) -> Path:
 
 
 def _write(found: dict[str, Any], config: DescribeConfig) -> dict[str, Any]:
-    from longtail.atomic import write_json
+    from longtail.files.atomic import write_json
 
     folder = _folder(config, found["name"])
     write_json(folder / "describe.json", found)
@@ -217,7 +217,7 @@ def _counted(number: int, thing: str) -> str:
 def _draw(found: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    from longtail.atomic import atomic_path
+    from longtail.files.atomic import atomic_path
 
     counts = np.sort(np.array(found["train_counts"]))[::-1]
     thresholds = found["group_thresholds"]

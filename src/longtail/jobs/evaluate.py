@@ -51,9 +51,9 @@ class EvaluateConfig:
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
-    from longtail.atomic import write_json
     from longtail.counts import group_of_class
     from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+    from longtail.files.atomic import write_json
     from longtail.jobs.predicting.predictor import choose_head
 
     if config.model.is_dir():

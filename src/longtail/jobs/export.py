@@ -82,9 +82,9 @@ def _opened(config: ExportConfig) -> "tuple[Path, Head | None, str]":
 def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | None", whose: str, out: Path) -> None:
     import torch
 
-    from longtail.atomic import atomic_path
     from longtail.backbones import classifier_prefix, linear_parameters
     from longtail.backbones.layouts import to_layout
+    from longtail.files.atomic import atomic_path
     from longtail.heads.linear import LinearHead
 
     model = opened.model

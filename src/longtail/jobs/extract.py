@@ -99,8 +99,8 @@ def extract_splits(
 
     A file that holds the features of these images by these weights already is left as it is.
     """
-    from longtail.atomic import atomic_path
     from longtail.backbones import linear_parameters
+    from longtail.files.atomic import atomic_path
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.extraction import extract_features

@@ -42,8 +42,8 @@ class InspectConfig:
 
 def run(config: InspectConfig) -> Path:
     """Write label_problems.csv and print what is in it."""
-    from longtail.atomic import atomic_path
     from longtail.embeddings import open_embeddings
+    from longtail.files.atomic import atomic_path
     from longtail.jobs.fitting.problem import check_problem
 
     problem = check_problem(open_embeddings(config.features).splits)

@@ -29,7 +29,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
     Returns:
         The completed results.
     """
-    from longtail.atomic import write_json
+    from longtail.files.atomic import write_json
     from longtail.jobs.stage_one.settings import plain
     from longtail.report import write_report
 

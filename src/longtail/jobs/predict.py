@@ -218,7 +218,7 @@ def _write(
     top: int | None,
     further: dict[str, list[str]],
 ) -> None:
-    from longtail.atomic import atomic_path
+    from longtail.files.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

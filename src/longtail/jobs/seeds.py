@@ -29,7 +29,7 @@ def summarize(runs: list[dict[str, Any]], folder: Path, correction: Correction =
         {"seeds", "methods": {name: {metric: {"mean", "interval", "values"}}}, "versus_joint": the same of differences,
         with "p" and "p_corrected", None where no seed changes anything}.
     """
-    from longtail.atomic import write_json, write_text
+    from longtail.files.atomic import write_json, write_text
 
     split = "test" if "test" in next(iter(runs[0]["methods"].values()))["metrics"] else "val"
     values = {

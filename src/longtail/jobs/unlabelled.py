@@ -142,7 +142,7 @@ def _write(
     confidences: NDArray[Any],
     class_names: tuple[str, ...],
 ) -> None:
-    from longtail.atomic import atomic_path
+    from longtail.files.atomic import atomic_path
 
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

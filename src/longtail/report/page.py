@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtail.atomic import write_text
 from longtail.counts import GROUPS
+from longtail.files.atomic import write_text
 from longtail.report.calibration import calibration_view
 from longtail.report.class_figures import (
     NAMED_CLASSES,

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from longtail.atomic import write_text
 from longtail.errors import InputError
+from longtail.files.atomic import write_text
 from longtail.report.class_figures import weight_norms
 from longtail.report.page import page_environment
 from longtail.report.study_figures import curve_figure, points_figure, scatter_figure

@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from longtail.atomic import atomic_path
 from longtail.backbones.torch_file import read_torch_file
 from longtail.errors import InputError
+from longtail.files.atomic import atomic_path
 
 __all__ = ["FORMAT", "load_checkpoint", "load_weights", "save_checkpoint"]
 

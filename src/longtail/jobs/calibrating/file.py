@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from longtail.atomic import write_json
 from longtail.errors import InputError
 from longtail.evaluation.conformal import ConformalSets
 from longtail.evaluation.scaling import Calibrator
 from longtail.evaluation.selective import AcceptanceRule
+from longtail.files.atomic import write_json
 
 __all__ = ["StoredCalibration", "calibration_path", "read_calibration", "write_calibration"]
 

@@ -190,7 +190,7 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
 
 
 def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder: Path) -> None:
-    from longtail.atomic import atomic_path
+    from longtail.files.atomic import atomic_path
 
     for split, file in problem.splits.items():
         if split == "train":

@@ -196,7 +196,7 @@ def read_prior(path: Path, class_names: Sequence[str]) -> NDArray[np.float64]:
 
 def write_prior(prior: TargetPrior, class_names: Sequence[str], path: Path) -> None:
     """Write the prior in use, and how it came about, as JSON."""
-    from longtail.atomic import write_json
+    from longtail.files.atomic import write_json
 
     content = {"told": prior.told, "notes": list(prior.notes), **(prior.facts or {})}
     write_json(path, {**content, "shares": dict(zip(class_names, prior.shares.tolist(), strict=True))})

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtail.atomic import write_json, write_text
 from longtail.data.source import DataSplits
+from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.settings import plain

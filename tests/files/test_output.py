@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from longtail.data.hdf5_output import create_hdf5
+from longtail.files.hdf5 import create_hdf5
 
 # the limit on a file's size fails a write just as a full disk does, in this process alone
 FULL = """
