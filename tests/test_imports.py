@@ -9,20 +9,33 @@ import longtail
 
 ROOT = Path(longtail.__file__).parent
 PURE = {"counts", "priors", "schedules", "holdout", "errors"}
-LIBRARY = PURE | {"files", "sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
+LIBRARY = PURE | {
+    "files",
+    "identity",
+    "sampling",
+    "losses",
+    "flows",
+    "backbones",
+    "data",
+    "features",
+    "evaluation",
+    "threads",
+}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
     "files": {"files", "errors"},
+    "identity": PURE | {"files"},
     "embeddings": LIBRARY | {"embeddings"},
+    "runs": LIBRARY | {"embeddings", "report"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "files", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs"},
     "recipes": LIBRARY | {"jobs", "recipes"},
-    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
+    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "stage_one": {"options", "fitting"},

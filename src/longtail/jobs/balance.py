@@ -64,7 +64,7 @@ def run(config: BalanceConfig) -> Path:
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.comparing.verdict import verdict
     from longtail.jobs.launch import resolve_device
-    from longtail.jobs.outcome import finish
+    from longtail.jobs.outcome import finish, tell
 
     runtime = config.runtime
     folder = runtime.out or Path("runs") / f"balance-{config.model.resolve().stem}"
@@ -99,7 +99,8 @@ def run(config: BalanceConfig) -> Path:
         "prior": config.prior,
         "same_predictions": agreement,
     }
-    finish(results, folder, config, quiet=runtime.quiet)
+    finish(results, folder, config)
+    tell(results, folder, quiet=runtime.quiet)
     what = results["methods"][best].get("choice", {}).get("method", best)
     where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
     layer = file.layer.name or "weight, bias"

@@ -6,11 +6,13 @@ from typing import Literal
 
 from longtail.backbones.parts import Part
 from longtail.data.transforms import Augmentation
+from longtail.embeddings.columns import ColumnChoice
 from longtail.losses.build import LossName
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = [
+    "ColumnOptions",
     "DataOptions",
     "RuntimeOptions",
     "StageOneOptions",
@@ -34,6 +36,27 @@ class RuntimeOptions:
     """Of the network's arithmetic; auto is bfloat16 where the processor computes in it, else float32."""
     quiet: bool = False
     """Print results and errors only."""
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """What the columns of a table (.csv, .tsv, .parquet) are."""
+
+    label_column: str | None = None
+    """Name of the column with the class; default: label, labels, target, targets, class or y, where one is there."""
+    id_column: str | None = None
+    """Name of the column that names the rows, none for none; default: id, path, file, image and the like."""
+    split_column: str | None = None
+    """Name of the column that says train, val or test, none for none; default: split or subset."""
+    drop_columns: tuple[str, ...] = ()
+    """Names of columns of numbers that are no features."""
+    keep_columns: tuple[str, ...] = ()
+    """Names of columns that are features, though they look like numbers of something: ids, counters, codes."""
+
+    @property
+    def choice(self) -> ColumnChoice:
+        """The same as the readers of tables take it."""
+        return ColumnChoice(self.label_column, self.id_column, self.split_column, self.drop_columns, self.keep_columns)
 
 
 @dataclass(frozen=True)

@@ -29,18 +29,16 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
     Raises:
         InputError: unreadable, a row twice, or what stands behind the last layer instead: logits or probabilities.
     """
-    from longtail.embeddings import are_probabilities, open_embeddings
+    from longtail.embeddings import Reading, are_probabilities, open_embeddings
 
-    opened = open_embeddings(
-        path, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=data.split_seed
-    )
+    reading = Reading(val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=data.split_seed)
+    opened = open_embeddings(path, reading)
     first = opened.splits["train"].features
-    found = "probabilities" if any("are probabilities" in note for note in opened.notes) else None
-    if opened.head is not None or (first.shape[1] == num_classes and are_probabilities(first)):
-        found = found or ("probabilities" if are_probabilities(first) else "logits")
+    is_output = first.shape[1] == num_classes and are_probabilities(first)
+    if opened.kind != "features" or is_output:
         raise InputError(
-            f"{path}: holds {found}, what comes out of the model. Expected features: what its last layer sees. For "
-            "logits alone there is `longtail fit`."
+            f"{path}: holds {'probabilities' if is_output else opened.kind}, what comes out of the model. Expected "
+            "features: what its last layer sees. For logits alone there is `longtail fit`."
         )
     return opened.splits, opened.notes
 

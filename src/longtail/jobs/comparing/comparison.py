@@ -16,6 +16,7 @@ from longtail.jobs.comparing.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.comparing.evidence import paired_comparisons
 from longtail.jobs.comparing.fitted_methods import FittedMethods, Predictions, Ready, fit_methods, selection_split
 from longtail.jobs.comparing.learning_curve import class_learning_curves
+from longtail.jobs.comparing.predictions_file import write_predictions
 from longtail.jobs.comparing.rare_classes import rare_classes
 from longtail.jobs.comparing.verdict import recommended
 from longtail.jobs.fitting.fitter import core, settings_of
@@ -65,6 +66,9 @@ def compare_heads(
     entries: dict[str, Any] = {}
     for name, head in fitted.heads.items():
         stored = folded(head)
+        stored.class_names_ = np.array(problem.class_names)
+        if problem.feature_names is not None:
+            stored.feature_names_ = np.array(problem.feature_names)
         save_head(stored, folder / "heads" / f"{name}.npz")
         entries[name] = {
             "params": settings_of(head),
@@ -91,7 +95,10 @@ def compare_heads(
                     method: group_confusion(test.labels, predictions[method]["test"], groups)
                     for method in ("joint", name)
                 }
-    _write_predictions(problem, predictions, folder)
+    for split, file in problem.splits.items():
+        if split != "train":
+            of_split = {name: found[split] for name, found in predictions.items()}
+            write_predictions(folder / "predictions" / f"{split}.csv", file, of_split)
     return {
         "schema": 1,
         "title": title,
@@ -179,6 +186,7 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
         "name": problem.splits["train"].attributes.get("data", problem.splits["train"].path.parent.name),
         "num_classes": len(counts),
         "class_names": list(problem.class_names),
+        "feature_names": None if problem.feature_names is None else list(problem.feature_names),
         "train_counts": counts.tolist(),
         "imbalance_ratio": imbalance_ratio(counts),
         "gini": gini(counts),
@@ -187,26 +195,3 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
         "group_of_class": groups.tolist(),
         "notes": list(problem.notes),
     }
-
-
-def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder: Path) -> None:
-    from longtail.files.atomic import atomic_path
-
-    for split, file in problem.splits.items():
-        if split == "train":
-            continue
-        names = ["row", "label", *predictions]
-        columns = [
-            np.arange(len(file.labels)),
-            file.labels,
-            *(predictions[name][split] for name in predictions),
-        ]
-        with atomic_path(folder / "predictions" / f"{split}.csv") as temporary:
-            np.savetxt(
-                temporary,
-                np.stack(columns, axis=1),
-                fmt="%d",
-                delimiter=",",
-                header=",".join(names),
-                comments="",
-            )

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from longtail.data.decode import write_png
 from longtail.data.source import DataSplits, ImageSource
+from longtail.jobs.comparing.predictions_file import read_predictions
 
 __all__ = ["add_examples"]
 
@@ -30,9 +31,8 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
     _add_label_problems(results, splits, folder)
     if splits.test is None or not results["rare_classes"]:
         return
-    predictions = _read_predictions(folder / "predictions" / "test.csv")
-    labels = predictions["label"]
-    methods = [name for name in predictions if name not in ("row", "label")]
+    labels, predictions = read_predictions(folder / "predictions" / "test.csv")
+    methods = list(predictions)
     train_labels = np.asarray(splits.train.labels)
     confused: set[int] = set()
     for row in results["rare_classes"]:
@@ -75,13 +75,6 @@ def _split_image(sources: dict[str, ImageSource], split: str, index: int, folder
     name = f"examples/{split}-{index:06d}.png"
     _save(sources[split], index, folder / name)
     return name
-
-
-def _read_predictions(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8") as file:
-        names = file.readline().strip().split(",")
-        columns = np.loadtxt(file, dtype=np.int64, delimiter=",", ndmin=2).T
-    return dict(zip(names, columns, strict=True))
 
 
 def _train_example(train: ImageSource, labels: Any, number: int, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.table import is_number
+from longtail.embeddings import is_number
 from longtail.errors import InputError
 from longtail.heads.base import Head
 from longtail.priors import (
