@@ -201,7 +201,7 @@ def _which_one(name: str, one: NDArray[np.float64], labels: NDArray[np.int64]) -
         return f"holds whole numbers up to {np.abs(distinct).max():,.0f}"
     if number == rows and rows > 9 and rows**2 / (2 * (distinct[-1] - distinct[0] + 1)) > -np.log(UNLIKELY):
         return f"holds {rows:,} whole numbers, no two alike"
-    if number > 9 and number < rows and (np.diff(one) >= 0).all():
+    if number > 9 and (np.diff(one) >= 0).all():
         return "rises from row to row"
     shares = np.bincount(labels) / rows
     # the label of each value's first row, with which its other rows agree or not

@@ -127,7 +127,7 @@ class CsvTable:
             with self.path.open(encoding=encoding, newline=newline) as file:
                 self._delimiter = "\t" if self.path.suffix.lower() == ".tsv" else _delimiter(file.readline())
                 file.seek(0)
-                reader = csv.reader(file, delimiter=self._delimiter)
+                reader = csv.reader(file, delimiter=self._delimiter, strict=True)
                 names: list[str] = []
                 for cells in filter(None, reader):
                     row, names = row + 1, names or cells
@@ -144,7 +144,8 @@ class CsvTable:
             raise InputError(f"{self._origin}: is no text that can be read ({error}). Save it as UTF-8.") from error
         except csv.Error as error:
             line = 0 if reader is None else reader.line_num
-            raise InputError(f"{self._origin}: row {row + 1} (line {line}) is none of a table: {error}.") from error
+            reason = str(error).split(" - ")[0]  # what follows is for programmers
+            raise InputError(f"{self._origin}: row {row + 1} (line {line}) is none of a table: {reason}.") from error
         except OSError as error:
             raise InputError(f"{self._origin}: cannot be read ({error.strerror}).") from error
 

@@ -38,8 +38,8 @@ def rows_to_measure(run: Run, path: Path, split: str) -> MeasuredRows:
     """Open features that are not the run's own, to measure its heads on them.
 
     Columns are matched with the run's by name, classes by theirs. Of a file that says to which split its rows belong
-    those of `split` are taken, of any other all. Where rows of the run's own `split` are among them, these are its data
-    once more, and the rows that it had in other splits are left out.
+    those of `split` are taken, of any other all. Where most of those are rows of the run, these are its data once more,
+    and the rows that it had in other splits are left out.
 
     Args:
         run: opened.
@@ -60,7 +60,9 @@ def rows_to_measure(run: Run, path: Path, split: str) -> MeasuredRows:
         known = ", ".join(f"{len(rows):,} of {name}" for name, rows in others.items())
         for rows in others.values():
             learnt[rows] = True
-        if others and len(there.get(split, ())):
+        states_split = "" not in tables or tables[""].split is not None
+        is_own = not states_split and 2 * sum(map(len, there.values())) > len(table.values)
+        if others and is_own and len(there.get(split, ())):
             notes.append(
                 f"{printable(path)}: these are the run's own data: the rows that it had in other splits are left out "
                 f"({known})"
