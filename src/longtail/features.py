@@ -340,16 +340,10 @@ def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int
             f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
             "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
         ) from error
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        IndexError,
-    ) as error:
-        raise InputError(f"{path}: truncated, or not a pickle ({error}).") from error
+    # in a damaged file the reader stumbles in every way there is, over sizes beyond all memory too
+    except Exception as error:
+        reason = str(error).split("\n")[0].rstrip(", ")
+        raise InputError(f"{path}: truncated, or not a pickle ({reason}).") from error
     expected = ("feats", "labels", "idxs")
     if not isinstance(content, dict) or any(not isinstance(content.get(name), np.ndarray) for name in expected):
         raise InputError(f"{path}: expected a dict of the numpy arrays `feats`, `labels`, `idxs`.")

@@ -65,7 +65,7 @@ def _upright(
     values: NDArray[Any], labels: NDArray[Any] | None, by_columns: bool, what: str
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Turn features that lie D x N, as MATLAB stores them, by the number of labels."""
-    if values.ndim != 2 or labels is None:
+    if values.ndim != 2 or labels is None or labels.ndim not in (1, 2):
         return values, ()
     rows = labels.shape[0] if labels.ndim == 1 else max(labels.shape) if 1 in labels.shape else labels.shape[0]
     is_square = values.shape[0] == values.shape[1] == rows

@@ -99,7 +99,7 @@ def run(config: BalanceConfig) -> Path:
         "prior": config.prior,
         "same_predictions": agreement,
     }
-    finish(results, folder, config)
+    results = finish(results, folder, config)
     tell(results, folder, quiet=runtime.quiet)
     what = results["methods"][best].get("choice", {}).get("method", best)
     where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
