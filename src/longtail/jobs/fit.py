@@ -19,6 +19,7 @@ __all__ = ["FitConfig", "run"]
 # what a fit may leave in its folder: a second one replaces all of it
 OWNED = (
     *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html", "rows.npz"),
+    ".made_of",
     *("summary.json", "summary.md", "seed-*", "evaluation.json", "model.onnx", "model.pt2", "model.pth"),
 )
 
