@@ -8,7 +8,7 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"counts", "priors", "schedules", "holdout", "errors"}
+PURE = {"class_names", "counts", "priors", "schedules", "holdout", "errors"}
 LIBRARY = PURE | {"files", "sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
@@ -25,7 +25,7 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "fitting"},
+    "stage_one": {"options", "fitting", "flags"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},

@@ -45,13 +45,17 @@ def test_everything_passed_over_is_told(tmp_path, save):
     save(tmp_path / "train" / "loose.png")
     save(tmp_path / "extra" / "1.png")
     (tmp_path / "train" / "oncilla").mkdir()
-    (tmp_path / "train" / "oncilla" / "1.heic").write_bytes(b"x")
+    (tmp_path / "train" / "oncilla" / "notes.txt").write_text("x")
+    (tmp_path / "train" / "a" / "2.heic").write_bytes(b"x")
+    save(tmp_path / "train" / "b" / "2.png").rename(tmp_path / "train" / "b" / "2")
     splits = open_data(str(tmp_path), val_fraction=0, test_fraction=0)
     assert splits.class_names == ("a", "b")
     notes = "\n".join(splits.notes)
     assert "extra beside train/" in notes
     assert "1 images that lie in no class folder" in notes
     assert "1 files that are no images" in notes
+    assert "1 .heic (HEIC) are images elsewhere and are not read here" in notes
+    assert "1 files are images by their content, but have no ending" in notes
     assert "no image in oncilla: left out, not a class" in notes
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from longtail.data import open_data
-from longtail.data.list_file import read_list
+from longtail.data.list_file import Listed, read_list
 from longtail.errors import InputError
 
 
@@ -19,7 +19,7 @@ def listed(tmp_path):
 
 def test_marks_tabs_and_odd_spaces(listed):
     path = listed("\ufeffa b.jpg 0\r\n\tc\u2028d.jpg\t\t1  \n\n")
-    assert read_list(path) == (["a b.jpg", "c\u2028d.jpg"], [0, 1])
+    assert read_list(path) == Listed(["a b.jpg", "c\u2028d.jpg"], [0, 1], [1, 2])
 
 
 @pytest.mark.parametrize("line", ["a.jpg", "a.jpg -1", "a.jpg 1.0", "a.jpg ²", "a.jpg ٣", "7", "a.jpg 12345678901"])
@@ -29,7 +29,7 @@ def test_labels_that_are_none_are_told_with_their_line(listed, line):
 
 
 def test_other_encodings(listed):
-    with pytest.raises(InputError, match=r"list\.txt: is not text in UTF-8"):
+    with pytest.raises(InputError, match=r"list\.txt, line 1: is no text in UTF-8"):
         read_list(listed(b"caf\xe9.jpg 0\n"))
 
 

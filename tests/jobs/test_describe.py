@@ -48,5 +48,6 @@ def test_images_need_not_be_opened(photos):
 @pytest.mark.parametrize("counts", [[5, 3, 200], list(range(1, 8143)), [1, 1]])
 def test_tails_of_any_length_and_names_in_any_letters_are_drawn(tmp_path, counts):
     facts = {"name": "写真 $x", "imbalance_ratio": 2.0, "gini": 0.3, "train_counts": counts}
+    facts["class_names"] = [f"写真 $_{number}" * (1 + number % 9) for number in range(len(counts))]
     _draw({**facts, "group_thresholds": {"many_above": 100, "few_below": 20}}, tmp_path / "counts.png")
     assert (tmp_path / "counts.png").read_bytes().startswith(b"\x89PNG")

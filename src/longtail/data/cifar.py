@@ -34,7 +34,7 @@ def open_cifar(name: str, root: Path, *, download: bool = False) -> dict[str, Im
         except (RuntimeError, OSError) as error:
             raise InputError(
                 f"{root}: no complete, unchanged files of {name} ({error}). Give the folder that holds "
-                f"{kind.base_folder} with --data, or fetch it with --download."
+                f"{kind.base_folder} as `root`, or fetch it with `download=True`."
             ) from error
         labels = np.asarray(files.targets, dtype=np.int64)
         pixels = torch.from_numpy(files.data).permute(0, 3, 1, 2)

@@ -81,7 +81,7 @@ def with_pseudo_labels(
         Yang, Xu, "Rethinking the Value of Labels for Improving Class-Imbalanced Learning", NeurIPS 2020, arXiv
         2006.07529, section 3: labels by argmax, no threshold, all images in one set with equal weight.
     """
-    from longtail.data.pseudo_labels import PseudoLabelled
+    from longtail.data.source import Relabelled
 
     unlabelled = open_extra(splits, options, seed)
     if unlabelled is None:
@@ -105,7 +105,7 @@ def with_pseudo_labels(
             f"--confidence {options.confidence}: the teacher is less sure of each of the {len(labels):,} images; its "
             f"highest probability is {confidences.max(initial=0):.3f}."
         )
-    extra = PseudoLabelled(unlabelled, kept, labels[kept], splits.class_names)
+    extra = Relabelled(unlabelled, kept, labels[kept], splits.class_names)
     note = f"{len(kept):,} of {len(labels):,} unlabelled images learn along, as {options.teacher} labels them"
     if options.unlabelled == HELD_BACK:
         right = float((np.asarray(unlabelled.labels)[kept] == labels[kept]).mean() * 100)
