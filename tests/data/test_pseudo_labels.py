@@ -5,8 +5,7 @@ import pytest
 
 from longtail.data import open_data
 from longtail.data.pseudo_labels import unlabelled_counts, unlabelled_indices
-from longtail.data.source import Relabelled
-from longtail.data.source import Joined
+from longtail.data.source import Joined, Relabelled
 from longtail.errors import InputError
 
 

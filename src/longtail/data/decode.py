@@ -6,10 +6,10 @@ Pillow does it: torchvision's own decoders are deprecated.
 import io
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 
 from longtail.data.image_kinds import kind_of_content
-from longtail.data.white_level import check_deep_colour, grey_blocks, is_deep, is_inverted, white_level
+from longtail.data.white_level import check_deep_colour, grey_rows, is_deep, is_inverted, white_level
 from longtail.errors import InputError
 
 __all__ = [
@@ -39,17 +39,20 @@ _MOST_COMPRESSED = 8300  # pixels a byte: of black and white in PNG
 _BLOCK = 2**20  # pixels at once
 _one_at_a_time = threading.Lock()
 
+# rows of an image, from one number to below another, as uint8 (bands, rows, W)
+_Rows = Callable[[int, int], NDArray[np.uint8]]
 
-def decode_image(encoded: bytes, origin: str, *, bits: int | None = None) -> Tensor:
-    """Decode an image file's bytes.
+
+def decode_image(file: bytes | IO[bytes], origin: str, *, bits: int | None = None) -> Tensor:
+    """Decode an image file.
 
     Turned as its EXIF data say, where these can be read. Grey, palette, transparent, CMYK images and those of more than
     8 bits become 8-bit RGB; of several pictures in a file the first is taken. An image of more than 64 million pixels
     is made smaller by a whole factor, the least that brings it below; a JPEG by its own means.
 
     Args:
-        encoded: content of the file.
-        origin: named in the message.
+        file: its content, or the file opened: of a large one the content need not be in memory then.
+        origin: named in messages.
         bits: of grey images of more than 8: white is 2^bits - 1; None: as the file states it, as `white_level` says.
 
     Returns:
@@ -59,38 +62,27 @@ def decode_image(encoded: bytes, origin: str, *, bits: int | None = None) -> Ten
         InputError: this is no image that can be read, it does not say what is white, or has more than 400 million
             pixels.
     """
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        with _opened(encoded) as image:
-            pixels = image.width * image.height
-            if pixels > MOST_PIXELS:
-                raise InputError(
-                    f"{origin}: {image.width:,} x {image.height:,} pixels; expected at most {MOST_PIXELS:,}. Make it "
-                    "smaller, or leave such images out with `skip_bad=True`."
-                )
-            if pixels > max(LARGE, _MOST_COMPRESSED * len(encoded)):
-                raise InputError(
-                    f"{origin}: promises {pixels:,} pixels in {len(encoded):,} bytes, as a damaged file does. Mend or "
-                    "remove it, or leave such images out with `skip_bad=True`."
-                )
-            if pixels <= LARGE:
-                return _tensor(_decoded(image, encoded, bits, origin))
-            with _alone():
-                return _tensor(_decoded(image, encoded, bits, origin))
+        pixels = torch.from_numpy(_decoded(stream, origin, bits))
     except InputError:
         raise
     except Exception as error:  # in a damaged file, Pillow's readers stumble in every way there is
-        kind = kind_of_content(encoded[:200]) or ("an empty file" if not encoded else None)
+        stream.seek(0)
+        first = stream.read(200)
+        kind = kind_of_content(first) if first else "an empty file"
         raise InputError(
             f"{origin}: cannot be read as an image ({f'it is {kind}' if kind else type(error).__name__}). "
-            "Mend or remove it, or leave such images out with `skip_bad=True`."
+            f"Mend or remove it, or {_LEAVE_OUT}."
         ) from error
+    return pixels if len(pixels) == 3 else pixels.repeat(3, 1, 1)
 
 
 def needs_a_white_level(encoded: bytes) -> bool:
     """Return whether an image file has more than 8 bits a channel; what cannot be read has not."""
     try:
-        with _opened(encoded) as image:
-            return is_deep(image, encoded)
+        with _opened(io.BytesIO(encoded)) as image:
+            return is_deep(image, io.BytesIO(encoded))
     except Exception:  # as above; whoever loads it is told
         return False
 
@@ -98,7 +90,7 @@ def needs_a_white_level(encoded: bytes) -> bool:
 def number_of_pictures(encoded: bytes) -> int:
     """Return how many pictures an image file holds; 1 of what cannot be read, and of photographs (JPEG)."""
     try:
-        with _opened(encoded) as image:
+        with _opened(io.BytesIO(encoded)) as image:
             # cameras put a small copy, or a map of the light, behind the photograph
             return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
     except Exception:  # as above
@@ -122,14 +114,39 @@ def write_png(image: Tensor, path: Path) -> None:
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, "PNG")
 
 
-def _opened(encoded: bytes) -> ImageFile.ImageFile:
+_LEAVE_OUT = "leave such images out with `skip_bad=True`"
+
+
+def _opened(stream: IO[bytes]) -> ImageFile.ImageFile:
     """Open an image as `Image.open` does, but for the formats tried, and for its limit of pixels: ours is told."""
     Image.init()
+    first = stream.read(16)
+    stream.seek(0)
     for name in _FORMATS:
         factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory is not None and accepts is not None and accepts(encoded[:16]) is True:
-            return factory(io.BytesIO(encoded), "")
+        if factory is not None and accepts is not None and accepts(first) is True:
+            return factory(stream, "")
     raise UnidentifiedImageError
+
+
+def _decoded(stream: IO[bytes], origin: str, bits: int | None) -> NDArray[np.uint8]:
+    """Return pixels, shape (1, H, W) of grey images of more than 8 bits, else (3, H, W)."""
+    with _opened(stream) as image:
+        number = image.width * image.height
+        if number > MOST_PIXELS:
+            raise InputError(
+                f"{origin}: {image.width:,} x {image.height:,} pixels; expected at most {MOST_PIXELS:,}. Make it "
+                f"smaller, or {_LEAVE_OUT}."
+            )
+        before, size = stream.tell(), stream.seek(0, io.SEEK_END)
+        stream.seek(before)
+        if number > max(LARGE, _MOST_COMPRESSED * size):
+            raise InputError(
+                f"{origin}: promises {number:,} pixels in {size:,} bytes, as a damaged file does. Mend or remove it, "
+                f"or {_LEAVE_OUT}."
+            )
+        with _alone() if number > LARGE else nullcontext():
+            return _pixels(image, stream, origin, bits)
 
 
 @contextmanager
@@ -144,60 +161,56 @@ def _alone() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _decoded(image: ImageFile.ImageFile, encoded: bytes, bits: int | None, origin: str) -> NDArray[np.uint8]:
-    """Return pixels, shape (H, W) of grey images of more than 8 bits, else (H, W, 3)."""
+def _pixels(image: ImageFile.ImageFile, stream: IO[bytes], origin: str, bits: int | None) -> NDArray[np.uint8]:
     if (factor := _factor(image)) > 1 and image.format in ("JPEG", "MPO"):
         image.draft(image.mode, (image.width // factor, image.height // factor))
         factor = _factor(image)
     image.load()
-    turn = _orientation(image)
+    rows: _Rows
     if image.mode.startswith(("I", "F")):
-        blocks = _grey(image, white_level(image, encoded, bits, origin), factor)
+        white, inverted, bands = white_level(image, stream, bits, origin), is_inverted(image), 1
+
+        def rows(top: int, bottom: int) -> NDArray[np.uint8]:
+            levels = grey_rows(image, top, bottom)
+            return _eight_bits(white - levels if inverted else levels, white)[None]
     else:
-        check_deep_colour(image, encoded, bits, origin)
-        blocks = _colour(image, factor)
-    return turned(np.concatenate([_reduced(block, factor) for block in blocks]), turn)
+        check_deep_colour(image, stream, bits, origin)
+        bands = 3
+
+        def rows(top: int, bottom: int) -> NDArray[np.uint8]:
+            return _rgb(image, top, bottom)
+
+    # block by block into their place: copies of all pixels at once would take their memory several times over
+    step = factor * max(_BLOCK // (factor * max(image.width, 1)), 1)
+    pixels = np.empty((bands, -(-image.height // factor), -(-image.width // factor)), dtype=np.uint8)
+    for top in range(0, image.height, step):
+        block = _reduced(rows(top, min(top + step, image.height)), factor)
+        pixels[:, top // factor : top // factor + block.shape[1]] = block
+    return np.ascontiguousarray(turned(pixels, _orientation(image)))
 
 
 def _factor(image: Image.Image) -> int:
     return math.ceil(math.sqrt(image.width * image.height / LARGE))
 
 
-def _grey(image: Image.Image, white: float, factor: int) -> Iterator[NDArray[np.uint8]]:
-    inverted = is_inverted(image)
-    for block in grey_blocks(image, _rows(image, factor)):
-        levels = white - block if inverted else block
-        # division last, by 257 of 16 bits, which is exact
-        yield (levels / (white / 255)).round().clip(0, 255).astype(np.uint8)
+def _eight_bits(levels: NDArray[Any], white: float) -> NDArray[np.uint8]:
+    # of 16 bits this is a division by 257, which is exact
+    scaled: NDArray[np.float64] = levels / (white / 255)
+    return scaled.round().clip(0, 255).astype(np.uint8)
 
 
-def _colour(image: Image.Image, factor: int) -> Iterator[NDArray[np.uint8]]:
-    if factor == 1:
-        yield _rgb(image)
-        return
-    rows = _rows(image, factor)
-    for top in range(0, image.height, rows):
-        yield _rgb(image.crop((0, top, image.width, min(top + rows, image.height))))
-
-
-def _rows(image: Image.Image, factor: int) -> int:
-    return factor * max(_BLOCK // (factor * max(image.width, 1)), 1)
-
-
-def _rgb(image: Image.Image) -> NDArray[np.uint8]:
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # Pillow warns of the direct way
-    return np.array(image.convert("RGB"))
+def _rgb(image: Image.Image, top: int, bottom: int) -> NDArray[np.uint8]:
+    part = image if (top, bottom) == (0, image.height) else image.crop((0, top, image.width, bottom))
+    if part.mode == "P" and "transparency" in part.info:
+        part = part.convert("RGBA")  # Pillow warns of the direct way
+    return np.asarray(part.convert("RGB")).transpose(2, 0, 1)
 
 
 def _reduced(block: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Average squares of `factor` pixels; a rest at the end of the last rows and columns is left out."""
+    """Average squares of `factor` pixels."""
     if factor == 1:
         return block
-    height, width = (length // factor * factor for length in block.shape[:2])
-    squares = block[:height, :width].reshape(height // factor, factor, width // factor, factor, *block.shape[2:])
-    means: NDArray[np.float32] = squares.mean(axis=(1, 3), dtype=np.float32)
-    return means.round().astype(np.uint8)
+    return np.stack([np.asarray(Image.fromarray(band).reduce(factor)) for band in block])
 
 
 def _orientation(image: Image.Image) -> int:
@@ -207,18 +220,12 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn pixels, shape (H, W, ...), upright as EXIF's orientation, 1 to 8, says."""
+def turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn pixels, shape (bands, H, W), upright as EXIF's orientation, 1 to 8, says."""
     if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
+        pixels = pixels.swapaxes(1, 2)
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, :, ::-1]
     return pixels
-
-
-def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    if pixels.ndim == 2:
-        return torch.from_numpy(np.ascontiguousarray(pixels))[None].repeat(3, 1, 1)
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

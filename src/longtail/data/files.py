@@ -9,10 +9,12 @@ from torch import Tensor
 
 from longtail.data.decode import decode_image
 from longtail.data.fingerprint import fingerprint_of_file
-from longtail.data.image_file import read_image_file
+from longtail.data.image_file import open_image_file, read_image_file
 from longtail.files.text import printable
 
 __all__ = ["ImageFiles"]
+
+_AT_ONCE = 2**26  # bytes
 
 
 class ImageFiles:
@@ -54,7 +56,9 @@ class ImageFiles:
 
     def load(self, index: int) -> Tensor:
         """Decode one image: uint8, shape (3, H, W)."""
-        return decode_image(self.encoded(index), self.identify(index), bits=self.bits)
+        with open_image_file(self.paths[index]) as (file, size):
+            # small ones at once: the disk may be far away
+            return decode_image(file.read() if size < _AT_ONCE else file, self.identify(index), bits=self.bits)
 
     def encoded(self, index: int) -> bytes:
         """Return the bytes of one image file."""

@@ -1,15 +1,15 @@
 """What a folder is: a sub-folder for each class, splits above them, or something else, which is never guessed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from longtail.data.folder_names import SPLIT_NAMES, Suspicion, look_of_names, look_of_sub_folders
+from longtail.data.folder_names import SPLIT_NAMES, look_of_names, look_of_sub_folders
 from longtail.data.folder_walk import Walked, first_three, sub_folders, walk
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.data.labels_beside import disagreement
-from longtail.data.other_formats import READ_TODAY, OtherFormat, formats_among, formats_in
+from longtail.data.other_formats import OtherFormat, formats_among, formats_in
 from longtail.errors import InputError
 from longtail.files.text import printable
 
@@ -111,23 +111,30 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
     own = sorted(path for path in root.iterdir() if path.is_file())
     formats = formats_among([*own, *(path for found in walked.values() for path in found.others)])
     above = _above(root)
-    contradiction = disagreement([*formats, *above], full, root)
-    suspicion = look_of_names(list(full), [name for name in walked if name not in full])
-    if contradiction is None and suspicion is None:
-        suspicion = look_of_sub_folders({name: _folders_below(root / name, images) for name, images in full.items()})
+    beside_splits = above if answer == "splits" else []  # beside an undivided folder anything may lie
     overrule = f"If each of them is a class after all, say `layout='{answer}'`."
+    contradiction = disagreement([*formats, *above], full, root) if len(full) > 1 else None
     if contradiction is not None:
+        file, told = contradiction
         raise InputError(
-            f"{printable(root)}: the folders {_listed(full)} are no classes: {contradiction}. {READ_TODAY} {overrule}"
+            f"{printable(root)}: the folders {_listed(full)} are no classes: {told}. {file.remedy()} {overrule}"
         )
+    suspicion = look_of_names(list(full), [name for name in walked if name not in full]) or look_of_sub_folders(
+        {name: _folders_below(root / name, images) for name, images in full.items()}
+    )
     if suspicion is not None:
-        raise InputError(_suspected(root, full, walked, suspicion, formats, overrule))
+        listed = _listed([*full, *(name for name in walked if name not in full)])
+        first = next(iter([*formats, *beside_splits]), None)
+        instead = suspicion.instead if first is None else first.sentence()
+        raise InputError(
+            f"{printable(root)}: the folders {listed} look like {suspicion.looks_like}, not like classes. {instead}"
+            f"{_meant(root, full) if suspicion.inside else ''} {overrule}"
+        )
     if len(full) == 1:
         raise InputError(_one_class(root, next(iter(full)), formats))
-    # what lies beside train/ belongs to the data, what lies beside an undivided folder to anybody
-    told = [*formats, *(above if answer == "splits" else [])]
-    names = dict.fromkeys(f"{found.path.name} ({found.name})" for found in told)
-    return [f"{printable(root)}: {first_three(list(names))}: not read, the folders are the classes"] if names else []
+    names = dict.fromkeys(f"{file.path.name} ({file.name})" for file in [*formats, *beside_splits])
+    shown = first_three(list(names))
+    return [f"{printable(root)}: {shown}: not read, the folders are the classes"] if names else []
 
 
 def _above(root: Path) -> list[OtherFormat]:
@@ -143,20 +150,9 @@ def _folders_below(folder: Path, images: list[Path]) -> list[str]:
     return sorted({path.parts[steps] for path in images if len(path.parts) > steps + 1})
 
 
-def _suspected(
-    root: Path,
-    full: Mapping[str, list[Path]],
-    walked: Mapping[str, Walked],
-    suspicion: Suspicion,
-    formats: list[OtherFormat],
-    overrule: str,
-) -> str:
-    names = _listed([*full, *(name for name in walked if name not in full)])
-    told = f"{printable(root)}: the folders {names} look like {suspicion.looks_like}, not like classes."
-    inside = next((root / name for name in full if len(_inner_classes(root / name)) > 1), None)
-    hint = "" if inside is None else f" {printable(inside)} may be the folder that is meant."
-    label_file = f" {formats[0].sentence()}" if formats else f" {suspicion.instead}"
-    return f"{told}{label_file}{hint} {overrule}"
+def _meant(root: Path, names: Iterable[str]) -> str:
+    inside = next((root / name for name in names if len(_inner_classes(root / name)) > 1), None)
+    return "" if inside is None else f" {printable(inside)} may be the folder that is meant."
 
 
 def _one_class(root: Path, name: str, formats: list[OtherFormat]) -> str:

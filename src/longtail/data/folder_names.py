@@ -20,10 +20,12 @@ class Suspicion:
     Attributes:
         looks_like: what they are instead, in words.
         instead: what to do then, as a sentence.
+        inside: whether the classes may lie in one of them.
     """
 
     looks_like: str
     instead: str
+    inside: bool = False
 
 
 _UNLABELLED = re.compile(
@@ -151,6 +153,7 @@ def _annotated(names: list[str], empty: list[str]) -> Suspicion | None:
     return Suspicion(
         "images and what was drawn or written about them",
         "Give the folder whose sub-folders are the classes; where there is none: " + _AS_LIST[0].lower() + _AS_LIST[1:],
+        inside=True,
     )
 
 

@@ -17,8 +17,10 @@ _MOST_BYTES = 2**26
 _MOST_ROWS = 200_000
 
 
-def disagreement(files: Iterable[OtherFormat], folders: Mapping[str, Iterable[Path]], root: Path) -> str | None:
-    """Return in words how files of labels contradict that each sub-folder is a class; None where they do not.
+def disagreement(
+    files: Iterable[OtherFormat], folders: Mapping[str, Iterable[Path]], root: Path
+) -> tuple[OtherFormat, str] | None:
+    """Return which file of labels contradicts that each sub-folder is a class, and how; None where none does.
 
     Most of the sub-folders that a file speaks of must hold one class each by it, and not all the same few.
 
@@ -46,7 +48,10 @@ def disagreement(files: Iterable[OtherFormat], folders: Mapping[str, Iterable[Pa
     held = sorted(found[folder])
     shown = ", ".join(held[:3]) + (", ..." if len(held) > 3 else "")
     file = spoken[0]
-    return f"{printable(file.path.name)} ({file.name}) has other classes: {printable(folder)}/ holds {shown} by it"
+    return (
+        file,
+        f"{printable(file.path.name)} ({file.name}) has other classes: {printable(folder)}/ holds {shown} by it",
+    )
 
 
 def _places(folders: Mapping[str, Iterable[Path]], root: Path) -> dict[str, str]:

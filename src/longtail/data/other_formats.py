@@ -40,13 +40,17 @@ class OtherFormat:
 
     def sentence(self) -> str:
         """Return what the file is, and how to make of it what is read."""
+        return f"{printable(self.path)}: {self.name}, and not read as data. {self.remedy()}"
+
+    def remedy(self) -> str:
+        """Return what is read, and how to make that of this file."""
         where = (
             f" Make a list of it: the images stand in `{self.images}`, the classes in `{self.classes}`; number the "
             "classes from 0, and put their names into classes.txt beside the list."
             if self.images and self.classes
             else ""
         )
-        return f"{printable(self.path)}: this is {self.name}, which is not read as data. {READ_TODAY}{where}"
+        return f"{READ_TODAY}{where}"
 
 
 @dataclass(frozen=True)

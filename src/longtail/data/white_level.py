@@ -1,7 +1,8 @@
 """Grey images of more than 8 bits: which value is white, as the file states it or as a person says."""
 
+import io
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from PIL import Image
 
 from longtail.errors import InputError
 
-__all__ = ["UnstatedRangeError", "check_deep_colour", "grey_blocks", "is_deep", "is_inverted", "white_level"]
+__all__ = ["UnstatedRangeError", "check_deep_colour", "grey_rows", "is_deep", "is_inverted", "white_level"]
 
 # an image of 16 bits that has no value from here on has probably 10, 12 or 14
 _DARK = 2**14
@@ -22,17 +23,17 @@ class UnstatedRangeError(InputError):
     """An image has more than 8 bits, and neither its file nor a person says which value is white."""
 
 
-def is_deep(image: Image.Image, encoded: bytes) -> bool:
+def is_deep(image: Image.Image, stream: IO[bytes]) -> bool:
     """Return whether an opened image has more than 8 bits a channel; its pixels are not looked at."""
-    return image.mode.startswith(("I", "F")) or _is_deep_colour(image, encoded)
+    return image.mode.startswith(("I", "F")) or _is_deep_colour(image, stream)
 
 
-def white_level(image: Image.Image, encoded: bytes, bits: int | None, origin: str) -> float:
+def white_level(image: Image.Image, stream: IO[bytes], bits: int | None, origin: str) -> float:
     """Return the value that is white in a grey image of more than 8 bits.
 
     Args:
         image: of mode I, I;16 (any byte order) or F.
-        encoded: content of its file.
+        stream: its file.
         bits: white is 2^bits - 1, as a person says; None: as the file states it (PNG's sBIT; BitsPerSample,
             MaxSampleValue and SMaxSampleValue of TIFF), else 65535 of 16 bits that use their upper quarters.
         origin: named in messages.
@@ -61,7 +62,7 @@ def white_level(image: Image.Image, encoded: bytes, bits: int | None, origin: st
                 f"{_LEAVE_OUT}."
             )
         return white
-    stated = _stated(image, encoded, highest)
+    stated = _stated(image, stream, highest)
     if stated is not None and highest <= stated:
         return stated
     if highest == 0:
@@ -82,34 +83,32 @@ def white_level(image: Image.Image, encoded: bytes, bits: int | None, origin: st
     return 65535.0
 
 
-def grey_blocks(image: Image.Image, rows: int | None = None) -> Iterator[NDArray[Any]]:
-    """Give the values of a grey image of more than 8 bits, some rows at a time.
+def grey_rows(image: Image.Image, top: int, bottom: int) -> NDArray[Any]:
+    """Return the values of some rows of a grey image of more than 8 bits.
 
     Args:
-        image: of mode I, I;16 (any byte order) or F.
-        rows: of each block but the last; default: about a million pixels.
+        image: loaded, of mode I, I;16 (any byte order) or F.
+        top: first row.
+        bottom: last row but one.
 
-    Yields:
-        Shape (rows, W).
+    Returns:
+        Shape (bottom - top, W).
     """
-    width, height = image.size
-    rows = rows or max(_BLOCK // max(width, 1), 1)
-    for top in range(0, height, rows):
-        values = np.asarray(image.crop((0, top, width, min(top + rows, height))))
-        yield values.astype(np.int64) & 0xFFFFFFFF if _is_unsigned_32(image) else values
+    values = np.asarray(image.crop((0, top, image.width, bottom)))
+    return values.astype(np.int64) & 0xFFFFFFFF if _is_unsigned_32(image) else values
 
 
 def is_inverted(image: Image.Image) -> bool:
-    """Return whether 0 is white, of images of more than 8 bits: Pillow turns only the others."""
+    """Return whether 0 is white in a grey image of more than 8 bits: Pillow turns only the others."""
     return bool(_tags(image).get(_PHOTOMETRIC) == 0)
 
 
-def check_deep_colour(image: Image.Image, encoded: bytes, bits: int | None, origin: str) -> None:
+def check_deep_colour(image: Image.Image, stream: IO[bytes], bits: int | None, origin: str) -> None:
     """Refuse an image of several channels of 16 bits whose range is not that of 16 bits: Pillow reads the upper 8.
 
     Args:
         image: of any mode.
-        encoded: content of its file.
+        stream: its file.
         bits: as a person says, of images of more than 8 bits.
         origin: named in messages.
 
@@ -117,7 +116,7 @@ def check_deep_colour(image: Image.Image, encoded: bytes, bits: int | None, orig
         UnstatedRangeError: no pixel uses the upper quarters of the range.
         InputError: other bits than 16 were said.
     """
-    if not _is_deep_colour(image, encoded) or bits == 16:
+    if not _is_deep_colour(image, stream) or bits == 16:
         return
     if bits is not None:
         raise InputError(
@@ -136,17 +135,22 @@ def check_deep_colour(image: Image.Image, encoded: bytes, bits: int | None, orig
 _LEAVE_OUT = "leave such images out with `skip_bad=True`"
 
 
+def _blocks(image: Image.Image) -> Iterator[NDArray[Any]]:
+    step = max(_BLOCK // max(image.width, 1), 1)
+    return (grey_rows(image, top, min(top + step, image.height)) for top in range(0, image.height, step))
+
+
 def _extrema(image: Image.Image) -> tuple[float, float]:
-    ends = [(block.min(), block.max()) for block in grey_blocks(image) if block.size]
+    ends = [(block.min(), block.max()) for block in _blocks(image)]
     # NaN in any block is NaN here
     return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
 
 
-def _stated(image: Image.Image, encoded: bytes, highest: float) -> float | None:
+def _stated(image: Image.Image, stream: IO[bytes], highest: float) -> float | None:
     if image.format in ("JPEG2000", "PPM"):  # Pillow stretches what they state to 16 bits
         return 65535.0
     if image.format == "PNG":
-        bits = _significant_bits(encoded)
+        bits = _significant_bits(stream)
         if bits is None:
             return None
         # by the standard these bits are the upper ones; not all writers know
@@ -168,23 +172,24 @@ def _stated(image: Image.Image, encoded: bytes, highest: float) -> float | None:
 _POWERS = frozenset(2.0**bits for bits in range(1, 33)) - {2.0**31}
 
 
-def _significant_bits(encoded: bytes) -> int | None:
-    start = 8
-    while start + 12 <= len(encoded):
-        size, name = int.from_bytes(encoded[start : start + 4]), encoded[start + 4 : start + 8]
+def _significant_bits(stream: IO[bytes]) -> int | None:
+    """Return what PNG's sBIT states, if it is less than all bits."""
+    stream.seek(8)
+    while len(header := stream.read(8)) == 8:
+        size, name = int.from_bytes(header[:4]), header[4:]
         if name == b"sBIT":
-            bits = encoded[start + 8]
+            bits = int.from_bytes(stream.read(1))
             return bits if 1 <= bits < 16 else None
         if name == b"IDAT":
             return None
-        start += 12 + size
+        stream.seek(size + 4, io.SEEK_CUR)
     return None
 
 
 def _fill_16_bits(image: Image.Image, bits: int) -> bool:
     """Return whether all values are such as `bits` bits become, shifted to the top and filled with 0 or themselves."""
     below = 16 - bits
-    for block in grey_blocks(image):
+    for block in _blocks(image):
         values = block.astype(np.int64)
         upper = values >> below
         repeated = np.zeros_like(values)
@@ -204,11 +209,15 @@ def _is_unsigned_32(image: Image.Image) -> bool:
     return image.mode == "I" and (tags.get(_BITS_PER_SAMPLE), tags.get(_SAMPLE_FORMAT, (1,))) == ((32,), (1,))
 
 
-def _is_deep_colour(image: Image.Image, encoded: bytes) -> bool:
+def _is_deep_colour(image: Image.Image, stream: IO[bytes]) -> bool:
     if image.mode not in _COLOURS:
         return False
     if image.format == "PNG":
-        return encoded[24] == 16  # IHDR comes first
+        before = stream.tell()
+        stream.seek(24)  # IHDR comes first
+        depth = stream.read(1)
+        stream.seek(before)
+        return depth == b"\x10"
     return image.format == "TIFF" and max(_tags(image).get(_BITS_PER_SAMPLE, (8,))) > 8
 
 
