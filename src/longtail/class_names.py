@@ -96,10 +96,11 @@ def settled_names(names: Sequence[str], answer: AlikeNames, origin: str) -> tupl
             "`alike_names='merge'`."
         )
     listed = "; ".join(" = ".join(repr(name) for name in group) for group in groups[:5])
+    several = "1 class name is" if len(groups) == 1 else f"{len(groups):,} class names are"
     raise InputError(
-        f"{origin}: {len(groups):,} class names are written in several ways that differ in case, blanks, '_', '-' or "
-        f"Unicode form only: {listed}{'; ...' if len(groups) > 5 else ''}. Say whether each group is one class, "
-        "`alike_names='merge'`, or several, `alike_names='keep'`."
+        f"{origin}: {several} written in several ways that differ in case, blanks, '_', '-' or Unicode form only: "
+        f"{listed}{'; ...' if len(groups) > 5 else ''}. Say whether each group is one class, `alike_names='merge'`, or "
+        "several, `alike_names='keep'`."
     )
 
 

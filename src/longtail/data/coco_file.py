@@ -76,6 +76,7 @@ def read_coco(path: Path) -> tuple[list[str], list[int], tuple[str, ...], tuple[
             f"{where}: {len(without):,} of {len(images):,} images have no annotation, {without[0]} for example. "
             "Expected one class an image; the competition's test file states none."
         )
+    _check_file_names([image["file_name"] for image in images], where)
     repeated = [name for name, times in Counter(image["file_name"] for image in images).items() if times > 1]
     if repeated:
         raise InputError(
@@ -85,6 +86,15 @@ def read_coco(path: Path) -> tuple[list[str], list[int], tuple[str, ...], tuple[
     labels = [numbers[category_of[image["id"]]] for image in images]
     notes = _notes(path.name, content, numbers, names)
     return [image["file_name"] for image in images], labels, names, notes
+
+
+def _check_file_names(names: list[str], where: str) -> None:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            raise InputError(f"{where}: the file name '{shown}' is no text in Unicode.") from error
 
 
 def _categories(categories: list[_Category], where: str) -> tuple[dict[Id, int], tuple[str, ...]]:

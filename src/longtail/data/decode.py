@@ -170,9 +170,12 @@ def _pixels(image: ImageFile.ImageFile, stream: IO[bytes], origin: str, bits: in
     if image.mode.startswith(("I", "F")):
         white, inverted, bands = white_level(image, stream, bits, origin), is_inverted(image), 1
 
+        # of 16 bits a table is several times faster than as many divisions as there are pixels
+        table = _eight_bits(np.arange(2**16), white, inverted) if image.mode.startswith("I;16") else None
+
         def rows(top: int, bottom: int) -> NDArray[np.uint8]:
             levels = grey_rows(image, top, bottom)
-            return _eight_bits(white - levels if inverted else levels, white)[None]
+            return (_eight_bits(levels, white, inverted) if table is None else table[levels])[None]
     else:
         check_deep_colour(image, stream, bits, origin)
         bands = 3
@@ -193,9 +196,9 @@ def _factor(image: Image.Image) -> int:
     return math.ceil(math.sqrt(image.width * image.height / LARGE))
 
 
-def _eight_bits(levels: NDArray[Any], white: float) -> NDArray[np.uint8]:
+def _eight_bits(levels: NDArray[Any], white: float, inverted: bool) -> NDArray[np.uint8]:
     # of 16 bits this is a division by 257, which is exact
-    scaled: NDArray[np.float64] = levels / (white / 255)
+    scaled: NDArray[np.float64] = (white - levels if inverted else levels) / (white / 255)
     return scaled.round().clip(0, 255).astype(np.uint8)
 
 

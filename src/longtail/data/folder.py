@@ -83,6 +83,15 @@ def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[s
 
 def _refuse_unread(root: Path, walked: Mapping[str, Walked]) -> None:
     """Refuse a class that has images, none of which can be read: it would be missing without a word."""
+    full = {name for name, found in walked.items() if found.images}
+    pointers = [
+        path.name for path in sorted(root.glob("*.dvc")) if path.stem not in full and not path.with_suffix("").is_file()
+    ]
+    if pointers:
+        raise InputError(
+            f"{printable(root)}: {first_three(pointers)} stand for data that are not here. `dvc pull` fetches them; or "
+            "take these files away."
+        )
     for name, found in walked.items():
         if found.images:
             continue
@@ -117,9 +126,6 @@ def _passed_over(split: str, root: Path, walked: Mapping[str, Walked]) -> list[s
     empty = [name for name, found in walked.items() if not found.images]
     if empty and split == "train":
         told.append(f"{printable(root)}: no image in {first_three(empty)}: left out, not a class")
-    pointers = [path.name for path in root.iterdir() if path.suffix == ".dvc"]
-    if pointers:
-        told.append(f"{printable(root)}: {first_three(pointers)}: data of DVC; `dvc pull` fetches what is not there")
     return told
 
 

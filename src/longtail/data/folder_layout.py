@@ -132,9 +132,8 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
         )
     if len(full) == 1:
         raise InputError(_one_class(root, next(iter(full)), formats))
-    names = dict.fromkeys(f"{file.path.name} ({file.name})" for file in [*formats, *beside_splits])
-    shown = first_three(list(names))
-    return [f"{printable(root)}: {shown}: not read, the folders are the classes"] if names else []
+    files = [f"{printable(file.path)} ({file.name})" for file in [*formats, *beside_splits]]
+    return [f"{first_three(files)}: not read, the folders are the classes"] if files else []
 
 
 def _above(root: Path) -> list[OtherFormat]:

@@ -92,7 +92,9 @@ def walk(folder: Path) -> Walked:
     Raises:
         InputError: a folder that may not be opened.
     """
-    seen, visited = Walked(), {_number(folder)}
+    seen = Walked()
+    # a link back up leads to this very folder again
+    visited = {_number(place) for place in (folder, *folder.resolve().parents)}
     left = [iter(_entries(folder))]
     while left:
         entry = next(left[-1], None)
@@ -100,7 +102,7 @@ def walk(folder: Path) -> Walked:
             left.pop()
         elif not _is_folder(entry):
             _sort_in(entry, seen)
-        # a link back up would go round for ever, and two links to each folder would double with each step down
+        # else links could go round for ever, and two links to each folder would double with each step down
         elif (number := _number(Path(entry.path))) in visited:
             seen.repeated.append(Path(entry.path))
         else:

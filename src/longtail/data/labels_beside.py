@@ -45,7 +45,7 @@ def disagreement(
     if not found or (2 * len(mixed) < len(found) and 2 * len(distinct) > len(found)):
         return None
     folder = mixed[0] if mixed else next(iter(found))
-    held = sorted(found[folder])
+    held = sorted(label.encode("utf-8", "backslashreplace").decode() for label in found[folder])
     shown = ", ".join(held[:3]) + (", ..." if len(held) > 3 else "")
     file = spoken[0]
     return (

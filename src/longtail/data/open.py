@@ -17,7 +17,7 @@ from longtail.data.folder_layout import FolderLayout
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
-from longtail.data.readable import find_unreadable, look_at_first
+from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
 from longtail.data.shared_images import shared_images
 from longtail.data.source import DataSplits, ImageSource, Joined, Subset
 from longtail.errors import InputError
@@ -156,11 +156,14 @@ def open_data(
         left_out = Subset(pool, np.delete(rows["train"], chosen))
         rows["train"] = rows["train"][chosen]
     _check_train(Subset(pool, rows["train"]), dataset)
-    told += look_at_first(Subset(pool, rows["train"]))
+    told += note_on_stacks(Subset(pool, rows["train"]))
     marks: dict[str, NDArray[np.uint8]] = {}
     content: dict[str, NDArray[np.int64]] = {}
     if dataset not in PUBLISHED:  # hundreds of thousands of files, whose lists are taken as they are
-        marks, content = _content({split: Subset(parts[split], own) for split, own in rows.items()}, progress)
+        looked_at = {split: Subset(parts[split], own) for split, own in rows.items()}
+        _ask_for_white(looked_at, bits, progress)
+        marks, content = _content(looked_at, progress)
+        told += _of_two_classes(Subset(pool, rows["train"]), content["train"])
     for split, fraction in (("test", test_fraction), ("val", val_fraction)):
         if split in parts or fraction == 0:
             continue
@@ -241,6 +244,14 @@ def _skip_bad(
     return skipped
 
 
+def _ask_for_white(sources: Mapping[str, ImageSource], bits: int | None, progress: Progress) -> None:
+    """Look at all images of more than 8 bits, where there are some and nobody said what is white."""
+    if bits is None and has_deep_images(sources["train"]):
+        joined = Joined(tuple(sources.values()))
+        with progress("range", len(joined)) as advance:
+            check_white_levels(joined, advance=advance)
+
+
 def _content(
     sources: Mapping[str, ImageSource], progress: Progress
 ) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.int64]]]:
@@ -254,6 +265,22 @@ def _content(
         dict(zip(sources, np.split(marks, ends), strict=True)),
         dict(zip(sources, np.split(content, ends), strict=True)),
     )
+
+
+def _of_two_classes(train: ImageSource, content: NDArray[np.int64]) -> list[str]:
+    """Tell of training images that lie under two labels."""
+    first = {number: row for row, number in reversed(list(enumerate(content.tolist())))}
+    labels = np.asarray(train.labels)
+    found = [
+        (first[number], row) for row, number in enumerate(content.tolist()) if labels[first[number]] != labels[row]
+    ]
+    if not found:
+        return []
+    named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in found[:3])
+    return [
+        f"{len(found):,} training images are in another class too, byte for byte ({named}"
+        f"{', ...' if len(found) > 3 else ''}): one of the labels is wrong"
+    ]
 
 
 def _profiled(

@@ -11,7 +11,14 @@ from longtail.data.source import ImageSource
 from longtail.data.white_level import UnstatedRangeError
 from longtail.errors import InputError
 
-__all__ = ["find_stacks", "find_unreadable", "look_at_first"]
+__all__ = [
+    "check_white_levels",
+    "find_stacks",
+    "find_unreadable",
+    "first_of_each_class",
+    "has_deep_images",
+    "note_on_stacks",
+]
 
 _MOST_CLASSES = 20
 _SINGLE = (".jpg", ".jpeg", ".png", ".bmp")
@@ -70,34 +77,69 @@ def find_stacks(source: Any) -> list[int]:
     return [row for row in others if _pictures(source, row) > 1]
 
 
-def look_at_first(source: Any) -> tuple[str, ...]:
-    """Look at the first image of each of some classes, so that what holds for all is asked before anything is learnt.
+def check_white_levels(source: Any, *, advance: Callable[[int], object] = lambda images: None) -> None:
+    """Refuse images of more than 8 bits that do not say what is white, before anything is learnt from the others.
 
     Args:
-        source: an image source that gives its files' bytes by `encoded(index)`; others have nothing to ask.
-
-    Returns:
-        Notes for people.
+        source: an image source that gives its files' bytes by `encoded(index)`; others have none.
+        advance: called with the number of images looked at since the last call.
 
     Raises:
-        UnstatedRangeError: an image of more than 8 bits does not say what is white.
+        UnstatedRangeError: an image does not say it; with the number of all such images.
     """
-    notes: list[str] = []
-    for index in np.unique(np.asarray(source.labels), return_index=True)[1][:_MOST_CLASSES].tolist():
-        if (pictures := _pictures(source, index)) > 1 and not notes:
-            notes.append(f"{source.identify(index)} holds {pictures} pictures: of such files the first is taken")
+
+    def attempt(index: int) -> UnstatedRangeError | None:
         try:
-            if needs_a_white_level(source.encoded(index)):
+            if _is_deep(source, index):
                 source.load(index)
-        except UnstatedRangeError:
-            raise
+        except UnstatedRangeError as error:
+            return error
         except InputError:  # told when it is needed
-            continue
-    return tuple(notes)
+            pass
+        return None
+
+    unstated = []
+    with ThreadPoolExecutor(4) as pool:
+        for failure in pool.map(attempt, range(len(source))):
+            advance(1)
+            unstated += [] if failure is None else [failure]
+    if unstated:
+        more = f" ({len(unstated) - 1:,} more like it.)" if len(unstated) > 1 else ""
+        raise UnstatedRangeError(f"{unstated[0]}{more}")
+
+
+def first_of_each_class(source: ImageSource) -> list[int]:
+    """Return the row of the first image of each class, of some classes: what holds for all shows there."""
+    rows = np.unique(np.asarray(source.labels), return_index=True)[1]
+    return [int(row) for row in rows[:_MOST_CLASSES]]
+
+
+def has_deep_images(source: Any) -> bool:
+    """Return whether the first image of some class has more than 8 bits a channel."""
+    return any(_is_deep(source, row) for row in first_of_each_class(source))
+
+
+def note_on_stacks(source: Any) -> tuple[str, ...]:
+    """Return a sentence if the first file of some class holds several pictures."""
+    for row in first_of_each_class(source):
+        if (number := _pictures(source, row)) > 1:
+            return (f"{source.identify(row)} holds {number} pictures: of such files the first is taken",)
+    return ()
+
+
+def _is_deep(source: Any, index: int) -> bool:
+    encoded = _encoded(source, index)
+    return encoded is not None and needs_a_white_level(encoded)
 
 
 def _pictures(source: Any, index: int) -> int:
+    encoded = _encoded(source, index)
+    return 1 if encoded is None else number_of_pictures(encoded)
+
+
+def _encoded(source: Any, index: int) -> bytes | None:
     try:
-        return number_of_pictures(source.encoded(index))
+        encoded: bytes = source.encoded(index)
     except (InputError, AttributeError):  # told when it is needed; no files
-        return 1
+        return None
+    return encoded

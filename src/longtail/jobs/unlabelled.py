@@ -44,7 +44,8 @@ def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> Ima
             raise InputError("--teacher and --confidence: there is nothing to label. Name images with --unlabelled.")
         return None
     if options.unlabelled != HELD_BACK:
-        return open_unlabelled(Path(options.unlabelled), channels=splits.train.load(0).shape[0])
+        channels = splits.train.load(0).shape[0]
+        return open_unlabelled(Path(options.unlabelled), channels=channels, bits=splits.record.get("bits"))
     held_back = splits.held_back
     if held_back is None or not len(held_back):
         raise InputError("--unlabelled held-back: no image was held back. It needs a --profile; --largest leaves more.")
