@@ -41,8 +41,8 @@ def what_is_wrong(line: str, lines: Sequence[str], number: int) -> str | None:
         left, found, right = line.rpartition(separator)
         if found and (_is_label(right.strip(" \"'")) or _is_label(left.strip(" \"'"))):
             return f"{_EXPECTED} with a blank between them: this has a {word}"
-    first, _, rest = line.partition(" ")
-    if _is_label(first) and _IMAGE.search(rest):
+    first, *rest = line.split(maxsplit=1)
+    if rest and _is_label(first) and _IMAGE.search(rest[0]):
         return f"{_EXPECTED}: here the number stands first. Turn them round: the path, a blank, the number"
     if last and re.fullmatch(r"\d+\.0*", last[0], re.ASCII):
         return f"{_EXPECTED}, a whole one: {last[0].split('.')[0]} and not {last[0]}"
