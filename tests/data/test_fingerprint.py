@@ -89,7 +89,7 @@ def test_copies_land_on_one_side_and_splits_without_copies_stay_as_they_were(tmp
     sides = [{mark.tobytes() for mark in splits.fingerprints[split]} for split in rows]
     assert [len(sides[a] & sides[b]) for a, b in ((0, 1), (0, 2), (1, 2))] == [0, 0, 0]
     assert splits.shared is None
-    assert any("10 training images are copies of others" in note for note in splits.notes)
+    assert any("copies of others, byte for byte: 10;" in note for note in splits.notes)
     assert [int((part.labels == 1).sum()) for part in (splits.train, splits.val, splits.test)] == [13, 3, 4]
     assert len(held) == 14
     assert before.notes == tuple(note for note in before.notes if "copies" not in note)
@@ -139,5 +139,6 @@ def test_images_of_two_classes_are_told(tmp_path, save):
     (tmp_path / "bee" / "3.png").write_bytes((tmp_path / "ant" / "1.png").read_bytes())
     notes = open_data(str(tmp_path), val_fraction=0, test_fraction=0).notes
     assert notes == (
-        "1 training images are in another class too, byte for byte (ant/1.png = bee/3.png): one of the labels is wrong",
+        "training images that lie in another class too, byte for byte: 1 (ant/1.png = bee/3.png); one of the labels is "
+        "wrong",
     )

@@ -278,8 +278,8 @@ def _of_two_classes(train: ImageSource, content: NDArray[np.int64]) -> list[str]
         return []
     named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in found[:3])
     return [
-        f"{len(found):,} training images are in another class too, byte for byte ({named}"
-        f"{', ...' if len(found) > 3 else ''}): one of the labels is wrong"
+        f"training images that lie in another class too, byte for byte: {len(found):,} ({named}"
+        f"{', ...' if len(found) > 3 else ''}); one of the labels is wrong"
     ]
 
 
@@ -296,7 +296,7 @@ def _split_off(split: str, number: int, total: int, seed: int, content: NDArray[
     told = [f"no {split} split: {number:,} of {total:,} training images were split off, class by class, seed {seed}"]
     copies = 0 if content is None else total - len(np.unique(content))
     if copies and split == "test":
-        told.append(f"{copies:,} training images are copies of others, byte for byte: copies stay in one split")
+        told.append(f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split")
     return told
 
 
