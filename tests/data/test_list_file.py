@@ -75,6 +75,7 @@ def test_siblings_are_found_by_the_last_train_in_the_name(listed, tmp_path, save
         ("sub\\\\c.png 0\na.png 1\n", r"written with backslashes, as on Windows"),
         ("photos/a.png 0\nphotos/b.png 1\n", r"there without photos/"),
         ("c.png 0\na.png 1\n", r"They are in .*sub\. Give the folder"),
+        ("c 0\na.png 1\n", r"They are there in .*sub with \.png at the end \(c\.png\)"),
         ("A.PNG 0\nb.png 1\n", r"Capitals and small letters differ \(a\.png is there\)"),
         ("gone 0 1\nb.png 0\n", r"Their lines have several numbers"),
         ("a" * 300 + ".png 0\nb.png 1\n", r"1 of 2 train .*images are not in"),

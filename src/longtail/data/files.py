@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.data.decode import decode_image
-from longtail.data.fingerprint import fingerprint_of_file
+from longtail.data.fingerprint import Marks, fingerprint_of_file
 from longtail.data.image_file import open_image_file, read_image_file
 from longtail.files.text import printable
 
@@ -45,6 +45,7 @@ class ImageFiles:
         self.root = root
         self.bits = bits
         self._labels = np.asarray(labels, dtype=np.int64)
+        self._marks = Marks(len(paths))
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -76,7 +77,7 @@ class ImageFiles:
 
     def fingerprint(self, index: int) -> bytes:
         """Return 16 bytes that say what the image holds."""
-        return fingerprint_of_file(self.paths[index])
+        return self._marks.get(index, lambda: fingerprint_of_file(self.paths[index]))
 
     def status(self, index: int) -> os.stat_result | None:
         """Return size and times of one image file; None where it is not there."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from longtail.data.source import ImageSource
 
 __all__ = [
-    "FINGERPRINT_BYTES",
+    "Marks",
     "fingerprint_of_bytes",
     "fingerprint_of_ends",
     "fingerprint_of_file",
@@ -28,8 +28,28 @@ __all__ = [
     "same_content",
 ]
 
-FINGERPRINT_BYTES = 16
+_BYTES = 16
 _END = 4096  # bytes that are looked at, at both ends
+
+
+class Marks:
+    """Marks of a source's images, each made once.
+
+    Args:
+        number: of the images.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._marks = np.zeros((number, _BYTES), dtype=np.uint8)
+        self._is_known = np.zeros(number, dtype=bool)
+
+    def get(self, index: int, make: Callable[[], bytes]) -> bytes:
+        """Return the mark of one image, which `make` makes."""
+        if not self._is_known[index]:
+            self._marks[index] = np.frombuffer(make(), dtype=np.uint8)
+            self._is_known[index] = True
+        mark: bytes = self._marks[index].tobytes()
+        return mark
 
 
 def identities(source: "ImageSource") -> list[str]:
@@ -50,7 +70,7 @@ def fingerprints(
     """Return a mark of each image's content.
 
     Of files the size and the first and last 4 KiB are looked at, which takes no longer for a large one; a file and its
-    copy in a pack have the same mark. Of images in memory all pixels are.
+    copy in a pack have the same mark. Of images in memory all pixels are. A source remembers what it was asked once.
 
     Args:
         source: N images.
@@ -63,7 +83,7 @@ def fingerprints(
     Raises:
         InputError: a file that cannot be read.
     """
-    marks = np.zeros((len(source), FINGERPRINT_BYTES), dtype=np.uint8)
+    marks = np.zeros((len(source), _BYTES), dtype=np.uint8)
 
     def mark(rows: range) -> int:
         for row in rows:
@@ -94,7 +114,7 @@ def same_content(source: "ImageSource", marks: NDArray[np.uint8]) -> NDArray[np.
     members: dict[bytes, list[int]] = defaultdict(list)
     for row, mark in enumerate(marks):
         members[mark.tobytes()].append(row)
-    members.pop(bytes(FINGERPRINT_BYTES), None)
+    members.pop(bytes(_BYTES), None)
     for candidates in members.values():
         if len(candidates) == 1:
             continue
@@ -137,16 +157,16 @@ def fingerprint_of_ends(size: int, read: Callable[[int, int], bytes]) -> bytes:
         read: gives the bytes from its first argument to below its second.
     """
     if not size:
-        return bytes(FINGERPRINT_BYTES)
+        return bytes(_BYTES)
     middle = min(size, _END)
     ends = read(0, middle) + read(max(size - _END, middle), size)
-    return hashlib.blake2b(b"%d " % size + ends, digest_size=FINGERPRINT_BYTES).digest()
+    return hashlib.blake2b(b"%d " % size + ends, digest_size=_BYTES).digest()
 
 
 def fingerprint_of_pixels(image: Tensor) -> bytes:
     """Return the mark of a decoded image, uint8, shape (channels, H, W)."""
     pixels = image.contiguous().numpy()
-    return hashlib.blake2b(str(pixels.shape).encode() + pixels.tobytes(), digest_size=FINGERPRINT_BYTES).digest()
+    return hashlib.blake2b(str(pixels.shape).encode() + pixels.tobytes(), digest_size=_BYTES).digest()
 
 
 def _whole(source: "ImageSource", row: int) -> bytes:

@@ -137,7 +137,7 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
 
 
 def _above(root: Path) -> list[OtherFormat]:
-    """Give the files of labels beside the folder itself: a data set's images/ has them there."""
+    """Return the files of labels beside the folder itself: a data set's images/ has them there."""
     try:
         return formats_among(sorted(path for path in root.resolve().parent.iterdir() if path.is_file()))
     except OSError:

@@ -29,10 +29,11 @@ def disagreement(
         folders: of each sub-folder the images.
         root: of the folders.
     """
-    place = _places(folders, root)
+    telling = [file for file in files if file.images is not None and file.classes is not None]
+    place = _places(folders, root) if telling else {}
     found: dict[str, set[str]] = {}
     spoken: list[OtherFormat] = []
-    for file in files:
+    for file in telling:
         before = sum(map(len, found.values()))
         for image, label in _pairs(file):
             folder = next((place[key] for key in _keys(image) if place.get(key)), None)
@@ -65,7 +66,7 @@ def _places(folders: Mapping[str, Iterable[Path]], root: Path) -> dict[str, str]
 
 
 def _keys(name: str) -> Iterator[str]:
-    """Give the ways to call an image, the most exact one first."""
+    """Return the ways to call an image, the most exact one first."""
     path = PurePosixPath(name.replace("\\", "/"))
     for number in range(min(len(path.parts), 4), 0, -1):
         yield "/".join(path.parts[-number:])
@@ -73,8 +74,6 @@ def _keys(name: str) -> Iterator[str]:
 
 
 def _pairs(file: OtherFormat) -> Iterator[tuple[str, str]]:
-    if file.images is None or file.classes is None:
-        return iter(())
     try:
         if file.path.stat().st_size > _MOST_BYTES:
             return iter(())

@@ -91,22 +91,23 @@ def why_missing(root: Path, listed: Mapping[str, Sequence[str]], absent: Mapping
     Returns:
         A sentence with a blank behind it, or nothing.
     """
-    paths = [listed[split][row] for split, rows in absent.items() for row in rows[:5]]
-    for path in paths:
-        for suffix in sorted(IMAGE_SUFFIXES):
-            for ending in (suffix, suffix.upper()):
-                if _is_there(root / f"{path}{ending}"):
-                    return f"They are there with {ending} at the end ({path}{ending}): write it into the list. "
+    endings = [ending for suffix in sorted(IMAGE_SUFFIXES) for ending in (suffix, suffix.upper())]
+    folders = _some_folders(root)
+    for path in [listed[split][row] for split, rows in absent.items() for row in rows[:5]]:
         if "\\" in path:
             return "They are written with backslashes, as on Windows: write / in their place. "
         if re.search(r"\s\d+$", path):
             return "Their lines have several numbers: an image of several classes cannot be learnt here. "
+        for folder in (root, *folders):
+            where = "" if folder == root else f" in {printable(folder)}"
+            if where and _is_there(folder / path):
+                return f"They are{where}. "
+            ending = next((ending for ending in endings if _is_there(folder / f"{path}{ending}")), None)
+            if ending is not None:
+                return f"They are there{where} with {ending} at the end ({path}{ending}): write it into the list. "
         first, _, rest = path.partition("/")
         if rest and _is_there(root / rest):
             return f"They are there without {first}/: the folder above may be the one that is meant. "
-        for below in _some_folders(root):
-            if _is_there(below / path):
-                return f"They are in {printable(below)}. "
         for name in _files_of((root / path).parent):
             if name.lower() == path.rpartition("/")[2].lower():
                 return f"Capitals and small letters differ ({printable(name)} is there). "

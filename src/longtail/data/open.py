@@ -157,22 +157,26 @@ def open_data(
         rows["train"] = rows["train"][chosen]
     _check_train(Subset(pool, rows["train"]), dataset)
     told += note_on_stacks(Subset(pool, rows["train"]))
-    marks: dict[str, NDArray[np.uint8]] = {}
     content: dict[str, NDArray[np.int64]] = {}
     if dataset not in PUBLISHED:  # hundreds of thousands of files, whose lists are taken as they are
         looked_at = {split: Subset(parts[split], own) for split, own in rows.items()}
         _ask_for_white(looked_at, bits, progress)
-        marks, content = _content(looked_at, progress)
+        content = _content(looked_at, progress)
         told += _of_two_classes(Subset(pool, rows["train"]), content["train"])
-    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if split in parts or fraction == 0:
-            continue
+    wanted = {"test": test_fraction, "val": val_fraction}
+    split_off = {split: fraction for split, fraction in wanted.items() if split not in parts and fraction > 0}
+    copies = len(content["train"]) - len(np.unique(content["train"])) if content else 0
+    if copies and split_off:
+        told.append(f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split")
+    for split, fraction in split_off.items():
         rest, held_out = stratified_holdout(labels[rows["train"]], fraction, seed, content.get("train"))
-        told += _split_off(split, len(held_out), len(rows["train"]), seed, content.get("train"))
+        told.append(
+            f"no {split} split: {len(held_out):,} of {len(rows['train']):,} training images were split off, class by "
+            f"class, seed {seed}"
+        )
         parts[split], rows[split] = pool, rows["train"][held_out]
         rows["train"] = rows["train"][rest]
         if content:
-            marks[split], marks["train"] = marks["train"][held_out], marks["train"][rest]
             content[split], content["train"] = content["train"][held_out], content["train"][rest]
     record["indices"] = {split: own.tolist() for split, own in rows.items()}
     sources: dict[str, ImageSource] = {split: Subset(parts[split], own) for split, own in rows.items()}
@@ -196,7 +200,6 @@ def open_data(
         tuple(told),
         held_back=left_out,
         shared=shared,
-        fingerprints=marks,
     )
 
 
@@ -252,19 +255,14 @@ def _ask_for_white(sources: Mapping[str, ImageSource], bits: int | None, progres
             check_white_levels(joined, advance=advance)
 
 
-def _content(
-    sources: Mapping[str, ImageSource], progress: Progress
-) -> tuple[dict[str, NDArray[np.uint8]], dict[str, NDArray[np.int64]]]:
-    """Return the mark of each image, and a number that it shares with its copies."""
+def _content(sources: Mapping[str, ImageSource], progress: Progress) -> dict[str, NDArray[np.int64]]:
+    """Return a number for each image that it shares with its copies."""
     joined = Joined(tuple(sources.values()))
     with progress("compare", len(joined)) as advance:
         marks = fingerprints(joined, advance=advance)
     content = same_content(joined, marks)
     ends = np.cumsum([len(source) for source in sources.values()])[:-1]
-    return (
-        dict(zip(sources, np.split(marks, ends), strict=True)),
-        dict(zip(sources, np.split(content, ends), strict=True)),
-    )
+    return dict(zip(sources, np.split(content, ends), strict=True))
 
 
 def _of_two_classes(train: ImageSource, content: NDArray[np.int64]) -> list[str]:
@@ -290,14 +288,6 @@ def _profiled(
         raise InputError(f"profile {profile} needs `ratio`: the largest class over the smallest, 100 for example.")
     most = int(class_counts(labels, num_classes).max()) if largest is None else largest
     return long_tailed_indices(labels, PROFILES[profile](num_classes, most, ratio), seed)
-
-
-def _split_off(split: str, number: int, total: int, seed: int, content: NDArray[np.int64] | None) -> list[str]:
-    told = [f"no {split} split: {number:,} of {total:,} training images were split off, class by class, seed {seed}"]
-    copies = 0 if content is None else total - len(np.unique(content))
-    if copies and split == "test":
-        told.append(f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split")
-    return told
 
 
 def _check_train(train: ImageSource, dataset: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from longtail.class_names import check_names
 from longtail.data.decode import decode_image
-from longtail.data.fingerprint import fingerprint_of_ends
+from longtail.data.fingerprint import Marks, fingerprint_of_ends
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_path
 from longtail.files.hdf5 import check_dataset, create_hdf5, open_hdf5, read_dataset
@@ -62,6 +62,7 @@ class ImagePack:
         if self._labels.min() < 0 or self._labels.max() >= number:
             raise InputError(f"{printable(path)}: labels outside 0 .. {number - 1}. {_AGAIN}")
         check_names(self.class_names, printable(path))
+        self._marks = Marks(len(self._labels))
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -90,7 +91,11 @@ class ImagePack:
     def fingerprint(self, index: int) -> bytes:
         """Return 16 bytes that say what the image holds: those of the file that it was."""
         start, stop = int(self._offsets[index]), int(self._offsets[index + 1])
-        return fingerprint_of_ends(stop - start, lambda first, last: self._read(index, start + first, start + last))
+
+        def read(first: int, last: int) -> bytes:
+            return self._read(index, start + first, start + last)
+
+        return self._marks.get(index, lambda: fingerprint_of_ends(stop - start, read))
 
     def status(self, index: int) -> None:
         """Return None: there is no file of one image."""

@@ -11,7 +11,7 @@ __all__ = ["unlabelled_counts", "unlabelled_indices"]
 
 
 def unlabelled_counts(num_classes: int, total: int, ratio: float) -> NDArray[np.int64]:
-    """Give the images of each class of an unlabelled set with an exponential profile.
+    """Return the images of each class of an unlabelled set with an exponential profile.
 
     n_c = floor(total * s_c / sum_k s_k), s_c = ratio^(-c / (C - 1))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["SharedImages", "shared_images"]
 
 IntArray = NDArray[np.int64]
-_EXAMPLES = 3
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class SharedImages:
         counts: of each pair of splits that share some, such as ("train", "test"): images of the second that are in the
             first too.
         rows: of val those that are in train, of test those that are in train or val; rising.
-        examples: names of the first few and of their copies.
+        pairs: of each pair of splits the names of those images, each with that of its copy in the first.
         other_labels: how many of `rows` have another label than their copy.
     """
 
     counts: Mapping[tuple[str, str], int]
     rows: Mapping[str, IntArray]
-    examples: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
+    pairs: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
     other_labels: int
 
     def sentences(self, sizes: Mapping[str, int]) -> tuple[str, ...]:
@@ -39,10 +39,10 @@ class SharedImages:
         """
         told = []
         for (first, second), number in self.counts.items():
-            named = ", ".join(f"{name} = {copy}" for name, copy in self.examples[first, second])
+            named = ", ".join(f"{name} = {copy}" for name, copy in self.pairs[first, second][:_SHOWN])
             told.append(
                 f"{number:,} of {sizes[second]:,} {second} images are in {first} too, byte for byte ({named}"
-                f"{', ...' if number > _EXAMPLES else ''}): what is {'chosen' if second == 'val' else 'measured'} on "
+                f"{', ...' if number > _SHOWN else ''}): what is {'chosen' if second == 'val' else 'measured'} on "
                 "them is remembered, not recognised"
             )
         if self.other_labels:
@@ -54,6 +54,7 @@ class SharedImages:
         return {
             "counts": {f"{first}/{second}": number for (first, second), number in self.counts.items()},
             "rows": {split: rows.tolist() for split, rows in self.rows.items()},
+            "pairs": {f"{first}/{second}": list(map(list, named)) for (first, second), named in self.pairs.items()},
             "other_labels": self.other_labels,
         }
 
@@ -79,7 +80,7 @@ def shared_images(
     """
     counts: dict[tuple[str, str], int] = {}
     rows: dict[str, IntArray] = {}
-    examples: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    pairs: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
     differing: set[tuple[str, int]] = set()
     for first, second in combinations([split for split in ("train", "val", "test") if split in content], 2):
         place = {number: row for row, number in reversed(list(enumerate(content[first].tolist())))}
@@ -89,6 +90,6 @@ def shared_images(
         counts[first, second] = len(found)
         own = np.array([row for row, _ in found], dtype=np.int64)
         rows[second] = np.union1d(rows.get(second, own), own)
-        examples[first, second] = tuple((names[second](row), names[first](other)) for row, other in found[:_EXAMPLES])
+        pairs[first, second] = tuple((names[second](row), names[first](other)) for row, other in found)
         differing |= {(second, row) for row, other in found if labels[second][row] != labels[first][other]}
-    return SharedImages(counts, rows, examples, len(differing)) if counts else None
+    return SharedImages(counts, rows, pairs, len(differing)) if counts else None

@@ -104,7 +104,7 @@ class MixedImages:
         return len(self._source)
 
     def load(self, index: int) -> Tensor:
-        """Give one image, mixed or as it is: uint8, shape (channels, H, W)."""
+        """Return one image, mixed or as it is: uint8, shape (channels, H, W)."""
         image = self._source.load(index)
         partner = self._partner.get(int(index))
         if partner is None:

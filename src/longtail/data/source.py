@@ -1,7 +1,6 @@
 """Where images and labels come from: labels up front, images on demand."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -76,7 +75,7 @@ class Subset:
         return self.source.load(int(self.indices[index]))
 
     def encoded(self, index: int) -> bytes:
-        """Give the bytes of one image file, where the source is made of files.
+        """Return the bytes of one image file, where the source is made of files.
 
         Raises:
             InputError: the source holds no files.
@@ -157,7 +156,7 @@ class Joined:
         return source.load(own)
 
     def encoded(self, index: int) -> bytes:
-        """Give the bytes of one image file, where its source is made of files.
+        """Return the bytes of one image file, where its source is made of files.
 
         Raises:
             InputError: the source holds no files.
@@ -207,7 +206,6 @@ class DataSplits:
         held_back: training images that a long-tailed profile left out, or None.
         extra: images with labels that no person gave, which stage 1 learns from besides, or None.
         shared: the images that are in more than one split, or None where there are none or nobody looked.
-        fingerprints: marks of the images of each split, shape (N, 16) each; empty where nobody looked.
     """
 
     name: str
@@ -220,7 +218,6 @@ class DataSplits:
     held_back: ImageSource | None = None
     extra: ImageSource | None = None
     shared: SharedImages | None = None
-    fingerprints: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     @property
     def learnt(self) -> ImageSource:

@@ -2,7 +2,6 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -161,7 +160,7 @@ def describe_splits(
     facts["counts"] = {
         name: class_counts(source.labels, len(splits.class_names)).tolist() for name, source in sources.items()
     }
-    return {**facts, **(_look(sources, splits.fingerprints, quiet=quiet) if look else {})}
+    return {**facts, **(_look(sources, quiet=quiet) if look else {})}
 
 
 def _facts(
@@ -187,9 +186,7 @@ def _facts(
     }
 
 
-def _look(
-    sources: dict[str, ImageSource], fingerprints: Mapping[str, NDArray[np.uint8]], *, quiet: bool
-) -> dict[str, Any]:
+def _look(sources: dict[str, ImageSource], *, quiet: bool) -> dict[str, Any]:
     from longtail.data.readable import find_stacks, find_unreadable
     from longtail.jobs.flags import as_typed
     from longtail.training.progress import progress_bar
@@ -202,7 +199,7 @@ def _look(
         ]
     joined = Joined(tuple(sources.values()))
     split_of = np.repeat(list(sources), [len(source) for source in sources.values()])
-    same = _copies(joined, fingerprints, list(sources))
+    same = _copies(joined)
     named = [[joined.identify(index) for index in members] for members in same]
     labels = joined.labels
     return {
@@ -219,13 +216,12 @@ def _look(
     }
 
 
-def _copies(joined: Joined, known: Mapping[str, NDArray[np.uint8]], names: list[str]) -> list[list[int]]:
+def _copies(images: Joined) -> list[list[int]]:
     """Return the rows of each set of images that are the same byte for byte."""
     from longtail.data.fingerprint import fingerprints, same_content
 
-    marks = np.concatenate([known[name] for name in names]) if known else fingerprints(joined)
     members: dict[int, list[int]] = defaultdict(list)
-    for row, first in enumerate(same_content(joined, marks).tolist()):
+    for row, first in enumerate(same_content(images, fingerprints(images)).tolist()):
         members[first].append(row)
     return [rows for rows in members.values() if len(rows) > 1]
 
