@@ -1,7 +1,6 @@
 """Open a data set by name or path, and split it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,26 +9,20 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames
 from longtail.counts import PROFILES, class_counts
+from longtail.data.carving import Carving, Progress
 from longtail.data.decode import check_bits
 from longtail.data.digits import digits_splits
-from longtail.data.fingerprint import fingerprints, same_content
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
-from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
-from longtail.data.shared_images import shared_images
-from longtail.data.source import DataSplits, ImageSource, Joined, Subset
+from longtail.data.source import DataSplits, ImageSource
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.holdout import stratified_holdout
 
-__all__ = ["DATA_NAMES", "Progress", "open_data"]
+__all__ = ["DATA_NAMES", "open_data"]
 
 DEFAULT_RATIOS = {"digits": 40.0, "cifar10": 100.0, "cifar100": 100.0}
-
-# of a piece of work and its number of images: enters into what is called with the number that is done
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
 
 def open_data(
@@ -144,60 +137,33 @@ def open_data(
         "alike_names": alike_names,
         "bits": bits,
     }
-    rows = {split: np.arange(len(source)) for split, source in parts.items()}
-    told = list(notes)
+    carving = Carving(parts, progress)
+    carving.notes += notes
     if skip_bad:
-        record["skipped"] = [*missing, *_skip_bad(parts, rows, told, progress)]
-    pool = parts["train"]
-    labels = np.asarray(pool.labels)
+        record["skipped"] = [*missing, *carving.leave_out_unreadable()]
+    train = carving.sources["train"]
     left_out = None
     if profile != "none":
-        chosen = _profiled(labels[rows["train"]], profile, ratio, largest, seed, len(pool.class_names))
-        left_out = Subset(pool, np.delete(rows["train"], chosen))
-        rows["train"] = rows["train"][chosen]
-    _check_train(Subset(pool, rows["train"]), dataset)
-    told += note_on_stacks(Subset(pool, rows["train"]))
-    content: dict[str, NDArray[np.int64]] = {}
+        left_out = carving.keep_of_train(_profiled(train, profile, ratio, largest, seed))
+    _check_train(carving.sources["train"], dataset)
     if dataset not in PUBLISHED:  # hundreds of thousands of files, whose lists are taken as they are
-        looked_at = {split: Subset(parts[split], own) for split, own in rows.items()}
-        _ask_for_white(looked_at, bits, progress)
-        content = _content(looked_at, progress)
-        told += _of_two_classes(Subset(pool, rows["train"]), content["train"])
-    wanted = {"test": test_fraction, "val": val_fraction}
-    split_off = {split: fraction for split, fraction in wanted.items() if split not in parts and fraction > 0}
-    copies = len(content["train"]) - len(np.unique(content["train"])) if content else 0
-    if copies and split_off:
-        told.append(f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split")
-    for split, fraction in split_off.items():
-        rest, held_out = stratified_holdout(labels[rows["train"]], fraction, seed, content.get("train"))
-        told.append(
-            f"no {split} split: {len(held_out):,} of {len(rows['train']):,} training images were split off, class by "
-            f"class, seed {seed}"
-        )
-        parts[split], rows[split] = pool, rows["train"][held_out]
-        rows["train"] = rows["train"][rest]
-        if content:
-            content[split], content["train"] = content["train"][held_out], content["train"][rest]
-    record["indices"] = {split: own.tolist() for split, own in rows.items()}
-    sources: dict[str, ImageSource] = {split: Subset(parts[split], own) for split, own in rows.items()}
-    _check_train(sources["train"], dataset)
-    shared = shared_images(
-        content,
-        {split: np.asarray(source.labels) for split, source in sources.items()},
-        {split: source.identity for split, source in sources.items()},
-    )
+        carving.look(bits)
+    carving.split_off({"test": test_fraction, "val": val_fraction}, seed)
+    _check_train(carving.sources["train"], dataset)
+    shared = carving.shared()
+    carving.tell_of_classes_without_images()
+    record["indices"] = {split: own.tolist() for split, own in carving.rows.items()}
     if shared is not None:
         record["shared"] = shared.to_json()
-        told += shared.sentences({split: len(source) for split, source in sources.items()})
-    told += _without_images(sources)
+    sources = carving.sources
     return DataSplits(
-        pool.name if dataset not in DATA_NAMES else dataset,
-        pool.class_names,
+        train.name if dataset not in DATA_NAMES else dataset,
+        train.class_names,
         sources["train"],
         sources.get("val"),
         sources.get("test"),
         record,
-        tuple(told),
+        tuple(carving.notes),
         held_back=left_out,
         shared=shared,
     )
@@ -230,64 +196,14 @@ def _check_words(layout: str, alike_names: str) -> None:
             raise InputError(f"`{name}` is {value!r}; expected {', '.join(words)}.")
 
 
-def _skip_bad(
-    parts: Mapping[str, ImageSource], rows: dict[str, NDArray[np.int64]], told: list[str], progress: Progress
-) -> list[dict[str, str]]:
-    skipped = []
-    with progress("look", sum(map(len, parts.values()))) as advance:
-        for split, source in parts.items():
-            bad = find_unreadable(source, advance=advance)
-            skipped += [{"split": split, "image": source.identify(index), "reason": reason} for index, reason in bad]
-            rows[split] = np.setdiff1d(rows[split], [index for index, _ in bad])
-            if len(source) and not len(rows[split]):
-                raise InputError(f"none of the {len(source):,} {split} images can be read. The first: {bad[0][1]}")
-    if skipped:
-        names = ", ".join(item["image"] for item in skipped[:3])
-        told.append(f"{len(skipped)} unreadable images were left out: {names}{', ...' if len(skipped) > 3 else ''}")
-    return skipped
-
-
-def _ask_for_white(sources: Mapping[str, ImageSource], bits: int | None, progress: Progress) -> None:
-    """Look at all images of more than 8 bits, where there are some and nobody said what is white."""
-    if bits is None and has_deep_images(sources["train"]):
-        joined = Joined(tuple(sources.values()))
-        with progress("range", len(joined)) as advance:
-            check_white_levels(joined, advance=advance)
-
-
-def _content(sources: Mapping[str, ImageSource], progress: Progress) -> dict[str, NDArray[np.int64]]:
-    """Return a number for each image that it shares with its copies."""
-    joined = Joined(tuple(sources.values()))
-    with progress("compare", len(joined)) as advance:
-        marks = fingerprints(joined, advance=advance)
-    content = same_content(joined, marks)
-    ends = np.cumsum([len(source) for source in sources.values()])[:-1]
-    return dict(zip(sources, np.split(content, ends), strict=True))
-
-
-def _of_two_classes(train: ImageSource, content: NDArray[np.int64]) -> list[str]:
-    """Tell of training images that lie under two labels."""
-    first = {number: row for row, number in reversed(list(enumerate(content.tolist())))}
-    labels = np.asarray(train.labels)
-    found = [
-        (first[number], row) for row, number in enumerate(content.tolist()) if labels[first[number]] != labels[row]
-    ]
-    if not found:
-        return []
-    named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in found[:3])
-    return [
-        f"training images that lie in another class too, byte for byte: {len(found):,} ({named}"
-        f"{', ...' if len(found) > 3 else ''}); one of the labels is wrong"
-    ]
-
-
 def _profiled(
-    labels: NDArray[np.int64], profile: str, ratio: float | None, largest: int | None, seed: int, num_classes: int
+    train: ImageSource, profile: str, ratio: float | None, largest: int | None, seed: int
 ) -> NDArray[np.int64]:
     if ratio is None:
         raise InputError(f"profile {profile} needs `ratio`: the largest class over the smallest, 100 for example.")
-    most = int(class_counts(labels, num_classes).max()) if largest is None else largest
-    return long_tailed_indices(labels, PROFILES[profile](num_classes, most, ratio), seed)
+    num_classes = len(train.class_names)
+    most = int(class_counts(train.labels, num_classes).max()) if largest is None else largest
+    return long_tailed_indices(train.labels, PROFILES[profile](num_classes, most, ratio), seed)
 
 
 def _check_train(train: ImageSource, dataset: str) -> None:
@@ -301,19 +217,3 @@ def _check_train(train: ImageSource, dataset: str) -> None:
             f"{where}: class {empty[0]} ({train.class_names[empty[0]]}) has no training image, nor have "
             f"{len(empty) - 1} others. Add images of it, or take the class out."
         )
-
-
-def _without_images(sources: Mapping[str, ImageSource]) -> list[str]:
-    """Tell of classes on which nothing can be chosen, or measured."""
-    told = []
-    for split in ("val", "test"):
-        if split not in sources or not len(sources[split]):
-            continue
-        names = sources[split].class_names
-        empty = np.flatnonzero(class_counts(sources[split].labels, len(names)) == 0)
-        if len(empty):
-            shown = ", ".join(names[c] for c in empty[:3]) + (f" and {len(empty) - 3:,} more" if len(empty) > 3 else "")
-            told.append(
-                f"no {split} image of {shown}: {split} figures say nothing of {'it' if len(empty) == 1 else 'them'}"
-            )
-    return told
