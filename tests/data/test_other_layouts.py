@@ -360,6 +360,44 @@ def hugging_face_parquet(root):
     return root
 
 
+@layout("occurrence.txt: a table of a Darwin Core Archive")
+def darwin_core_table(root):
+    return darwin_core_archive(root) / "occurrence.txt"
+
+
+@layout("one folder for each place")
+def places_in_one_word(root):
+    for number, name in enumerate(("StationA", "StationB", "unknown")):
+        pictures(root / name, [f"{k}.png" for k in range(4)], start=10 * number)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.zip", b"PK\x03\x04" + bytes(40), r"an archive \(zip\), to be unpacked first"),
+        ("a.tar.gz", b"\x1f\x8b" + bytes(40), "compressed by gzip"),
+        ("a.tfrecord", bytes(40), "a TFRecord file"),
+        ("a.arrow", b"ARROW1" + bytes(40), "an Arrow file"),
+        ("a.mat", b"MATLAB 5.0 MAT-file" + bytes(40), "a file of MATLAB"),
+        ("a.npy", b"\x93NUMPY" + bytes(40), r"an array of NumPy \(features go to `longtail fit`\)"),
+        ("a.parquet", b"PAR1" + bytes(40), r"a Parquet file \(features go to"),
+        ("a.json", b'{"_via_img_metadata": {}}', "an export of VIA"),
+        ("a.json", b'{"version": "5.1", "shapes": [], "imagePath": "a.jpg"}', "annotations of labelme"),
+        ("a.xml", b"<annotations><image id='0'/></annotations>", "annotations of CVAT"),
+        ("a.csv", b"classification_id,user_name,subject_data\n1,a,{}\n", "an export of Zooniverse"),
+        ("a.csv", "File;RelativePath;Species\nIMG_1.JPG;cam1;deer\n".encode("utf-16"), "a table of Timelapse"),
+        ("a.csv", b"f0,f1\n0.5,0.25\n", "nothing that is known.*Features go to `longtail fit`"),
+        ("a.xyz", b"\xff\xfe\x00", "nothing that is known"),
+        ("a.h5", b"no hdf5", "no HDF5 file that can be read"),
+    ],
+)
+def test_files_are_told_by_their_content(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=told):
+        open_data(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_none_is_opened_as_what_it_is_not(name, tmp_path):
     make, told = LAYOUTS[name]

@@ -33,11 +33,11 @@ _UNLABELLED = re.compile(
     "not_classified|no_?category|no_?class|unsorted|to_sort|to_label|to_be_labell?ed|todo"
 )
 _PICTURES = re.compile(
-    "images?|imgs?|jpegimages|pngimages|photos?|pictures?|pics|frames|rgb|inputs?|media|raw|originals"
+    "images?|imgs?|jpeg_?images|png_?images|photos?|pictures?|pics|frames|rgb|inputs?|media|raw|originals"
 )
 _DRAWN = re.compile(
-    "masks?|labels?|annotations?|annots?|ann|segmentations?|segmentationclass|segmentationobject|segmented|seg|gt|"
-    "ground_?truths?|truth|bbox(es)?|boxes|xmls?|jsons?|txt|labelstxt|depth|overlays?|imagesets|trimaps?|contours|"
+    "masks?|labels?|annotations?|annots?|ann|segmentations?|segmentation_?class|segmentation_?object|segmented|seg|gt|"
+    "ground_?truths?|truth|bbox(es)?|boxes|xmls?|jsons?|txt|labels_?txt|depth|overlays?|image_?sets|trimaps?|contours|"
     "polygons|heatmaps|superpixels|keypoints|meta|metadata|thumbnails|thumbs|previews"
 )
 _VERSIONS = re.compile(
@@ -140,15 +140,16 @@ _AS_LIST = (
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s\-_.]+", "_", name.lower()).strip("_")
+    """Return a name in small letters, its words with "_" between them."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    return re.sub(r"[\s\-_.]+", "_", parted.lower()).strip("_")
 
 
 def _annotated(names: list[str], empty: list[str]) -> Suspicion | None:
-    kinds = [name.rpartition("_")[2] for name in names]
-    drawn = _number(_DRAWN, kinds)
-    beside = _number(_DRAWN, [name.rpartition("_")[2] for name in empty])
-    pictures = _number(_PICTURES, kinds)
-    if not pictures or not drawn + beside or pictures + drawn < len(names):
+    drawn = [name for name in names if _ends_in(_DRAWN, name)]
+    pictures = [name for name in names if _ends_in(_PICTURES, name) and name not in drawn]
+    beside = any(_ends_in(_DRAWN, name) for name in empty)
+    if not pictures or not (drawn or beside) or len(pictures) + len(drawn) < len(names):
         return None
     return Suspicion(
         "images and what was drawn or written about them",
@@ -211,6 +212,11 @@ def _is_indifferent(name: str) -> bool:
     """Return whether such a folder below a class says nothing of classes: images, 2019, cam_3."""
     is_kind = any(kind.fullmatch(name) for kind in (_PICTURES, _VERSIONS, _DRAWN))
     return is_kind or name[:1].isdecimal() or _group_of(name) is not None
+
+
+def _ends_in(pattern: re.Pattern[str], name: str) -> bool:
+    """Return whether a name, or its last word, is of a kind: images, ISIC_2018_input."""
+    return pattern.fullmatch(name) is not None or pattern.fullmatch(name.rpartition("_")[2]) is not None
 
 
 def _number(pattern: re.Pattern[str], names: Sequence[str]) -> int:

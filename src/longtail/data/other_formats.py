@@ -31,12 +31,14 @@ class OtherFormat:
         name: of its format, in words.
         images: column or key that names the images, where that is known.
         classes: column or key that names their classes, where that is known.
+        is_known: a program or data set is known by it; else any table of images.
     """
 
     path: Path
     name: str
     images: str | None = None
     classes: str | None = None
+    is_known: bool = True
 
     def sentence(self) -> str:
         """Return what the file is, and how to make of it what is read."""
@@ -157,7 +159,9 @@ def recognised(path: Path) -> OtherFormat | None:
             return OtherFormat(path, name, _named(glimpse, images), _named(glimpse, classes))
     if _image_column(glimpse) is not None:
         images = _image_column(glimpse)
-        return OtherFormat(path, f"a table of images ({_shown(glimpse.columns)})", images, _class_column(glimpse))
+        return OtherFormat(
+            path, f"a table of images ({_shown(glimpse.columns)})", images, _class_column(glimpse), is_known=False
+        )
     return None
 
 
@@ -238,7 +242,8 @@ def _first_rows(text: str, suffix: str) -> tuple[tuple[str, ...], tuple[str, ...
 def _binary(path: Path, glimpse: _Glimpse) -> str | None:
     if glimpse.first.startswith(b"PAR1"):
         is_of_datasets = "huggingface" in glimpse.text
-        return "a Parquet file of Hugging Face datasets" if is_of_datasets else "a Parquet file"
+        kind = "a Parquet file (features go to `longtail fit`)"
+        return "a Parquet file of Hugging Face datasets" if is_of_datasets else kind
     if glimpse.first.startswith(b"ARROW1") or path.suffix.lower() == ".arrow":
         return "an Arrow file, as Hugging Face datasets keep"
     if path.suffix.lower() in (".tfrecord", ".tfrecords"):
@@ -246,15 +251,15 @@ def _binary(path: Path, glimpse: _Glimpse) -> str | None:
     if path.suffix.lower() == ".mdb":
         return "an LMDB database"
     if glimpse.first[257:262] == b"ustar":
-        return "a WebDataset shard" if _is_web_dataset(path) else "an archive (tar); unpack it"
+        return "a WebDataset shard" if _is_web_dataset(path) else "an archive (tar), to be unpacked first"
     if glimpse.first.startswith(b"PK\x03\x04"):
-        kind = "an array file of NumPy; for features there is `longtail fit`"
-        return kind if path.suffix.lower() == ".npz" else "an archive (zip); unpack it"
+        kind = "an array file of NumPy (features go to `longtail fit`)"
+        return kind if path.suffix.lower() == ".npz" else "an archive (zip), to be unpacked first"
     if glimpse.first.startswith(b"\x1f\x8b"):
-        return "compressed by gzip; unpack it"
+        return "a file compressed by gzip, to be unpacked first"
     if glimpse.first.startswith(b"MATLAB 5.0"):
         return "a file of MATLAB"
-    return "an array of NumPy; for features there is `longtail fit`" if glimpse.first.startswith(b"\x93NUMPY") else None
+    return "an array of NumPy (features go to `longtail fit`)" if glimpse.first.startswith(b"\x93NUMPY") else None
 
 
 def _is_web_dataset(path: Path) -> bool:

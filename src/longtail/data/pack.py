@@ -47,7 +47,9 @@ class ImagePack:
         with open_hdf5(path, expected="an image pack, as `longtail pack` makes them") as file:
             missing = [name for name in _NEEDED if name not in file]
             if missing:
-                raise InputError(f"no image pack: {', '.join(missing)} missing. Make one with `longtail pack`.")
+                holds_features = "It holds features, which go to `longtail fit`."
+                advice = holds_features if "features" in file else "Make one with `longtail pack`."
+                raise InputError(f"no image pack: {', '.join(missing)} missing. {advice}")
             stored = check_dataset(file["bytes"], "bytes")
             if stored.dtype != np.uint8 or stored.ndim != 1:
                 raise InputError(

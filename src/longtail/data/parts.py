@@ -69,11 +69,15 @@ def open_parts(
         return dict(folders), notes
     if path.suffix.lower() in PACK_SUFFIXES:
         return _of_pack(path, dataset, alike_names, bits), ()
-    if path.suffix.lower() in LIST_SUFFIXES:
+    other = recognised(path)
+    if path.suffix.lower() in LIST_SUFFIXES and not (other and other.is_known):
         listed, notes = open_lists(path, root, alike_names=alike_names, bits=bits)
         return dict(listed), notes
-    other = recognised(path)
-    raise InputError(other.sentence() if other else f"{printable(path)}: this is nothing that is known. {READ_TODAY}")
+    raise InputError(
+        other.sentence()
+        if other
+        else f"{printable(path)}: nothing that is known. {READ_TODAY} Features go to `longtail fit`."
+    )
 
 
 def _of_pack(path: Path, dataset: str, alike_names: AlikeNames, bits: int | None) -> Parts:
