@@ -124,6 +124,17 @@ def test_test_is_never_split_off_train_but_val_may_be(small):
         open_data("imagenet-lt", root=root)
 
 
+@pytest.mark.parametrize("name", ["imagenet-lt", "places-lt"])
+def test_an_image_under_two_labels(small, name):
+    root = small(name)
+    prefix = PUBLISHED[name].prefix
+    with (root / f"{prefix}_val.txt").open("a") as file:
+        file.write("\ntrain/c0/0.png 1\n")
+    told = rf"train/c0/0\.png \({prefix}_train\.txt:1 says 0, {prefix}_val\.txt:7 says 1\)"
+    with pytest.raises(InputError, match=told):
+        open_data(name, root=root)
+
+
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_mistyped_label_takes_no_memory(small, split):
     root = small("imagenet-lt")
@@ -293,6 +304,22 @@ def test_categories_of_both_files_have_to_agree(small):
     (root / "val2018.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="their categories differ"):
         open_data("inat18", root=root)
+
+
+def test_one_set_of_images_in_both_files_is_told(small):
+    root = small("inat18")
+    as_json(root)
+    content = json.loads((root / "train2018.json").read_text())
+    for annotation in content["annotations"]:
+        annotation["bbox"] = [0, 0, 4, 4]
+    content["categories"][1]["name"] = "empty"
+    for file in ("train2018.json", "val2018.json"):
+        (root / file).write_text(json.dumps(content))
+    notes = "\n".join(open_data("inat18", root=root, other_counts=True).notes)
+    assert "13 images stand in train2018.json and in val2018.json (train/c0/0.png," in notes
+    assert "they are learnt from and measured on" in notes
+    assert "train2018.json: 13 annotations have boxes, which are not looked at" in notes
+    assert "val2018.json: 'empty' is a class like the others here" in notes
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ def test_facts_of_a_folder(photos, capsys):
     told = capsys.readouterr().out
     assert "3 classes, 156 images" in told
     assert "1 file cannot be read (named in describe.json)" in told
+    words = ["--skip-bad", "--test-fraction", "0", "--val-fraction", "0", "--out", str(out)]
+    assert main(["describe", str(photos), *words]) == 0
+    told = capsys.readouterr().out
+    assert "3 classes, 155 images" in told
+    assert "1 unreadable images were left out" in told
 
 
 def test_sets_that_cross_splits_and_counts_of_every_split(tmp_path, save, capsys):

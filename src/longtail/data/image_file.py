@@ -60,8 +60,14 @@ def read_image_file(path: Path) -> bytes:
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is such a file or folder; of a name that no disk could hold there is none."""
+    """Return whether there is such a file or folder; of a name that no disk could hold there is none.
+
+    Raises:
+        PermissionError: it may not be known.
+    """
     try:
         return path.exists()
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return False

@@ -59,9 +59,8 @@ def run(config: DescribeConfig) -> dict[str, Any]:
     if is_published and data.data is None:
         facts = describe_published(dataset, many_above=config.many_above, few_below=config.few_below)
         return _write(facts, config, dataset)
-    # unreadable images are found below, and named: they need not stop the opening
     quiet = config.runtime.quiet
-    splits = open_splits(dataset, replace(data, skip_bad=data.skip_bad and is_published), quiet=quiet)
+    splits = open_splits(dataset, data, quiet=quiet)
     facts = describe_splits(
         splits,
         many_above=config.many_above,
