@@ -470,6 +470,13 @@ def test_what_nobody_has_labelled_is_left_out_and_told(tmp_path):
     assert len(open_data(str(root), layout="classes").class_names) == 4
 
 
+def test_nothing_but_what_nobody_has_labelled(tmp_path):
+    root = opened(tmp_path / "data", ("unlabelled",))
+    (root / "deer").mkdir()
+    with pytest.raises(InputError, match="unlabelled alone holds images, and its name says that they have no class"):
+        open_data(str(root))
+
+
 @pytest.mark.parametrize("wrong", [False, True])
 def test_labels_in_a_file_beside_class_folders_are_mentioned_or_contradict_them(tmp_path, wrong):
     root = opened(tmp_path / "data", ("deer", "fox"))

@@ -74,8 +74,11 @@ def _of_split(split: str, root: Path) -> dict[str, Walked]:
 def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[str, Walked]:
     """Leave out the folders of what nobody has labelled."""
     left_out = {name: found for name, found in walked.items() if is_unlabelled(name)}
-    if len(left_out) == len(walked):
-        return walked
+    if left_out and not any(found.images for name, found in walked.items() if name not in left_out):
+        raise InputError(
+            f"{printable(root)}: {first_three(left_out)} alone holds images, and its name says that they have no class. "
+            "Sort them into a folder for each class, or say `layout='classes'`."
+        )
     for name, found in left_out.items():
         notes.append(f"{printable(root / name)}: {len(found.images):,} images without a class, left out")
     return {name: found for name, found in walked.items() if name not in left_out}
