@@ -76,8 +76,8 @@ def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[s
     left_out = {name: found for name, found in walked.items() if is_unlabelled(name)}
     if left_out and not any(found.images for name, found in walked.items() if name not in left_out):
         raise InputError(
-            f"{printable(root)}: {first_three(left_out)} alone holds images, and its name says that they have no class. "
-            "Sort them into a folder for each class, or say `layout='classes'`."
+            f"{printable(root)}: {first_three(left_out)} alone holds images, and its name says that they have no "
+            "class. Sort them into a folder for each class, or say `layout='classes'`."
         )
     for name, found in left_out.items():
         notes.append(f"{printable(root / name)}: {len(found.images):,} images without a class, left out")
