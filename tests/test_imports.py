@@ -8,24 +8,14 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"counts", "priors", "schedules", "holdout", "errors"}
-LIBRARY = PURE | {
-    "files",
-    "identity",
-    "sampling",
-    "losses",
-    "flows",
-    "backbones",
-    "data",
-    "features",
-    "evaluation",
-    "threads",
-}
+PURE = {"class_names", "counts", "priors", "schedules", "holdout", "errors"}
+BASE = PURE | {"files", "identity"}
+LIBRARY = BASE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
     "files": {"files", "errors"},
-    "identity": PURE | {"files"},
+    "identity": BASE,
     "embeddings": LIBRARY | {"embeddings"},
     "runs": LIBRARY | {"embeddings", "report"},
     "heads": LIBRARY | {"heads"},
@@ -38,7 +28,7 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "fitting"},
+    "stage_one": {"options", "fitting", "flags"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},

@@ -89,6 +89,8 @@ def check_kind(value: Any, kind: type[Kind], *, origin: str, expected: str) -> K
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"{origin}: {_told(str(error))}. Expected {expected}.") from None
+    except UnicodeEncodeError:  # one half of a pair of surrogates, which JSON can spell
+        raise InputError(f"{origin}: holds text that is no Unicode. Expected {expected}.") from None
     result: Kind = value
     return result
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from longtail.backbones.parts import Part
+from longtail.class_names import AlikeNames
+from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation
 from longtail.embeddings.columns import ColumnChoice
 from longtail.losses.build import LossName
@@ -87,6 +89,15 @@ class DataOptions:
     """iNaturalist 2018: choose on the test images, as the published numbers were; every table says it."""
     other_counts: bool = False
     """Take lists whose class counts are not the published ones."""
+    layout: FolderLayout = "auto"
+    """Of a folder: classes: each sub-folder is a class, whatever it looks like; splits: each sub-folder of train/
+    (val/, test/) is. auto: stop where they look like something else: images and masks, or one for each camera."""
+    alike_names: AlikeNames = "ask"
+    """Of classes whose names differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them;
+    ask: stop and list them."""
+    bits: int | None = None
+    """Of grey images of more than 8 bits, such as a camera's 10, 12 or 14 in 16: white is 2^bits - 1. Default: as each
+    file states it; where none does, stop and ask."""
 
 
 @dataclass(frozen=True)
