@@ -44,6 +44,10 @@ class RowIdentity:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def take(self, rows: NDArray[Any]) -> "RowIdentity":
+        """Return the identity of some rows."""
+        return RowIdentity(self.keys[rows], self.contents[rows], None if self.names is None else self.names[rows])
+
 
 @dataclass(frozen=True)
 class Changes:

@@ -102,16 +102,18 @@ def open_embeddings(
     """
     tables = read_tables(path, reading.columns, features=features)
     notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
+    # over all rows of a file: of equal rows in two splits each is one of its own
+    rows = {split: row_identity(table) for split, table in tables.items()} if known is None else dict(known)
     if known is not None:
         tables, more = known_rows(path, tables, known, changed)
         notes += more
     elif not path.is_dir():
         tables = _divided(tables[""], reading, notes)
+        rows = {split: rows[""].take(table.rows) for split, table in tables.items() if table.rows is not None}
     _check_ids(tables)
     _check_columns(path, tables)
     names = _class_names(tables)
     splits = {split: _numbered(table, names, tables["train"].path, split) for split, table in tables.items()}
-    rows = {split: row_identity(table) for split, table in tables.items()} if known is None else dict(known)
     kind: Literal["features", "logits", "probabilities"] = "features"
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
         splits, kind = as_logits(splits, names, notes)
