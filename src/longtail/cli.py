@@ -141,11 +141,12 @@ def _parse(kind: Any, program: str, arguments: list[str], description: str, defa
     import tyro
 
     from longtail.command_help import join_help_lines
+    from longtail.ranges import check_ranges
 
     join_help_lines(kind)
     extra = {} if default is None else {"default": default}
     # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
-    return tyro.cli(
+    options = tyro.cli(
         kind,
         prog=program,
         args=arguments,
@@ -153,6 +154,8 @@ def _parse(kind: Any, program: str, arguments: list[str], description: str, defa
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         **extra,
     )
+    check_ranges(options)
+    return options
 
 
 def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:

@@ -104,7 +104,7 @@ def test_another_seeds_position_is_refused():
     "state", [{}, {"epoch": 0, "position": 79, "seed": 0}, {"epoch": -1, "position": 0, "seed": 0}]
 )
 def test_a_state_that_cannot_be(state):
-    with pytest.raises(InputError, match=r"expected epoch|has 78 draws|expected 0"):
+    with pytest.raises(InputError, match=r"expected epoch|has 78 draws|epoch is -1"):
         Sampler(LABELS).load_state_dict(state)
 
 
@@ -267,8 +267,13 @@ def test_statistics_of_the_original(shared):
         ({"strategy": "class", "draw": "shuffle"}, "instance-balanced"),
         ({"run_length": 0}, "run_length is 0"),
         ({"num_samples": 0}, "num_samples is 0"),
-        ({"rank": 2, "num_ranks": 2}, "expected 0 to 1"),
+        ({"rank": 2, "num_ranks": 2}, "rank is 2; expected a whole number from 0 to below 2"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 0.5}, "seed is 0.5"),
+        ({"run_length": float("nan")}, "run_length is nan"),
+        ({"strategy": "progressive", "num_epochs": 0}, "num_epochs is 0"),
+        ({"strategy": "effective-number", "beta": float("nan")}, "beta is nan"),
+        ({"strategy": "repeat-factor", "repeat_threshold": float("nan")}, "threshold is nan"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, message):

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.counts import class_counts
 from longtail.errors import InputError
+from longtail.ranges import Range
 from longtail.sampling.cycle import BalancedRounds, cycle_images
 from longtail.sampling.distributions import (
     class_probabilities,
@@ -95,8 +96,10 @@ class Sampler(torch.utils.data.Sampler[int]):
             raise InputError(
                 f"labels have shape {array.shape} and type {array.dtype}; expected whole numbers, shape (N,), N > 0."
             )
-        if strategy == "progressive" and q is None and (num_epochs is None or num_epochs < 1):
-            raise InputError("progressive sampling needs num_epochs: over how many epochs it goes to class-balanced.")
+        if strategy == "progressive" and q is None:
+            if num_epochs is None:
+                raise InputError("progressive sampling needs num_epochs: over how many it goes to class-balanced.")
+            Range(1).check(num_epochs, "num_epochs", whole=True)
         self.labels: NDArray[np.int64] = array.astype(np.int64)
         self.q = EXPONENTS.get(strategy) if q is None else q
         self.num_epochs = num_epochs
@@ -116,17 +119,11 @@ class Sampler(torch.utils.data.Sampler[int]):
         if repeats:
             self._pool = np.repeat(self._pool, repeat_factors(counts, repeat_threshold)[self.labels])
         self.num_samples = len(self._pool) if num_samples is None else num_samples
-        for name, value, lowest in (
-            ("run_length", run_length, 1),
-            ("num_samples", self.num_samples, 1),
-            ("num_ranks", num_ranks, 1),
-            ("rank", rank, 0),
-            ("seed", seed, 0),
-        ):
-            if value < lowest:
-                raise InputError(f"{name} is {value}; expected at least {lowest}.")
-        if rank >= num_ranks:
-            raise InputError(f"rank is {rank} of {num_ranks} processes; expected 0 to {num_ranks - 1}.")
+        Range(1).check(run_length, "run_length", whole=True)
+        Range(1).check(self.num_samples, "num_samples", whole=True)
+        Range(0).check(seed, "seed", whole=True)
+        Range(1).check(num_ranks, "num_ranks", whole=True)
+        Range(0, below=num_ranks).check(rank, "rank", whole=True)
         self.run_length, self.seed, self.rank, self.num_ranks = run_length, seed, rank, num_ranks
         self.epoch, self._restored, self._position = 0, 0, 0
         present = np.flatnonzero(counts)
@@ -176,8 +173,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         Raises:
             InputError: epoch is negative.
         """
-        if epoch < 0:
-            raise InputError(f"epoch is {epoch}; expected 0 or later.")
+        Range(0).check(epoch, "epoch", whole=True)
         self.epoch, self._restored, self._position = epoch, 0, 0
 
     def __iter__(self) -> Iterator[int]:

@@ -116,10 +116,8 @@ def first_rebalanced_epoch(stage: StageOneOptions) -> int:
     """Give the epoch, from 0, from which on classes are weighed or sampled.
 
     Raises:
-        InputError: the share is out of range, or nothing is there to defer.
+        InputError: nothing is there to defer.
     """
-    if not 0 <= stage.rebalance_from < 1:
-        raise InputError(f"--rebalance-from {stage.rebalance_from}: expected a share of the epochs, 0 to below 1.")
     if stage.rebalance_from > 0 and not stage.reweight and stage.representation == "instance":
         raise InputError(
             f"--rebalance-from {stage.rebalance_from}: nothing is rebalanced. Add --reweight, or a --representation "

@@ -23,12 +23,7 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
 
     Returns:
         One group, or the classifier's and that of all else where their rates differ.
-
-    Raises:
-        InputError: backbone_rate is negative.
     """
-    if backbone_rate < 0:
-        raise InputError(f"--backbone-rate {backbone_rate}; expected a factor of at least 0.")
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if backbone_rate == 1:
         return [{"params": learning, "lr": learning_rate}]
