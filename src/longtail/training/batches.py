@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, augment_batch, image_transform, normalize
 from longtail.errors import InputError
+from longtail.ranges import Range
+from longtail.training.loading import load_batches
 
 __all__ = ["EpochSampler", "LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
 
@@ -144,7 +145,7 @@ class ResidentBatches:
             yield batches
 
 
-class _AugmentedImages(Dataset[tuple[Tensor | int, ...]]):
+class _AugmentedImages:
     """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
 
     def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int, views: int | None) -> None:
@@ -159,6 +160,9 @@ class _AugmentedImages(Dataset[tuple[Tensor | int, ...]]):
             torch.manual_seed(draw_seed(self.seed, epoch, position))
             views = tuple(self.transform(image) for _ in range(self.views or 1))
         return (*views, int(self.labels[index])) if self.views is None else views
+
+    def name_of(self, key: tuple[int, int, int]) -> str:
+        return self.source.identify(key[0])
 
 
 class LoaderBatches:
@@ -175,6 +179,7 @@ class LoaderBatches:
 
     Raises:
         InputError: the batch cannot be divided evenly, views is below 1, or an image cannot be read.
+        LongtailError: a process that loads was killed.
     """
 
     def __init__(
@@ -193,6 +198,7 @@ class LoaderBatches:
         views: int | None = None,
     ) -> None:
         _check_views(views)
+        Range(0).check(workers, "workers", whole=True)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
         self._dataset = _AugmentedImages(source, preprocessing, seed, views)
         self._labelled = views is None
@@ -203,20 +209,15 @@ class LoaderBatches:
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
-        parts = [self._plan.micro_batches(step) for step in range(first_step, self.steps_per_epoch)]
-        keys = [[(int(stream[p]), epoch, int(p)) for p in part] for step in parts for part in step]
-        loader = iter(
-            DataLoader(
-                self._dataset,
-                batch_sampler=keys,  # any iterable of index lists will do
-                num_workers=self._workers,
-                pin_memory=self._device.type == "cuda",
-            )
+        left = range(first_step, self.steps_per_epoch)
+        keys = (
+            [(int(stream[p]), epoch, int(p)) for p in part] for step in left for part in self._plan.micro_batches(step)
         )
-        for step in parts:
+        loaded = load_batches(self._dataset, keys, workers=self._workers, device=self._device)
+        for step in left:
             batches = []
-            for _ in step:
-                *images, last = next(loader)
+            for _ in self._plan.micro_batches(step):
+                *images, last = next(loaded)
                 if not self._labelled:
                     images.append(last)
                 moved = (image.to(self._device, non_blocking=True) for image in images)
