@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from longtail.errors import InputError, LongtailError
+from longtail.signals import stop_signals
 
 __all__ = ["main"]
 
@@ -58,21 +59,24 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what was typed behind `longtail`; default: of this process.
 
     Returns:
-        0; 2 for what the user can mend, told in one sentence; 130 after Ctrl-C.
+        0; 2 for what the user can mend, told in one sentence; 130 after Ctrl-C, 143 after SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ["MPLBACKEND"] = "agg"  # figures are drawn into files, whatever is set for windows
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is told by us, without a stack
     try:
-        status = _dispatch(arguments)
+        with stop_signals():
+            status = _dispatch(arguments)
         sys.stdout.flush()
         return status
     except LongtailError as error:
         return _tell(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _tell(
             "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
             "goes on from there."
         )
-        return 130
+        return getattr(stop, "status", 130)
     except BrokenPipeError:
         # the reader of our output, `head` for example, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -102,6 +106,8 @@ def _dispatch(arguments: list[str]) -> int:
         verbs = (*VERBS, "study")
         close = difflib.get_close_matches(verb, verbs, n=1)
         raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(verbs)}.")
+    from longtail.jobs.launch import together
+
     module_name, class_name, summary = VERBS[verb]
     module = import_module(module_name)
     if verb == "run":
@@ -109,11 +115,13 @@ def _dispatch(arguments: list[str]) -> int:
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, default.__doc__ or summary, default)
     else:
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, summary)
-    module.run(config)
+    with together():
+        module.run(config)
     return 0
 
 
 def _study(arguments: list[str]) -> int:
+    from longtail.jobs.launch import together
     from longtail.studies import STUDIES
 
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -133,7 +141,9 @@ def _study(arguments: list[str]) -> int:
     if takes_recipe:
         recipe, rest, settings = _recipe(rest, program)
         program, default = f"{program} {recipe}", kind(run=settings)
-    module.run(_parse(kind, program, rest, kind.__doc__ or summary, default))
+    options = _parse(kind, program, rest, kind.__doc__ or summary, default)
+    with together():
+        module.run(options)
     return 0
 
 

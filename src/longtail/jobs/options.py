@@ -45,6 +45,8 @@ class RuntimeOptions:
     """Where to compute; auto takes a GPU where there is one."""
     devices: Annotated[int, Range(1, most=1024)] = 1
     """Processes, one a device; torchrun and SLURM set it themselves."""
+    timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
+    """Of several processes: minutes without a sign of life after which one is given up, and all end."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network's arithmetic; auto is bfloat16 where the processor computes in it, else float32."""
     quiet: bool = False
