@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Terminated", "stop_signals"]
+__all__ = ["Terminated", "ignore_stops", "stop_signals"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -43,3 +43,10 @@ def stop_signals() -> Iterator[None]:
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
+
+
+def ignore_stops() -> None:
+    """Let neither SIGINT nor SIGTERM disturb what is ending already, until `stop_signals` is left."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)

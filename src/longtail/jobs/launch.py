@@ -11,6 +11,7 @@ from longtail.errors import InputError, LongtailError
 from longtail.jobs.options import RuntimeOptions
 from longtail.jobs.processes import Processes, processes, start_others
 from longtail.jobs.ranks import Watch, joining
+from longtail.signals import ignore_stops
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -122,6 +123,8 @@ def together() -> Iterator[None]:
     except BaseException as error:
         from longtail.training.failures import LostConnection, told
 
+        if _watches:
+            ignore_stops()  # torchrun sends SIGTERM to the others as soon as one has ended
         failure: BaseException = told(error) or error
         for watch in _watches:
             lost: list[int] = []

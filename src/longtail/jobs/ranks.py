@@ -68,6 +68,7 @@ class Watch:
         stored = self._ask(lambda: self._store.compare_set("failed", "", ours).decode())
         if stored not in (None, ours):
             self.status = int(stored.split()[0])
+            self._ask(lambda: self._store.add("seen", 1))
             return False
         # the store may end with this process, and a launcher ends the others as soon as one has ended
         deadline, others = time.monotonic() + GRACE * TICK, self.num_ranks - 1 - len(lost)

@@ -35,6 +35,8 @@ class TrainingBatches(Protocol):
 
     steps_per_epoch: int
     images_per_step: int
+    smallest_part: int
+    """Images of the smallest micro-batch of any rank."""
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on, each a list of batches on the device: the task's inputs."""
@@ -63,7 +65,8 @@ class _Plan:
     """Cut an epoch's stream of indices into steps, ranks and micro-batches.
 
     A step takes the next `batch_size` draws of the one stream; a rank takes every `num_ranks`-th of them. An epoch has
-    floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step.
+    floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step, in fewer
+    micro-batches where they would hold single images.
     """
 
     def __init__(self, sampler: EpochSampler, batch_size: int, accumulate: int, rank: int, num_ranks: int) -> None:
@@ -76,14 +79,18 @@ class _Plan:
         self.num_draws = sampler.num_samples
         self.batch_size = min(batch_size, self.num_draws)
         self.steps_per_epoch = self.num_draws // self.batch_size
-        self.accumulate = accumulate
         self.rank, self.num_ranks = rank, num_ranks
+        share = self.batch_size // num_ranks  # of the rank with the fewest
+        if share == 0:
+            raise InputError(f"{self.num_draws} images an epoch for {num_ranks} processes; expected at least as many.")
+        self.parts = accumulate if self.batch_size == batch_size else min(accumulate, max(share // 2, 1))
+        self.smallest_part = share // self.parts
 
     def micro_batches(self, step: int) -> list[NDArray[np.int64]]:
         """Give this rank's positions in the epoch's stream, one array for each micro-batch."""
         first = step * self.batch_size
         mine = np.arange(first + self.rank, first + self.batch_size, self.num_ranks)
-        return np.array_split(mine, min(self.accumulate, len(mine)))
+        return np.array_split(mine, self.parts)
 
 
 class ResidentBatches:
@@ -126,6 +133,7 @@ class ResidentBatches:
         self._views = views
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
+        self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
@@ -205,6 +213,7 @@ class LoaderBatches:
         self._preprocessing, self._device, self._workers = preprocessing, device, workers
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
+        self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""

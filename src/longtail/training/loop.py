@@ -11,7 +11,8 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from longtail.errors import LongtailError
+from longtail.errors import InputError, LongtailError
+from longtail.ranges import Range
 from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
 from longtail.training.checkpoints import save_checkpoint
@@ -121,8 +122,12 @@ def train(
         The final state, with a row of history for each epoch.
 
     Raises:
+        InputError: micro-batches of single images, which batch norm cannot normalise.
         TrainingDiverged: the loss of an epoch is not finite.
     """
+    Range(1).check(num_epochs, "num_epochs", whole=True)
+    Range(0).check(save_every, "save_every")
+    _check_batch_norm(task, batches, fabric.world_size)
     state = _restore(fabric, task, optimizer, resume) if resume else TrainingState()
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
@@ -155,6 +160,21 @@ def train(
             bar.say(_told(row, num_epochs))
     fabric.barrier()  # no rank may look for last.pt before it is there
     return state
+
+
+def _check_batch_norm(task: Any, batches: TrainingBatches, num_ranks: int) -> None:
+    """Refuse what torch fails at in the midst of a step, or normalises by the statistics of a single image."""
+    if batches.smallest_part > 1:
+        return
+    task.train()
+    for module in task.modules():
+        over_all = isinstance(module, nn.SyncBatchNorm) and num_ranks > 1
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training and not over_all:
+            raise InputError(
+                f"parts of one image cannot go through batch norm: a step has {batches.images_per_step} images for "
+                f"{num_ranks} processes and their accumulated parts. Take a larger batch, fewer parts (--accumulate) or "
+                "fewer processes."
+            )
 
 
 def _train_epoch(
