@@ -172,8 +172,8 @@ def _check_batch_norm(task: Any, batches: TrainingBatches, num_ranks: int) -> No
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training and not over_all:
             raise InputError(
                 f"parts of one image cannot go through batch norm: a step has {batches.images_per_step} images for "
-                f"{num_ranks} processes and their accumulated parts. Take a larger batch, fewer parts (--accumulate) or "
-                "fewer processes."
+                f"{num_ranks} processes and their accumulated parts. Take a larger batch, fewer parts (--accumulate), "
+                "or fewer processes."
             )
 
 
