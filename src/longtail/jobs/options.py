@@ -144,6 +144,9 @@ class StageOneOptions:
     """Weigh classes in the loss by the inverse of their effective number of images."""
     beta: Share = 0.9999
     """Of the effective number, in weights and in sampling."""
+    rebalance_twice: bool = False
+    """Allow two rebalancings at once, such as --reweight with --representation class, which together favour rare
+    classes more than either means to."""
     rebalance_from: Share = 0.0
     """Share of the epochs before which nothing is rebalanced, neither by --reweight nor by --representation: 0.8 with
     --reweight is DRW as published."""

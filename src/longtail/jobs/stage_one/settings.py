@@ -10,7 +10,7 @@ from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOption
 
 __all__ = ["check_same", "plain", "usual_settings"]
 
-HARMLESS = frozenset({"save_every", "workers", "use", "download"})  # change no result
+HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice"})  # change no result
 
 
 def plain(value: Any) -> Any:
