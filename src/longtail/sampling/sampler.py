@@ -27,7 +27,7 @@ EXPONENTS = {"instance": 1.0, "class": 0.0, "square-root": 0.5}
 
 
 class Sampler(torch.utils.data.Sampler[int]):
-    """Draw image indices with a chosen balance of classes; goes wherever torch takes a sampler.
+    """Draw image indices with a chosen balance of classes; goes wherever torch takes a `sampler`.
 
     The class of a draw has probability p_c proportional to n_c^q: q = 1 instance-balanced, 0 class-balanced, 1/2
     square-root; progressively-balanced goes from the first to the second over the epochs. Repeat-factor sampling shows
@@ -42,9 +42,13 @@ class Sampler(torch.utils.data.Sampler[int]):
       images. For other q the class of each visit is drawn by p_c.
 
     The stream of an epoch depends on seed and epoch alone; cycles begin afresh each epoch, where the original's go
-    on. Of several processes, rank r takes every `num_ranks`-th draw from the r-th on: together they take exactly the
-    one stream, with none added and none left out, so that lower ranks may have one draw more. After a restored
-    position they share what is left of it in the same way.
+    on. An iteration gives the epoch that was set by `set_epoch`, else the one after that of the iteration before, as
+    also after one that was broken off.
+
+    Of several processes, rank r takes every `num_ranks`-th draw from the r-th on: together they take exactly the one
+    stream, with none added and none left out, so that lower ranks may have one draw more. After a restored position
+    they share what is left of it in the same way. Give rank and num_ranks only where nothing else shares the draws:
+    Lightning and Fabric leave a sampler that has them alone and share one that has not; accelerate shares both.
 
     Args:
         labels: class indices, shape (N,).
@@ -60,6 +64,9 @@ class Sampler(torch.utils.data.Sampler[int]):
         rank: of this process.
         num_ranks: processes.
 
+    Attributes:
+        epoch: of the iteration under way, else of the next.
+
     Raises:
         InputError: an argument out of range, or a combination that makes no sense.
 
@@ -73,6 +80,11 @@ class Sampler(torch.utils.data.Sampler[int]):
         >>> np.bincount(np.asarray(labels)[list(sampler)]).tolist()
         [50, 50]
     """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> "Sampler":
+        """Make one that shares its draws itself a `DistributedSampler`, which Lightning does not share again."""
+        shares = cls is Sampler and named.get("num_ranks", 1) != 1
+        return super().__new__(_SharedSampler if shares else cls)
 
     def __init__(
         self,
@@ -125,7 +137,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         Range(1).check(num_ranks, "num_ranks", whole=True)
         Range(0, below=num_ranks).check(rank, "rank", whole=True)
         self.run_length, self.seed, self.rank, self.num_ranks = run_length, seed, rank, num_ranks
-        self.epoch, self._restored, self._position = 0, 0, 0
+        self.set_epoch(0)
         present = np.flatnonzero(counts)
         self._counts: NDArray[np.int64] = counts[present]
         class_probabilities(self._counts, 1.0 if self.q is None else self.q)  # checks q
@@ -168,23 +180,27 @@ class Sampler(torch.utils.data.Sampler[int]):
         return drawn
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives, from its beginning.
+        """Choose the epoch that the next iteration gives, from its beginning; those after it go on from there.
 
         Raises:
             InputError: epoch is negative.
         """
         Range(0).check(epoch, "epoch", whole=True)
         self.epoch, self._restored, self._position = epoch, 0, 0
+        self._begun = False  # an iteration of that epoch
 
     def __iter__(self) -> Iterator[int]:
-        """Give this rank's indices of the epoch, once from the restored position on, else from the beginning."""
+        """Give this rank's indices of the next epoch, once from the restored position on, else from the beginning."""
+        if self._begun:
+            self.set_epoch(self.epoch + 1)
+        self._begun = True
         first, self._restored = self._restored, 0
         self._position = first
         for index in self.epoch_indices(self.epoch)[first + self.rank :: self.num_ranks].tolist():
             # counted over all ranks, which go in step: another number of ranks can go on from here
             self._position += self.num_ranks
             yield index
-        self._position = 0
+        self.set_epoch(self.epoch + 1)
 
     def __len__(self) -> int:
         """Give the number of this rank's indices in a whole epoch."""
@@ -194,7 +210,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         """Give the position in the stream, over all ranks: all draws before it have been given.
 
         Worker processes of a DataLoader are given indices ahead of the batches that come out. Torchdata's
-        StatefulDataLoader takes that into account; with a plain DataLoader, count the batches used.
+        StatefulDataLoader takes that into account (after a finished epoch it may leave one out); with a plain
+        DataLoader, count the batches used.
         """
         return {"epoch": self.epoch, "position": min(self._position, self.num_samples), "seed": self.seed}
 
@@ -221,6 +238,10 @@ class Sampler(torch.utils.data.Sampler[int]):
             )
         self.set_epoch(state["epoch"])
         self._restored = self._position = state["position"]
+
+
+class _SharedSampler(Sampler, torch.utils.data.DistributedSampler[int]):
+    """A sampler with ranks; of the other class it has only the name."""
 
 
 def _check_names(strategy: str, draw: str | None) -> None:
