@@ -5,17 +5,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
 from lightning.fabric import Fabric
+from msgspec import Meta
 from torch import Tensor, nn
 
 from longtail.errors import InputError, LongtailError
+from longtail.files.json_file import check_kind
 from longtail.ranges import Range
 from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
-from longtail.training.checkpoints import save_checkpoint
+from longtail.training.checkpoints import Checkpoint, load_weights, save_checkpoint
 from longtail.training.progress import ProgressBar, progress_bar
 
 __all__ = ["Classification", "TrainingDiverged", "TrainingState", "train"]
@@ -57,6 +59,15 @@ class Classification(nn.Module):
         return self.loss(logits, labels), {"accuracy": accuracy}
 
 
+class _StoredState(TypedDict):
+    epoch: Annotated[int, Meta(ge=0)]
+    step: Annotated[int, Meta(ge=0)]
+    sums: dict[str, Any]
+    history: list[dict[str, float | None]]
+    best: float
+    seconds: float
+
+
 @dataclass
 class TrainingState:
     """Where a run stands: the epoch and step that come next, and what was measured so far.
@@ -77,6 +88,20 @@ class TrainingState:
     best: float = -math.inf
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, origin: str) -> "TrainingState":
+        """Return where the training of a checkpoint stands.
+
+        Raises:
+            InputError: the checkpoint does not say it, or of what was not trained.
+        """
+        expected = "a checkpoint of a training, such as RUN/checkpoints/last.pt"
+        stored = check_kind(checkpoint["state"], _StoredState, origin=f"{origin}, state", expected=expected)
+        for name, total in stored["sums"].items():
+            if not isinstance(total, Tensor) or total.numel() != 1 or not total.is_floating_point():
+                raise InputError(f"{origin}, state: the sum of {name} is no number. Expected {expected}.")
+        return cls(**{name: stored[name] for name in _StoredState.__annotations__})  # type: ignore[literal-required]
+
 
 def train(
     fabric: Fabric,
@@ -92,7 +117,7 @@ def train(
     validate: Callable[[], dict[str, float]] | None = None,
     best_by: str = "balanced",
     before_epoch: Callable[[int], None] | None = None,
-    resume: dict[str, Any] | None = None,
+    resume: Checkpoint | None = None,
     save_every: float = 30.0,
     quiet: bool = False,
 ) -> TrainingState:
@@ -244,14 +269,28 @@ def _snapshot(fabric: Fabric, task: Any, optimizer: Any, state: TrainingState) -
     }
 
 
-def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: dict[str, Any]) -> TrainingState:
-    task.load_state_dict(checkpoint["task"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    if checkpoint["precision"]:
-        fabric.strategy.precision.load_state_dict(checkpoint["precision"])
-    state = TrainingState(**checkpoint["state"])
+def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: Checkpoint) -> TrainingState:
+    origin = "the checkpoint to go on from"
+    load_weights(task, checkpoint["task"], origin)
+    state = TrainingState.of(checkpoint, origin)
     # the sums are the first rank's; over several ranks the log of a resumed epoch's first stretch is that rank's alone
     state.sums = {name: total.to(fabric.device) for name, total in state.sums.items()}
+    try:
+        # rates and decays are those of the settings; of the past there is the momentum
+        momentum = checkpoint["optimizer"]["state"]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for number, buffers in momentum.items():
+            if any(tensor.shape != parameters[number].shape for tensor in buffers.values() if tensor is not None):
+                raise ValueError(f"momentum of other shapes than parameter {number}")
+        optimizer.load_state_dict({"state": momentum, "param_groups": optimizer.state_dict()["param_groups"]})
+        if checkpoint["precision"]:
+            fabric.strategy.precision.load_state_dict(checkpoint["precision"])
+    # what a damaged one makes torch stumble over is of a dozen kinds
+    except Exception as error:
+        raise InputError(
+            f"{origin} holds no optimizer that fits ({type(error).__name__}: {str(error).splitlines()[0][:120]}). "
+            "Begin anew in another folder."
+        ) from error
     return state
 
 

@@ -46,6 +46,7 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     Raises:
         InputError: unreadable file, or weights of another architecture.
     """
+    from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint, load_weights
 
     prefix = classifier_prefix(model)
@@ -59,7 +60,7 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     try:
         load_weights(model, came | own, str(path))
     except InputError as error:
-        trained = checkpoint["about"]["backbone"]
+        trained = read_about(checkpoint, path)["backbone"]
         if trained == backbone:
             raise
         raise InputError(f"{path}: holds a {trained}, not a {backbone}. Say --backbone {trained}.") from error

@@ -1,14 +1,17 @@
 """Settings of a training as its folder holds them, and whether it may go on with those of a later call."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Required, TypedDict, get_type_hints
 
 from longtail.errors import InputError
+from longtail.files.json_file import check_kind
 from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
+from longtail.training.checkpoints import About, Checkpoint, about_of
 
-__all__ = ["check_same", "plain", "usual_settings"]
+__all__ = ["check_same", "plain", "read_about", "usual_settings"]
 
 HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice"})  # change no result
 
@@ -21,6 +24,49 @@ def plain(value: Any) -> Any:
         {'out': 'runs', 'points': [1, 2]}
     """
     return json.loads(json.dumps(value, default=str))
+
+
+class _Settings(TypedDict, total=False):
+    dataset: Required[str | None]
+    data: Required[dict[str, Any]]
+    stage: dict[str, Any]
+    unlabelled: dict[str, Any]
+    classifier_is_drawn: bool
+
+
+def read_about(checkpoint: Checkpoint, path: Path) -> About:
+    """Return what a checkpoint says of its network, with settings of the kinds that options have.
+
+    Args:
+        checkpoint: as `load_checkpoint` gives it.
+        path: of its file.
+
+    Raises:
+        InputError: something is missing or of another kind; the message names it.
+    """
+    about, origin = about_of(checkpoint, str(path)), f"{path}, settings"
+    expected = "the settings of a training, as longtail writes them"
+    settings = check_kind(about["settings"], _Settings, origin=origin, expected=expected)
+    for name, kind in (("data", DataOptions), ("stage", StageOneOptions), ("unlabelled", UnlabelledOptions)):
+        stored: Any = settings.get(name, {})
+        check_kind(stored, _stored(kind), origin=f"{origin}, {name}", expected=expected)
+        unknown = stored.keys() - {field.name for field in fields(kind)}
+        if unknown:
+            raise InputError(
+                f"{origin}, {name}: holds {', '.join(sorted(map(str, unknown)))}, which this version of longtail does "
+                "not know. Use the version that wrote it."
+            )
+    return about
+
+
+@cache
+def _stored(kind: type) -> Any:
+    """Return the kind of options as `plain` leaves them: paths are strings, tuples lists; any may be missing."""
+    hints = get_type_hints(kind)
+    kinds = {
+        field.name: str | None if hints[field.name] == Path | None else hints[field.name] for field in fields(kind)
+    }
+    return TypedDict(kind.__name__, kinds, total=False)  # type: ignore[operator]
 
 
 def usual_settings() -> dict[str, Any]:
