@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import torch
 from msgspec import Meta
@@ -21,11 +21,14 @@ __all__ = [
     "About",
     "Checkpoint",
     "about_of",
+    "check_plain",
     "load_checkpoint",
     "load_weights",
     "save_checkpoint",
     "weights_fingerprint",
 ]
+
+Kind = TypeVar("Kind")
 
 FORMAT = 1
 EXPECTED = "a checkpoint that longtail wrote, such as RUN/checkpoints/last.pt"
@@ -101,6 +104,9 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         raise InputError(
             f"{path}: not a checkpoint of longtail (format {FORMAT}). Expected a file such as RUN/checkpoints/last.pt."
         )
+    others = [name for name in Checkpoint.__annotations__ if not isinstance(content.get(name), dict)]
+    if others:
+        raise InputError(f"{path}: holds no {others[0]}, or not in a dict. Expected {EXPECTED}.")
     checkpoint: Any = check_kind(content, Checkpoint, origin=str(path), expected=EXPECTED)
     for name, tensor in checkpoint["task"].items():
         if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_quantized:
@@ -119,18 +125,33 @@ def about_of(checkpoint: Checkpoint, origin: str) -> About:
     Raises:
         InputError: something is missing, of another kind, or out of its range.
     """
-    about: Any = check_kind(checkpoint["about"], About, origin=f"{origin}, about", expected=EXPECTED)
+    about: Any = check_plain(checkpoint["about"], About, origin=f"{origin}, about", expected=EXPECTED)
     preprocessing, channels = about["preprocessing"], about["preprocessing"]["channels"]
     if not len(preprocessing["mean"]) == len(preprocessing["std"]) == channels:
         raise InputError(
             f"{origin}, about: {len(preprocessing['mean'])} means and {len(preprocessing['std'])} deviations of "
             f"{channels} channels. Expected {EXPECTED}."
         )
-    try:
-        json.dumps(about)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{origin}, about: holds more than plain values ({error}). Expected {EXPECTED}.") from None
     return about  # type: ignore[no-any-return]
+
+
+def check_plain(value: Any, kind: type[Kind], *, origin: str, expected: str) -> Kind:
+    """Make sure that a part of a checkpoint holds plain values alone, of the kinds that a type says.
+
+    Args:
+        value: as the file gave it; tensors are no plain values.
+        kind: as in `longtail.files.json_file.check_kind`.
+        origin: where it stands, for messages.
+        expected: what it should have been, for messages.
+
+    Raises:
+        InputError: naming what is of another kind.
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{origin}: holds more than plain values ({error}). Expected {expected}.") from None
+    return check_kind(value, kind, origin=origin, expected=expected)
 
 
 def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:

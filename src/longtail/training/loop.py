@@ -13,11 +13,10 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from longtail.errors import InputError, LongtailError
-from longtail.files.json_file import check_kind
 from longtail.ranges import Range
 from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
-from longtail.training.checkpoints import Checkpoint, load_weights, save_checkpoint
+from longtail.training.checkpoints import Checkpoint, check_plain, load_weights, save_checkpoint
 from longtail.training.progress import ProgressBar, progress_bar
 
 __all__ = ["Classification", "TrainingDiverged", "TrainingState", "train"]
@@ -62,7 +61,6 @@ class Classification(nn.Module):
 class _StoredState(TypedDict):
     epoch: Annotated[int, Meta(ge=0)]
     step: Annotated[int, Meta(ge=0)]
-    sums: dict[str, Any]
     history: list[dict[str, float | None]]
     best: float
     seconds: float
@@ -96,11 +94,15 @@ class TrainingState:
             InputError: the checkpoint does not say it, or of what was not trained.
         """
         expected = "a checkpoint of a training, such as RUN/checkpoints/last.pt"
-        stored = check_kind(checkpoint["state"], _StoredState, origin=f"{origin}, state", expected=expected)
-        for name, total in stored["sums"].items():
+        sums = checkpoint["state"].get("sums")
+        others = {name: value for name, value in checkpoint["state"].items() if name != "sums"}
+        check_plain(others, _StoredState, origin=f"{origin}, state", expected=expected)
+        if not isinstance(sums, dict):
+            raise InputError(f"{origin}, state: holds no sums. Expected {expected}.")
+        for name, total in sums.items():
             if not isinstance(total, Tensor) or total.numel() != 1 or not total.is_floating_point():
                 raise InputError(f"{origin}, state: the sum of {name} is no number. Expected {expected}.")
-        return cls(**{name: stored[name] for name in _StoredState.__annotations__})  # type: ignore[literal-required]
+        return cls(sums=dict(sums), **{name: others[name] for name in _StoredState.__annotations__})
 
 
 def train(

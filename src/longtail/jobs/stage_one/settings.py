@@ -13,6 +13,10 @@ from longtail.training.checkpoints import About, Checkpoint, about_of
 
 __all__ = ["check_same", "plain", "read_about", "usual_settings"]
 
+MORE_EPOCHS = (
+    " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
+    "starts from the backbone of this: --init {folder}/checkpoints/last.pt and another --out."
+)
 HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice"})  # change no result
 
 
@@ -92,14 +96,20 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
     """
     usual = {name: value for name, value in usual_settings().items() if name in now}
     old, new = _flat(usual) | _flat(before), _flat(now)
-    other = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
-    if other:
-        first = other[0]
-        raise InputError(
-            f"{folder} holds a run with other settings: {first.split('.')[-1].replace('_', '-')} {old[first]}, not "
-            f"{new.get(first)}{f' (and {len(other) - 1} more)' if len(other) > 1 else ''}. "
-            "Choose another --out, delete that folder, or call with its settings."
+    names = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
+    if names:
+        others = "; ".join(
+            f"{name.split('.')[-1].replace('_', '-')} {_said(old[name])}, not {_said(new.get(name))}" for name in names
         )
+        epochs = next((name for name in names if name.endswith(".epochs")), None)
+        raise InputError(
+            f"{folder} holds a run with other settings: {others}. Choose another --out, delete that folder, or call "
+            f"with its settings.{MORE_EPOCHS.format(folder=folder) if epochs and old[epochs] < new[epochs] else ''}"
+        )
+
+
+def _said(value: Any) -> Any:
+    return "none" if value is None else value
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
