@@ -101,3 +101,20 @@ def test_more_epochs_of_a_finished_run_are_told_to_be_another_run(plain, tmp_pat
     assert "other settings: epochs 1, not 2." in told
     assert f"--init {plain}/checkpoints/last.pt and another --out" in told
     train(tmp_path, "--init", f"{plain}/checkpoints/last.pt")
+
+
+def test_settings_are_there_from_the_start_and_metrics_from_each_epoch_on(tmp_path, monkeypatch):
+    from longtail.training import loop
+
+    save, seen = loop.save_checkpoint, []
+
+    def watching(state, path):
+        if path.name == "last.pt":
+            assert (tmp_path / "train.json").exists()
+            rows = (tmp_path / "metrics.csv").read_text().splitlines()
+            seen.append([row.split(",")[0] for row in rows])
+        save(state, path)
+
+    monkeypatch.setattr(loop, "save_checkpoint", watching)
+    train(tmp_path, "--epochs", "3")
+    assert seen == [["epoch", "1"], ["epoch", "1", "2"], ["epoch", "1", "2", "3"]]

@@ -119,6 +119,7 @@ def train(
     validate: Callable[[], dict[str, float]] | None = None,
     best_by: str = "balanced",
     before_epoch: Callable[[int], None] | None = None,
+    after_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
     resume: Checkpoint | None = None,
     save_every: float = 30.0,
     quiet: bool = False,
@@ -141,6 +142,7 @@ def train(
         validate: called after each epoch; gives metrics in percent.
         best_by: the metric of `validate` by which `best.pt` is chosen.
         before_epoch: called with the number of each epoch, from 0, before its first step or the first after resuming.
+        after_epoch: called in the first process with the history so far, before the epoch's checkpoint is written.
         resume: a checkpoint of this run, to go on from.
         save_every: seconds between checkpoints inside an epoch.
         quiet: show no progress.
@@ -183,6 +185,8 @@ def train(
             if validate is not None and measured[best_by] > state.best:
                 state.best = measured[best_by]
                 save("best.pt")
+            if after_epoch is not None and fabric.is_global_zero:
+                after_epoch(state.history)
             save("last.pt")
             bar.say(_told(row, num_epochs))
     fabric.barrier()  # no rank may look for last.pt before it is there
