@@ -11,6 +11,7 @@ from typing import Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
 from longtail.errors import InputError
+from longtail.signals import stop_signals
 
 __all__ = ["main"]
 
@@ -61,21 +62,25 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what was typed behind `longtail`; default: of this process.
 
     Returns:
-        0; 2 for what the user can mend, told in one sentence; 70 for a fault of ours; 130 after Ctrl-C.
+        0; 2 for what the user can mend, told in one sentence; 70 for a fault of ours; 130 after Ctrl-C, 143 after
+        SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ["MPLBACKEND"] = "agg"  # figures are drawn into files, whatever is set for windows
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is told by us, without a stack
     _make_speakable()
     command = _Command()
     try:
-        status = _dispatch(arguments, command)
+        with stop_signals():
+            status = _dispatch(arguments, command)
         sys.stdout.flush()
         return status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _tell(
             "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
             "goes on from there."
         )
-        return 130
+        return getattr(stop, "status", 130)
     except BrokenPipeError:
         # the reader of our output, `head` for example, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,6 +116,8 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
         verbs = (*VERBS, "study")
         close = difflib.get_close_matches(verb, verbs, n=1)
         raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(verbs)}.")
+    from longtail.jobs.launch import together
+
     module_name, class_name, summary = VERBS[verb]
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
@@ -121,11 +128,13 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     else:
         module = import_module(module_name)
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, command, summary)
-    module.run(config)
+    with together():
+        module.run(config)
     return 0
 
 
 def _study(arguments: list[str], command: _Command) -> int:
+    from longtail.jobs.launch import together
     from longtail.studies import STUDIES
 
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -145,7 +154,9 @@ def _study(arguments: list[str], command: _Command) -> int:
     if takes_recipe:
         recipe, rest, settings = _recipe(rest, program)
         program, default = f"{program} {recipe}", kind(run=settings)
-    module.run(_parse(kind, program, rest, command, kind.__doc__ or summary, default))
+    options = _parse(kind, program, rest, command, kind.__doc__ or summary, default)
+    with together():
+        module.run(options)
     return 0
 
 
@@ -155,6 +166,7 @@ def _parse(
     import tyro
 
     from longtail.command_help import join_help_lines
+    from longtail.ranges import check_ranges
 
     join_help_lines(kind)
     command.settings = flag_names(kind)
@@ -163,7 +175,7 @@ def _parse(
     try:
         with redirect_stderr(said):
             # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
-            return tyro.cli(
+            options = tyro.cli(
                 kind,
                 prog=program,
                 args=arguments,
@@ -175,6 +187,8 @@ def _parse(
         if not end.code:  # --help
             raise
         raise InputError(usage_sentence(said.getvalue(), program)) from None
+    check_ranges(options)
+    return options
 
 
 def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:

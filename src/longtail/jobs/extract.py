@@ -103,9 +103,10 @@ def extract_splits(
     from longtail.files.atomic import atomic_path
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
+    from longtail.training.checkpoints import weights_fingerprint
     from longtail.training.extraction import extract_features
 
-    weights = fingerprint(model.path)
+    weights = weights_fingerprint(model.model.state_dict())
     head = folder / "joint_head.npz"
     is_new = not head.is_file()
     for split in SPLITS:
@@ -180,11 +181,3 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
 
 def _stored(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else json.dumps(value)
-
-
-def fingerprint(path: Path) -> str:
-    """Give the SHA-256 of a file: which weights made these features."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -69,11 +69,13 @@ def checked(config: RunConfig) -> RunConfig:
 
     Raises:
         InputError: an unknown method, no seed, ONNX that is not installed, a part of the backbone that is to learn from
-            stored features, or a loss that does nothing.
+            stored features, a loss that does nothing, or two rebalancings at once.
     """
     from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
+    check_rebalanced_once(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
 

@@ -76,7 +76,7 @@ def train_stage_one(
     from longtail.jobs.stage_one.batches import training_batches
     from longtail.jobs.stage_one.course import carry_out
     from longtail.jobs.stage_one.images import choose_preprocessing, prepare
-    from longtail.jobs.stage_one.objective import objective_of
+    from longtail.jobs.stage_one.objective import check_rebalanced_once, objective_of
     from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
     from longtail.jobs.stage_one.settings import plain
     from longtail.jobs.stage_one.start import begin, stopped_at
@@ -85,6 +85,7 @@ def train_stage_one(
     from longtail.training.inference import validation_accuracy
     from longtail.training.loop import Classification
 
+    check_rebalanced_once(stage)
     unlabelled = unlabelled or UnlabelledOptions()
     settings = plain(
         {

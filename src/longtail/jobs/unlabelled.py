@@ -91,8 +91,6 @@ def with_pseudo_labels(
         raise InputError(
             "--unlabelled needs --teacher: a checkpoint (.pt), a head (.npz) or a run that says what the images show."
         )
-    if not 0 <= options.confidence <= 1:
-        raise InputError(f"--confidence {options.confidence}; expected a probability from 0 to 1.")
     path = folder / "pseudo_labels.csv"
     if (folder / "checkpoints" / "last.pt").is_file() and path.is_file():
         labels, confidences = _read(path, splits.class_names)

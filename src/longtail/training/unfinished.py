@@ -5,20 +5,30 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from longtail.errors import InputError
 from longtail.features import FeatureRows, create_feature_file
+from longtail.files.json_file import read_json
 
 __all__ = ["UnfinishedFeatures"]
 
 SAVE_EVERY = 5.0  # seconds
 
 
+class _Progress(TypedDict):
+    key: str
+    batches: Annotated[int, Meta(ge=0)]
+
+
 class UnfinishedFeatures:
     """Rows of a feature file beside its final place; a killed process goes on where it was.
+
+    What is damaged there, or of another call, is begun anew.
 
     Args:
         path: where the finished file goes.
@@ -48,9 +58,10 @@ class UnfinishedFeatures:
         self._rank, self._num_ranks = rank, num_ranks
         said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-        counts = [self._read(other) for other in range(num_ranks)]
+        all_batches = range(0, len(labels), batch_size)
+        counts = [self._read(other, len(all_batches[other::num_ranks])) for other in range(num_ranks)]
         # all processes see the same files here, and so decide alike
-        self.goes_on = self._part.is_file() and all(count is not None for count in counts)
+        self.goes_on = all(count is not None for count in counts) and self._is_laid_out()
         self.done = (counts[rank] or 0) if self.goes_on else 0
         self._saved = time.monotonic()
 
@@ -88,12 +99,20 @@ class UnfinishedFeatures:
     def _progress(self, rank: int | str) -> Path:
         return self._final.with_name(f".{self._final.name}.done-{rank}")
 
-    def _read(self, rank: int) -> int | None:
+    def _read(self, rank: int, most: int) -> int | None:
         try:
-            said = json.loads(self._progress(rank).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            said = read_json(self._progress(rank), _Progress, expected="how many batches are written")
+        except InputError:
             return None
-        return int(said["batches"]) if said.get("key") == self._key else None
+        return said["batches"] if said["key"] == self._key and said["batches"] <= most else None
+
+    def _is_laid_out(self) -> bool:
+        labels, dimension, dtype, _ = self._layout
+        try:
+            FeatureRows(self._part)
+            return self._part.stat().st_size >= len(labels) * dimension * np.dtype(dtype).itemsize
+        except (OSError, KeyError, AttributeError, TypeError, IndexError):  # of h5py, in a damaged file
+            return False
 
     def _to_disk(self) -> None:
         """Wait until all rows are on the disk: what is said to be written has to be there after a power cut, too."""

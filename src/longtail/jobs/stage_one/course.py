@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def carry_out(
     validate: Callable[[], dict[str, float]] | None,
     before_epoch: Callable[[int], None] | None = None,
 ) -> TrainingState:
-    """Train to the last epoch; the folder then holds settings, splits, checkpoints and metrics.
+    """Train to the last epoch; the folder holds settings and splits from the start, and metrics from each epoch on.
 
     Args:
         fabric: launched.
@@ -66,7 +67,7 @@ def carry_out(
         write_json(record, settings)
     images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
     with threads_for(images_at_once * start.multiplications):
-        state = train(
+        return train(
             fabric,
             task,
             optimizer,
@@ -78,13 +79,11 @@ def carry_out(
             about=plain(about),
             validate=validate,
             before_epoch=before_epoch,
+            after_epoch=partial(_write_metrics, folder / "metrics.csv"),
             resume=start.checkpoint,
             save_every=stage.save_every,
             quiet=runtime.quiet,
         )
-    if fabric.is_global_zero:
-        _write_metrics(folder / "metrics.csv", state.history)
-    return state
 
 
 def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:
