@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError, LongtailError
-from longtail.jobs.options import RuntimeOptions
 from longtail.jobs.processes import Processes, processes, start_others
 from longtail.jobs.ranks import Watch, joining
 from longtail.signals import ignore_stops
@@ -16,12 +15,14 @@ from longtail.signals import ignore_stops
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from longtail.jobs.options import RuntimeOptions
+
 __all__ = ["launch", "resolve_device", "resolve_precision", "together"]
 
 _watches: list[Watch] = []  # of this process: one, where it works with others
 
 
-def launch(runtime: RuntimeOptions) -> "Fabric":
+def launch(runtime: "RuntimeOptions") -> "Fabric":
     """Start the processes, or join those that torchrun or SLURM started, and place this one on its device.
 
     Raises:
