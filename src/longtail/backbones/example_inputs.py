@@ -21,17 +21,18 @@ def example_inputs(network: nn.Module) -> Iterator[Tensor]:
         >>> [tuple(images.shape) for images in example_inputs(nn.Sequential(nn.Linear(4, 3)))]
         [(2, 4)]
     """
-    first = next((module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)), None)
+    conv = next((module for module in network.modules() if isinstance(module, nn.Conv2d)), None)
+    linear = next((module for module in network.modules() if isinstance(module, nn.Linear)), None)
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
-    if first is None or parameter is None:
+    if parameter is None:
         return
-    told = [*_told(network)]
-    if isinstance(first, nn.Conv2d):
+    shapes = list(_told(network))
+    if conv is not None:
         # settings may still tell the channels of the weights that were published
-        shapes = [(first.in_channels, *shape[1:]) for shape in told]
-        shapes += [(first.in_channels, size, size) for size in _SIZES]
-    else:
-        shapes = [*told, (first.in_features,)]
+        shapes = [(conv.in_channels, *shape[1:]) for shape in shapes]
+        shapes += [(conv.in_channels, size, size) for size in _SIZES]
+    if linear is not None:
+        shapes.append((linear.in_features,))
     for shape in dict.fromkeys(shapes):
         yield noise(shape).to(parameter)
 

@@ -115,8 +115,8 @@ def _likely(weights: Mapping[str, Tensor]) -> str:
         heads = several or [(usual or possible)[0], *second]
         number = "two" if len(heads) == 2 else len(heads)
         raise InputError(
-            f"the scores of {number} heads ({', '.join(heads[:MOST_NAMED])}) are added, by factors that only the network "
-            "knows. Name it, so that they can be measured: --arch timm:NAME, or a folder of Hugging Face."
+            f"the scores of {number} heads ({', '.join(heads[:MOST_NAMED])}) are added, by factors that only the "
+            "network knows. Name it, so that they can be measured: --arch timm:NAME, or a folder of Hugging Face."
         )
     both = [*usual, *_last_of_chain(possible, weights)]
     if len(both) == 1:
@@ -228,6 +228,8 @@ def _candidates(weights: Mapping[str, Tensor]) -> str:
     if quantised is not None:
         return f"{quantised} is quantised. Give the model that it was made from, and quantise that again."
     if linear:
-        return f"Linear layers in it, the last ones: {', '.join(linear[-MOST_NAMED:])}; name one with --layer."
+        return (
+            f"Linear layers in it, the last ones: {', '.join(linear[-MOST_NAMED:])}; name one with `layer` (--layer)."
+        )
     last = next((f"{n} {tuple(w.shape)}" for n, w in reversed(list(weights.items())) if w.ndim > 1), "nothing")
     return f"It holds no linear layer at all (its last weights: {last}), so it cannot be balanced."

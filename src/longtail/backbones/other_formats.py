@@ -11,8 +11,8 @@ __all__ = ["DISTRIBUTED", "refuse_other_format"]
 _SAVE = 'torch.save(model.state_dict(), "weights.pth")'
 _AS_FEATURES = "extract the features that its last layer sees and give them with --features, and that layer as .npz"
 _KERAS = (
-    "is a file of Keras. Save kernel.T and bias of its last Dense layer as `weight` and `bias` in an .npz, and give the "
-    "features that this layer sees with --features"
+    "is a file of Keras. Save kernel.T and bias of its last Dense layer as `weight` and `bias` in an .npz, and give "
+    "the features that this layer sees with --features"
 )
 DISTRIBUTED = (
     "a distributed checkpoint (DCP, FSDP). Join its folder into one file first: from "

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from longtail.backbones.last_layer import LastLayer
-from longtail.backbones.measured_layer import call, in_places, last_layer_of, measure_last_layer
+from longtail.backbones.measured_layer import last_layer_of, measure_last_layer
+from longtail.backbones.running import call, in_places
 from longtail.errors import InputError
 
 __all__ = ["SplitNetwork", "check_replaceable", "put_in", "replace_last_layer"]

@@ -97,7 +97,7 @@ def balance_model(
     own = weight.numpy(), bias.numpy()
     options = HeadOptions(methods=methods, choice=ChoiceOptions(metric=metric))
     names = linear_methods(options, has_bias=last.bias is not None)
-    origin = f"{type(model).__name__}: {last.name}"
+    origin = f"{type(model).__name__}: {last.name or 'weight'}"
     if prior is not None and last.bias is None:
         raise InputError(f"{origin}: has no bias, which a prior would go into. Leave the prior out.")
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
