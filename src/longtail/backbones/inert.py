@@ -1,15 +1,16 @@
 """Objects beside the weights in a file of torch: empty stand-ins take their places, and nothing of them runs."""
 
 import pickletools
+import re
 import sys
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["Inert", "foreign_object", "stand_ins"]
+__all__ = ["Inert", "filled", "foreign_object", "forget_origin", "stand_ins"]
 
 # of Python's own modules, those that hold values: settings, paths, times. A file that names others wants something done
 _OF_VALUES = frozenset(
@@ -31,8 +32,7 @@ _BUILTINS = frozenset(
     {"bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "getattr", "int", "list", "object", "range"}
     | {"set", "slice", "str", "tuple", "type"}
 )
-_LIKE_DICT = ("AttributeDict", "CfgNode", "ConfigDict", "EasyDict", "defaultdict")
-_LIKE_LIST = ("deque",)
+Pair = tuple[type, str]
 # in a file of the format before torch 1.6: a magic number, its version, the system, and then what was saved
 _PICKLES = 4
 
@@ -74,31 +74,39 @@ class _InertDict:
     origin = ""
 
     def __new__(cls, *arguments: object) -> Any:
-        result = OrderedDict[Any, Any]()
-        result.origin = cls.origin  # type: ignore[attr-defined]
+        result: Any = OrderedDict()
+        result.origin = cls.origin
         return result
 
 
-def stand_ins(path: Path) -> tuple[list[tuple[type, str]], list[str]]:
+def stand_ins(path: Path, like_dict: Collection[str], like_list: Collection[str]) -> tuple[list[Pair], list[str]]:
     """Return a stand-in for each class and function that a file of torch names.
 
     Args:
         path: file that `torch.save` wrote.
+        like_dict: names of classes that are filled as dicts are.
+        like_list: names of classes that are filled as lists are.
 
     Returns:
         Pairs for `torch.serialization.safe_globals` (what torch itself knows goes before them), and the names that no
         file of weights has a use for.
     """
-    pairs: list[tuple[type, str]] = []
+    pairs: list[Pair] = []
     refused = []
     for module, name in dict.fromkeys(_globals(path)):
         full = f"{module}.{name}"
-        kind = _InertDict if name in _LIKE_DICT else _InertList if name in _LIKE_LIST else Inert
+        kind = _InertDict if full in like_dict else _InertList if full in like_list else Inert
         if _holds_values(module, name):
-            pairs.append((type(kind.__name__, (kind,), {"origin": full}), full))
+            pairs.append((type(full, (kind,), {"origin": full}), full))
         else:
             refused.append(full)
     return pairs, refused
+
+
+def filled(message: str) -> str | None:
+    """Return the name of the class that torch would not fill, of which it tells in an error; else None."""
+    found = re.search(rf"<class '{re.escape(__name__)}\.(.+?)'>", message)
+    return found[1] if found else None
 
 
 def foreign_object(content: Any) -> str | None:
@@ -114,6 +122,12 @@ def foreign_object(content: Any) -> str | None:
     else:
         return None
     return next((name for name in map(foreign_object, parts) if name is not None), None)
+
+
+def forget_origin(content: Any) -> None:
+    """Let a dict that was of another kind pass for a plain one, where it is kept."""
+    if isinstance(content, OrderedDict):
+        vars(content).pop("origin", None)
 
 
 def _holds_values(module: str, name: str) -> bool:

@@ -109,7 +109,7 @@ def _likely(weights: Mapping[str, Tensor]) -> str:
     linear = [name for name in layers if _is_linear(_bare(name, weights), weights[f"{name}.weight"])]
     usual = [name for name in linear if _USUAL.fullmatch(_bare(name, weights))]
     possible = [name for name in linear if _POSSIBLE.fullmatch(_bare(name, weights))]
-    second = [name for name in layers if any(part in _SECOND_HEADS for part in name.split("."))]
+    second = [name for name in linear if any(part in _SECOND_HEADS for part in name.split("."))]
     usual, several = _last_of_sequential(usual, weights)
     if several or (second and (usual or possible)):
         heads = several or [(usual or possible)[0], *second]

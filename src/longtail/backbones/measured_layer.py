@@ -183,11 +183,11 @@ def _only(
         raise InputError(f"{kind}: {reason}. Expected a network with nothing behind its last linear layer.")
     if "logits" in endings:
         return endings["logits"]
-    widths = {found[key].shape[1] for key in endings}
-    # something that no linear layer is seen to reach is features; a softmax of another width may be the scores
-    unclear = any(error.reason is not None and found[key].shape[1] not in widths for key, error in failures.items())
     names = ", ".join(dict.fromkeys(ending.name for ending in endings.values()))
-    if unclear or len({ending.name for ending in endings.values()}) > 1:
+    known = {term.name for ending in endings.values() for term in ending.terms}
+    # what no linear layer reaches is features; a softmax of the same scores changes with them; one of others does not
+    others = [layer for error in failures.values() for layer in error.layers if layer not in known]
+    if others or len({ending.name for ending in endings.values()}) > 1:
         raise InputError(
             f"{kind} returns {len(found)} tensors that could be its scores, and linear layers end in ({names}). Name "
             "the layer that gives the logits."

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from longtail.backbones.inert import foreign_object
+from longtail.backbones.inert import foreign_object, forget_origin
 from longtail.backbones.other_formats import refuse_other_format
 from longtail.backbones.program_archive import as_bytes, read_program, write_program
 from longtail.backbones.torch_file import could_run_code, read_torch_file, refuse_pointer
@@ -172,8 +172,9 @@ def _write_torch(old: Path, stream: IO[bytes], way: tuple[str, ...], new: Mappin
     # read again: what is written must be all that was there, and no other set of weights may change
     content = read_torch_file(old, expected=EXPECTED)
     state = content
-    for key in way:
-        state = state[key]
+    for key in (None, *way):
+        state = state if key is None else state[key]
+        forget_origin(state)
     for key, tensor in new.items():
         before = state[key]
         is_parameter = isinstance(before, nn.Parameter)

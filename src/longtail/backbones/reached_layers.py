@@ -1,7 +1,7 @@
 """Which linear layers reach the scores of a network, by which factors, and whether that is all there is."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,12 @@ class NotLinearError(Exception):
 
     Args:
         reason: why not; None: no linear layer was seen to reach them at all.
+        layers: names of those that reach them, be it in another way.
     """
 
-    def __init__(self, reason: str | None = None) -> None:
+    def __init__(self, reason: str | None = None, layers: Sequence[str] = ()) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.layers = reason, tuple(layers)
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,11 @@ def reached_layers(
     if scores.requires_grad and names:
         outputs = [calls.pushed[name][0][1] for name in names]
         slopes = torch.autograd.grad((scores @ factors).sum(), outputs, allow_unused=True)
-    result = []
-    total = torch.zeros_like(scores)
-    for name, slope in zip(names, slopes, strict=True):
-        if slope is None or not slope.any():
-            continue
-        if len(calls.pushed[name]) > 1:
-            raise NotLinearError(f"{name} is applied {len(calls.pushed[name])} times")
-        entered, output = (in_places(tensor.detach(), layers[name]) for tensor in calls.pushed[name][0])
-        gains = _gains(in_places(slope, layers[name]), factors, name)
-        total += (gains[:, None] * output).sum(dim=1)
-        result.append(Reached(name, entered, float(gains.double().sum()), _place(gains, name)))
+    seen = {name: slope for name, slope in zip(names, slopes, strict=True) if slope is not None and slope.any()}
+    try:
+        result, total = _summed(seen, calls, layers, factors)
+    except NotLinearError as error:
+        raise NotLinearError(error.reason, list(seen)) from error
     if not result and calls.silent:
         raise NotLinearError(
             "it runs without gradients (torch.no_grad), so what ends it cannot be measured; take that off"
@@ -95,8 +90,23 @@ def reached_layers(
     if not result:
         raise NotLinearError
     if not _are_close(total, scores.detach()):
-        raise NotLinearError(f"something is added to the scores of {', '.join(reached.name for reached in result)}")
+        raise NotLinearError(f"something is added to the scores of {', '.join(seen)}", list(seen))
     return result
+
+
+def _summed(
+    slopes: Mapping[str, Tensor], calls: _Calls, layers: Mapping[str, nn.Module], factors: Tensor
+) -> tuple[list[Reached], Tensor]:
+    """Return the layers with their gains, and the sum of what they gave."""
+    result, total = [], torch.zeros(())
+    for name, slope in slopes.items():
+        if len(calls.pushed[name]) > 1:
+            raise NotLinearError(f"{name} is applied {len(calls.pushed[name])} times")
+        entered, output = (in_places(tensor.detach(), layers[name]) for tensor in calls.pushed[name][0])
+        gains = _gains(in_places(slope, layers[name]), factors, name)
+        total = (gains[:, None] * output).sum(dim=1) + total.to(output)
+        result.append(Reached(name, entered, float(gains.double().sum()), _place(gains, name)))
+    return result, total
 
 
 def linear_parameters_of(layer: nn.Module) -> tuple[Tensor, Tensor | None]:

@@ -1,5 +1,6 @@
 """Read a file of tensors without running code that it may hold."""
 
+import pickle
 import re
 import warnings
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import torch
 
-from longtail.backbones.inert import Inert, stand_ins
+from longtail.backbones.inert import Inert, filled, stand_ins
 from longtail.backbones.other_formats import refuse_other_format
 from longtail.errors import InputError
 from longtail.files.text import printable
@@ -90,10 +91,20 @@ def _read(path: Path, expected: str) -> Any:
         from safetensors.torch import load_file
 
         return load_file(path)
-    pairs, refused = stand_ins(path)
-    if refused:
-        raise could_run_code(path, refused[0], expected)
-    with torch.serialization.safe_globals(list(pairs)), warnings.catch_warnings():
-        # that a file looks like TorchScript is told by the error that follows
-        warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=True)
+    # of a class that is named in a pickle it shows only when it is filled whether it is a kind of dict or of list
+    like_dict: list[str] = ["collections.defaultdict"]
+    like_list: list[str] = ["collections.deque"]
+    while True:
+        pairs, refused = stand_ins(path, like_dict, like_list)
+        if refused:
+            raise could_run_code(path, refused[0], expected)
+        try:
+            with torch.serialization.safe_globals(list(pairs)), warnings.catch_warnings():
+                # that a file looks like TorchScript is told by the error that follows
+                warnings.simplefilter("ignore")
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            name = filled(str(error))
+            if name is None or name in like_dict or name in like_list:
+                raise
+            (like_list if "append" in str(error) else like_dict).append(name)

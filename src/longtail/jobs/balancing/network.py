@@ -190,12 +190,16 @@ def _of_torchvision(name: str, weights: Mapping[str, Tensor]) -> Build:
 def _of_transformers(file: ModelFile) -> Any:
     try:
         from transformers import AutoModelForImageClassification  # type: ignore[import-not-found]
+        from transformers.utils import logging  # type: ignore[import-not-found]
     except ImportError as error:
         raise InputError(
             f"{printable(file.path)}: its network is of `transformers`, which is not installed. Install it, or "
             "extract the features yourself and give them with --features."
         ) from error
     timm_arguments(file.config, printable(file.path))
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         # it stores weights under other names than it loads them into, so that it alone can load them; a folder may name
         # code of its own, or kernels to be fetched: neither is ever taken
