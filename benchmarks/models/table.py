@@ -3,7 +3,7 @@
 A small member of each family is built with random weights (none of them zero) and looked at in four ways:
 
 - what enters its last layer, as measured by running it;
-- in memory: the cut network gives the network's logits, and a network with another last layer gives what that layer says
+- in memory: the cut network gives the network's logits, and the network with another last layer what that layer says
   of what entered; all its other weights stay the same bits;
 - from a file (.safetensors in a folder of its library, or with --arch): written with another last layer, loaded by its
   library, strictly, it gives what that layer says;
@@ -13,8 +13,8 @@ A cell is `ok`, or the sentence that a person reads.
 
     python benchmarks/models/table.py [--library timm|torchvision|transformers] [--only NAME] [--quick]
 
-transformers is no dependency of longtail: `pip install transformers`. `--quick` leaves ONNX out. All of it takes about an
-hour on two cores, and 4 GB of memory.
+transformers is no dependency of longtail: `pip install transformers`. `--quick` leaves ONNX out. All of it takes about
+an hour on two cores, and 4 GB of memory.
 """
 
 import argparse
@@ -54,7 +54,10 @@ def main() -> None:
     torch.set_num_threads(1)
     for library in arguments.library or LIBRARIES:
         print(f"\n{library} {_version(library)}, torch {torch.__version__}\n")
-        print("| family | member | ends in | what enters | in memory | from a file | ONNX |\n|---|---|---|---|---|---|---|")
+        print(
+            "| family | member | ends in | what enters | in memory | from a file | ONNX "
+            "|\n|---|---|---|---|---|---|---|"
+        )
         for member in members_of(library):
             if arguments.only is None or arguments.only in member.name:
                 cells = row(member, library, with_onnx=not arguments.quick)
@@ -84,7 +87,7 @@ def row(member: Member, library: str, *, with_onnx: bool) -> tuple[str, ...]:
 
 
 def drawn(member: Member) -> nn.Module:
-    """Build a member with random weights, none of them all zero, and statistics of batch norm that are not the initial."""
+    """Build a member with random weights, none of them zero, and batch norms that have seen something."""
     torch.manual_seed(0)
     network = member.build().eval()
     for parameter in network.parameters():
@@ -140,7 +143,9 @@ def as_onnx(member: Member, last: LastLayer, images: Tensor) -> None:
     kept = Preprocessing(member.size, member.size, 3, (0.5,) * 3, (0.5,) * 3, "none", False)
     with tempfile.TemporaryDirectory() as temporary:
         model = Deployed(network, kept, last.output).eval()
-        write_deployed(model, Path(temporary) / "net.onnx", "onnx", class_names=[str(c) for c in range(len(last.weight))])
+        write_deployed(
+            model, Path(temporary) / "net.onnx", "onnx", class_names=[str(c) for c in range(len(last.weight))]
+        )
 
 
 def stored(member: Member, library: str, network: nn.Module, folder: Path) -> Path:

@@ -97,9 +97,9 @@ def test_convolutions_of_pooled_features():
 def test_adapters_are_to_be_merged():
     lora = weights("fc.base_layer", ("fc.lora_A.default", (2, 4)), ("fc.lora_B.default", (C, 2)))
     for name in ("fc.base_layer", "fc.lora_B.default"):
-        with pytest.raises(InputError, match="LoRA.*Merge it first"):
+        with pytest.raises(InputError, match=r"LoRA.*Merge it first"):
             find_last_layer(lora, name)
-    with pytest.raises(InputError, match="LoRA.*Merge it first"):
+    with pytest.raises(InputError, match=r"LoRA.*Merge it first"):
         find_last_layer(weights("fc", ("fc.lora_A.default", (2, 4)), ("fc.lora_B.default", (C, 2))))
     # an adapter of another layer is in the features
     assert find_last_layer(weights("fc", ("q.lora_A.default", (2, 4)), ("q.base_layer", (4, 4)))).name == "fc"
@@ -117,13 +117,13 @@ def test_adapters_are_to_be_merged():
 )
 def test_weights_that_a_norm_makes(names):
     state = weights() | {name: torch.zeros(C, 4) for name in names}
-    with pytest.raises(InputError, match="normalised weights.*remove_parametrizations"):
+    with pytest.raises(InputError, match=r"normalised weights.*remove_parametrizations"):
         find_last_layer(state)
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_types_that_cannot_be_replaced():
-    with pytest.raises(InputError, match="fc._packed_params.* is quantised"):
+    with pytest.raises(InputError, match=r"fc._packed_params.* is quantised"):
         find_last_layer({**weights(), "fc._packed_params.dtype": torch.zeros(1)})
     quantised = torch.quantize_per_tensor(torch.zeros(C, 4), 0.1, 0, torch.qint8)
     for tensor, told in (
@@ -135,11 +135,11 @@ def test_types_that_cannot_be_replaced():
         (torch.full((C, 4), float("inf")), "holds NaN or infinity"),
         (torch.full((C, 4), float("nan")).to(torch.float8_e5m2), "holds NaN or infinity"),
     ):
-        with pytest.raises(InputError, match=f"fc.weight {told}"):
+        with pytest.raises(InputError, match=rf"fc.weight {told}"):
             find_last_layer({"fc.weight": tensor})
     assert find_last_layer({"fc.weight": torch.zeros(C, 4, dtype=torch.float8_e4m3fn)}).weight.shape == (C, 4)
 
 
 def test_one_output_is_no_classifier_of_classes():
-    with pytest.raises(InputError, match="fc has a single output.*sigmoid.*Expected at least two outputs"):
+    with pytest.raises(InputError, match=r"fc has a single output.*sigmoid.*Expected at least two outputs"):
         find_last_layer(weights(("fc", (1, 4))))

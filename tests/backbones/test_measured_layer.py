@@ -102,7 +102,9 @@ LINEAR = {
         4 + D,
     ),
     "heads mixed by learnt weights": (
-        lambda: Network(mixed, heads=nn.ModuleList([linear(2), linear(3), linear(4)]), mix=nn.Parameter(torch.randn(3))),
+        lambda: Network(
+            mixed, heads=nn.ModuleList([linear(2), linear(3), linear(4)]), mix=nn.Parameter(torch.randn(3))
+        ),
         ["heads.0", "heads.1", "heads.2"],
         9,
     ),
@@ -160,7 +162,9 @@ NOT_LINEAR = {
     "ReLU": (ends_in(torch.relu), "behind fc is no sum"),
     "temperature": (ends_in(lambda z: z / 2), "multiplied by 0.5 behind it"),
     "a scale that is learnt": (
-        lambda: Network(lambda net, x: net.scale * net.fc(pooled(x)), fc=linear(), scale=nn.Parameter(torch.tensor(3.0))),
+        lambda: Network(
+            lambda net, x: net.scale * net.fc(pooled(x)), fc=linear(), scale=nn.Parameter(torch.tensor(3.0))
+        ),
         "multiplied by 3 behind it",
     ),
     "the other sign": (ends_in(lambda z: -z), "multiplied by -1 behind it"),
@@ -168,7 +172,9 @@ NOT_LINEAR = {
     "another order": (ends_in(lambda z: z.flip(1)), "behind fc is no sum"),
     "a bias behind": (ends_in(lambda z: z + torch.tensor([1.0, 2.0, 3.0])), "something is added"),
     "a gate": (
-        lambda: Network(lambda net, x: net.gate(pooled(x)).sigmoid() * net.fc(pooled(x)), fc=linear(), gate=linear(D, 1)),
+        lambda: Network(
+            lambda net, x: net.gate(pooled(x)).sigmoid() * net.fc(pooled(x)), fc=linear(), gate=linear(D, 1)
+        ),
         "behind fc is no sum",
     ),
     "cosines": (lambda: Network(lambda net, x: net.fc(pooled(x)), fc=Cosine(D, C)), "cosine classifier"),
@@ -203,7 +209,9 @@ NOT_LINEAR = {
         "Name the layer that gives the logits",
     ),
     "a softmax, and an embedding": (
-        lambda: Network(lambda net, x: (net.fc(pooled(x)).softmax(dim=1), net.e(pooled(x))), fc=linear(), e=linear(D, 9)),
+        lambda: Network(
+            lambda net, x: (net.fc(pooled(x)).softmax(dim=1), net.e(pooled(x))), fc=linear(), e=linear(D, 9)
+        ),
         "Name the layer that gives the logits",
     ),
     "logits that are probabilities, beside others": (ends_in(lambda z: {"logits": z.softmax(1), "other": z}), "no sum"),
@@ -274,7 +282,7 @@ def test_features_and_a_new_layer(build, names, dimension):
 @pytest.mark.parametrize("build", [row[0] for row in LINEAR.values()], ids=LINEAR)
 def test_looking_leaves_the_network_as_it_is(build):
     network = built(build).train()
-    list(network.parameters())[0].requires_grad_(False)
+    next(network.parameters()).requires_grad_(False)
     before = copy.deepcopy(network.state_dict())
     flags = [parameter.requires_grad for parameter in network.parameters()]
     random = torch.random.get_rng_state()
@@ -358,7 +366,7 @@ def test_a_network_that_takes_no_noise_asks_for_images():
     network = Detector()
     with torch.no_grad():
         network.fc.weight.copy_(torch.eye(C, D))
-    with pytest.raises(InputError, match="could not be run on noise.*Give images="):
+    with pytest.raises(InputError, match=r"could not be run on noise.*Give images="):
         balance_model(network, features, labels, methods="tau")
     images = {"pixels": torch.randn(2, 1, D), "boxes": {"left": torch.rand(2, D)}}
     assert balance_model(network, features, labels, methods="tau", images=images).fc.weight.shape == (C, D)

@@ -71,7 +71,7 @@ BESIDE = {
     "windows path": pathlib.PureWindowsPath("a/b"),
     "defaultdict": defaultdict(list, {"a": [1]}),
     "deque": deque([1.0, 2.0], maxlen=5),
-    "datetime": datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc),
+    "datetime": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
     "date": datetime.date(2026, 1, 2),
     "timedelta": datetime.timedelta(seconds=3),
     "frozenset": frozenset({1, 2}),
@@ -155,7 +155,12 @@ def test_plain_values_stay(zipped, state, tmp_path):
 def test_paths_of_other_versions_of_python(state, tmp_path):
     """Python 3.13 calls its paths pathlib._local.PosixPath; 2.7 had other names for much."""
     content = pickle.dumps({"state_dict": 0, "out": 0}, protocol=2)
-    for name in ("pathlib._local.PosixPath", "pathlib.WindowsPath", "__builtin__.set", "omegaconf.dictconfig.DictConfig"):
+    for name in (
+        "pathlib._local.PosixPath",
+        "pathlib.WindowsPath",
+        "__builtin__.set",
+        "omegaconf.dictconfig.DictConfig",
+    ):
         module, _, last = name.rpartition(".")
         made = f"c{module}\n{last}\n(tR".encode()
         legacy = content.replace(b"X\x03\x00\x00\x00outq\x02K\x00", b"X\x03\x00\x00\x00outq\x02" + made)

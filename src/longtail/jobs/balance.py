@@ -9,6 +9,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError, LongtailError
+from longtail.files.text import printable
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
@@ -73,7 +74,7 @@ def run(config: BalanceConfig) -> Path:
     runtime = config.runtime
     folder = runtime.out or Path("runs") / f"balance-{config.model.resolve().stem}"
     if (folder / config.model.resolve().name).resolve() == config.model.resolve():
-        raise InputError(f"--out {folder}: the model that is read lies there. Expected another folder.")
+        raise InputError(f"--out {printable(folder)}: the model that is read lies there. Expected another folder.")
     if config.features is not None and config.data.data is not None:
         raise InputError("--features and --data were given both. Expected one of them.")
     opened = _opened(config)
@@ -83,7 +84,10 @@ def run(config: BalanceConfig) -> Path:
     options, wanted = _head_options(config.heads, has_bias=file.layer.bias is not None)
     num_classes, dimension = file.layer.weight.shape
     kind = "last layer" if len(file.layer.terms) == 1 else "last layers, whose scores are added:"
-    _say(config, f"{file.path}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features")
+    _say(
+        config,
+        f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
+    )
     problem = _problem(config, opened, folder)
     results = compare_heads(
         problem,
@@ -97,8 +101,8 @@ def run(config: BalanceConfig) -> Path:
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {
-        "read": str(file.path),
-        "written": str(written),
+        "read": printable(file.path),
+        "written": printable(written),
         "layer": file.layer.name,
         "method": best,
         "prior": config.prior,
@@ -109,7 +113,7 @@ def run(config: BalanceConfig) -> Path:
     where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
     layer = file.layer.name or "weight, bias"
     are = "is" if len(file.layer.terms) == 1 else "are"
-    print(f"{written}  ({layer} {are} now {what}'s{where}, all other weights are as they were)")
+    print(f"{printable(written)}  ({layer} {are} now {what}'s{where}, all other weights are as they were)")
     if agreement < 1:
         stored = str(file.weights[file.layer.terms[0].weight_key].dtype).removeprefix("torch.")
         print(
@@ -140,7 +144,7 @@ def _opened(config: BalanceConfig) -> _Opened:
     if "onnx" in config.export:
         require_onnx()
     file = open_model_file(config.model, config.layer)
-    check_single_label(file.config, str(config.model / "config.json"), is_told=config.single_label)
+    check_single_label(file.config, printable(config.model / "config.json"), is_told=config.single_label)
     if config.data.data is None and not config.export and config.arch is None:
         try:
             file.layer  # noqa: B018  looked for by its name
@@ -202,14 +206,14 @@ def _problem(config: BalanceConfig, opened: _Opened, folder: Path) -> "FeaturePr
         raise InputError("no data: expected --features of this model, or --data, images to make them of.")
     origin = config.class_names or (file.path / "config.json" if file.config else file.path)
     names = file.class_names if config.class_names is None else _names(config.class_names, num_classes)
-    splits, more = in_the_models_order(splits, names, str(origin))
-    check_shape(splits["train"], file.linear[0].shape, f"{file.path}: {file.layer.name or 'weight'}")
+    splits, more = in_the_models_order(splits, names, printable(origin))
+    check_shape(splits["train"], file.linear[0].shape, f"{printable(file.path)}: {file.layer.name or 'weight'}")
     if names is None:
-        splits, by_timm = in_timms_order(splits, file.linear, str(file.path))
+        splits, by_timm = in_timms_order(splits, file.linear, printable(file.path))
         more = (*more, *by_timm)
     problem = check_problem(splits, head=file.linear, drop_nonfinite=config.heads.drop_nonfinite)
     train = problem.splits["train"]
-    result = check_fit(train.features, train.labels, file.linear, problem.class_names, str(file.path))
+    result = check_fit(train.features, train.labels, file.linear, problem.class_names, printable(file.path))
     if names is None and splits["train"].class_names is not None:
         more = (*more, *_unsure_note(result["unsure"]))
     notes = (*notes, *_left_out(file), *more, *problem.notes, *rare_note(problem.train_counts, problem.class_names))
@@ -298,9 +302,11 @@ def _export_all(
         except LongtailError as error:
             failures.append(str(error))
             continue
-        print(f"{path}  (checked: differs by at most {difference:.1e})")
+        print(f"{printable(path)}  (checked: differs by at most {difference:.1e})")
     if failures:
-        raise LongtailError(f"{' '.join(failures)} {written} and the report beside it are written, and whole.")
+        raise LongtailError(
+            f"{' '.join(failures)} {printable(written)} and the report beside it are written, and whole."
+        )
 
 
 def _say(config: BalanceConfig, text: str) -> None:

@@ -219,6 +219,9 @@ def _of_transformers(file: ModelFile) -> Any:
             f"{printable(file.path)}: transformers cannot load it ({reason}). Extract the features yourself and give "
             "them with --features."
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
     if report["missing_keys"]:
         raise InputError(
             f"{printable(file.path)}: {len(report['missing_keys'])} weights of {type(model).__name__} are not there "
