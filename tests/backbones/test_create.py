@@ -71,7 +71,9 @@ def with_statistics(model):
     return model.eval()
 
 
-@pytest.mark.parametrize("name", ["resnet20", NAMES[NormBefore], "efficientvit_m0", "shvit_s1", "test_vit", "test_resnet"])
+@pytest.mark.parametrize(
+    "name", ["resnet20", NAMES[NormBefore], "efficientvit_m0", "shvit_s1", "test_vit", "test_resnet"]
+)
 def test_the_classifier_on_the_features_is_the_network(name):
     torch.manual_seed(0)
     model = with_statistics(create_backbone(name, num_classes=5))

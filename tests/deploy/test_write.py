@@ -93,7 +93,9 @@ def test_an_error_of_the_writer_is_told_by_its_root(tmp_path, monkeypatch):
             raise RuntimeError("Failed to convert\n" * 100) from error
 
     monkeypatch.setattr("torch.onnx.export", export)
-    with pytest.raises(LongtailError, match=r"Network cannot be written as ONNX \(only 4D query, key, and value are sup"):
+    with pytest.raises(
+        LongtailError, match=r"Network cannot be written as ONNX \(only 4D query, key, and value are sup"
+    ):
         write_deployed(Deployed(Network(lambda z: z), KEPT).eval(), tmp_path / "net.onnx", "onnx", class_names=NAMES)
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,15 @@ from longtail.backbones.model_file import open_model_file
 from longtail.cli import main
 from longtail.data.transforms import normalize
 from longtail.errors import LongtailError
-from longtail.features import open_features
+from longtail.features import FeatureFile, open_features
 from longtail.heads import Joint
 from longtail.jobs.balancing.architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
 from longtail.jobs.balancing.preprocessing import known_preprocessing
+from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.fitting.heads import fit_head
+from longtail.jobs.fitting.linear_methods import linear_methods
+from longtail.jobs.fitting.problem import check_problem
 
 FAST = ["--device", "cpu", "--precision", "float32"]
 
@@ -123,7 +128,11 @@ def test_a_file_and_its_network_by_name(kind, layers, prefix, suffix, taught, co
     assert f"{names}, 3 classes x" in told or f"added: {names}, 3 classes x" in told
     found = open_features(tmp_path / "fair" / "features" / "feature_test.h5").features
     np.testing.assert_allclose(found, features["test"], rtol=1e-4, atol=1e-5)
-    after = load_file(tmp_path / "fair" / path.name) if suffix == "safetensors" else torch.load(tmp_path / "fair" / path.name)
+    after = (
+        load_file(tmp_path / "fair" / path.name)
+        if suffix == "safetensors"
+        else torch.load(tmp_path / "fair" / path.name)
+    )
     changed = {key.rpartition(".")[0] for key in state if not torch.equal(state[key], after[key])}
     assert changed == set(names.split(", "))
     fair = kind(3)
@@ -168,7 +177,16 @@ def test_a_name_that_does_not_tell_is_a_question(taught, colours, tmp_path, caps
 
 def test_what_stands_behind_the_layer_is_told(colour_photos, tmp_path, capsys):
     torch.save(Softmax(3).state_dict(), tmp_path / "net.pth")
-    words = [tmp_path / "net.pth", "--data", colour_photos, "--arch", NAMES[Softmax], *IMAGES, "--out", tmp_path / "fair"]
+    words = [
+        tmp_path / "net.pth",
+        "--data",
+        colour_photos,
+        "--arch",
+        NAMES[Softmax],
+        *IMAGES,
+        "--out",
+        tmp_path / "fair",
+    ]
     assert balance(*words) == 2
     told = capsys.readouterr().err
     assert "what stands behind fc is no sum of its scores (such as a softmax" in told
@@ -201,7 +219,16 @@ def test_the_channels_are_those_that_the_network_has(channels, tmp_path):
 
 def test_other_channels_are_told(colour_photos, tmp_path, capsys):
     torch.save(HiddenFc(3, 4).state_dict(), tmp_path / "net.pth")
-    words = [tmp_path / "net.pth", "--data", colour_photos, "--arch", NAMES[HiddenFc], *IMAGES, "--out", tmp_path / "fair"]
+    words = [
+        tmp_path / "net.pth",
+        "--data",
+        colour_photos,
+        "--arch",
+        NAMES[HiddenFc],
+        *IMAGES,
+        "--out",
+        tmp_path / "fair",
+    ]
     assert balance(*words) == 2
     assert "images of 4 channels; expected 1 or 3" in capsys.readouterr().err
 
@@ -220,9 +247,7 @@ def test_a_plain_dict_has_lost_the_versions_of_its_layers(tmp_path):
     assert with_measured_layer(file, built, kept).layer.name == "classifier.1"
 
 
-def test_a_program_that_cannot_be_written_takes_nothing_with_it(
-    taught, colour_photos, tmp_path, capsys, monkeypatch
-):
+def test_a_program_that_cannot_be_written_takes_nothing_with_it(taught, colour_photos, tmp_path, capsys, monkeypatch):
     from longtail.deploy import write_deployed
 
     def fails(model, path, kind, **settings):
@@ -250,7 +275,11 @@ def in_folder(path, network, config):
 
 
 def test_a_model_that_was_trained_with_sigmoids(taught, colour_photos, colours, tmp_path, capsys):
-    config = {"architecture": NAMES[HiddenFc], "label_names": colours.names, "problem_type": "multi_label_classification"}
+    config = {
+        "architecture": NAMES[HiddenFc],
+        "label_names": colours.names,
+        "problem_type": "multi_label_classification",
+    }
     folder = in_folder(tmp_path / "net", taught[HiddenFc][0], config)
     words = [folder, "--data", colour_photos, *IMAGES, "--methods", "crt", "--out", tmp_path / "fair"]
     assert balance(*words) == 2
@@ -268,7 +297,10 @@ def test_names_of_model_and_folders_go_before_their_order(taught, colour_photos,
     order = [2, 0, 1]
     with torch.no_grad():
         network = last_layer_permuted(network, order)
-    config = {"architecture": NAMES[HiddenFc], "id2label": {str(k): colours.names[c].upper() for k, c in enumerate(order)}}
+    config = {
+        "architecture": NAMES[HiddenFc],
+        "id2label": {str(k): colours.names[c].upper() for k, c in enumerate(order)},
+    }
     folder = in_folder(tmp_path / "net", network, config)
     words = [folder, "--data", colour_photos, *IMAGES, "--methods", "crt", "--out", tmp_path / "fair"]
     assert balance(*words) == 0
@@ -306,6 +338,48 @@ def test_folders_that_timm_numbered(colours, tmp_path, capsys):
     np.savez(tmp_path / "layer.npz", weight=head.weight_, bias=head.bias_, class_names=["x1", "x2", "x10"])
     assert balance(tmp_path / "layer.npz", *words) == 0
     assert "2 classes were renumbered by their names" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def fitted_heads():
+    """Every method that is one linear layer, fitted to the same features."""
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 20, 10])
+    features = (3 * np.eye(3, 4)[labels] + rng.normal(size=(70, 4))).astype(np.float32)
+    options = HeadOptions(methods="all")
+    own = np.eye(3, 4, dtype=np.float32), np.zeros(3, dtype=np.float32)
+    problem = check_problem({"train": FeatureFile(Path("made-up"), features, labels, {})}, head=own)
+    joint = Joint(own).fit(features, labels)
+    names = linear_methods(options, has_bias=True)
+    return {name: fit_head(name, problem, options, joint, "train", 0, "cpu") for name in names}
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors", "npz", "folder", "pt2"])
+def test_every_linear_method_goes_into_every_format(suffix, fitted_heads, tmp_path):
+    """However its arrays lie in memory: ridge's are in columns."""
+    assert {"joint", "crt", "tau", "la", "lws", "lda", "ridge", "marc", "bsm", "cb", "ldam", "maxnorm"} <= set(
+        fitted_heads
+    )
+    layer = nn.Linear(4, 3)
+    state = {"fc.weight": layer.weight.detach(), "fc.bias": layer.bias.detach()}
+    path = tmp_path / f"net.{suffix}"
+    match suffix:
+        case "pth":
+            torch.save(state, path)
+        case "safetensors":
+            save_file(state, path)
+        case "npz":
+            np.savez(path, weight=state["fc.weight"], bias=state["fc.bias"])
+        case "folder":
+            path.mkdir()
+            save_file(state, path / "model.safetensors")
+        case "pt2":
+            torch.export.save(torch.export.export(nn.Sequential(layer).eval(), (torch.zeros(1, 4),)), path)
+    file = open_model_file(path)
+    for name, head in fitted_heads.items():
+        again = open_model_file(file.write(tmp_path / name, head.weight_, head.bias_))
+        assert all(tensor.is_contiguous() for tensor in again.weights.values())
+        for ours, theirs in zip(again.linear, (head.weight_, head.bias_), strict=True):
+            np.testing.assert_array_equal(ours, np.asarray(theirs, dtype=np.float32))
 
 
 def test_types_that_hold_few_digits_say_so(colours, taught, tmp_path, capsys):

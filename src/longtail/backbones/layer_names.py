@@ -22,7 +22,7 @@ _USUAL = re.compile(
 _POSSIBLE = re.compile(
     r"(out|output|outputs|output_layer|out_layer|fc_out|logits|scores?|predictions?|predictor|dense|final|final_layer|final_fc"
     r"|last|last_layer|(cls|clf|class|classification|linear|mlp)_(head|layer|fc|classifier)|(fc|linear|lin|dense|layer)_?\d+"
-    r"|top|proj|(perceiver\.)?decoder\.decoder\.final_layer)"
+    r"|(perceiver\.)?decoder\.decoder\.final_layer)"
 )
 # their scores are added to those of the other head: one linear layer does not end the network
 _SECOND_HEADS = ("head_dist", "heads_dist", "dist_head", "aux_head", "distillation_classifier", "classifier_distill")
