@@ -103,8 +103,12 @@ def test_adapters_are_to_be_merged():
         find_last_layer(weights("fc", ("fc.lora_A.default", (2, 4)), ("fc.lora_B.default", (C, 2))))
     # an adapter of another layer is in the features
     assert find_last_layer(weights("fc", ("q.lora_A.default", (2, 4)), ("q.base_layer", (4, 4)))).name == "fc"
-    modules_to_save = weights("fc.modules_to_save.default", "fc.original_module")
-    assert find_last_layer(modules_to_save, "fc.modules_to_save.default").name == "fc.modules_to_save.default"
+    # found without a name too, in what peft wraps
+    with pytest.raises(InputError, match=r"LoRA.*Merge it first"):
+        find_last_layer({f"base_model.model.{name}": tensor for name, tensor in lora.items()})
+    saved = weights("base_model.model.fc.modules_to_save.default", "base_model.model.fc.original_module")
+    for layer in (None, "base_model.model.fc.modules_to_save.default"):
+        assert find_last_layer(saved, layer).name == "base_model.model.fc.modules_to_save.default"
 
 
 @pytest.mark.parametrize(
@@ -123,8 +127,9 @@ def test_weights_that_a_norm_makes(names):
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_types_that_cannot_be_replaced():
-    with pytest.raises(InputError, match=r"fc._packed_params.* is quantised"):
-        find_last_layer({**weights(), "fc._packed_params.dtype": torch.zeros(1)})
+    for name in ("fc._packed_params.dtype", "fc.zero_point"):
+        with pytest.raises(InputError, match=f"{name} is quantised. Give the model that it was made from"):
+            find_last_layer({**weights(), name: torch.zeros(1)})
     quantised = torch.quantize_per_tensor(torch.zeros(C, 4), 0.1, 0, torch.qint8)
     for tensor, told in (
         (quantised, "is of torch.qint8"),

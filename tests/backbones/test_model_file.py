@@ -228,7 +228,7 @@ BROKEN_JSON += ["[" * 100_000, '{"pretrained_cfg": []}', '{"label_names": "abc"}
 def test_settings_of_other_kinds(text, state, tmp_path):
     folder = folder_of(tmp_path / "net", state)
     (folder / "config.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match="config.json"):
+    with pytest.raises(InputError, match=r"config.json"):
         open_model_file(folder)
 
 

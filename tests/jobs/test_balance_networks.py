@@ -12,7 +12,7 @@ from timm.models import register_model
 from torch import nn
 from torchvision import models
 
-from longtail.backbones import last_layer_of
+from longtail.backbones import SplitNetwork, last_layer_of
 from longtail.backbones.model_file import open_model_file
 from longtail.cli import main
 from longtail.data.transforms import normalize
@@ -408,3 +408,53 @@ def test_what_lightning_needs_and_is_not_written_is_told(colours, taught, tmp_pa
     assert "hyper_parameters: no plain values, not read and not written again (argparse.Namespace)" in told
     assert "give it the hyper-parameters by hand" in told
     assert list(torch.load(tmp_path / "fair" / "last.ckpt", weights_only=True)) == ["state_dict", "epoch"]
+
+
+TINY = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "patch_size": 8}
+STAGES = {"embed_dims": [16, 24, 32, 40], "depths": [1, 1, 1, 1]}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of a library that need not be here
+@pytest.mark.parametrize(
+    ("kind", "config", "settings", "told"),
+    [
+        ("DeiTForImageClassificationWithTeacher", "DeiTConfig", TINY, "cls_classifier, distillation_classifier"),
+        ("SwiftFormerForImageClassification", "SwiftFormerConfig", STAGES, "head, dist_head"),
+        ("PPLCNetForImageClassification", "PPLCNetConfig", {"scale": 0.25}, "head"),
+        (
+            "SwinForImageClassification",
+            "SwinConfig",
+            {"embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]},
+            "classifier",
+        ),
+        ("Siglip2ForImageClassification", "Siglip2Config", {"vision_config": TINY}, None),
+        ("ImageGPTForImageClassification", "ImageGPTConfig", {"n_layer": 1, "n_embd": 32, "n_head": 2}, None),
+    ],
+)
+def test_folders_of_transformers(kind, config, settings, told, tmp_path, colour_photos, capsys):
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    size = {} if config in ("Siglip2Config", "ImageGPTConfig", "PPLCNetConfig") else {"image_size": 64}
+    network = getattr(transformers, kind)(getattr(transformers, config)(**settings, **size, num_labels=3))
+    network.save_pretrained(tmp_path / "net")
+    if told is None:
+        words = [tmp_path / "net", "--data", colour_photos, "--image-size", "64", "--out", tmp_path / "fair"]
+        assert balance(*words) == 2
+        assert "cannot be run on these inputs" in capsys.readouterr().err
+        return
+    file = open_model_file(tmp_path / "net")
+    built = build_network(file, architecture_of(file, None))
+    file = with_measured_layer(file, built, known_preprocessing(file, built, image_size=64)[0])
+    assert file.layer.name == told
+    weight = np.random.default_rng(0).normal(size=file.layer.weight.shape)
+    out = file.write(tmp_path / "out", weight, np.arange(3.0))
+    again = type(network).from_pretrained(out, local_files_only=True, trust_remote_code=False).eval()
+    images = torch.randn(2, 3, 64, 64)
+    features = SplitNetwork(built.model).eval().forward_features(images)
+    with torch.inference_mode():
+        returned = again(images)
+        logits = returned.logits if "logits" in returned else returned.last_hidden_state
+        torch.testing.assert_close(
+            logits, features @ torch.from_numpy(weight).float().T + torch.arange(3.0), rtol=1e-4, atol=1e-4
+        )

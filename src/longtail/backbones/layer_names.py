@@ -12,7 +12,19 @@ from longtail.errors import InputError
 
 __all__ = ["check_weights", "find_last_layer", "refuse_adapters"]
 
-_WRAPPERS = ("module.", "_orig_mod.", "model.", "backbone.", "network.", "net.", "timm_model.", "encoder_q.")
+_WRAPPERS = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "backbone.",
+    "network.",
+    "net.",
+    "timm_model.",
+    "encoder_q.",
+    "base_model.",
+)
+# how peft calls a layer that it adds something to, and one that it trains whole
+_INSIDE = re.compile(r"\.(base_layer|modules_to_save\.default)$")
 # of torchvision, timm, Hugging Face, CIFAR ResNets; a layer that is counted stands in a Sequential
 _USUAL = re.compile(
     r"(heads\.head|head(\.head)?\.l|head\.(proj|linear|fc2|fc\.fc2|classifier\.linear)|classifier\.linear|last_linear"
@@ -207,29 +219,28 @@ def _bare(name: str, weights: Mapping[str, Tensor]) -> str:
         name = name.partition(".")[2]
     while prefix := next((prefix for prefix in _WRAPPERS if name.startswith(prefix)), None):
         name = name.removeprefix(prefix)
-    return name
+    return _INSIDE.sub("", name)
 
 
 def _candidates(weights: Mapping[str, Tensor]) -> str:
-    linear = [
-        f"{name.removesuffix('.weight')} {tuple(weight.shape)}"
-        for name, weight in weights.items()
-        if name.endswith(".weight") and (weight.ndim == 2 or weight.shape[2:] == (1, 1))
-    ]
+    """Say what stands there instead of a linear layer of a usual name, and what to do."""
     normalised = next((name for name in weights if name.endswith(_NORMALISED)), None)
-    quantised = next(
-        (name for name, weight in weights.items() if "_packed_params" in name or weight.is_quantized), None
-    )
     if normalised is not None:
         return (
             f"{normalised} is a part of normalised weights (weight norm, spectral norm). Let the norm be multiplied in "
             "(torch.nn.utils.parametrize.remove_parametrizations, or remove_weight_norm), and save that."
         )
+    quantised = next((name for name, tensor in weights.items() if _is_quantised(name, tensor)), None)
     if quantised is not None:
         return f"{quantised} is quantised. Give the model that it was made from, and quantise that again."
-    if linear:
-        return (
-            f"Linear layers in it, the last ones: {', '.join(linear[-MOST_NAMED:])}; name one with `layer` (--layer)."
-        )
+    shapes = {name.removesuffix(".weight"): w.shape for name, w in weights.items() if name.endswith(".weight")}
+    for what, fits in (("Linear layers", lambda s: len(s) == 2), ("1 x 1 convolutions", lambda s: s[2:] == (1, 1))):
+        named = [f"{name} {tuple(shape)}" for name, shape in shapes.items() if fits(shape)]
+        if named:
+            return f"{what} in it, the last ones: {', '.join(named[-MOST_NAMED:])}; name one with `layer` (--layer)."
     last = next((f"{n} {tuple(w.shape)}" for n, w in reversed(list(weights.items())) if w.ndim > 1), "nothing")
     return f"It holds no linear layer at all (its last weights: {last}), so it cannot be balanced."
+
+
+def _is_quantised(name: str, tensor: Tensor) -> bool:
+    return "_packed_params" in name or name.endswith("zero_point") or tensor.is_quantized
