@@ -67,6 +67,19 @@ def test_thresholds_that_overlap():
         group_of_class([5], many_above=10, few_below=12)
 
 
+@pytest.mark.parametrize("counts", [[], [5, -1], [5, math.nan], [5, math.inf], ["5"], [[5]], None, [[1], [2, 3]]])
+@pytest.mark.parametrize("measure", [gini, imbalance_ratio, group_of_class])
+def test_counts_that_are_none_are_refused(measure, counts):
+    with pytest.raises(InputError, match=r"expected (one number|a finite number)"):
+        measure(counts)
+
+
+@pytest.mark.parametrize("num_classes", [-1, 2.5, "3"])
+def test_a_number_of_classes_that_is_none(num_classes):
+    with pytest.raises(InputError, match="num_classes is"):
+        class_counts([0, 1], num_classes)
+
+
 def test_labels_out_of_range_and_empty_classes():
     assert imbalance_ratio([5, 0]) == float("inf")
     assert class_counts([], 3).tolist() == [0, 0, 0]

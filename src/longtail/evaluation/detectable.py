@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.counts import GROUPS, class_counts
 from longtail.errors import InputError
-from longtail.evaluation.paired_tests import metric_weights
+from longtail.evaluation.accuracy import metric_weights
 
 __all__ = ["group_discordance", "smallest_differences"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.counts import gini, group_of_class, imbalance_ratio
-from longtail.evaluation import accuracy_intervals, accuracy_report, paired_differences, tally
+from longtail.evaluation import accuracy_intervals, accuracy_report, tally
 from longtail.heads import DLSA, folded, save_head
 from longtail.heads.base import Head
 from longtail.jobs.calibrating.measures import calibration_of
@@ -82,16 +82,16 @@ def compare_heads(
     test = problem.splits.get("test")
     if test is not None and "joint" in predictions:
         for name, entry in entries.items():
-            if name != "joint":
-                entry["versus_joint"] = paired_differences(
-                    test.labels, predictions[name]["test"], predictions["joint"]["test"], groups, seed=seed
-                )
             if "dlsa" in entry:
                 entry["dlsa"]["confusion"] = {
                     method: group_confusion(test.labels, predictions[method]["test"], groups)
                     for method in ("joint", name)
                 }
     _write_predictions(problem, predictions, folder)
+    comparisons = _comparisons(problem, entries, predictions, groups, options, seed)
+    for pair in (comparisons or {"pairs": []})["pairs"]:
+        if pair["baseline"] == "joint":
+            entries[pair["method"]]["versus_joint"] = pair["metrics"]
     return {
         "schema": 1,
         "title": title,
@@ -99,7 +99,7 @@ def compare_heads(
         "data": _data_facts(problem, groups, options),
         "stage1": None,
         "methods": entries,
-        "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
+        "comparisons": comparisons,
         "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
         "label_problems": None,
         "rare_classes": rare_classes(problem, predictions, groups),
