@@ -38,8 +38,8 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
     from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.label_problems import quick_label_problems
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
     from longtail.jobs.seeds import summarize

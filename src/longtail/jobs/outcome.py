@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from longtail.jobs.comparing.verdict import verdict
+from longtail.jobs.comparing.verdict import verdict, verdict_lines
 from longtail.jobs.environment import environment
 
 __all__ = ["finish", "print_table"]
@@ -46,8 +46,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
     if table:
         print_table(results)
     if table and not quiet:
-        told = results["verdict"]
-        print("", *filter(None, (told["choice"], told["sentence"], told["doubt"])), f"Open {page}", sep="\n")
+        print("", *verdict_lines(results["verdict"]), f"Open {page}", sep="\n")
     return results
 
 

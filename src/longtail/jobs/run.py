@@ -176,10 +176,10 @@ def _run_one(
     from longtail.features import open_feature_folder
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.comparing.examples import add_examples
+    from longtail.jobs.comparing.label_problems import quick_label_problems
     from longtail.jobs.extract import extract_splits
     from longtail.jobs.fitting.methods import wanted_methods
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.outcome import finish
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.model import find_checkpoint, open_model

@@ -17,6 +17,7 @@ from longtail.jobs.comparing.evidence import paired_comparisons
 from longtail.jobs.comparing.fitted_methods import FittedMethods, Predictions, Ready, fit_methods, selection_split
 from longtail.jobs.comparing.learning_curve import class_learning_curves
 from longtail.jobs.comparing.rare_classes import rare_classes
+from longtail.jobs.comparing.shared_rows import shared_row_facts
 from longtail.jobs.comparing.verdict import recommended
 from longtail.jobs.fitting.fitter import core, settings_of
 from longtail.jobs.fitting.head_options import HeadOptions
@@ -101,6 +102,13 @@ def compare_heads(
         "methods": entries,
         "comparisons": comparisons,
         "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
+        "shared_rows": shared_row_facts(
+            problem,
+            predictions,
+            many_above=options.many_above,
+            few_below=options.few_below,
+            always=options.evidence.label_check == "full",
+        ),
         "label_problems": None,
         "rare_classes": rare_classes(problem, predictions, groups),
         "class_examples": {},
