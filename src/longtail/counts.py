@@ -44,7 +44,7 @@ def class_counts(labels: ArrayLike, num_classes: int | None = None, *, name: str
         >>> class_counts([0, 0, 2], num_classes=4)
         array([2, 0, 1, 0])
     """
-    if num_classes is not None and not (isinstance(num_classes, Integral) and num_classes >= 0):
+    if num_classes is not None and not _is_number(num_classes, 0, whole=True):
         raise InputError(f"num_classes is {num_classes!r}; expected a whole number of at least 0.")
     labels = np.asarray(labels)
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iub"):
@@ -151,7 +151,7 @@ def step_counts(num_classes: int, largest: int, ratio: float, head_fraction: flo
         [5000, 5000, 50, 50]
     """
     _check_profile(num_classes, largest, ratio)
-    if not isinstance(head_fraction, Real) or not 0 <= head_fraction <= 1:
+    if not _is_number(head_fraction, 0) or head_fraction > 1:
         raise InputError(f"head_fraction is {head_fraction}; expected a share from 0 to 1.")
     is_head = np.arange(num_classes) < max(round(num_classes * head_fraction), 1)
     return _whole(np.where(is_head, float(largest), largest / ratio))
@@ -248,7 +248,7 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
         ['many', 'medium', 'medium', 'few']
     """
     for name, value in {"many_above": many_above, "few_below": few_below}.items():
-        if not isinstance(value, Real) or not 0 <= value < float("inf"):
+        if not _is_number(value, 0):
             raise InputError(f"{name} is {value!r}; expected a number of images of at least 0.")
     if few_below > many_above + 1:
         raise InputError(
@@ -261,10 +261,15 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
 
 def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
     for name, value in {"num_classes": num_classes, "largest": largest, "ratio": ratio}.items():
-        if not isinstance(value, Real) or not 1 <= value < float("inf"):
-            raise InputError(f"{name} is {value!r}; expected at least 1, and finite.")
-    if num_classes != int(num_classes):
-        raise InputError(f"num_classes is {num_classes}; expected a whole number.")
+        if not _is_number(value, 1, whole=name == "num_classes"):
+            whole = ", a whole number" if name == "num_classes" else ""
+            raise InputError(f"{name} is {value!r}; expected at least 1, and finite{whole}.")
+
+
+def _is_number(value: Any, least: float, *, whole: bool = False) -> bool:
+    if not isinstance(value, Integral if whole else Real):
+        return False
+    return least <= float(value) < float("inf")
 
 
 def _whole(counts: NDArray[np.float64]) -> IntArray:

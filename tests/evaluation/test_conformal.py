@@ -136,8 +136,22 @@ def test_no_set_is_empty_and_none_is_lost_in_a_file():
     assert (nonconformity(test, "softmax") > found.thresholds).all(axis=1).any()  # some would have been
     read = ConformalSets.from_json(json.loads(json.dumps(found.to_json())))
     np.testing.assert_array_equal(read.contains(test), found.contains(test))
-    with pytest.raises(InputError, match="no conformal sets of longtail"):
-        ConformalSets.from_json({"kind": "class"})
+    stored = found.to_json()
+    for broken in (
+        {"kind": "class"},
+        {**stored, "alpha": 7},
+        {**stored, "alpha": 0},
+        {**stored, "thresholds": [5.0] * len(stored["thresholds"])},
+        {**stored, "thresholds": [-5.0] * len(stored["thresholds"])},
+        {**stored, "thresholds": ["x"] * len(stored["thresholds"])},
+        {**stored, "thresholds": stored["thresholds"][1:]},
+        {**stored, "images_missing": [float("inf")] * len(stored["thresholds"])},
+        {**stored, "images_missing": [10**30] * len(stored["thresholds"])},
+        {**stored, "prior": [0.5, 0.5]},
+        {**stored, "kind": "prevalence"},
+    ):
+        with pytest.raises(InputError, match="Expected what `longtail calibrate` wrote; run it again"):
+            ConformalSets.from_json(broken)
 
 
 def test_intervals_are_those_of_scipy():

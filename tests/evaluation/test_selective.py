@@ -99,3 +99,18 @@ def test_shares_out_of_range_are_refused(accuracy, level):
         threshold_for_accuracy([0.5], [1], accuracy, level=level)
     with pytest.raises(InputError, match="expected N each"):
         risk_coverage([], [])
+
+
+def test_a_rule_is_read_as_it_was_written_and_an_impossible_one_is_refused():
+    rule = threshold_for_accuracy(np.linspace(0, 1, 200), np.linspace(0, 1, 200) > 0.3, 0.9)
+    stored = rule.to_json()
+    assert AcceptanceRule.from_json({**stored, "further": 1}) == rule
+    for broken in ({"threshold": "x"}, {"threshold": -5}, {"wanted": 700}, {"level": 1.5}, {"promised": None}):
+        changed = {**stored, **broken}
+        if broken == {"promised": None}:  # where nothing can be promised
+            assert AcceptanceRule.from_json({**changed, "threshold": None}).threshold is None
+            continue
+        with pytest.raises(InputError, match="Expected what `longtail calibrate` wrote"):
+            AcceptanceRule.from_json(changed)
+    with pytest.raises(InputError, match="rule"):
+        AcceptanceRule.from_json({})

@@ -76,11 +76,11 @@ def identical_rows(parts: Sequence[NDArray[Any]]) -> IntArray:
     # of float16 and float32 alike: equal numbers are equal in both
     dtype = np.float64 if any(part.dtype == np.float64 or part.dtype.kind != "f" for part in parts) else np.float32
     number_of: dict[bytes, int] = {}
-    first = []
+    first: list[int] = []
     for part in parts:
         for start in range(0, len(part), ROWS):
-            block = np.ascontiguousarray(part[start : start + ROWS], dtype=dtype) + 0.0  # -0 becomes 0
-            for row in block:
+            block: NDArray[Any] = np.ascontiguousarray(part[start : start + ROWS], dtype=dtype)
+            for row in block + dtype(0):  # -0 becomes 0
                 key = hashlib.blake2b(row.data, digest_size=16).digest()
                 first.append(number_of.setdefault(key, len(first)))
     return np.array(first, dtype=np.int64)

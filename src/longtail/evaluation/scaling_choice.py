@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, fit_calibrator, image_weights
 from longtail.holdout import stratified_folds
 
-__all__ = ["ScalingChoice", "choose_calibrator", "out_of_fold_logits"]
+__all__ = ["FEWEST_IMAGES", "ScalingChoice", "choose_calibrator", "out_of_fold_logits"]
+
+FEWEST_IMAGES = 30  # below which how sure answers are cannot be told from how often they are right
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def choose_calibrator(
 
     The simplest candidate within one standard error of the lowest log-loss is taken. Log-loss pays for common classes
     with rare ones: on long-tailed images a bias can undo what a balanced head has gained. A candidate whose most likely
-    classes have a lower balanced accuracy than those of the first candidate is therefore not taken.
+    classes have a lower balanced accuracy than those of the first candidate is therefore not taken. Of fewer than 30
+    images nothing is learnt: "none" is taken where it is a candidate.
 
     Args:
         logits: of images that the classifier was not fitted to, shape (N, C).
@@ -76,19 +80,23 @@ def choose_calibrator(
     if not methods:
         raise InputError(f"there is no calibration to choose from. Calibrations: {', '.join(SCALINGS)}.")
     given, truth = np.asarray(logits), np.asarray(labels)
+    unknown = [method for method in methods if method not in SCALINGS]
+    if unknown:
+        raise InputError(f"no calibration {unknown[0]!r}. Calibrations: {', '.join(SCALINGS)}.")
     settings: dict[str, Any] = {
         "groups": groups,
         "prior": prior,
         "implied_prior": implied_prior,
         "shrinkage": shrinkage,
     }
+    ordered = sorted(methods, key=SCALINGS.index)
+    if len(ordered) == 1 or ("none" in ordered and len(truth) < FEWEST_IMAGES):
+        return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
+    class_counts(truth)
     fold_of = stratified_folds(truth, folds, seed)
     seen = fold_of >= 0
-    if len(methods) > 1 and not seen.any():
+    if not seen.any():
         raise InputError("no class has two images to choose a calibration on. Name one: --method temperature.")
-    ordered = sorted(methods, key=SCALINGS.index)
-    if len(ordered) == 1:
-        return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
     losses, decisions = {}, {}
     for method in ordered:
         found = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]

@@ -1,9 +1,11 @@
 """Reject option: leave the unsure images to a person, and know how right the others are, rare classes too."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
@@ -11,6 +13,8 @@ from longtail.counts import GROUPS
 from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores
 from longtail.evaluation.coverage import binomial_interval
+from longtail.evaluation.scaling import AGAIN
+from longtail.files.json_file import check_kind
 
 __all__ = ["AcceptanceRule", "RiskCoverage", "risk_coverage", "selective_report", "threshold_for_accuracy"]
 
@@ -89,12 +93,38 @@ class AcceptanceRule:
     coverage: float
     attainable: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "AcceptanceRule":
+        """Read what `to_json` gave.
+
+        Raises:
+            InputError: something is missing, or no number that it may be.
+        """
+        content = check_kind(dict(stored), _Stored, origin="rule", expected=AGAIN)
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__})  # type: ignore[literal-required]
+
     def accepts(self, confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Say which predictions are accepted, shape (N,)."""
         if self.threshold is None:
             return np.zeros(len(confidence), dtype=bool)
         accepted: NDArray[np.bool_] = confidence >= self.threshold
         return accepted
+
+
+Percent = Annotated[float, Meta(ge=-1e-6, le=100 + 1e-6)]
+
+
+class _Stored(TypedDict):
+    threshold: Annotated[float, Meta(ge=0, le=1 + 1e-6)] | None
+    wanted: Percent
+    promised: Percent | None
+    level: Annotated[float, Meta(gt=0, lt=1)]
+    coverage: Percent
+    attainable: Percent
 
 
 def threshold_for_accuracy(

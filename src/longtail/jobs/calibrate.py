@@ -59,7 +59,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.file import calibration_path, write_calibration
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
-    from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
+    from longtail.jobs.calibrating.words import few_images, other_mix, print_calibration, sentences
     from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
 
@@ -109,10 +109,12 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, found in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
         facts = measure_calibration(found, measured, groups, wishes)
-        doubts = [*doubts, *other_mix(facts)]
+        doubts = [*doubts, *few_images(facts), *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
-        write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
+        write_calibration(
+            found.stored, path, out / "calibration" / calibration_path(path).name, class_names=problem.class_names
+        )
     measures = {"schema": 1, "heads": {**_measured_before(out), **entries}}
     write_json(out / "calibration" / "calibration.json", measures)
     print_calibration(entries)

@@ -61,7 +61,7 @@ def run(config: PredictConfig) -> Path:
         raise InputError(f"--top is {config.top}; expected at least 1.")
     predictor = open_predictor(config.model, config.method)
     head = predictor.head
-    calibration = _calibration(config, predictor.path)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
     identities, features = _inputs(config, predictor.checkpoint, predictor.path.parent.parent)
     if features.shape[1] != head.n_features_in_:
         raise InputError(
@@ -129,12 +129,12 @@ def _probabilities(
     return softmax(scores, axis=1), f"probabilities {how}"
 
 
-def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":
+def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
     from longtail.jobs.calibrating.file import read_calibration
 
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    found = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head)
+    found = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head, names)
     if found is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
     return found

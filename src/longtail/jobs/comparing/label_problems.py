@@ -33,8 +33,14 @@ def quick_label_problems(problem: FeatureProblem, check: str, seed: int) -> dict
     """
     if check == "none":
         return None
-    limits = {} if check == "full" else {"most_comparisons": QUICK_COMPARISONS, "most_fitting": QUICK_FITTING}
-    checked = check_labels(split_rows(problem), problem.class_names, seed=seed, **limits)
+    is_quick = check != "full"
+    checked = check_labels(
+        split_rows(problem),
+        problem.class_names,
+        seed=seed,
+        most_comparisons=QUICK_COMPARISONS if is_quick else None,
+        most_fitting=QUICK_FITTING if is_quick else None,
+    )
     by_kind = {kind: [found for found in checked.problems if found.problem == kind] for kind in KINDS}
     shown = [found for members in by_kind.values() for found in members[: MOST_SHOWN // len(KINDS)]]
     return {
