@@ -267,9 +267,8 @@ def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
 
 
 def _is_number(value: Any, least: float, *, whole: bool = False) -> bool:
-    if not isinstance(value, Integral if whole else Real):
-        return False
-    return least <= float(value) < float("inf")
+    kind: Any = Integral if whole else Real
+    return isinstance(value, kind) and bool(least <= value < float("inf"))
 
 
 def _whole(counts: NDArray[np.float64]) -> IntArray:

@@ -184,7 +184,11 @@ def test_coverage_counts_images_and_classes():
         ({"score": "raps"}, "scores: softmax, aps"),
         ({"alpha": 0.0}, "alpha is 0.0"),
         ({"kind": "group"}, "need the group of each class"),
-        ({"kind": "prevalence", "prior": [0.5, 0.5]}, "expected 5 shares"),
+        ({"alpha": "x"}, "alpha is 'x'"),
+        ({"alpha": float("nan")}, "alpha is nan"),
+        ({"kind": "prevalence", "prior": [0.5, 0.5]}, "expected one share for each of the 5 classes"),
+        ({"kind": "prevalence", "prior": [float("nan")] * 5}, "share of class 0 is nan"),
+        ({"kind": "prevalence", "prior": [-1, 2, 0, 0, 0]}, "count of class 0 is -1"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed, message):

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 
 __all__ = [
@@ -84,15 +87,17 @@ def checked_probabilities(
 ) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """Check that rows are probabilities (N, C) and that each has a label 0 .. C - 1."""
     given, truth = np.asarray(probabilities), np.asarray(labels)
-    if given.ndim != 2 or truth.shape != given.shape[:1]:
-        raise InputError(f"probabilities of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N.")
+    if given.ndim != 2 or truth.shape != given.shape[:1] or given.dtype.kind not in "iuf":
+        raise InputError(
+            f"probabilities of shape {given.shape} and type {given.dtype}, labels of shape {truth.shape}; expected "
+            "N x C numbers and N labels."
+        )
     if given.dtype.kind != "f":
         given = given.astype(np.float64)
     bad = np.flatnonzero(~((given >= 0).all(axis=1) & (np.abs(given.sum(axis=1, dtype=np.float64) - 1) < 1e-2)))
     if len(bad):
         raise InputError(f"row {bad[0]} is no row of probabilities: expected numbers of at least 0 that sum to 1.")
-    if len(truth) and not 0 <= int(truth.min()) <= int(truth.max()) < given.shape[1]:
-        raise InputError(f"labels from {truth.min()} to {truth.max()}; expected 0 to {given.shape[1] - 1}.")
+    class_counts(truth, given.shape[1])
     return given, truth.astype(np.int64)
 
 
@@ -148,10 +153,8 @@ def reliability_curve(
         >>> curve.confidence.tolist(), curve.accuracy.tolist(), curve.images.tolist(), round(curve.error, 3)
         ([0.6, 0.9], [0.5, 1.0], [2, 2], 10.0)
     """
-    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    weight = np.ones(len(sure)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if bins < 1 or hit.shape != sure.shape or weight.shape != sure.shape:
-        raise InputError(f"{bins} bins, {sure.shape} confidences, {hit.shape} hits, {weight.shape} weights do not fit.")
+    sure, hit, weight = checked_confidence(confidence, right, weights)
+    _check_bins(bins)
     if not weight.sum() > 0:
         raise InputError("there is no image to measure calibration on.")
     place = (_mass_below(sure, weight) if equal_mass else sure) * bins
@@ -164,8 +167,41 @@ def reliability_curve(
     return ReliabilityCurve(sums[0], sums[1], mass[held] / mass.sum(), images[held].astype(np.int64))
 
 
+def checked_confidence(
+    confidence: ArrayLike, right: ArrayLike, weights: ArrayLike | None, *, any_score: bool = False
+) -> tuple[Floats, Floats, Floats]:
+    """Check confidences, hits and weights of at least 0, shape (N,) each; weights are 1 where none are given.
+
+    Args:
+        confidence: 0 to 1.
+        right: 0 or 1.
+        weights: of the images, or None.
+        any_score: confidences may be any finite numbers, of which only the order counts.
+    """
+    try:
+        sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+        weight = np.ones(sure.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("confidences, hits and weights are no numbers; expected a number for each image.") from error
+    if sure.ndim != 1 or hit.shape != sure.shape or weight.shape != sure.shape:
+        raise InputError(f"{sure.shape} confidences, {hit.shape} hits, {weight.shape} weights; expected N of each.")
+    if not np.isfinite(sure).all() or not (any_score or ((sure >= 0) & (sure <= 1 + 1e-6)).all()):
+        raise InputError("a confidence is below 0, above 1 or no number; expected probabilities.")
+    if not ((hit == 0) | (hit == 1)).all():
+        raise InputError("a hit is neither 0 nor 1; expected whether each prediction is right.")
+    if not ((weight >= 0) & (weight < np.inf)).all():
+        raise InputError("a weight is negative, infinite or NaN; expected finite numbers of at least 0.")
+    return sure, hit, weight
+
+
+def _check_bins(bins: int) -> None:
+    kind: Any = Integral
+    if not isinstance(bins, kind) or bins < 1:
+        raise InputError(f"bins is {bins!r}; expected a whole number of at least 1.")
+
+
 def _mass_below(confidence: Floats, weight: Floats) -> Floats:
-    """Give the share of the weight that lies at smaller confidences, 0 to below 1."""
+    """Return the share of the weight that lies at smaller confidences, 0 to below 1."""
     order = np.argsort(confidence, kind="stable")
     before = np.concatenate([[0.0], np.cumsum(weight[order])])
     below: Floats = before[np.searchsorted(confidence[order], confidence, side="left")] / before[-1]
@@ -236,8 +272,9 @@ def classwise_calibration_error(probabilities: ArrayLike, labels: ArrayLike, *, 
         [25.0, 25.0]
     """
     given, truth = checked_probabilities(probabilities, labels)
-    if bins < 1 or len(truth) == 0:
-        raise InputError(f"{bins} bins and {len(truth)} images; expected at least one of each.")
+    _check_bins(bins)
+    if len(truth) == 0:
+        raise InputError("there is no image to measure calibration on.")
     errors = np.empty(given.shape[1])
     for c in range(given.shape[1]):
         values = given[:, c].astype(np.float64)

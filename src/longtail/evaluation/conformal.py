@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 from longtail.evaluation.calibration import checked_probabilities
+from longtail.evaluation.ranges import check_share
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
+from longtail.priors import check_prior
 
 __all__ = ["SET_KINDS", "ConformalSets", "Score", "SetKind", "fit_sets", "images_needed", "nonconformity"]
 
@@ -171,17 +173,16 @@ def fit_sets(
             f"no sets {kind!r} with score {score!r}. "
             f"Sets: {', '.join(SET_KINDS)}; scores: {', '.join(get_args(Score))}."
         )
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha is {alpha}; expected above 0 and below 1, such as 0.1.")
+    check_share("alpha", alpha, 0.1)
     if len(truth) == 0:
         raise InputError("there is no image to choose thresholds on.")
     if kind == "group" and (groups is None or len(groups) != num_classes):
         raise InputError("sets by group need the group of each class, shape (C,).")
     shares = None
     if kind == "prevalence":
-        counts = np.bincount(truth, minlength=num_classes) if prior is None else np.asarray(prior) * len(truth)
-        if np.shape(counts) != (num_classes,):
-            raise InputError(f"prior has shape {np.shape(counts)}; expected {num_classes} shares, one a class.")
+        counts: Floats = np.bincount(truth, minlength=num_classes).astype(np.float64)
+        if prior is not None:
+            counts = check_prior(prior, num_classes) * len(truth)
         shares = (counts + 1) / (counts + 1).sum()
     own = nonconformity(given, score, shares)[np.arange(len(truth)), truth]
     member = np.zeros(num_classes, dtype=np.int64)
@@ -198,10 +199,14 @@ def fit_sets(
 def images_needed(alpha: float) -> int:
     """Return the smallest number of images with which a threshold can promise 1 - alpha: n >= 1 / alpha - 1.
 
+    Raises:
+        InputError: alpha is out of range.
+
     Example:
         >>> images_needed(0.1), images_needed(0.05)
         (9, 19)
     """
+    check_share("alpha", alpha, 0.1)
     # 1 / 0.1 - 1 may come out as 9.000...1
     return int(np.ceil(1 / alpha - 1 - 1e-9))
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.evaluation.ranges import check_share
 
 __all__ = ["NearCopies", "identical_rows", "near_copies"]
 
@@ -139,8 +140,7 @@ def near_copies(
         raise InputError(
             f"rows of shape {np.shape(features)}, labels of shape {np.shape(labels)}; expected N x D and N."
         )
-    if not 0 < false_share < 1:
-        raise InputError(f"false_share is {false_share}; expected above 0 and below 1, such as 0.01.")
+    check_share("false_share", false_share, 0.01)
     rows, dimension = features.shape
     counts = np.bincount(labels) if rows else np.zeros(1, dtype=np.int64)
     limit = np.inf if most is None else most

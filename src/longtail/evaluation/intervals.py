@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.errors import InputError
 from longtail.evaluation.accuracy import ClassTally, metric_weights
 from longtail.evaluation.image_outcomes import ImageOutcomes
+from longtail.evaluation.ranges import check_share
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["PSEUDO_IMAGES", "accuracy_intervals", "mean_interval", "shrunk_shares"]
@@ -64,7 +64,7 @@ def mean_interval(
     Raises:
         InputError: a level that is none.
     """
-    check_level(level)
+    check_share("level", level)
     recall = shrunk_shares(counted.hits, counted.totals, groups)
     outcomes = ImageOutcomes.of_classes(weights, counted.totals, recall, np.zeros_like(recall))
     limits = TiltedMean(outcomes, float(weights @ counted.hits), seed=seed).interval(level)
@@ -91,13 +91,3 @@ def shrunk_shares(events: NDArray[np.int64], totals: NDArray[np.int64], groups: 
         common = (events[members].sum() + 0.5) / (totals[members].sum() + 1)
         shares[members] = (events[members] + PSEUDO_IMAGES * common) / (totals[members] + PSEUDO_IMAGES)
     return shares
-
-
-def check_level(level: float) -> None:
-    """Make sure that a level of intervals is one.
-
-    Raises:
-        InputError: it is not above 0 and below 1.
-    """
-    if not 0 < level < 1:
-        raise InputError(f"level is {level}; expected a share above 0 and below 1, such as 0.95.")

@@ -11,7 +11,8 @@ from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import metric_weights
 from longtail.evaluation.image_outcomes import ImageOutcomes
-from longtail.evaluation.intervals import check_level, shrunk_shares
+from longtail.evaluation.intervals import shrunk_shares
+from longtail.evaluation.ranges import check_share
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["Correction", "PairedTest", "corrected", "paired_differences", "paired_metric_tests"]
@@ -45,7 +46,7 @@ class PairedTest:
         Raises:
             InputError: a level that is none.
         """
-        check_level(level)
+        check_share("level", level)
         low, high = (max(-100.0, min(100 * limit, 100.0)) for limit in self._mean.interval(level))
         return [low, high] if self._sign > 0 else [-high, -low]
 

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.counts import class_counts
 from longtail.errors import InputError
 
-__all__ = ["Choice", "Metric", "choose", "class_weights", "image_values"]
+__all__ = ["Choice", "Metric", "check_costs", "choose", "class_weights", "image_values"]
+
+MOST_COSTLY = 1e9  # what a mistake may cost: squares of sums are still numbers
 
 Metric = Literal["balanced", "all", "many", "medium", "few", "worst"]
 Values = NDArray[np.float64]
@@ -62,7 +64,8 @@ def choose(
         num_classes: C.
         metric: what counts.
         groups: "many", "medium" or "few" for each class, shape (C,); needed by those metrics.
-        costs: what it costs to take class i (row) for class j (column), shape (C, C); instead of counting errors.
+        costs: what it costs to take class i (row) for class j (column), at least 0, shape (C, C); instead of counting
+            errors.
         one_standard_error: take the first candidate whose score is within one standard error of the best.
 
     Raises:
@@ -95,7 +98,7 @@ def choose(
 
 
 def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | None = None) -> Values:
-    """Give each image's part in a score: 100 where it is right and 0 where not, or minus its cost.
+    """Return each image's part in a score: 100 where it is right and 0 where not, or minus its cost.
 
     Args:
         labels: class indices, shape (N,).
@@ -117,18 +120,51 @@ def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | N
         raise InputError(f"{predicted.shape[-1]} predictions of {truth.shape} labels; expected one for each.")
     if costs is None:
         return np.asarray(100.0 * (predicted == truth).mean(axis=0))
-    matrix = np.asarray(costs, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise InputError(f"the costs have shape {matrix.shape}; expected a finite C x C matrix, rows for true classes.")
-    if max(truth.max(initial=0), predicted.max(initial=0)) >= len(matrix):
-        raise InputError(f"the costs are of {len(matrix)} classes; the labels or predictions go beyond.")
+    matrix = check_costs(costs)
+    class_counts(truth, len(matrix))
+    class_counts(predicted.ravel(), len(matrix), name="predictions")
     return np.asarray(-matrix[truth[None], predicted].mean(axis=0))
+
+
+def check_costs(costs: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
+    """Make sure that these are costs of mistakes.
+
+    Args:
+        costs: of taking class i (row) for class j (column), 0 to 10^9, shape (C, C); a right answer may cost something.
+        num_classes: C; default: any.
+
+    Returns:
+        The costs, shape (C, C).
+
+    Raises:
+        InputError: another shape, or a number that is negative, NaN, infinite or beyond 10^9.
+
+    Example:
+        >>> check_costs([[0, 1], [5, 0]], 2).tolist()
+        [[0.0, 1.0], [5.0, 0.0]]
+    """
+    try:
+        matrix = np.asarray(costs, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("the costs hold something that is no number; expected C x C numbers.") from error
+    size = len(matrix) if num_classes is None and matrix.ndim else num_classes
+    if matrix.ndim != 2 or matrix.shape != (size, size):
+        expected = "C x C" if num_classes is None else f"{num_classes} x {num_classes}"
+        raise InputError(f"the costs have shape {matrix.shape}; expected {expected}, rows for true classes.")
+    bad = np.argwhere(~((matrix >= 0) & (matrix <= MOST_COSTLY)))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"the cost in row {row}, column {column} is {matrix[row, column]:g}; expected 0 to {MOST_COSTLY:g}. What "
+            "is gained by a right answer is a cost of the wrong ones."
+        )
+    return matrix
 
 
 def class_weights(
     labels: ArrayLike, num_classes: int, metric: Metric, groups: NDArray[np.str_] | None = None
 ) -> NDArray[np.float64]:
-    """Give the weight of each class in a metric.
+    """Return the weight of each class in a metric.
 
     Args:
         labels: class indices, shape (N,).

@@ -9,10 +9,11 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
-from longtail.counts import GROUPS
+from longtail.counts import GROUPS, class_counts
 from longtail.errors import InputError
-from longtail.evaluation.calibration import ImageScores
+from longtail.evaluation.calibration import ImageScores, checked_confidence
 from longtail.evaluation.coverage import binomial_interval
+from longtail.evaluation.ranges import check_share
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
 
@@ -60,10 +61,9 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike
         >>> curve.coverage.tolist(), curve.risk.round(2).tolist(), round(curve.area, 3)
         ([0.25, 0.75, 1.0], [0.0, 0.33, 0.5], 0.292)
     """
-    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    weight = np.ones(len(sure)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if not len(sure) or hit.shape != sure.shape or weight.shape != sure.shape:
-        raise InputError(f"{sure.shape} confidences, {hit.shape} hits, {weight.shape} weights; expected N each, N > 0.")
+    sure, hit, weight = checked_confidence(confidence, right, weights, any_score=True)
+    if not len(sure) or not (weight > 0).all():
+        raise InputError(f"{len(sure)} confidences; expected at least one, and weights above 0.")
     order = np.argsort(-sure, kind="stable")
     mass, wrong = np.cumsum(weight[order]), np.cumsum((weight * (1 - hit))[order])
     # images of equal confidence are accepted together
@@ -108,7 +108,7 @@ class AcceptanceRule:
         return cls(**{name: content[name] for name in cls.__dataclass_fields__})  # type: ignore[literal-required]
 
     def accepts(self, confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Say which predictions are accepted, shape (N,)."""
+        """Return which predictions are accepted, shape (N,)."""
         if self.threshold is None:
             return np.zeros(len(confidence), dtype=bool)
         accepted: NDArray[np.bool_] = confidence >= self.threshold
@@ -159,8 +159,7 @@ def threshold_for_accuracy(
         (True, True)
     """
     for name, value in (("accuracy", accuracy), ("level", level)):
-        if not 0 < value < 1:
-            raise InputError(f"{name} is {value}; expected a share above 0 and below 1, such as 0.95.")
+        check_share(name, value)
     curve = risk_coverage(confidence, right)
     accepted = np.rint(curve.coverage * len(np.asarray(confidence)))
     hits = np.rint((1 - curve.risk) * accepted)
@@ -205,6 +204,7 @@ def selective_report(
     truth = np.asarray(labels)
     if truth.shape != scores.right.shape or not len(truth):
         raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
+    class_counts(truth, len(groups))
     accepted = rule.accepts(scores.confidence)
     fair = 1.0 / np.bincount(truth, minlength=len(groups))[truth]
     report: dict[str, Any] = {

@@ -15,7 +15,6 @@ from longtail.jobs.options import DataOptions, RuntimeOptions
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
-    from longtail.heads.base import Head
     from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
@@ -201,7 +200,7 @@ def _written(
     head = load_head(folder / "heads" / f"{best}.npz")
     if not isinstance(head, LinearHead):
         raise InputError(f"{best} became a {type(head).__name__}, which is no linear layer. Leave it out.")
-    prior = None if config.prior is None else _prior(config.prior, head, problem)
+    prior = None if config.prior is None else _prior(config.prior, problem)
     written = file.write(folder, head.weight_, head.bias_ if prior is None else head.bias_for(prior))
     again = open_model_file(written, config.layer)
     rows = problem.splits["val" if "val" in problem.splits else "train"].features
@@ -209,13 +208,10 @@ def _written(
     return written, float(same.mean())
 
 
-def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.float64]:
-    from longtail.jobs.predicting.target_prior import ESTIMATED, find_prior
+def _prior(text: str, problem: "FeatureProblem") -> NDArray[np.float64]:
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text in ESTIMATED:
-        raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
-    rows = problem.splits["train"].features[:0]
-    return find_prior(text, head, rows, problem.class_names, None).shares
+    return find_prior(text, problem.class_names, problem.train_counts).shares
 
 
 def _export(

@@ -159,21 +159,9 @@ def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[P
 
 def _prior(text: str | None, problem: "FeatureProblem") -> Any:
     """Turn train, uniform or a file into shares (C,); None stays None."""
-    from longtail.jobs.predicting.target_prior import read_prior
-    from longtail.priors import prior_of_counts, uniform_prior
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text is None:
-        return None
-    if text == "train":
-        return prior_of_counts(problem.train_counts)
-    if text == "uniform":
-        return uniform_prior(len(problem.train_counts))
-    if not Path(text).is_file():
-        raise InputError(
-            f"--prior {text}: no such file. Expected train, uniform, or a file of `class,share` (or `class,count`) "
-            "a line."
-        )
-    return read_prior(Path(text), problem.class_names)
+    return None if text is None else find_prior(text, problem.class_names, problem.train_counts).shares
 
 
 def _measured_before(folder: Path) -> dict[str, Any]:

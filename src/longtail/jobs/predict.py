@@ -84,7 +84,7 @@ def _prior(
 ) -> NDArray[np.float64] | None:
     """Give the shares to predict for, told and written beside the predictions; None for the head's own."""
     from longtail.jobs.predicting.predictor import validation_of
-    from longtail.jobs.predicting.target_prior import find_prior, write_prior
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior, write_prior
 
     if config.prior is None:
         return None
@@ -95,11 +95,11 @@ def _prior(
         )
     found = find_prior(
         config.prior,
-        predictor.head,
-        features,
         predictor.class_names,
-        validation_of(predictor.path),
+        getattr(predictor.head, "class_counts_", None),
+        Inputs(predictor.head, features, validation_of(predictor.path)),
         seed=config.runtime.seed,
+        quiet=config.runtime.quiet,
     )
     print(found.told, *(f"  note: {note}" for note in found.notes), sep="\n")
     write_prior(found, predictor.class_names, path.with_suffix(".prior.json"))

@@ -25,7 +25,7 @@ class BiasCorrection:
     bias: NDArray[np.float64]
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Give logits / T + b, which mean the same prior as before; shape (N, C)."""
+        """Return logits / T + b, which mean the same prior as before; shape (N, C)."""
         return np.asarray(logits, dtype=np.float64) / self.temperature + self.bias
 
 
@@ -67,6 +67,10 @@ def fit_bias_correction(
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(labels)
     if z.ndim != 2 or y.shape != z.shape[:1] or not len(y):
         raise InputError(f"logits of shape {z.shape} and labels of shape {y.shape}; expected (N, C) and (N,), N > 0.")
+    if not np.isfinite(z).all():
+        raise InputError("logits hold NaN or infinity; expected finite numbers.")
+    if not 0 <= shrinkage < np.inf:
+        raise InputError(f"shrinkage is {shrinkage}; expected a number of at least 0.")
     num_classes = z.shape[1]
     source = check_prior(source, num_classes)
     own = class_counts(y, num_classes) / len(y)

@@ -15,7 +15,7 @@ from longtail.evaluation.label_shift import (
     subsampled_rows,
 )
 from longtail.heads.base import Head
-from longtail.jobs.predicting.target_prior import PriorEstimator
+from longtail.jobs.predicting.prior_estimator import PriorEstimator
 from longtail.jobs.seeds import cell_text, mean_and_interval
 from longtail.priors import prior_of_counts, shift_logits, uniform_prior
 
