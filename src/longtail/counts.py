@@ -1,17 +1,19 @@
 """Class counts: long-tailed profiles, measures of imbalance, many / medium / few groups."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, brief, check_whole
 from longtail.errors import InputError
 
 __all__ = [
     "GROUPS",
     "PROFILES",
     "check_class_counts",
+    "check_groups",
     "class_counts",
     "exponential_counts",
     "gini",
@@ -22,6 +24,8 @@ __all__ = [
 ]
 
 IntArray = NDArray[np.int64]
+
+MOST = 2**53  # images of a class: beyond, floating-point numbers skip whole ones
 
 GROUPS = ("many", "medium", "few")
 
@@ -44,9 +48,9 @@ def class_counts(labels: ArrayLike, num_classes: int | None = None, *, name: str
         >>> class_counts([0, 0, 2], num_classes=4)
         array([2, 0, 1, 0])
     """
-    if num_classes is not None and not _is_number(num_classes, 0, whole=True):
-        raise InputError(f"num_classes is {num_classes!r}; expected a whole number of at least 0.")
-    labels = np.asarray(labels)
+    if num_classes is not None:
+        check_whole("num_classes", num_classes)
+    labels = as_array(labels, name)
     if labels.ndim != 1 or (labels.size and labels.dtype.kind not in "iub"):
         raise InputError(
             f"{name} have shape {labels.shape} and type {labels.dtype}; expected whole numbers, one class index a row."
@@ -56,7 +60,8 @@ def class_counts(labels: ArrayLike, num_classes: int | None = None, *, name: str
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0 or (num_classes is not None and highest >= num_classes):
         bound = "C-1" if num_classes is None else str(num_classes - 1)
-        row = int(np.flatnonzero((labels < 0) | (labels >= (num_classes or highest + 1)))[0])
+        most = highest + 1 if num_classes is None else num_classes
+        row = int(np.flatnonzero((labels < 0) | (labels >= most))[0])
         raise InputError(
             f"{name.removesuffix('s')} {labels[row]} of row {row} is out of range: expected {name} from 0 to {bound}. "
             "Number the classes from 0 without gaps, or state the right number of classes."
@@ -83,10 +88,7 @@ def check_class_counts(counts: ArrayLike, name: str = "class_counts") -> NDArray
         ...
         longtail.errors.InputError: class_counts: class 1 has -2 images; expected a finite number of at least 0.
     """
-    try:
-        values = np.asarray(counts)
-    except ValueError as error:  # rows of different lengths
-        raise InputError(f"{name} are no list of numbers; expected one number of images a class.") from error
+    values = as_array(counts, name)
     if values.ndim != 1 or values.dtype.kind not in "iuf" or not len(values):
         raise InputError(
             f"{name} have shape {values.shape} and type {values.dtype}; expected one number of images a class, "
@@ -249,7 +251,7 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
     """
     for name, value in {"many_above": many_above, "few_below": few_below}.items():
         if not _is_number(value, 0):
-            raise InputError(f"{name} is {value!r}; expected a number of images of at least 0.")
+            raise InputError(f"{name} is {brief(value)}; expected a number of images of at least 0.")
     if few_below > many_above + 1:
         raise InputError(
             f"few_below {few_below} exceeds many_above {many_above} + 1: a class would be in two groups. "
@@ -259,16 +261,42 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
     return np.where(counts > many_above, "many", np.where(counts < few_below, "few", "medium"))
 
 
+def check_groups(groups: ArrayLike, num_classes: int | None = None) -> NDArray[np.str_]:
+    """Make sure that these are the groups of classes.
+
+    Args:
+        groups: "many", "medium" or "few" for each class, shape (C,).
+        num_classes: C; default: any.
+
+    Returns:
+        The groups, shape (C,).
+
+    Raises:
+        InputError: another number of classes, or a group of another name.
+
+    Example:
+        >>> check_groups(["many", "few"], 2).tolist()
+        ['many', 'few']
+    """
+    names = as_array(groups, "groups")
+    wanted = len(names) if num_classes is None and names.ndim == 1 else num_classes
+    if names.shape != (wanted,) or not np.isin(names, GROUPS).all():
+        raise InputError(
+            f"groups are {brief(groups)}; expected {', '.join(GROUPS[:-1])} or {GROUPS[-1]} for each of the "
+            f"{'C' if num_classes is None else num_classes} classes."
+        )
+    return names
+
+
 def _check_profile(num_classes: int, largest: int, ratio: float) -> None:
-    for name, value in {"num_classes": num_classes, "largest": largest, "ratio": ratio}.items():
-        if not _is_number(value, 1, whole=name == "num_classes"):
-            whole = ", a whole number" if name == "num_classes" else ""
-            raise InputError(f"{name} is {value!r}; expected at least 1, and finite{whole}.")
+    check_whole("num_classes", num_classes, 1)
+    for name, value in {"largest": largest, "ratio": ratio}.items():
+        if not _is_number(value, 1):
+            raise InputError(f"{name} is {brief(value)}; expected at least 1, and finite.")
 
 
-def _is_number(value: Any, least: float, *, whole: bool = False) -> bool:
-    kind: Any = Integral if whole else Real
-    return isinstance(value, kind) and bool(least <= value < float("inf"))
+def _is_number(value: Any, least: float) -> bool:
+    return isinstance(value, Real) and least <= float(value) <= MOST
 
 
 def _whole(counts: NDArray[np.float64]) -> IntArray:

@@ -103,7 +103,7 @@ def test_what_is_not_looked_for_is_said():
     for share in (0, 1, float("nan")):
         with pytest.raises(InputError, match="false_share"):
             near_copies(rows, labels, false_share=share)
-    with pytest.raises(InputError, match="expected N x D and N"):
+    with pytest.raises(InputError, match="expected N x D numbers and N"):
         near_copies(rows, labels[:3])
 
 

@@ -206,11 +206,11 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
         ({"labels": ["ant"] * 50}, "expected whole numbers"),
         ({"labels": [0.5] * 50}, "expected whole numbers"),
         ({"logits": np.full((50, 4), np.nan)}, "expected finite numbers"),
-        ({"logits": np.full((50, 4), "x")}, "expected finite numbers"),
-        ({"prior": ["a", "b", "c", "d"]}, "expected 4 shares"),
+        ({"logits": np.full((50, 4), "x")}, "logits: expected numbers"),
+        ({"prior": ["a", "b", "c", "d"]}, "prior: expected numbers"),
         ({"prior": [np.nan, 1, 1, 1]}, "expected 4 shares"),
         ({"shrinkage": np.inf}, "expected a number above 0"),
-        ({"method": "group", "groups": np.array(["rare"] * 4)}, "needs the group of each class"),
+        ({"method": "group", "groups": np.array(["rare"] * 4)}, "expected many, medium or few"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed, message):

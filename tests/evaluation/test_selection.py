@@ -115,7 +115,7 @@ def test_classes_without_an_image_have_no_say():
         ({"costs": -np.ones((4, 4))}, "row 0, column 0 is -1; expected 0 to 1e"),
         ({"costs": np.full((4, 4), 1e300)}, r"is 1e\+300; expected 0 to 1e"),
         ({"costs": np.full((4, 4), np.nan)}, "is nan; expected 0"),
-        ({"costs": [["a"] * 4] * 4}, "no number"),
+        ({"costs": [["a"] * 4] * 4}, "expected numbers"),
         ({"costs": 3.0}, "expected C x C"),
     ],
 )

@@ -104,10 +104,10 @@ def test_shares_out_of_range_are_refused(accuracy, level):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (([0.5, np.nan], [1, 0]), "no number"),
-        ((["a"], [1]), "no numbers"),
+        (([0.5, np.nan], [1, 0]), "expected finite numbers"),
+        ((["a"], [1]), "expected numbers"),
         (([0.5], [2]), "neither 0 nor 1"),
-        (([0.5], [np.nan]), "neither 0 nor 1"),
+        (([0.5], [np.nan]), "expected finite numbers"),
         (([0.5, 0.4], [1]), "expected N of each"),
         (([[0.5]], [[1]]), "expected N of each"),
     ],

@@ -111,7 +111,7 @@ def test_a_prior_by_name():
         ({"ant": 0.9, "bee": 0.9}, [0.25] * 4, "sum to 1.8; expected at most 1"),
         ({"ant": -0.1}, [0.25] * 4, "share of class 0 is -0.1"),
         ({"ant": float("nan")}, [0.25] * 4, "share of class 0 is nan"),
-        ({"ant": "much"}, [0.25] * 4, "no number"),
+        ({"ant": "much"}, [0.25] * 4, "expected numbers, came"),
         ({"ant": 0.5}, [1, 0, 0, 0], "have no share to be given out by"),
         ({"ant": 0.5, "bee": 0.2, "cat": 0.2, "dog": 0.2}, None, "sum to 1.1; expected 1"),
     ],

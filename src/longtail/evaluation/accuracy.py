@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS, check_class_counts, class_counts, group_of_class
+from longtail.arguments import as_array
+from longtail.counts import GROUPS, check_class_counts, check_groups, class_counts, group_of_class
 from longtail.errors import InputError
 
 __all__ = ["ClassTally", "accuracy_of_hits", "accuracy_report", "group_means", "metric_weights", "tally"]
@@ -40,7 +41,7 @@ def tally(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> ClassT
     Raises:
         InputError: an index out of range, or another number of predictions than labels.
     """
-    truth, answers = np.asarray(labels), np.asarray(predictions)
+    truth, answers = as_array(labels, "labels"), as_array(predictions, "predictions")
     if truth.shape != answers.shape:
         raise InputError(f"labels {truth.shape}, predictions {answers.shape}; expected one prediction a label.")
     totals = class_counts(truth, num_classes)
@@ -88,7 +89,7 @@ def metric_weights(totals: ArrayLike, groups: NDArray[np.str_]) -> dict[str, NDA
         >>> metric_weights([8, 2], np.array(["many", "few"]))["balanced"].tolist()
         [0.0625, 0.25]
     """
-    counts = np.asarray(totals)
+    counts, groups = check_class_counts(totals, "totals"), check_groups(groups, len(np.atleast_1d(totals)))
     present = counts > 0
     members = {"balanced": present, **{group: present & (groups == group) for group in GROUPS}}
     return {

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
 from longtail.counts import class_counts
 from longtail.errors import InputError
 
@@ -86,7 +85,7 @@ def checked_probabilities(
     probabilities: ArrayLike, labels: ArrayLike
 ) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """Check that rows are probabilities (N, C) and that each has a label 0 .. C - 1."""
-    given, truth = np.asarray(probabilities), np.asarray(labels)
+    given, truth = as_array(probabilities, "probabilities"), as_array(labels, "labels")
     if given.ndim != 2 or truth.shape != given.shape[:1] or given.dtype.kind not in "iuf":
         raise InputError(
             f"probabilities of shape {given.shape} and type {given.dtype}, labels of shape {truth.shape}; expected "
@@ -154,7 +153,7 @@ def reliability_curve(
         ([0.6, 0.9], [0.5, 1.0], [2, 2], 10.0)
     """
     sure, hit, weight = checked_confidence(confidence, right, weights)
-    _check_bins(bins)
+    check_whole("bins", bins, 1)
     if not weight.sum() > 0:
         raise InputError("there is no image to measure calibration on.")
     place = (_mass_below(sure, weight) if equal_mass else sure) * bins
@@ -178,26 +177,17 @@ def checked_confidence(
         weights: of the images, or None.
         any_score: confidences may be any finite numbers, of which only the order counts.
     """
-    try:
-        sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-        weight = np.ones(sure.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("confidences, hits and weights are no numbers; expected a number for each image.") from error
+    sure, hit = as_numbers(confidence, "confidences"), as_numbers(right, "hits")
+    weight = np.ones(sure.shape) if weights is None else as_numbers(weights, "weights")
     if sure.ndim != 1 or hit.shape != sure.shape or weight.shape != sure.shape:
         raise InputError(f"{sure.shape} confidences, {hit.shape} hits, {weight.shape} weights; expected N of each.")
-    if not np.isfinite(sure).all() or not (any_score or ((sure >= 0) & (sure <= 1 + 1e-6)).all()):
-        raise InputError("a confidence is below 0, above 1 or no number; expected probabilities.")
+    if not (any_score or ((sure >= 0) & (sure <= 1 + 1e-6)).all()):
+        raise InputError("a confidence is below 0 or above 1; expected probabilities.")
     if not ((hit == 0) | (hit == 1)).all():
         raise InputError("a hit is neither 0 nor 1; expected whether each prediction is right.")
-    if not ((weight >= 0) & (weight < np.inf)).all():
-        raise InputError("a weight is negative, infinite or NaN; expected finite numbers of at least 0.")
+    if (weight < 0).any():
+        raise InputError("a weight is negative; expected numbers of at least 0.")
     return sure, hit, weight
-
-
-def _check_bins(bins: int) -> None:
-    kind: Any = Integral
-    if not isinstance(bins, kind) or bins < 1:
-        raise InputError(f"bins is {bins!r}; expected a whole number of at least 1.")
 
 
 def _mass_below(confidence: Floats, weight: Floats) -> Floats:
@@ -272,7 +262,7 @@ def classwise_calibration_error(probabilities: ArrayLike, labels: ArrayLike, *, 
         [25.0, 25.0]
     """
     given, truth = checked_probabilities(probabilities, labels)
-    _check_bins(bins)
+    check_whole("bins", bins, 1)
     if len(truth) == 0:
         raise InputError("there is no image to measure calibration on.")
     errors = np.empty(given.shape[1])

@@ -8,9 +8,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, brief, check_share
+from longtail.counts import check_groups
 from longtail.errors import InputError
 from longtail.evaluation.calibration import checked_probabilities
-from longtail.evaluation.ranges import check_share
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
 from longtail.priors import check_prior
@@ -61,7 +62,8 @@ class ConformalSets:
         Raises:
             InputError: rows that are no probabilities, or another number of classes.
         """
-        given, _ = checked_probabilities(probabilities, np.zeros(len(np.asarray(probabilities)), dtype=np.int64))
+        rows = as_array(probabilities, "probabilities")
+        given, _ = checked_probabilities(rows, np.zeros(rows.shape[:1], dtype=np.int64))
         if given.shape[1] != len(self.thresholds):
             raise InputError(f"probabilities of {given.shape[1]} classes; these sets are of {len(self.thresholds)}.")
         inside: NDArray[np.bool_] = nonconformity(given, self.score, self.prior) <= self.thresholds
@@ -168,16 +170,18 @@ def fit_sets(
     """
     given, truth = checked_probabilities(probabilities, labels)
     num_classes = given.shape[1]
-    if kind not in SET_KINDS or score not in get_args(Score):
+    if str(kind) not in SET_KINDS or str(score) not in get_args(Score):
         raise InputError(
-            f"no sets {kind!r} with score {score!r}. "
+            f"no sets {brief(kind)} with score {brief(score)}. "
             f"Sets: {', '.join(SET_KINDS)}; scores: {', '.join(get_args(Score))}."
         )
     check_share("alpha", alpha, 0.1)
     if len(truth) == 0:
         raise InputError("there is no image to choose thresholds on.")
-    if kind == "group" and (groups is None or len(groups) != num_classes):
-        raise InputError("sets by group need the group of each class, shape (C,).")
+    if kind == "group":
+        if groups is None:
+            raise InputError("sets by group need the group of each class, shape (C,).")
+        groups = check_groups(groups, num_classes)
     shares = None
     if kind == "prevalence":
         counts: Floats = np.bincount(truth, minlength=num_classes).astype(np.float64)

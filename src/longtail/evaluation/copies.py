@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from longtail.arguments import as_array, check_share
+from longtail.counts import class_counts
 from longtail.errors import InputError
-from longtail.evaluation.ranges import check_share
 
 __all__ = ["NearCopies", "identical_rows", "near_copies"]
 
@@ -136,13 +137,14 @@ def near_copies(
         >>> list(zip(found.first.tolist(), found.second.tolist()))
         [(7, 99)]
     """
-    if np.ndim(features) != 2 or np.shape(labels) != np.shape(features)[:1]:
+    features, labels = as_array(features, "features"), as_array(labels, "labels")
+    if features.ndim != 2 or labels.shape != features.shape[:1] or features.dtype.kind not in "iuf":
         raise InputError(
-            f"rows of shape {np.shape(features)}, labels of shape {np.shape(labels)}; expected N x D and N."
+            f"rows of shape {features.shape}, labels of shape {labels.shape}; expected N x D numbers and N labels."
         )
     check_share("false_share", false_share, 0.01)
     rows, dimension = features.shape
-    counts = np.bincount(labels) if rows else np.zeros(1, dtype=np.int64)
+    counts = class_counts(labels) if rows else np.zeros(1, dtype=np.int64)
     limit = np.inf if most is None else most
     if (counts.astype(float) ** 2).sum() * dimension > limit:
         return NearCopies.none("it takes long here")

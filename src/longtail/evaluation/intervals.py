@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import check_share
 from longtail.evaluation.accuracy import ClassTally, metric_weights
 from longtail.evaluation.image_outcomes import ImageOutcomes
-from longtail.evaluation.ranges import check_share
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["PSEUDO_IMAGES", "accuracy_intervals", "mean_interval", "shrunk_shares"]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from longtail.arguments import as_array, as_numbers
 from longtail.errors import InputError
 
 __all__ = ["SuspiciousLabels", "discriminant_probabilities", "suspicious_labels"]
@@ -57,7 +58,7 @@ def suspicious_labels(probabilities: NDArray[np.floating], labels: NDArray[np.in
         >>> found.rows.tolist(), found.suggested.tolist()
         ([4], [0])
     """
-    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    p, y = as_numbers(probabilities, "probabilities"), as_array(labels, "labels")
     if p.ndim != 2 or y.shape != p.shape[:1] or (len(y) and not 0 <= y.min() <= y.max() < p.shape[1]):
         raise InputError(f"probabilities of shape {p.shape} and labels of shape {y.shape}; expected (N, C) and (N,).")
     counts = np.bincount(y, minlength=p.shape[1])

@@ -7,12 +7,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import class_counts
+from longtail.arguments import as_array, as_numbers, brief, check_share
+from longtail.counts import check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import metric_weights
 from longtail.evaluation.image_outcomes import ImageOutcomes
 from longtail.evaluation.intervals import shrunk_shares
-from longtail.evaluation.ranges import check_share
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["Correction", "PairedTest", "corrected", "paired_differences", "paired_metric_tests"]
@@ -89,7 +89,11 @@ def paired_metric_tests(
         >>> found["many"].p, round(found["few"].p, 4), [round(limit) for limit in found["few"].interval()]
         (1.0, 0.0072, [27, 100])
     """
-    truth, first, second = np.asarray(labels), np.asarray(predictions), np.asarray(baseline)
+    truth, first, second = (
+        as_array(values, name)
+        for name, values in (("labels", labels), ("predictions", predictions), ("baseline", baseline))
+    )
+    groups = check_groups(groups)
     if not truth.shape == first.shape == second.shape or truth.ndim != 1:
         raise InputError(
             f"labels, predictions and baseline have shapes {truth.shape}, {first.shape} and {second.shape}; "
@@ -166,10 +170,12 @@ def corrected(p_values: Sequence[float | None], method: Correction = "holm") -> 
         >>> [round(p, 3) for p in corrected([0.01, 0.04, 0.03], "benjamini-hochberg")]
         [0.03, 0.04, 0.04]
     """
-    if method not in get_args(Correction):
-        raise InputError(f"no correction {method!r}. Corrections: {', '.join(get_args(Correction))}.")
-    known = np.array([p for p in p_values if p is not None], dtype=np.float64)
-    if not ((known >= 0) & (known <= 1)).all():
+    if str(method) not in get_args(Correction):
+        raise InputError(f"no correction {brief(method)}. Corrections: {', '.join(get_args(Correction))}.")
+    if not isinstance(p_values, list | tuple | np.ndarray):
+        raise InputError(f"the p-values are {brief(p_values)}; expected a list of numbers from 0 to 1.")
+    known = as_numbers([p for p in p_values if p is not None], "p_values", finite=False)
+    if known.ndim != 1 or not ((known >= 0) & (known <= 1)).all():
         raise InputError(f"the p-values are {known.tolist()}; expected numbers from 0 to 1.")
     order = np.argsort(known, kind="stable")
     ranks = np.arange(1, len(known) + 1)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS, class_counts
+from longtail.arguments import as_array
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores, expected_calibration_error, reliability_curve
 
@@ -68,7 +69,8 @@ def probability_report(scores: ImageScores, labels: ArrayLike, groups: NDArray[n
         >>> report["many"]["images"], report["many"]["taken"], report["many"]["accuracy"], report["medium"]
         (1, 2, 50.0, None)
     """
-    truth = np.asarray(labels)
+    truth = as_array(labels, "labels")
+    groups = check_groups(groups)
     if truth.shape != scores.right.shape or not len(truth):
         raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
     counts = class_counts(truth, len(groups))

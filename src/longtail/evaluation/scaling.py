@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from longtail.counts import GROUPS, class_counts
+from longtail.arguments import as_array, as_numbers, brief
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind
 
@@ -65,7 +66,7 @@ class Calibrator:
         Raises:
             InputError: another number of classes.
         """
-        given = np.asarray(logits, dtype=np.float64)
+        given = as_numbers(logits, "logits")
         if given.ndim != 2 or given.shape[1] != len(self.scale):
             raise InputError(f"logits of shape {given.shape}; this calibration is of {len(self.scale)} classes.")
         start = log_softmax(given, axis=1)
@@ -165,12 +166,14 @@ def fit_calibrator(
         (True, True)
     """
     given, truth, num_classes = _checked(logits, labels)
-    if method not in SCALINGS:
-        raise InputError(f"no calibration {method!r}. Calibrations: {', '.join(SCALINGS)}.")
-    if method == "group" and (groups is None or len(groups) != num_classes or not np.isin(groups, GROUPS).all()):
-        raise InputError(f"calibration by group needs the group of each class ({', '.join(GROUPS)}), shape (C,).")
-    if not 0 < shrinkage < np.inf:
-        raise InputError(f"shrinkage is {shrinkage}; expected a number above 0.")
+    if str(method) not in SCALINGS:
+        raise InputError(f"no calibration {brief(method)}. Calibrations: {', '.join(SCALINGS)}.")
+    if method == "group":
+        if groups is None:
+            raise InputError("calibration by group needs the group of each class, shape (C,).")
+        groups = check_groups(groups, num_classes)
+    if not isinstance(shrinkage, int | float) or not 0 < shrinkage < np.inf:
+        raise InputError(f"shrinkage is {brief(shrinkage)}; expected a number above 0.")
     counts = np.bincount(truth, minlength=num_classes)
     target = counts / counts.sum() if prior is None else _shares(prior, num_classes, "prior")
     offset = np.zeros(num_classes)
@@ -210,20 +213,15 @@ def image_weights(labels: NDArray[np.int64], prior: NDArray[np.float64]) -> Floa
 
 
 def _checked(logits: ArrayLike, labels: ArrayLike) -> tuple[Floats, NDArray[np.int64], int]:
-    given, truth = np.asarray(logits), np.asarray(labels)
+    given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
     if given.ndim != 2 or truth.shape != given.shape[:1] or len(truth) == 0:
         raise InputError(f"logits of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N, N > 0.")
-    if given.dtype.kind not in "iuf" or not np.isfinite(given).all():
-        raise InputError("logits hold NaN, infinity or no numbers; expected finite numbers.")
     class_counts(truth, given.shape[1])
-    return given.astype(np.float64), truth.astype(np.int64), given.shape[1]
+    return given, truth.astype(np.int64), given.shape[1]
 
 
 def _shares(prior: ArrayLike, num_classes: int, name: str) -> Floats:
-    try:
-        shares = np.asarray(prior, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} holds no numbers; expected {num_classes} shares, one a class.") from error
+    shares = as_numbers(prior, name, finite=False)
     if shares.shape != (num_classes,) or not np.isfinite(shares).all() or (shares < 0).any() or not shares.sum() > 0:
         raise InputError(f"{name} has shape {shares.shape}; expected {num_classes} shares of at least 0, one a class.")
     return np.asarray(shares / shares.sum())

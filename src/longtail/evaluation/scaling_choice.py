@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from longtail.arguments import as_array, as_numbers
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, fit_calibrator, image_weights
@@ -79,7 +80,9 @@ def choose_calibrator(
     """
     if not methods:
         raise InputError(f"there is no calibration to choose from. Calibrations: {', '.join(SCALINGS)}.")
-    given, truth = np.asarray(logits), np.asarray(labels)
+    given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
+    if given.ndim != 2 or truth.shape != given.shape[:1]:
+        raise InputError(f"logits of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N.")
     unknown = [method for method in methods if method not in SCALINGS]
     if unknown:
         raise InputError(f"no calibration {unknown[0]!r}. Calibrations: {', '.join(SCALINGS)}.")
@@ -92,7 +95,7 @@ def choose_calibrator(
     ordered = sorted(methods, key=SCALINGS.index)
     if len(ordered) == 1 or ("none" in ordered and len(truth) < FEWEST_IMAGES):
         return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
-    class_counts(truth)
+    class_counts(truth, given.shape[1])
     fold_of = stratified_folds(truth, folds, seed)
     seen = fold_of >= 0
     if not seen.any():
@@ -103,7 +106,7 @@ def choose_calibrator(
         losses[method] = -log_softmax(found, axis=1)[np.arange(len(found)), truth[seen]]
         decisions[method] = found.argmax(axis=1)
     truth_seen = truth[seen]
-    target = None if prior is None else np.asarray(prior, dtype=np.float64)
+    target = None if prior is None else as_numbers(prior, "prior")
     weights = np.ones(len(truth_seen)) if target is None else image_weights(truth_seen, target)
     means = {method: float(np.average(loss, weights=weights)) for method, loss in losses.items()}
     balanced = {method: _balanced(decided == truth_seen, truth_seen) for method, decided in decisions.items()}
@@ -137,7 +140,7 @@ def out_of_fold_logits(
     Raises:
         InputError: what `fit_calibrator` refuses.
     """
-    given, truth = np.asarray(logits), np.asarray(labels)
+    given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
     fold_of = stratified_folds(truth, folds, seed)
     calibrated = np.empty(given.shape)
     for fold in np.unique(fold_of):

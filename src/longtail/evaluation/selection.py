@@ -7,7 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import class_counts
+from longtail.arguments import as_array, as_numbers, brief
+from longtail.counts import check_groups, class_counts
 from longtail.errors import InputError
 
 __all__ = ["Choice", "Metric", "check_costs", "choose", "class_weights", "image_values"]
@@ -81,9 +82,11 @@ def choose(
         >>> found.chosen, found.scores["plain"]
         ('fair', 50.0)
     """
+    if not isinstance(predictions, Mapping):
+        raise InputError(f"predictions are {brief(predictions)}; expected those of each candidate by its name.")
     if not predictions:
         raise InputError("there is nothing to choose from: no candidate was fitted.")
-    truth = np.asarray(labels)
+    truth = as_array(labels, "labels")
     values = {name: image_values(truth, predicted, costs) for name, predicted in predictions.items()}
     weights = class_weights(truth, num_classes, metric, groups)
     scores = {name: _score(value, truth, weights, metric) for name, value in values.items()}
@@ -115,7 +118,7 @@ def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | N
         >>> image_values([0, 1], [[0, 0], [0, 1]]).tolist()
         [100.0, 50.0]
     """
-    truth, predicted = np.asarray(labels), np.atleast_2d(np.asarray(predictions))
+    truth, predicted = as_array(labels, "labels"), np.atleast_2d(as_array(predictions, "predictions"))
     if truth.ndim != 1 or predicted.shape[-1] != len(truth):
         raise InputError(f"{predicted.shape[-1]} predictions of {truth.shape} labels; expected one for each.")
     if costs is None:
@@ -143,10 +146,7 @@ def check_costs(costs: ArrayLike, num_classes: int | None = None) -> NDArray[np.
         >>> check_costs([[0, 1], [5, 0]], 2).tolist()
         [[0.0, 1.0], [5.0, 0.0]]
     """
-    try:
-        matrix = np.asarray(costs, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("the costs hold something that is no number; expected C x C numbers.") from error
+    matrix = as_numbers(costs, "the costs", finite=False)
     size = len(matrix) if num_classes is None and matrix.ndim else num_classes
     if matrix.ndim != 2 or matrix.shape != (size, size):
         expected = "C x C" if num_classes is None else f"{num_classes} x {num_classes}"
@@ -182,9 +182,9 @@ def class_weights(
         >>> class_weights([0, 0, 0, 1], 3, "balanced").tolist(), class_weights([0, 0, 0, 1], 3, "all").tolist()
         ([0.5, 0.5, 0.0], [0.75, 0.25, 0.0])
     """
-    if metric not in get_args(Metric):
-        raise InputError(f"no metric {metric!r} to choose by. Metrics: {', '.join(get_args(Metric))}.")
-    counts = class_counts(np.asarray(labels), num_classes)
+    if str(metric) not in get_args(Metric):
+        raise InputError(f"no metric {brief(metric)} to choose by. Metrics: {', '.join(get_args(Metric))}.")
+    counts = class_counts(labels, num_classes)
     if counts.sum() == 0:
         raise InputError("there are no images to choose on.")
     if metric == "all":
@@ -193,7 +193,7 @@ def class_weights(
     if metric not in ("balanced", "worst"):
         if groups is None:
             raise InputError(f"metric {metric!r} needs the group of each class.")
-        counted &= groups == metric
+        counted &= check_groups(groups, num_classes) == metric
         if not counted.any():
             raise InputError(f"no class of the group {metric!r} has an image to choose on. Choose by balanced.")
     return np.asarray(counted / counted.sum(), dtype=np.float64)

@@ -9,11 +9,11 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
-from longtail.counts import GROUPS, class_counts
+from longtail.arguments import as_array, check_share
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores, checked_confidence
 from longtail.evaluation.coverage import binomial_interval
-from longtail.evaluation.ranges import check_share
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
 
@@ -161,7 +161,7 @@ def threshold_for_accuracy(
     for name, value in (("accuracy", accuracy), ("level", level)):
         check_share(name, value)
     curve = risk_coverage(confidence, right)
-    accepted = np.rint(curve.coverage * len(np.asarray(confidence)))
+    accepted = np.rint(curve.coverage * len(as_array(confidence, "confidences")))
     hits = np.rint((1 - curve.risk) * accepted)
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
     bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
@@ -201,7 +201,8 @@ def selective_report(
         >>> report["many"]["accepted"], report["many"]["accuracy"], report["few"]["accepted"]
         (100.0, 100.0, 0.0)
     """
-    truth = np.asarray(labels)
+    truth = as_array(labels, "labels")
+    groups = check_groups(groups)
     if truth.shape != scores.right.shape or not len(truth):
         raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
     class_counts(truth, len(groups))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_report
 from longtail.evaluation.copies import NearCopies, identical_rows, near_copies
@@ -164,16 +165,14 @@ def accuracy_without(
         >>> found["tau"]["images"], found["tau"]["balanced"]
         (2, 50.0)
     """
-    truth, dropped = np.asarray(labels), np.asarray(left_out)
+    truth, dropped = as_array(labels, "labels"), as_array(left_out, "left_out")
     if dropped.shape != truth.shape or dropped.dtype != bool:
         raise InputError(f"{dropped.shape} marks of rows for {truth.shape} labels; expected True or False for each.")
     if dropped.all():
         return None
     wanted = ("images", "all", "balanced", "many", "medium", "few")
-    reports = {
-        name: accuracy_report(
-            truth[~dropped], np.asarray(predicted)[~dropped], train_counts, many_above=many_above, few_below=few_below
-        )
-        for name, predicted in predictions.items()
-    }
+    reports = {}
+    for name, predicted in predictions.items():
+        left = as_array(predicted, "predictions")[~dropped]
+        reports[name] = accuracy_report(truth[~dropped], left, train_counts, many_above=many_above, few_below=few_below)
     return {name: {key: report[key] for key in wanted} for name, report in reports.items()}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.priors.shares import check_prior
@@ -64,11 +65,9 @@ def fit_bias_correction(
     """
     from scipy.optimize import minimize
 
-    z, y = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    z, y = as_numbers(logits, "logits"), as_array(labels, "labels")
     if z.ndim != 2 or y.shape != z.shape[:1] or not len(y):
         raise InputError(f"logits of shape {z.shape} and labels of shape {y.shape}; expected (N, C) and (N,), N > 0.")
-    if not np.isfinite(z).all():
-        raise InputError("logits hold NaN or infinity; expected finite numbers.")
     if not 0 <= shrinkage < np.inf:
         raise InputError(f"shrinkage is {shrinkage}; expected a number of at least 0.")
     num_classes = z.shape[1]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
 from longtail.counts import class_counts
 from longtail.errors import InputError
 
@@ -58,7 +59,8 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
         >>> confusion_matrix([0, 0, 1, 1], [0, 0, 0, 1], 2).round(2).tolist()
         [[0.67, 0.0], [0.33, 1.0]]
     """
-    p, y = _checked(predictions, num_classes), np.asarray(labels)
+    check_whole("num_classes", num_classes, 1)
+    p, y = _checked(predictions, num_classes), as_array(labels, "labels")
     if y.shape != p.shape[:1]:
         raise InputError(f"{len(p)} predictions but labels of shape {y.shape}; expected one label for each.")
     totals = class_counts(y, num_classes)
@@ -137,14 +139,14 @@ def estimate_prior_bbse(
 
 
 def _target_weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
-    counts = np.ones(rows) if weights is None else np.asarray(weights, dtype=np.float64)
+    counts = np.ones(rows) if weights is None else as_numbers(weights, "target_weights")
     if counts.shape != (rows,) or not np.isfinite(counts).all() or (counts < 0).any() or not counts.any():
         raise InputError(f"target_weights of shape {counts.shape}; expected a number of at least 0 for {rows} images.")
     return counts
 
 
 def _checked(predictions: ArrayLike, num_classes: int) -> NDArray[Any]:
-    values = np.asarray(predictions)
+    values = as_array(predictions, "predictions")
     if values.ndim == 2 and values.shape[1] == num_classes and values.dtype.kind in "iuf":
         if not np.isfinite(values).all():
             raise InputError("the predictions hold NaN or infinity; expected probabilities.")

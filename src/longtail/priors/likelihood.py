@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers
 from longtail.errors import InputError
 from longtail.priors.shares import check_prior
 
@@ -84,7 +85,7 @@ def estimate_prior_em(
         >>> found.prior.round(2).tolist(), found.converged
         ([0.09, 0.91], True)
     """
-    p = np.asarray(probabilities)
+    p = as_array(probabilities, "probabilities")
     if p.ndim != 2 or not len(p) or p.dtype.kind not in "iuf":
         raise InputError(f"the probabilities have shape {p.shape}; expected a row of C for each of N > 0 images.")
     source = check_prior(source, p.shape[1])
@@ -156,7 +157,7 @@ def _check_rows(p: NDArray[Any]) -> None:
 def _row_weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
     if weights is None:
         return np.ones(rows)
-    counts = np.asarray(weights, dtype=np.float64)
+    counts = as_numbers(weights, "weights")
     if counts.shape != (rows,) or not np.isfinite(counts).all() or (counts < 0).any() or not counts.any():
         raise InputError(f"weights of shape {counts.shape} for {rows} rows; expected a number of at least 0 for each.")
     return counts

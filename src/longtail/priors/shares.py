@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
 from longtail.errors import InputError
 
 __all__ = [
@@ -39,8 +40,7 @@ def uniform_prior(num_classes: int) -> Shares:
         >>> uniform_prior(4).tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    if not num_classes >= 1:
-        raise InputError(f"num_classes is {num_classes}; expected at least 1.")
+    check_whole("num_classes", num_classes, 1)
     return np.full(num_classes, 1 / num_classes)
 
 
@@ -60,7 +60,7 @@ def prior_of_counts(counts: ArrayLike) -> Shares:
         >>> prior_of_counts([6, 3, 1]).tolist()
         [0.6, 0.3, 0.1]
     """
-    values = _numbers(counts)
+    values = as_numbers(counts, "the prior", finite=False)
     _check_values(values, "count")
     total = values.sum()
     if total <= 0:
@@ -98,10 +98,8 @@ def check_prior(
                 "share for each, in the order of the classes."
             )
         return named_prior(prior, class_names)
-    try:
-        values = np.asarray(prior)
-    except ValueError as error:
-        raise InputError(f"the prior is no list of numbers; expected {num_classes} shares, one a class.") from error
+    values = as_array(prior, "the prior")
+    check_whole("num_classes", num_classes)
     if values.shape != (num_classes,):
         raise InputError(
             f"the prior has shape {values.shape}; expected one share for each of the {num_classes} classes, "
@@ -154,7 +152,7 @@ def named_prior(shares: Mapping[Any, float], class_names: Sequence[Any], *, rest
         )
     if not missing:
         return check_prior([shares[name] for name in names], len(names))
-    given = _numbers([shares.get(name, 0.0) for name in names])
+    given = as_numbers([shares.get(name, 0.0) for name in names], "the prior", finite=False)
     _check_values(given, "share")
     left = 1 - float(given.sum())
     if left < -ROUNDING:
@@ -193,7 +191,7 @@ def log_odds_shift(source: ArrayLike, target: ArrayLike) -> Shares:
         >>> log_odds_shift([0.5, 0.5, 0.0], [1.0, 0.0, 0.0]).round(3).tolist()
         [0.693, -inf, -inf]
     """
-    source = check_prior(source, len(np.atleast_1d(np.asarray(source))))
+    source = check_prior(source, len(np.atleast_1d(as_array(source, "source"))))
     target = check_prior(target, len(source))
     unknown = np.flatnonzero((source == 0) & (target > 0))
     if len(unknown):
@@ -227,7 +225,7 @@ def shift_logits(logits: ArrayLike, source: ArrayLike, target: ArrayLike) -> Sha
         >>> shift_logits([[0.0, 0.0]], source=[0.5, 0.5], target=[0.9, 0.1]).argmax(axis=1).tolist()
         [0]
     """
-    return np.asarray(logits, dtype=np.float64) + log_odds_shift(source, target)
+    return _rows(logits, "logits", source) + log_odds_shift(source, target)
 
 
 def shift_probabilities(probabilities: ArrayLike, source: ArrayLike, target: ArrayLike) -> Shares:
@@ -250,7 +248,7 @@ def shift_probabilities(probabilities: ArrayLike, source: ArrayLike, target: Arr
         >>> shift_probabilities([[0.5, 0.5]], source=[0.5, 0.5], target=[0.9, 0.1]).round(3).tolist()
         [[0.9, 0.1]]
     """
-    weighted = np.asarray(probabilities, dtype=np.float64) * np.exp(log_odds_shift(source, target))
+    weighted = _rows(probabilities, "probabilities", source) * np.exp(log_odds_shift(source, target))
     total = weighted.sum(axis=-1, keepdims=True)
     fallback = np.broadcast_to(check_prior(target, weighted.shape[-1]), weighted.shape)
     return np.where(total > 0, weighted / np.where(total > 0, total, 1), fallback)
@@ -260,11 +258,13 @@ def _some(names: Sequence[Any], most: int = 8) -> str:
     return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _numbers(values: ArrayLike) -> Shares:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError("the prior holds something that is no number; expected one number a class.") from error
+def _rows(values: ArrayLike, name: str, source: ArrayLike) -> Shares:
+    """Return numbers (..., C), one a class of the source."""
+    rows = as_numbers(values, name, finite=False)
+    num_classes = np.size(as_array(source, "source"))
+    if not rows.ndim or rows.shape[-1] != num_classes:
+        raise InputError(f"{name} have shape {rows.shape}; expected one number for each of {num_classes} classes.")
+    return rows
 
 
 def _check_values(values: Shares, what: str) -> None:
