@@ -1,11 +1,12 @@
 """What predicts: a head of a run or a checkpoint's own classifier, and the features of images for it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError
+from longtail.files.json_file import read_json
+from longtail.report.results import read_results
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,8 +90,7 @@ def choose_head(model: Path, method: str | None) -> tuple[Path, dict[str, Any] |
 
     if model.suffix == ".npz":
         results_path = model.parent.parent / "results.json"
-        stored = json.loads(results_path.read_text(encoding="utf-8")) if results_path.is_file() else None
-        return model, stored
+        return model, read_results(results_path) if results_path.is_file() else None
     results = results_of_run(model)
     wanted = method or results["verdict"]["best"]
     if wanted not in results["methods"]:
@@ -173,7 +173,7 @@ def _own_classifier(checkpoint: Path) -> Predictor:
         raise InputError(f"{checkpoint}: its classifier is untrained. Fit a head: longtail extract, longtail fit.")
     weight, bias = (part.numpy() for part in linear_parameters(model.model))
     results = checkpoint.parent.parent / "results.json"
-    counts = json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"] if results.is_file() else None
+    counts = read_results(results)["data"]["train_counts"] if results.is_file() else None
     head = Joint(head_prior=trained_prior(model.about["settings"])).take(weight, bias, class_counts=counts)
     return Predictor(head, tuple(model.about["class_names"]), checkpoint, checkpoint)
 
@@ -199,12 +199,10 @@ def _choice(run_folder: Path, method: str) -> dict[str, Any]:
     results = run_folder / "results.json"
     if not results.is_file():
         return {}
-    methods: dict[str, dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["methods"]
-    choice: dict[str, Any] = methods.get(method, {}).get("choice", {})
+    choice: dict[str, Any] = read_results(results)["methods"].get(method, {}).get("choice") or {}
     return choice
 
 
 def _settings(run_folder: Path) -> dict[str, Any]:
     config = run_folder / "config.json"
-    found: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    return found
+    return read_json(config, dict[str, Any], expected="the settings of a run") if config.is_file() else {}
