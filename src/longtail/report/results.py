@@ -20,6 +20,7 @@ ABSENT: dict[str, Any] = {
     "shared_rows": None,
     "label_problems": None,
     "rare_classes": [],
+    "confusion": {},
     "class_examples": {},
     "environment": {},
 }
@@ -81,6 +82,10 @@ def _lengths(results: dict[str, Any], num_classes: int) -> Iterator[tuple[str, S
     """Name each list with the length that it has to have."""
     for key in ("train_counts", "group_of_class"):
         yield f"data.{key}", results["data"][key], num_classes
+    for name, confusion in results["confusion"].items():
+        yield f"confusion.{name}.matrix", confusion["matrix"], num_classes
+        for row in confusion["matrix"] or ():
+            yield f"confusion.{name}.matrix", row, num_classes
     for name, entry in results["methods"].items():
         yield f"methods.{name}.weight_norms", entry.get("weight_norms"), num_classes
         for split, metrics in entry["metrics"].items():
@@ -101,6 +106,9 @@ def _classes(results: dict[str, Any]) -> Iterator[tuple[str, int]]:
     """Name each place that gives the number of a class."""
     for row in (results["learning_curve"] or {"classes": []})["classes"]:
         yield "learning_curve.classes", row["class"]
+    for method, confusion in results["confusion"].items():
+        for row in confusion["most"]:
+            yield f"confusion.{method}.most", max(row["class"], row["predicted"])
     for row in results["rare_classes"]:
         yield "rare_classes", row["class"]
         for others in row["confused_with"].values():

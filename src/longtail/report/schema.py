@@ -329,6 +329,7 @@ class Example(TypedDict):
 
     file: str
     predicted: dict[str, Count]
+    name: NotRequired[str]
 
 
 RareClass = TypedDict(
@@ -341,8 +342,19 @@ RareClass = TypedDict(
         "confused_with": dict[str, list[Confused]],
         "examples": NotRequired[list[Example]],
         "train_example": NotRequired[Text],
+        "train_name": NotRequired[Text],
     },
 )
+
+
+Mistake = TypedDict("Mistake", {"class": Count, "predicted": Count, "count": Count, "images": Count})
+
+
+class Confusion(TypedDict):
+    """What test images are taken for."""
+
+    matrix: list[list[Count]] | None
+    most: list[Mistake]
 
 
 class Verdict(TypedDict):
@@ -374,6 +386,7 @@ class Results(TypedDict):
     shared_rows: NotRequired[SharedRows | None]
     label_problems: NotRequired[LabelProblems | None]
     rare_classes: NotRequired[list[RareClass]]
+    confusion: NotRequired[dict[str, Confusion]]
     class_examples: NotRequired[dict[str, Text]]
     environment: NotRequired[dict[str, Any]]
 

@@ -12,6 +12,7 @@ from longtail.heads import DLSA, folded, save_head
 from longtail.heads.base import Head
 from longtail.jobs.calibrating.measures import calibration_of
 from longtail.jobs.comparing.choice_curve import choice_curve
+from longtail.jobs.comparing.confusion import confusions
 from longtail.jobs.comparing.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.comparing.evidence import paired_comparisons
 from longtail.jobs.comparing.fitted_methods import FittedMethods, Predictions, Ready, fit_methods, selection_split
@@ -111,6 +112,14 @@ def compare_heads(
         ),
         "label_problems": None,
         "rare_classes": rare_classes(problem, predictions, groups),
+        "confusion": {}
+        if test is None
+        else confusions(
+            test.labels,
+            {name: predicted["test"] for name, predicted in predictions.items()},
+            len(groups),
+            [name for name in ("joint", recommended(entries)[0]) if name in predictions],
+        ),
         "class_examples": {},
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 __all__ = ["further_doubts", "leak"]
 
 MOST_NAMED = 5
+MOST_NEAR = 0.01  # of the rows of a split, up to which near ones are no matter for a headline
 
 
 def leak(results: dict[str, Any], best: str) -> str | None:
@@ -22,9 +23,9 @@ def leak(results: dict[str, Any], best: str) -> str | None:
         return None
     sentences = []
     pairs = shared["pairs"]
-    if "test" in pairs and (pairs["test"]["identical"] or pairs["test"]["near"]):
+    if "test" in pairs and _matters(pairs["test"]):
         sentences.append(_of_test(results, shared, best))
-    if "val" in pairs and (pairs["val"]["identical"] or pairs["val"]["near"]):
+    if "val" in pairs and _matters(pairs["val"]):
         sentences.append(f"{_counted('val', pairs['val'])}: what was chosen there looks better than it is.")
     return " ".join(sentences) or None
 
@@ -48,6 +49,11 @@ def further_doubts(results: dict[str, Any]) -> list[str]:
             f"nothing is measured of {them}, and no mean counts {them}."
         )
     return doubts
+
+
+def _matters(pair: dict[str, Any]) -> bool:
+    """Whether rows are the same, or more of them nearly so than chance and two photographs of one thing explain."""
+    return bool(pair["identical"]) or pair["near"] >= MOST_NEAR * pair["rows"]
 
 
 def _of_test(results: dict[str, Any], shared: dict[str, Any], best: str) -> str:
