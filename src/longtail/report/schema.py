@@ -215,10 +215,10 @@ class StageOne(TypedDict):
     backbone: str
     parameters: Count
     origin: NotRequired[Text]
-    sampling: NotRequired[str]
-    epochs: NotRequired[Count]
-    seconds: NotRequired[Positive]
-    images_per_second: NotRequired[Positive]
+    sampling: NotRequired[Text]
+    epochs: NotRequired[Count | None]
+    seconds: NotRequired[Positive | None]
+    images_per_second: NotRequired[Positive | None]
     history: NotRequired[list[Epoch] | None]
 
 

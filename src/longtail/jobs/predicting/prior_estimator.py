@@ -1,6 +1,7 @@
 """Estimates of a prior from unlabelled features, by one head."""
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ ESTIMATED = ("estimated", "estimated-em", "estimated-bbse")
 PSEUDO_COUNT = 1.0  # an image of each class is taken as seen: no class is ruled out by an estimate
 MOST_NUMBERS = 4_000_000  # probabilities, above which the bootstrap of an estimate would take long
 RESAMPLES = 50
+SILENCE = 3.0  # seconds after which it is said how far it is
 ROWS = 8192  # that are scored at once
 
 Shares = NDArray[np.float64]
@@ -185,9 +187,13 @@ def estimated_prior(
     def again(times: NDArray[np.int64]) -> Shares:
         return estimator.bbse(p, times).prior if word == "estimated-bbse" else estimator.em(p, shares, times).prior
 
+    last = time.monotonic()
+
     def say(done: int) -> None:
-        if not quiet and done % 10 == 0:
+        nonlocal last
+        if not quiet and time.monotonic() - last > SILENCE:
             print(f"  interval of the prior: {done} of {RESAMPLES} resamples", file=sys.stderr, flush=True)
+            last = time.monotonic()
 
     low, high = prior_interval(again, len(p), resamples=RESAMPLES, seed=seed, say=say)
     facts["interval"] = dict(zip(class_names, np.stack([low, high], axis=1).tolist(), strict=True))
