@@ -8,7 +8,7 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"class_names", "counts", "priors", "ranges", "schedules", "holdout", "errors"}
+PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "holdout", "errors"}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {

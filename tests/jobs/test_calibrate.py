@@ -249,7 +249,7 @@ def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):
         (["--heads", "lws"], "no method 'lws' in"),
         (["--alpha", "1.5"], "--alpha is 1.5"),
         (["--accept-accuracy", "95"], "--accept-accuracy is 95"),
-        (["--prior", "nowhere.txt"], "no such file. Expected train, uniform, or a file of"),
+        (["--prior", "nowhere.txt"], "no such file, and none of uniform, train. A file holds"),
         (["--features", "nowhere"], "Say where they are: --features"),
         (["--split-val", "2"], "--split-val is 2"),
     ],

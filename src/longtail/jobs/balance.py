@@ -16,7 +16,6 @@ from longtail.jobs.options import DataOptions, RuntimeOptions
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
-    from longtail.heads.base import Head
     from longtail.jobs.balancing.network import Network
     from longtail.jobs.fitting.problem import FeatureProblem
 
@@ -262,7 +261,7 @@ def _written(
     head = load_head(folder / "heads" / f"{best}.npz")
     if not isinstance(head, LinearHead):
         raise InputError(f"{best} became a {type(head).__name__}, which is no linear layer. Leave it out.")
-    prior = None if config.prior is None else _prior(config.prior, head, problem)
+    prior = None if config.prior is None else _prior(config.prior, problem)
     bias = head.bias_ if prior is None else head.bias_for(prior)
     settings = {"problem_type": "single_label_classification"} if config.single_label else None
     written = file.write(folder, head.weight_, bias, settings)
@@ -273,13 +272,10 @@ def _written(
     return written, float(same.mean())
 
 
-def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.float64]:
-    from longtail.jobs.predicting.target_prior import ESTIMATED, find_prior
+def _prior(text: str, problem: "FeatureProblem") -> NDArray[np.float64]:
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text in ESTIMATED:
-        raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
-    rows = problem.splits["train"].features[:0]
-    return find_prior(text, head, rows, problem.class_names, None).shares
+    return find_prior(text, problem.class_names, problem.train_counts).shares
 
 
 def _export_all(

@@ -61,7 +61,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.file import calibration_path, write_calibration
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
-    from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
+    from longtail.jobs.calibrating.words import few_images, other_mix, print_calibration, sentences
     from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
 
@@ -114,10 +114,12 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, found in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
         facts = measure_calibration(found, measured, groups, wishes)
-        doubts = [*doubts, *other_mix(facts)]
+        doubts = [*doubts, *few_images(facts), *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
-        write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
+        write_calibration(
+            found.stored, path, out / "calibration" / calibration_path(path).name, class_names=problem.class_names
+        )
     measures = {"schema": 1, "heads": {**_measured_before(out), **entries}}
     write_json(out / "calibration" / "calibration.json", measures)
     print_calibration(entries)
@@ -156,21 +158,9 @@ def _heads(config: CalibrateConfig) -> "tuple[Run, list[Path]]":
 
 def _prior(text: str | None, problem: "FeatureProblem") -> Any:
     """Turn train, uniform or a file into shares (C,); None stays None."""
-    from longtail.jobs.predicting.target_prior import read_prior
-    from longtail.priors import prior_of_counts, uniform_prior
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text is None:
-        return None
-    if text == "train":
-        return prior_of_counts(problem.train_counts)
-    if text == "uniform":
-        return uniform_prior(len(problem.train_counts))
-    if not Path(text).is_file():
-        raise InputError(
-            f"--prior {text}: no such file. Expected train, uniform, or a file of `class,share` (or `class,count`) "
-            "a line."
-        )
-    return read_prior(Path(text), problem.class_names)
+    return None if text is None else find_prior(text, problem.class_names, problem.train_counts).shares
 
 
 def _measured_before(folder: Path) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     from longtail.evaluation import tally
     from longtail.files.atomic import write_json
     from longtail.jobs.comparing.predictions_file import read_predictions
+    from longtail.jobs.predicting.target_prior import find_prior
     from longtail.runs import Run
 
     if config.model.is_dir():
@@ -68,7 +69,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             raise InputError(f"--shift needs a head, which can predict for a prior; {config.model} holds predictions.")
         labels, predictions = read_predictions(config.model)
         counts = _counts_for_file(config, max(int(part.max()) for part in (labels, *predictions.values())))
-        prior = None if config.prior is None else _prior_of_file(config.prior, counts)
+        if config.prior is not None:
+            prior = find_prior(config.prior, [str(number) for number in range(len(counts))], counts)
     else:
         opened = _open(config)
         labels, counts = opened.labels, opened.counts
@@ -191,32 +193,16 @@ def _open(config: EvaluateConfig) -> _Opened:
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
-    from longtail.jobs.predicting.target_prior import find_prior
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior
 
     return find_prior(
         str(config.prior),
-        opened.head,
-        opened.features,
         opened.class_names,
-        opened.validation,
+        opened.counts,
+        Inputs(opened.head, opened.features, opened.validation),
         seed=config.runtime.seed,
+        quiet=config.runtime.quiet,
     )
-
-
-def _prior_of_file(text: str, counts: NDArray[np.int64]) -> "TargetPrior":
-    """Return the prior for predictions that stand in a file: nothing can be estimated or adjusted there."""
-    from longtail.jobs.predicting.target_prior import ESTIMATED, TargetPrior, read_prior
-    from longtail.priors import prior_of_counts, uniform_prior
-
-    if text in ESTIMATED:
-        raise InputError(f"--prior {text} needs a head and its scores; expected uniform, train or a CSV of shares.")
-    if text in ("uniform", "train"):
-        return TargetPrior(
-            uniform_prior(len(counts)) if text == "uniform" else prior_of_counts(counts), f"prior {text}"
-        )
-    if not Path(text).is_file():
-        raise InputError(f"--prior {text}: no such file, and neither uniform nor train. It holds `class,share` a line.")
-    return TargetPrior(read_prior(Path(text), [str(number) for number in range(len(counts))]), f"prior of {text}")
 
 
 def _expected(counted: Any, prior: "TargetPrior", seed: int) -> dict[str, Any]:

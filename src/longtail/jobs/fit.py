@@ -96,7 +96,7 @@ def _runs(config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", ne
     """Fit with each seed, into folders of their own where there are several."""
     from longtail.identity import write_identities
     from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.inspect_labels import quick_label_problems
+    from longtail.jobs.comparing.label_problems import quick_label_problems
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish, print_table
     from longtail.runs import ROWS

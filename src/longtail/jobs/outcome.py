@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from longtail.files.text import printable
-from longtail.jobs.comparing.verdict import verdict
+from longtail.jobs.comparing.verdict import verdict, verdict_lines
 from longtail.jobs.environment import environment
 
 __all__ = ["finish", "print_table", "tell"]
@@ -55,9 +55,8 @@ def tell(results: dict[str, Any], folder: Path, *, quiet: bool) -> None:
     """
     print_table(results)
     if not quiet:
-        told = results["verdict"]
         page = printable(folder / "report.html")
-        print("", *filter(None, (told["choice"], told["sentence"], told["doubt"])), f"Open {page}", sep="\n")
+        print("", *verdict_lines(results["verdict"]), f"Open {page}", sep="\n")
 
 
 def print_table(results: dict[str, Any]) -> None:

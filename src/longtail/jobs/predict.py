@@ -66,7 +66,7 @@ def run(config: PredictConfig) -> Path:
         raise InputError(f"`top` is {config.top}; expected at least 1.")
     path, replaced = _out(config)
     predictor = open_predictor(config.model, config.method)
-    calibration = _calibration(config, predictor.path)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
     inputs = _inputs(config, predictor)
     for note in inputs.notes:
         print(f"note: {note}")
@@ -100,7 +100,8 @@ def _out(config: PredictConfig) -> tuple[Path, str | None]:
 def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path: Path) -> NDArray[np.float64] | None:
     """Return the shares to predict for, told and written beside the predictions; None for the head's own."""
     from longtail.jobs.predicting.predictor import validation_of
-    from longtail.jobs.predicting.target_prior import ESTIMATED, find_prior, write_prior
+    from longtail.jobs.predicting.prior_estimator import ESTIMATED
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior, write_prior
 
     if config.prior is None:
         return None
@@ -114,11 +115,11 @@ def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path
         features = np.concatenate([block.values for block in inputs.blocks()])
     prior = find_prior(
         config.prior,
-        predictor.head,
-        features,
         predictor.class_names,
-        validation_of(predictor.path),
+        getattr(predictor.head, "class_counts_", None),
+        Inputs(predictor.head, features, validation_of(predictor.path)),
         seed=config.runtime.seed,
+        quiet=config.runtime.quiet,
     )
     print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
     write_prior(prior, predictor.class_names, path.with_suffix(".prior.json"))
@@ -148,12 +149,12 @@ def _probabilities(
     return softmax(scores, axis=1), f"probabilities {how}"
 
 
-def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":
+def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
     from longtail.jobs.calibrating.file import read_calibration
 
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    stored = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head)
+    stored = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head, names)
     if stored is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
     return stored

@@ -240,7 +240,7 @@ def _compared(
     """Fit and measure the heads, and write all that comes of them into a folder."""
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.comparing.examples import add_examples
-    from longtail.jobs.inspect_labels import quick_label_problems
+    from longtail.jobs.comparing.label_problems import quick_label_problems
     from longtail.jobs.outcome import finish
 
     results = compare_heads(

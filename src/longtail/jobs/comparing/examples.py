@@ -44,8 +44,9 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
             name = f"examples/test-{index:06d}.png"
             _save(splits.test, int(index), folder / name)
             said = {method: int(predictions[method][index]) for method in methods}
-            row["examples"].append({"file": name, "predicted": said})
+            row["examples"].append({"file": name, "name": splits.test.identify(int(index)), "predicted": said})
         row["train_example"] = _train_example(splits.train, train_labels, row["class"], folder)
+        row["train_name"] = splits.train.identify(_first(train_labels, row["class"]))
         confused |= {other["class"] for found in row["confused_with"].values() for other in found}
     for number in sorted(confused):
         results["class_examples"][str(number)] = _train_example(splits.train, train_labels, number, folder)
@@ -61,6 +62,10 @@ def _add_label_problems(results: dict[str, Any], splits: DataSplits, folder: Pat
     }
     train_labels = np.asarray(splits.train.labels)
     for row in (results.get("label_problems") or {"found": []})["found"]:
+        if row["split"] in sources:  # images have names that their features do not know
+            row["name"] = sources[row["split"]].identify(row["row"])
+        if row["other_split"] in sources:
+            row["other_name"] = sources[row["other_split"]].identify(row["other_row"])
         row["image"] = _split_image(sources, row["split"], row["row"], folder)
         if row["other_split"]:
             row["other_image"] = _split_image(sources, row["other_split"], row["other_row"], folder)
@@ -78,10 +83,14 @@ def _split_image(sources: dict[str, ImageSource], split: str, index: int, folder
 
 
 def _train_example(train: ImageSource, labels: Any, number: int, folder: Path) -> str:
-    index = int(np.flatnonzero(labels == number)[0])
+    index = _first(labels, number)
     name = f"examples/train-{index:06d}.png"
     _save(train, index, folder / name)
     return name
+
+
+def _first(labels: Any, number: int) -> int:
+    return int(np.flatnonzero(labels == number)[0])
 
 
 def _save(source: ImageSource, index: int, path: Path) -> None:
