@@ -23,7 +23,7 @@ ALLOWED = {
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "files", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs", "signals"},
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
