@@ -25,12 +25,12 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "fitting"},
+    "stage_one": {"options", "pace", "fitting"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
     "comparing": {"fitting", "choosing", "calibrating"},
-    "predicting": {"stage_one", "fitting", "seeds"},
+    "predicting": {"stage_one", "pace", "fitting", "seeds"},
     "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

@@ -101,6 +101,7 @@ def extract_splits(
     """
     from longtail.backbones import linear_parameters
     from longtail.files.atomic import atomic_path
+    from longtail.jobs.pace import settle_threads
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.checkpoints import weights_fingerprint
@@ -127,6 +128,9 @@ def extract_splits(
             continue
         is_new = True
         images = prepare(source, model.preprocessing, fabric.device)
+        settle_threads(
+            fabric, model.model, model.preprocessing, images_at_once=256, images=len(source), learns=False, quiet=quiet
+        )
         extract_features(
             fabric,
             model.features,

@@ -42,8 +42,10 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.inspect_labels import quick_label_problems
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
+    from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.seeds import summarize
 
+    settle_threads_of_heads(config.runtime.threads)
     if config.heads.images.crt_from == "images" or config.heads.images.crt_part != "classifier":
         raise InputError(
             "--crt-from images, and --crt-part, need the images and the network, not only features. "
