@@ -8,7 +8,7 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"counts", "priors", "ranges", "schedules", "holdout", "errors"}
+PURE = {"counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
 LIBRARY = PURE | {"files", "sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),

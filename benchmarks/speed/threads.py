@@ -1,9 +1,11 @@
-"""Small training steps on one thread and on all, on a machine that is idle but for other processes that compute.
+"""Training steps on one thread, on all, and on as many as the program takes, beside processes that compute.
 
     python benchmarks/speed/threads.py --busy 0
     python benchmarks/speed/threads.py --busy 4
 
-Prints milliseconds a step, medians of rounds that take turns, and how often one thread is as fast as all of them.
+Prints milliseconds a step, medians of rounds that take turns; how many times as long all threads take as one; and how
+many times as long the number that was taken takes as the better of the two. The number is that of `fastest_threads`,
+or one where the step is small (`threads_for`), as in a training.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from longtail.backbones import create_backbone
-from longtail.threads import SMALL_STEP
+from longtail.threads import SMALL_STEP, fastest_threads, step_of
 
 
 def spin(stop: Event) -> None:
@@ -26,7 +28,28 @@ def spin(stop: Event) -> None:
         sum(range(10_000))
 
 
-def network_step(name: str, size: int, channels: int, batch_size: int) -> Callable[[], None]:
+@dataclass
+class Case:
+    """A training step, and how large it is.
+
+    Attributes:
+        step: trains.
+        multiplications: as `threads_for` takes them.
+        trial: what is measured to choose; None where small steps alone choose.
+    """
+
+    step: Callable[[], None]
+    multiplications: int
+    trial: Callable[[], None] | None = None
+
+    def chosen(self) -> int:
+        """Choose as a training does."""
+        if self.trial is None or self.multiplications <= SMALL_STEP:
+            return 1 if self.multiplications <= SMALL_STEP else torch.get_num_threads()
+        return fastest_threads(self.trial).number
+
+
+def network_step(name: str, size: int, channels: int, batch_size: int) -> Case:
     """Give a training step of a network on random images."""
     model = create_backbone(name, num_classes=10, in_chans=channels).to(memory_format=torch.channels_last)
     images = torch.randn(batch_size, channels, size, size).to(memory_format=torch.channels_last)
@@ -38,7 +61,8 @@ def network_step(name: str, size: int, channels: int, batch_size: int) -> Callab
         cross_entropy(model(images), labels).backward()
         optimizer.step()
 
-    return step
+    size_of_step = batch_size * multiplications_of(model, images[:1])
+    return Case(step, size_of_step, step_of(model, images, learns=True, precision=nullcontext))
 
 
 def linear_step(dimension: int, num_classes: int, batch_size: int) -> Callable[[], None]:

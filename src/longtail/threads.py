@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-__all__ = ["Threads", "asked_threads", "fastest_threads", "step_of", "threads_for"]
+__all__ = ["Threads", "asked_threads", "candidate_threads", "fastest_threads", "step_of", "threads_for"]
 
 # up to here two threads save a quarter of a step, less than a millisecond, on an idle machine; on a busy one, where
 # they wait for each other at each product, a step takes tens of times as long (benchmarks/speed/threads.py)
 SMALL_STEP = 2**23
-HOPELESS = 3.0  # times slower needs no second look
+ROUNDS = 4  # of which the first is not counted
+HOPELESS = 3.0  # times slower needs no further look
 
 
 @contextmanager
@@ -71,6 +72,16 @@ class Threads:
     seconds: dict[int, float]
 
 
+def candidate_threads(usual: int) -> list[int]:
+    """Return the numbers of threads that are worth a try: 1, 2, 4, ... up to the usual one.
+
+    Example:
+        >>> candidate_threads(6)
+        [1, 2, 4, 6]
+    """
+    return [*(2**k for k in range(usual.bit_length()) if 2**k < usual), usual]
+
+
 def fastest_threads(step: Callable[[], object], *, seconds: float = 0.3, enough: float = 1.2) -> Threads:
     """Find out with how many threads a step is fastest now, on this machine with whatever else computes on it.
 
@@ -79,33 +90,38 @@ def fastest_threads(step: Callable[[], object], *, seconds: float = 0.3, enough:
 
     Args:
         step: computes something that is typical, always the same; a copy, where it must not change what it works on.
-        seconds: to spend, about; four steps with each number take longer where a step does.
-        enough: how many times as fast another number than the usual one has to be.
+        seconds: to spend, about; `ROUNDS` steps with each number take longer where a step does.
+        enough: how many times as fast another number than the usual one has to be; up to 3.
 
     Returns:
         The number; that of torch is as it was.
+
+    Example:
+        >>> fastest_threads(lambda: time.sleep(0.01 * torch.get_num_threads())).number
+        1
     """
     usual = torch.get_num_threads()
-    numbers = sorted({usual, *(2**k for k in range(usual.bit_length()) if 2**k < usual)})
-    if len(numbers) == 1:
+    times: dict[int, list[float]] = {number: [] for number in candidate_threads(usual)}
+    if len(times) == 1:
         return Threads(usual, usual, {})
-    times: dict[int, list[float]] = {number: [] for number in numbers}
     started = time.perf_counter()
     try:
         rounds = 0
-        while rounds < 4 or time.perf_counter() - started < seconds:
-            for number in list(times):
+        while rounds < ROUNDS or time.perf_counter() - started < seconds:
+            for number, taken in times.items():
                 torch.set_num_threads(number)
                 begun = time.perf_counter()
                 step()
-                times[number].append(time.perf_counter() - begun)
+                taken.append(time.perf_counter() - begun)
             rounds += 1
+            if rounds == 1:  # lays out what the later steps find
+                times = {number: [] for number in times}
+                continue
             best = min(min(taken) for taken in times.values())
             times = {number: taken for number, taken in times.items() if min(taken) <= HOPELESS * best}
     finally:
         torch.set_num_threads(usual)
-    # the first step of each number lays out what the others find
-    medians = {number: statistics.median(taken[1:]) for number, taken in times.items()}
+    medians = {number: statistics.median(taken) for number, taken in times.items()}
     fastest = min(medians, key=lambda number: medians[number])
     stays = usual in medians and medians[usual] <= enough * medians[fastest]
     return Threads(usual if stays else fastest, usual, medians)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from longtail.errors import InputError
-from longtail.threads import Threads, asked_threads, fastest_threads, step_of
+from longtail.threads import ROUNDS, Threads, asked_threads, candidate_threads, fastest_threads, step_of
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -74,7 +74,7 @@ def settle_threads(
         images_at_once: of a step of this process.
         images: of all steps; where that is little work, nothing is measured.
         learns: whether it trains.
-        began_with: the number of a run that goes on.
+        began_with: the number of what goes on.
         quiet: say nothing where it is not the usual number.
 
     Returns:
@@ -82,21 +82,17 @@ def settle_threads(
     """
     import torch
 
-    usual, told = torch.get_num_threads(), ""
-    if (asked := asked_threads(os.environ)) is not None:
+    # the first process decides for all: none may wait in a measurement that another does without
+    asked, usual = fabric.broadcast((asked_threads(os.environ), torch.get_num_threads()))
+    number, told = usual, ""
+    if asked is not None:
         number = asked
         if began_with not in (None, asked):
-            told = f"this run began with {began_with} threads and goes on with {asked}: last digits may differ."
+            told = f"this began with {began_with} threads and goes on with {asked}: last digits may differ."
     elif began_with is not None:
         number = began_with
-    elif fabric in _settled or usual == 1 or fabric.device.type != "cpu":
-        number = usual
-    else:
-        work = _multiplications(model, preprocessing, learns=learns)
-        if work * images < LITTLE:
-            return usual
-        at_once = max(min(images_at_once, usual * MEASURED // work), 2)  # batch norm needs two
-        found = _measured(fabric, model, preprocessing, at_once, learns=learns)
+    elif fabric not in _settled and usual > 1 and fabric.device.type == "cpu":
+        found = _measured(fabric, model, preprocessing, images_at_once, images, learns=learns)
         number, told = found.number, _told(found)
     if told and fabric.is_global_zero and not quiet:
         print(told, file=sys.stderr, flush=True)
@@ -138,10 +134,21 @@ def _images(preprocessing: "Preprocessing", number: int) -> Any:
     return torch.zeros(shape).to(memory_format=torch.channels_last)
 
 
-def _measured(fabric: "Fabric", model: Any, preprocessing: "Preprocessing", at_once: int, *, learns: bool) -> Threads:
-    images = _images(preprocessing, at_once)
+def _measured(
+    fabric: "Fabric", model: Any, preprocessing: "Preprocessing", at_once: int, images: int, *, learns: bool
+) -> Threads:
+    """Return the number that is fastest, or the usual one where the work is hardly more than its measurement."""
+    import torch
+
+    usual = torch.get_num_threads()
+    work = _multiplications(model, preprocessing, learns=learns)
+    at_once = max(min(at_once, usual * MEASURED // work), 2 if learns else 1)  # batch norm learns from two
+    needed = ROUNDS * len(candidate_threads(usual)) * at_once
+    is_worth_it = fabric.broadcast(work * images >= LITTLE and images >= 4 * needed)
+    if not is_worth_it:
+        return Threads(usual, usual, {})
     fabric.barrier()  # all processes at once, as they are going to compute
-    found = fastest_threads(step_of(model, images, learns=learns, precision=fabric.autocast))
+    found = fastest_threads(step_of(model, _images(preprocessing, at_once), learns=learns, precision=fabric.autocast))
     return fabric.broadcast(found)
 
 

@@ -19,7 +19,7 @@ from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.settings import plain
 from longtail.jobs.stage_one.start import Start
 from longtail.schedules import Schedule
-from longtail.threads import SMALL_STEP, asked_threads, threads_for
+from longtail.threads import asked_threads, threads_for
 from longtail.training.batches import TrainingBatches
 from longtail.training.loop import TrainingState, train
 
@@ -95,20 +95,17 @@ def _threads(fabric: "Fabric", start: Start, stage: StageOneOptions, *, quiet: b
     """Settle with how many threads the command computes, and its training: small steps with one."""
     began = {} if start.checkpoint is None else start.checkpoint["about"].get("threads", {})
     images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
-    size = images_at_once * start.multiplications
-    command = torch.get_num_threads()
-    if size > SMALL_STEP or began:
-        command = settle_threads(
-            fabric,
-            start.model,
-            start.preprocessing,
-            images_at_once=images_at_once,
-            images=stage.epochs * len(start.images.source),
-            learns=True,
-            began_with=began.get("command"),
-            quiet=quiet,
-        )
-    with threads_for(size):
+    command = settle_threads(
+        fabric,
+        start.model,
+        start.preprocessing,
+        images_at_once=images_at_once,
+        images=stage.epochs * len(start.images.source),
+        learns=True,
+        began_with=began.get("command"),
+        quiet=quiet,
+    )
+    with threads_for(images_at_once * start.multiplications):
         if began and asked_threads(os.environ) is None:
             torch.set_num_threads(began["training"])
         yield {"command": command, "training": torch.get_num_threads()}
