@@ -8,7 +8,7 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "holdout", "errors"}
+PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
@@ -28,12 +28,12 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "fitting", "flags"},
+    "stage_one": {"options", "pace", "fitting", "flags"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
     "comparing": {"fitting", "choosing", "calibrating"},
-    "predicting": {"stage_one", "fitting", "seeds"},
+    "predicting": {"stage_one", "pace", "fitting", "seeds"},
     "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from longtail.features import open_features
-from longtail.training.unfinished import UnfinishedFeatures
+from longtail.training.unfinished import UnfinishedFeatures, threads_begun_with
 
 
 @pytest.fixture
@@ -55,6 +56,11 @@ def test_it_goes_on_where_it_was(half):
     assert (again.goes_on, again.done) == (True, 1)
 
 
+def test_it_says_with_how_many_threads_it_was_begun(half):
+    assert threads_begun_with(half) == torch.get_num_threads()
+    assert threads_begun_with(half.with_name("feature_val.h5")) is None
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
@@ -65,6 +71,7 @@ def test_it_goes_on_where_it_was(half):
         b"[]",
         b'{"key": 1, "batches": 1}',
         b'{"batches": 1}',
+        "no threads",
         "more",
         "negative",
         "words",
@@ -79,6 +86,7 @@ def test_progress_that_is_damaged_begins_anew(half, damaged):
         "negative": {"batches": -1},
         "words": {"batches": "1"},
         "another's": {"key": "x"},
+        "no threads": {"threads": 0},
     }
     if damaged in changed:
         damaged = json.dumps(said | changed[damaged]).encode()

@@ -55,9 +55,11 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.fitting.methods import wanted_methods
     from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.outcome import tell
+    from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
     from longtail.jobs.seeds import summarize
 
+    settle_threads_of_heads(config.runtime.threads)
     if config.heads.images.crt_from == "images" or config.heads.images.crt_part != "classifier":
         raise InputError(
             "--crt-from images, and --crt-part, need the images and the network, not only features. "

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +33,9 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     import logging
     import warnings
 
+    from longtail.jobs.pace import ask_for_threads
+
+    ask_for_threads(runtime.threads)
     found = processes(os.environ, runtime.devices)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -72,6 +76,7 @@ def _launch_several(found: Processes, device: str, precision: Any, patience: flo
     from torch.distributed.distributed_c10d import _get_default_store
 
     started = start_others(found.local) if found.started_by == "nobody" else []
+    asked = os.environ.get("OMP_NUM_THREADS")
     fabric = Fabric(
         accelerator=device,
         devices=found.local,
@@ -93,6 +98,8 @@ def _launch_several(found: Processes, device: str, precision: Any, patience: flo
             f"the {found.number} processes do not find each other at {place} within {patience:g} minutes (--timeout): "
             f"{str(error).splitlines()[0][:200]}"
         ) from error
+    if asked is None:
+        os.environ.pop("OMP_NUM_THREADS", None)  # Lightning has set it, as if somebody had asked for it
     watch.start()
     _watches.append(watch)
     # else the interpreter's end may take torch's threads down while they run, and a finished job aborts
@@ -108,6 +115,21 @@ def _part() -> None:
 
 
 @contextmanager
+def _own_threads() -> Iterator[None]:
+    """Let the number of threads that a command computes with end with it."""
+    torch, asked = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS")
+    usual = None if torch is None else torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(usual)
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if asked is not None:
+            os.environ["OMP_NUM_THREADS"] = asked
+
+
+@contextmanager
 def together() -> Iterator[None]:
     """Let what is inside end in all processes as it ends in the first that fails: one of them says why.
 
@@ -118,9 +140,10 @@ def together() -> Iterator[None]:
         LongtailError: a process was lost.
     """
     try:
-        yield
-        for watch in _watches:
-            watch.farewell()
+        with _own_threads():
+            yield
+            for watch in _watches:
+                watch.farewell()
     except BaseException as error:
         from longtail.training.failures import LostConnection, told
 

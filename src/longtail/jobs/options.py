@@ -49,6 +49,9 @@ class RuntimeOptions:
     """Where to compute; auto takes a GPU where there is one."""
     devices: Annotated[int, Range(1, most=1024)] = 1
     """Processes, one a device; torchrun and SLURM set it themselves."""
+    threads: Annotated[int, Range(1, most=1024)] | None = None
+    """Threads of each process on a CPU; default: OMP_NUM_THREADS, else those that are fastest now, or with which a run
+    that goes on began. Results are the same to the bit for the same number alone."""
     timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
     """Of several processes: minutes without a sign of life after which one is given up, and all end."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

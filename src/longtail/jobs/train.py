@@ -73,6 +73,7 @@ def train_stage_one(
     import torch
 
     from longtail.backbones import hold_all_but, normalize_classifier
+    from longtail.jobs.pace import go_on_with
     from longtail.jobs.stage_one.batches import training_batches
     from longtail.jobs.stage_one.course import carry_out
     from longtail.jobs.stage_one.images import choose_preprocessing, prepare
@@ -99,6 +100,7 @@ def train_stage_one(
     quiet = runtime.quiet or not fabric.is_global_zero
     checkpoint, done = stopped_at(folder, settings, stage.epochs, quiet=quiet)
     if checkpoint is not None and done.epoch >= stage.epochs:
+        go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
         return done
 
     splits = with_pseudo_labels(fabric, splits, unlabelled, seed=data.split_seed, folder=folder, workers=stage.workers)

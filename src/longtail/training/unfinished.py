@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import numpy as np
+import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ from longtail.errors import InputError
 from longtail.features import FeatureRows, create_feature_file
 from longtail.files.json_file import read_json
 
-__all__ = ["UnfinishedFeatures"]
+__all__ = ["UnfinishedFeatures", "threads_begun_with"]
 
 SAVE_EVERY = 5.0  # seconds
 
@@ -23,6 +24,27 @@ SAVE_EVERY = 5.0  # seconds
 class _Progress(TypedDict):
     key: str
     batches: Annotated[int, Meta(ge=0)]
+    threads: Annotated[int, Meta(ge=1, le=2**16)]
+
+
+def threads_begun_with(path: Path) -> int | None:
+    """Return with how many threads the features that are to go to `path` were begun; None where none are.
+
+    Rows of other numbers would differ in their last digits.
+    """
+    said = _read(_progress(path, 0))
+    return None if said is None else said["threads"]
+
+
+def _progress(path: Path, rank: int | str) -> Path:
+    return path.with_name(f".{path.name}.done-{rank}")
+
+
+def _read(path: Path) -> _Progress | None:
+    try:
+        return read_json(path, _Progress, expected="how many batches are written")
+    except InputError:
+        return None
 
 
 class UnfinishedFeatures:
@@ -59,7 +81,7 @@ class UnfinishedFeatures:
         said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
         all_batches = range(0, len(labels), batch_size)
-        counts = [self._read(other, len(all_batches[other::num_ranks])) for other in range(num_ranks)]
+        counts = [self._count(other, len(all_batches[other::num_ranks])) for other in range(num_ranks)]
         # all processes see the same files here, and so decide alike
         self.goes_on = all(count is not None for count in counts) and self._is_laid_out()
         self.done = (counts[rank] or 0) if self.goes_on else 0
@@ -93,18 +115,12 @@ class UnfinishedFeatures:
 
     def forget(self) -> None:
         """Remove what was written so far."""
-        for path in (self._part, *self._final.parent.glob(f"{self._progress('*').name}")):
+        for path in (self._part, *self._final.parent.glob(_progress(self._final, "*").name)):
             path.unlink(missing_ok=True)
 
-    def _progress(self, rank: int | str) -> Path:
-        return self._final.with_name(f".{self._final.name}.done-{rank}")
-
-    def _read(self, rank: int, most: int) -> int | None:
-        try:
-            said = read_json(self._progress(rank), _Progress, expected="how many batches are written")
-        except InputError:
-            return None
-        return said["batches"] if said["key"] == self._key and said["batches"] <= most else None
+    def _count(self, rank: int, most: int) -> int | None:
+        said = _read(_progress(self._final, rank))
+        return said["batches"] if said and said["key"] == self._key and said["batches"] <= most else None
 
     def _is_laid_out(self) -> bool:
         labels, dimension, dtype, _ = self._layout
@@ -121,7 +137,8 @@ class UnfinishedFeatures:
 
     def _write(self) -> None:
         self._to_disk()
-        path = self._progress(self._rank)
+        path = _progress(self._final, self._rank)
         new = path.with_name(f"{path.name}.new")
-        new.write_text(json.dumps({"key": self._key, "batches": self.done}), encoding="utf-8")
+        said = {"key": self._key, "batches": self.done, "threads": torch.get_num_threads()}
+        new.write_text(json.dumps(said), encoding="utf-8")
         new.replace(path)

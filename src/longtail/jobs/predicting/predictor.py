@@ -129,9 +129,13 @@ def image_features(fabric: "Fabric", model: "TrainedModel", source: "ImageSource
     Returns:
         float32, shape (N, D), on the device.
     """
+    from longtail.jobs.pace import settle_threads
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.inference import features_in_memory
 
+    settle_threads(
+        fabric, model.model, model.preprocessing, images_at_once=256, images=len(source), learns=False, quiet=True
+    )
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
     return features_in_memory(fabric, model.features, batches, len(source), model.dimension)
 

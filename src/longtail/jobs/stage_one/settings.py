@@ -4,7 +4,9 @@ import json
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Required, TypedDict, get_type_hints
+from typing import Annotated, Any, Required, TypedDict, get_type_hints
+
+from msgspec import Meta
 
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind
@@ -38,6 +40,11 @@ class _Settings(TypedDict, total=False):
     classifier_is_drawn: bool
 
 
+class _Threads(TypedDict):
+    command: Annotated[int, Meta(ge=1, le=2**16)]
+    training: Annotated[int, Meta(ge=1, le=2**16)]
+
+
 def read_about(checkpoint: Checkpoint, path: Path) -> About:
     """Return what a checkpoint says of its network, with settings of the kinds that options have.
 
@@ -50,6 +57,8 @@ def read_about(checkpoint: Checkpoint, path: Path) -> About:
     """
     about, origin = about_of(checkpoint, str(path)), f"{path}, settings"
     expected = "the settings of a training, as longtail writes them"
+    if "threads" in checkpoint["about"]:
+        check_kind(checkpoint["about"]["threads"], _Threads, origin=f"{path}, threads", expected="numbers of threads")
     settings = check_kind(about["settings"], _Settings, origin=origin, expected=expected)
     for name, kind in (("data", DataOptions), ("stage", StageOneOptions), ("unlabelled", UnlabelledOptions)):
         stored: Any = settings.get(name, {})
