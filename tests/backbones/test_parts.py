@@ -67,14 +67,19 @@ def test_rates_of_classifier_and_backbone():
     assert len(classifier["params"]) + len(backbone["params"]) == len(whole["params"])
     hold_all_but(model, "classifier")
     assert len(parameter_groups(model, 0.1, 0.5)) == 1
-    with pytest.raises(InputError, match="at least 0"):
-        parameter_groups(model, 0.1, -1.0)
 
 
 def test_initial_weights_are_the_backbones_alone(tmp_path):
     trained, other = (create_backbone("resnet20", num_classes=c) for c in (5, 7))
-    about = {"backbone": "resnet20"}
-    save_checkpoint({"task": Classification(trained).state_dict(), "about": about}, tmp_path / "last.pt")
+    preprocessing = {"size": 32, "resize": 32, "channels": 3, "mean": [0.5] * 3, "std": [0.2] * 3}
+    about = {
+        "backbone": "resnet20",
+        "class_names": list("abcde"),
+        "preprocessing": {**preprocessing, "augmentation": "crop-flip", "resident": True},
+        "settings": {},
+    }
+    rest = {"optimizer": {}, "precision": {}, "state": {}}
+    save_checkpoint({"task": Classification(trained).state_dict(), **rest, "about": about}, tmp_path / "last.pt")
     own = classifier_of(other).weight.clone()
     start_from(other, tmp_path / "last.pt", "resnet20")
     assert torch.equal(other.conv1.weight, trained.conv1.weight)

@@ -72,7 +72,7 @@ def changed(**parts):
     [
         ("{", r"no JSON \(line 1"),
         ("", "no JSON"),
-        ("[1, 2]", "expected an object, came a array"),
+        ("[1, 2]", "expected an object, came an array"),
         ("null", "Expected a COCO file"),
         ("[" * 100_000, "nested too deep"),
         (changed(images=3), "expected an array at `images`"),
@@ -89,7 +89,7 @@ def changed(**parts):
         (changed(images=[]), "no image in it"),
         (changed(annotations=[]), "2 of 2 images have no annotation, a/0.jpg for example"),
         (changed(categories=[{"id": 0}]), "image 1 is of category 1, which is not among the categories"),
-        (changed(images=[{"id": 0, "file_name": 5}]), r"at `images\[0\].file_name`, came a int"),
+        (changed(images=[{"id": 0, "file_name": 5}]), r"at `images\[0\].file_name`, came an int"),
         (changed(annotations=[{"image_id": 1, "category_id": 0}] * 2), "image 1 has several annotations"),
         (
             changed(images=[{"id": k, "file_name": "a.jpg"} for k in (0, 1)]),

@@ -37,12 +37,12 @@ def test_every_setting_of_the_data_has_a_flag():
     ("words", "told"),
     [
         (["describe", "cifar10"], "cifar10 needs --data: the folder"),
-        (["describe", "digits", "--split-seed", "-1"], "--split-seed is -1; expected"),
-        (["describe", "digits", "--val-fraction", "nan"], "--val-fraction is nan"),
-        (["describe", "digits", "--bits", "40"], "--bits is 40; expected 1 to 32"),
+        (["describe", "digits", "--split-seed", "-1"], "--split-seed -1; expected"),
+        (["describe", "digits", "--val-fraction", "nan"], "--val-fraction nan; expected"),
+        (["describe", "digits", "--bits", "40"], "--bits 40; expected a number from 1 to 32"),
         (["describe", "imagenet-lt", "--data", "nowhere"], "Expected as --data the folder of ImageNet-LT"),
         (["describe", "digits", "--original-splits"], "--original-splits is for inat18"),
-        (["describe", ""], "--data is empty"),
+        (["describe", ""], "the word behind describe is empty"),
         (["pack", "nowhere", "--out", "p.h5"], "no such file or folder"),
     ],
 )

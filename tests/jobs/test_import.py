@@ -164,7 +164,7 @@ def test_class_names(net, photos, tmp_path, capsys):
     names.write_text("ant\nbee\ncat\n")
     assert call("import", theirs, "--class-names", names, "--out", ours) == 0
     assert "their names differ" in refused(capsys, "extract", ours, photos, "--device", "cpu", "--quiet")
-    for text, reason in (("a\nb\n", "2 names, but the classifier has 3"), ("\xff", "not text in UTF-8")):
+    for text, reason in (("a\nb\n", "2 names, but the classifier has 3"), ("\xff", "is no text in UTF-8")):
         names.write_bytes(text.encode("latin-1"))
         assert reason in refused(capsys, "import", theirs, "--class-names", names, "--out", tmp_path / "x.pt")
     assert "no such file" in refused(capsys, "import", theirs, "--class-names", tmp_path / "nothing")

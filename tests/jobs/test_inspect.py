@@ -86,7 +86,7 @@ def test_fit_puts_the_most_doubtful_labels_into_its_results(tmp_path, capsys, mo
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--false-share", "nan"], "--false-share is nan"),
+        (["--false-share", "nan"], "--false-share nan; expected"),
         (["--margin", "1.5"], "--margin is 1.5"),
         (["--folds", "1"], "--folds is 1"),
         (["--most", "-1"], "--most is -1"),

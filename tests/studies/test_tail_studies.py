@@ -126,7 +126,7 @@ def test_similar_samples_as_a_user_types_it(tmp_path):
         (["similar-samples", "digits", "--vary", "lambda"], "expected fraction or tail-share"),
         (["similar-samples", "digits", "--head", "9", "--ratio", "10"], "two different classes"),
         (["similar-samples", "digits", "--points", "2", "--ratio", "10"], "expected 0 to 1"),
-        (["similar-samples", "digits", "--ratio", "nan"], "ratio is nan"),
+        (["similar-samples", "digits", "--ratio", "nan"], "--ratio nan; expected"),
         (["similar-samples", "digits", "--fraction", "0.4"], "Name its values in --points"),
         (["similar-samples", "digits", "--vary", "tail-share", "--tail-share", "1"], "Name its values in --points"),
         (

@@ -180,7 +180,7 @@ def _from_columns(labels: NDArray[Any], origin: str) -> NDArray[np.int64]:
 
 def _whole(labels: NDArray[Any], origin: str) -> NDArray[np.int64]:
     with np.errstate(invalid="ignore"):
-        broken = np.flatnonzero(~(np.abs(labels) < 2**63) | (labels != np.floor(labels)))
+        broken = np.flatnonzero(~(np.abs(labels) < np.float64(2**63)) | (labels != np.floor(labels)))
     if len(broken):
         raise InputError(
             f"{origin}: labels such as {labels[broken[0]]} (row {broken[0]}); expected names, or whole class numbers."

@@ -115,7 +115,7 @@ class DataOptions:
     alike_names: AlikeNames = "ask"
     """Of classes whose names differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them;
     ask: stop and list them."""
-    bits: int | None = None
+    bits: Annotated[int, Range(1, most=32)] | None = None
     """Of grey images of more than 8 bits, such as a camera's 10, 12 or 14 in 16: white is 2^bits - 1. Default: as each
     file states it; where none does, stop and ask."""
 
