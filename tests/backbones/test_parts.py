@@ -76,7 +76,7 @@ def test_initial_weights_are_the_backbones_alone(tmp_path):
         "backbone": "resnet20",
         "class_names": list("abcde"),
         "preprocessing": {**preprocessing, "augmentation": "crop-flip", "resident": True},
-        "settings": {},
+        "settings": {"dataset": "digits", "data": {}, "stage": {}},
     }
     rest = {"optimizer": {}, "precision": {}, "state": {}}
     save_checkpoint({"task": Classification(trained).state_dict(), **rest, "about": about}, tmp_path / "last.pt")
