@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.base import chunks
+from longtail.heads.rows import chunks
 
 __all__ = ["class_means", "within_class_scatter"]
 

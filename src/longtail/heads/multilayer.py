@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,9 +11,11 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 from torch.nn import functional
 
-from longtail.errors import InputError, LongtailError
-from longtail.heads.base import Head, ImpliedPrior, RowSource, chunks, torch_rows
-from longtail.heads.linear_training import Precision, computing_in
+from longtail.errors import InputError
+from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
+from longtail.heads.precision import Precision, computing_in
+from longtail.heads.rows import RowSource, chunks, torch_rows
 from longtail.losses.balanced_softmax import log_counts
 from longtail.threads import threads_for
 
@@ -78,7 +80,22 @@ class MultilayerPerceptron(Head):
         True
     """
 
-    selected_on_: str
+    _parameter_constraints: ClassVar[Constraints] = {
+        "hidden": [whole(most=2**16), AUTO],
+        "epochs": [whole(), AUTO],
+        "members": [whole()],
+        "tau": [real(0)],
+        "dropout": [real(0, below=1)],
+        "input_dropout": [real(0, below=1)],
+        "mixup": [real(0)],
+        "batch_size": [whole()],
+        "learning_rate": [real(above=0)],
+        "weight_decay": [real(0)],
+        "unit_length": ["boolean"],
+        "random_state": [RANDOM_STATE],
+        "device": [DEVICE],
+        "precision": [words(Precision)],
+    }
 
     def __init__(
         self,
@@ -120,7 +137,6 @@ class MultilayerPerceptron(Head):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from features X (N, D) and labels y (N,)."""
-        self._check()
         array, codes, dtype = self._begin(X, y)
         counts = torch.from_numpy(np.bincount(codes)).to(dtype)
         width = array.shape[1]
@@ -142,25 +158,6 @@ class MultilayerPerceptron(Head):
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
         self.selected_on_ = "not selected"
         return self
-
-    def _check(self) -> None:
-        whole: dict[str, Any] = {
-            "hidden": self.hidden,
-            "epochs": self.epochs,
-            "members": self.members,
-            "batch_size": self.batch_size,
-        }
-        for name, value in whole.items():
-            if value != "auto" and (isinstance(value, str) or value < 1):
-                raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
-        if self.precision not in get_args(Precision):
-            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
-        for name in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; expected a share from 0 to below 1.")
-        for name in ("mixup", "weight_decay", "tau"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} is {getattr(self, name)}; expected a number of at least 0.")
 
     def _batch_size(self, num_rows: int) -> int:
         # batch norm needs two rows
@@ -208,7 +205,7 @@ class MultilayerPerceptron(Head):
                 total += loss.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
-                raise LongtailError(
+                raise InputError(
                     f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head. Lower learning_rate."
                 )
         return losses
