@@ -61,6 +61,7 @@ def learned_nothing(loss: float, shares: Tensor) -> str | None:
         shares: part of each class in it, of sum 1, shape (C,).
 
     Example:
+        >>> import torch
         >>> learned_nothing(0.69, torch.tensor([0.5, 0.5]))
         'it learned next to nothing: its loss on train is 0.69, and that of a classifier that knows the class shares...
         >>> learned_nothing(0.3, torch.tensor([0.5, 0.5]))

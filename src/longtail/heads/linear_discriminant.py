@@ -13,7 +13,7 @@ from longtail.heads.base import ImpliedPrior
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.linear import LinearHead
-from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real, words
+from longtail.heads.parameters import AUTO, DEVICE, SHARES, Constraints, Each, real, words
 from longtail.priors import prior_of_counts, uniform_prior
 
 __all__ = ["SHRINKAGE_GRID", "DiscriminantSolutions", "LinearDiscriminant"]
@@ -84,7 +84,7 @@ class LinearDiscriminant(LinearHead):
     _parameter_constraints: ClassVar[Constraints] = {
         "shrinkage": [real(0, most=1), AUTO],
         "weighting": [words(Literal[Weighting, "auto"])],
-        "prior": [words(ImpliedPrior), "array-like"],
+        "prior": [words(ImpliedPrior), SHARES],
         "corrected": ["boolean", AUTO],
         "calibrated": ["boolean"],
         "grid": [Each(real(0, most=1))],
@@ -177,12 +177,8 @@ class LinearDiscriminant(LinearHead):
         if isinstance(self.prior, str):
             return prior_of_counts(counts) if self.prior == "train" else uniform_prior(len(counts))
         shares = np.asarray(self.prior)
-        are_numbers = shares.shape == counts.shape and shares.dtype.kind in "iuf"
-        if not (are_numbers and np.isfinite(shares).all() and (shares > 0).all()):
-            raise InputError(
-                f"prior is {self.prior!r} of shape {shares.shape}; expected uniform, train, or {len(counts)} numbers "
-                "above 0, the share of each class."
-            )
+        if shares.shape != counts.shape:
+            raise InputError(f"prior has {len(shares)} numbers; expected {len(counts)}, the share of each class.")
         return prior_of_counts(shares)
 
 

@@ -138,7 +138,7 @@ class LinearSolution:
     converged: bool
 
 
-def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 1e-4, max_steps: int = 200) -> LinearSolution:
+def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_steps: int = 200) -> LinearSolution:
     """Find the linear layer of the largest penalised likelihood by L-BFGS, from the classifier that knows counts alone.
 
     Steps are taken in coordinates in which the problem is nearly round: the eigenvectors of the features' scatter,

@@ -1,5 +1,6 @@
 """What the parameters of heads may be: declared on each class as scikit-learn does, and checked in this one place."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -15,6 +16,7 @@ __all__ = [
     "AUTO",
     "DEVICE",
     "RANDOM_STATE",
+    "SHARES",
     "Constraints",
     "Each",
     "StrOptions",
@@ -70,7 +72,25 @@ class Each:
         return len(value) > 0 and all(_satisfies(self.of, one) for one in value)
 
     def __str__(self) -> str:
-        return f"one or several of: {_told(self.of)}"
+        return f"at least one value, each {_told(self.of)}"
+
+
+class _Shares:
+    """The constraint of the share of each class."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        try:
+            shares = np.asarray(value)
+        except ValueError:  # rows of different lengths
+            return False
+        are_numbers = shares.ndim == 1 and shares.dtype.kind in "iuf"
+        return bool(are_numbers and np.isfinite(shares).all() and (shares > 0).all())
+
+    def __str__(self) -> str:
+        return "the share of each class, numbers above 0"
+
+
+SHARES = _Shares()
 
 
 class _Device:
@@ -99,7 +119,7 @@ def check_parameters(parameters: Mapping[str, Any], constraints: Mapping[str, li
 
     Args:
         parameters: as `get_params(deep=False)` gives them.
-        constraints: what each may be: constraints of scikit-learn, `Each` or `DEVICE`; one of them is enough.
+        constraints: what each may be: constraints of scikit-learn, or those of this file; one of them is enough.
 
     Raises:
         InputError: naming the first parameter that is something else, what came, and what it may be.
@@ -112,7 +132,7 @@ def check_parameters(parameters: Mapping[str, Any], constraints: Mapping[str, li
     """
     for name, value in parameters.items():
         if name in constraints and not any(_satisfies(one, value) for one in constraints[name]):
-            came = repr(value)
+            came = " ".join(repr(value).split())
             came = came if len(came) <= 80 else f"{came[:77]}..."
             expected = ", or ".join(_told(one, value) for one in constraints[name])
             raise InputError(f"{name} is {came}; expected {expected}.")
@@ -121,7 +141,7 @@ def check_parameters(parameters: Mapping[str, Any], constraints: Mapping[str, li
 def _satisfies(constraint: Any, value: Any) -> bool:
     if isinstance(constraint, Interval):
         return _is_number(value) and bool(constraint.is_satisfied_by(value))
-    if isinstance(constraint, Each | _Device):
+    if isinstance(constraint, Each | _Device | _Shares):
         return constraint.is_satisfied_by(value)
     return bool(make_constraint(constraint).is_satisfied_by(value))
 
@@ -138,7 +158,7 @@ def _told(constraint: Any, value: Any = None) -> str:
     if isinstance(constraint, StrOptions):
         options = list(constraint.options)
         return repr(options[0]) if len(options) == 1 else f"one of {', '.join(options)}"
-    if isinstance(constraint, Each | _Device):
+    if isinstance(constraint, Each | _Device | _Shares):
         return str(constraint)
     if constraint == "boolean":
         return "True or False"
@@ -148,14 +168,20 @@ def _told(constraint: Any, value: Any = None) -> str:
 
 
 def _told_interval(interval: Interval, value: Any) -> str:
-    is_above = _is_number(value) and value > interval.right
+    is_infinite = _is_number(value) and abs(value) == math.inf
+    is_above = _is_number(value) and value > interval.right and not is_infinite
+    has_end = interval.right not in (MOST, LARGEST) or is_above  # the ends that no person has in mind are not told
+    kind = "a whole number" if interval.type is Integral else "a number"
+    if interval.left > -LARGEST and has_end and interval.closed == "both":
+        return f"{kind} from {_digits(interval.left)} to {_digits(interval.right)}"
     bounds = []
     if interval.left > -LARGEST:
         bounds.append(f"{'of at least' if interval.closed in ('left', 'both') else 'above'} {_digits(interval.left)}")
-    if interval.right not in (MOST, LARGEST) or is_above:  # the ends that no person has in mind are not told
+    if has_end:
         bounds.append(f"{'at most' if interval.closed in ('right', 'both') else 'below'} {_digits(interval.right)}")
-    kind = "a whole number" if interval.type is Integral else "a number"
-    return f"{kind} {' and '.join(bounds) or 'that is finite'}"
+    if is_infinite or not bounds:
+        bounds.append("finite" if bounds else "that is finite")
+    return f"{kind} {' and '.join(bounds)}"
 
 
 def _digits(bound: float) -> str:

@@ -41,7 +41,8 @@ class Standardisation:
             device: where to compute.
 
         Example:
-            >>> Standardisation.of(np.array([[1.0, 7.0], [3.0, 7.0]])).rows(np.array([[5.0, 8.0]]))[:].tolist()
+            >>> import numpy as np
+        >>> Standardisation.of(np.array([[1.0, 7.0], [3.0, 7.0]])).rows(np.array([[5.0, 8.0]]))[:].tolist()
             [[3.0, 1.0]]
         """
         if not wanted:
@@ -92,6 +93,7 @@ def feature_moments(features: Features, *, device: str = "cpu") -> tuple[Tensor,
         rounding, is 1: divided by its own it would be noise.
 
     Example:
+        >>> import numpy as np
         >>> mean, deviation = feature_moments(np.array([[1.0, 7.0], [3.0, 7.0]]))
         >>> mean.tolist(), deviation.tolist()
         ([2.0, 7.0], [1.0, 1.0])

@@ -64,6 +64,7 @@ class WeightedRidge(LinearHead):
         ours.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> labels = np.repeat([0, 1], [950, 50])
         >>> features = rng.normal(size=(1000, 2)) + 2 * labels[:, None]
