@@ -26,7 +26,14 @@ def test_training_equals_the_steps_written_out():
     labels = np.repeat(np.arange(3), [40, 16, 8])
     features = rng.normal(size=(64, 5)) + np.eye(3, 5)[labels]
     head = CosineClassifier(
-        4.0, standardise=False, epochs=1, learning_rate=0.3, momentum=0.0, weight_decay=0.0, batch_size=8, random_state=7
+        4.0,
+        standardise=False,
+        epochs=1,
+        learning_rate=0.3,
+        momentum=0.0,
+        weight_decay=0.0,
+        batch_size=8,
+        random_state=7,
     ).fit(features, labels)
     seed = int(np.random.RandomState(7).randint(2**31 - 1))
     w = initial_linear(3, 5, seed, torch.float64)[0].numpy()

@@ -289,9 +289,7 @@ def test_the_original_has_no_plain_classifier_and_no_choice_of_depth(tailed):
 
 def test_the_same_seed_gives_the_same_head(tailed):
     train, (test, _) = tailed
-    first, same, other = (
-        forced(train, depth=2, random_state=seed) for seed in (3, np.random.RandomState(3), 4)
-    )
+    first, same, other = (forced(train, depth=2, random_state=seed) for seed in (3, np.random.RandomState(3), 4))
     np.testing.assert_array_equal(first.logits(test), same.logits(test))
     assert not np.array_equal(first.which_block_, other.which_block_)
 

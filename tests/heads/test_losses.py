@@ -52,9 +52,9 @@ def test_ldam_ends_in_directions(kind, tailed):
 def test_ldam_is_minimised_over_cosines(tailed):
     """A few more steps of plain gradient descent on the written-out loss gain next to nothing."""
     (train, labels), _ = tailed
-    head = Joint(
-        loss="ldam", epochs=200, batch_size=600, weight_decay=0.0, standardise=False, random_state=0
-    ).fit(train, labels)
+    head = Joint(loss="ldam", epochs=200, batch_size=600, weight_decay=0.0, standardise=False, random_state=0).fit(
+        train, labels
+    )
     loss = LDAM(torch.from_numpy(np.bincount(labels).astype(np.float32)))
     rows, targets = functional.normalize(torch.from_numpy(train), dim=1), torch.from_numpy(labels)
     weight = torch.from_numpy(head.weight_.copy()).requires_grad_()

@@ -35,7 +35,14 @@ def test_projection_is_the_nearest_point_of_the_ball():
 def test_training_equals_the_steps_written_out(tailed, linear):
     (train, codes), _ = tailed
     train = train.astype(np.float64)
-    settings = {"epochs": 2, "batch_size": 32, "learning_rate": 0.3, "beta": 0.99, "standardise": False, "random_state": 5}
+    settings = {
+        "epochs": 2,
+        "batch_size": 32,
+        "learning_rate": 0.3,
+        "beta": 0.99,
+        "standardise": False,
+        "random_state": 5,
+    }
     head = MaxNorm(0.6, 0.02, linear, **settings).fit(train, codes)
     seed = int(np.random.RandomState(5).randint(2**31 - 1))
     weight, bias = linear[0].astype(np.float64), linear[1].astype(np.float64)

@@ -20,6 +20,7 @@ from longtail.heads.linear_training import (
 )
 from longtail.heads.parameters import AUTO, Constraints, real, whole, words
 from longtail.heads.precision import Precision
+from longtail.heads.standardisation import AutoOrNot
 from longtail.losses import LossName, prior_of_loss
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
@@ -46,7 +47,8 @@ class ClassifierRetraining(LinearHead):
         solver: "sgd" descends step by step, "lbfgs" finds the optimum over all rows, each weighed as it would be drawn;
             "auto" takes the second with sampling="instance", for cross-entropy, balanced softmax and logit adjustment.
         standardise: learn on features of mean 0 and deviation 1, and fold both into the result, so that neither size
-            nor unit of a feature matters; False learns on them as they are.
+            nor unit of a feature matters; False learns on them as they are. "auto": True, but for "ldam", whose cosines
+            are of features as they are, unless their units are unlike or their mean is far from 0.
         penalty: of "lbfgs", at least 0: penalty D / (2 N) ||W||^2 is added to the mean loss.
         epochs: of "sgd", passes of N draws; "auto": 10, of "ldam" 20, or as many as give 80 steps, of "ldam" 1000.
         batch_size: of "sgd", images a step.
@@ -99,7 +101,7 @@ class ClassifierRetraining(LinearHead):
         **SAMPLING_CONSTRAINTS,
         "epochs": [whole(), AUTO],
         "solver": [words(Solver)],
-        "standardise": ["boolean"],
+        "standardise": ["boolean", AUTO],
         "penalty": [real(0)],
         "loss": [words(LossName)],
         "reweight": ["boolean"],
@@ -112,7 +114,7 @@ class ClassifierRetraining(LinearHead):
         self,
         *,
         solver: Solver = "auto",
-        standardise: bool = True,
+        standardise: AutoOrNot = "auto",
         penalty: float = 0.12,
         epochs: int | Literal["auto"] = "auto",
         batch_size: int = 512,

@@ -107,9 +107,9 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.deviation_: NDArray[np.float64] | None = None
         self.length_ = 1.0
         if self.kind in ("centre", "centre-l2", "standardise"):
-            mean, deviation = feature_moments(array)
-            self.mean_ = mean.numpy()
-            self.deviation_ = deviation.numpy() if self.kind == "standardise" else None
+            moments = feature_moments(array)
+            self.mean_ = moments.mean.numpy()
+            self.deviation_ = moments.divisor.numpy() if self.kind == "standardise" else None
         if self.keep_length and self.kind.endswith("l2"):
             squares_of_all = sum(float(block.double().square().sum()) for _, block in chunks(array))
             self.length_ = float(np.sqrt(squares_of_all / len(array))) or 1.0

@@ -13,9 +13,10 @@ from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
 from longtail.heads.linear_fit import LayerPlan, Solver, train_layer
 from longtail.heads.linear_training import SGD_CONSTRAINTS, plan_of
-from longtail.heads.parameters import Constraints, real, words
+from longtail.heads.parameters import AUTO, Constraints, real, words
 from longtail.heads.precision import Precision
 from longtail.heads.rows import compute_dtype
+from longtail.heads.standardisation import AutoOrNot
 from longtail.losses import LossName, prior_of_loss
 from longtail.sampling import Sampler
 
@@ -37,7 +38,8 @@ class Joint(LinearHead):
         solver: "lbfgs" finds the optimum over all rows, "sgd" descends step by step; "auto" takes the first for
             cross-entropy, balanced softmax and logit adjustment, where the layer has at most 4 million weights.
         standardise: learn on features of mean 0 and deviation 1, and fold both into the result, so that neither size
-            nor unit of a feature matters; False learns on them as they are.
+            nor unit of a feature matters; False learns on them as they are. "auto": True, but for "ldam", whose cosines
+            are of features as they are, unless their units are unlike or their mean is far from 0.
         penalty: of "lbfgs", at least 0: penalty D / (2 N) ||W||^2 is added to the mean loss. 0.04 takes the logits of a
             typical row to have a standard deviation of 5 before anything is seen.
         epochs: of "sgd", passes over the data.
@@ -81,7 +83,7 @@ class Joint(LinearHead):
     _parameter_constraints: ClassVar[Constraints] = {
         **SGD_CONSTRAINTS,
         "solver": [words(Solver)],
-        "standardise": ["boolean"],
+        "standardise": ["boolean", AUTO],
         "penalty": [real(0)],
         "loss": [words(LossName)],
         "head_prior": [words(ImpliedPrior), None],
@@ -92,7 +94,7 @@ class Joint(LinearHead):
         head: LinearParameters | None = None,
         *,
         solver: Solver = "auto",
-        standardise: bool = True,
+        standardise: AutoOrNot = "auto",
         penalty: float = 0.04,
         epochs: int = 30,
         batch_size: int = 512,

@@ -14,7 +14,7 @@ from longtail.heads.linear_solver import LinearProblem, maximise_likelihood
 from longtail.heads.linear_training import Reweighting, SGDPlan, fit_linear, initial_linear
 from longtail.heads.precision import Precision
 from longtail.heads.rows import Features, compute_dtype
-from longtail.heads.standardisation import Standardisation
+from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses import LossName, effective_number_weights, log_counts
 from longtail.sampling import Sampler, Strategy
 
@@ -35,7 +35,8 @@ class LayerPlan:
         loss: by name.
         solver: "lbfgs" finds the optimum over all rows, "sgd" follows `sgd`; "auto" takes the first where the loss is
             convex, every row counts alike from the first step to the last, and memory allows it.
-        standardise: train on features of mean 0 and deviation 1.
+        standardise: train on features of mean 0 and deviation 1; "auto": always, but for the cosines of "ldam" only where
+            `Standardisation.for_angles` does.
         penalty: of "lbfgs", see `LinearProblem`.
         sgd: length and rates of "sgd".
         reweighting: of the classes in the loss.
@@ -46,7 +47,7 @@ class LayerPlan:
 
     loss: LossName
     solver: Solver
-    standardise: bool
+    standardise: AutoOrNot
     penalty: float
     sgd: SGDPlan
     seed: int
@@ -89,7 +90,10 @@ def train_layer(
     Raises:
         InputError: "lbfgs" for a loss that is not convex, or for what changes from epoch to epoch.
     """
-    scaling = Standardisation.of(features, wanted=plan.standardise, device=plan.device)
+    if plan.loss == "ldam":
+        scaling = Standardisation.for_angles(features, codes, wanted=plan.standardise, device=plan.device)
+    else:
+        scaling = Standardisation.of(features, wanted=bool(plan.standardise), device=plan.device)
     problem = _likelihood(scaling.rows(features), codes, sampling, plan)
     if problem is not None and _takes_all_rows_at_once(problem, sampling, plan.solver):
         solution = maximise_likelihood(problem)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.errors import InputError
+from longtail.heads.feature_transform import unit_length
 from longtail.heads.parameters import DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import RowSource, torch_rows
@@ -207,7 +208,7 @@ def fit_linear(
         return fit_by_sgd(inputs, codes, [weight, bias], lambda rows: torch.addmm(bias, rows, weight.T), **shared)
 
     def cosines(rows: Tensor) -> Tensor:
-        return functional.normalize(rows, dim=1) @ functional.normalize(weight, dim=1).T
+        return unit_length(rows) @ unit_length(weight).T
 
     losses = fit_by_sgd(inputs, codes, [weight], cosines, **shared)
     with torch.no_grad():

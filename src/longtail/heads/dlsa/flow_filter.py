@@ -65,7 +65,8 @@ def new_flow(features: Features, rows: NDArray[np.int64], plan: FlowPlan, seed: 
     dimension = features.shape[1]
     location = spread = None
     if plan.standardize:
-        location, spread = feature_moments(SomeRows(features, rows))
+        moments = feature_moments(SomeRows(features, rows))
+        location, spread = moments.mean, moments.divisor
     flow = MixtureFlow(
         dimension,
         plan.clusters,
