@@ -45,7 +45,7 @@ def test_ratio_one_is_uniform():
 
 @pytest.mark.parametrize("arguments", [(0, 10, 2), (3, 0, 2), (3, 10, 0.5), (3, 10, math.nan), (3, 10, math.inf)])
 def test_profiles_refuse_what_makes_no_sense(arguments):
-    with pytest.raises(InputError, match="expected at least 1"):
+    with pytest.raises(InputError, match="at least 1"):
         pareto_counts(*arguments)
 
 
@@ -65,6 +65,19 @@ def test_groups_of_the_published_data_sets(shared):
 def test_thresholds_that_overlap():
     with pytest.raises(InputError, match="would be in two groups"):
         group_of_class([5], many_above=10, few_below=12)
+
+
+@pytest.mark.parametrize("counts", [[], [5, -1], [5, math.nan], [5, math.inf], ["5"], [[5]], None, [[1], [2, 3]]])
+@pytest.mark.parametrize("measure", [gini, imbalance_ratio, group_of_class])
+def test_counts_that_are_none_are_refused(measure, counts):
+    with pytest.raises(InputError, match=r"expected (one number|a finite number|an array)"):
+        measure(counts)
+
+
+@pytest.mark.parametrize("num_classes", [-1, 2.5, "3"])
+def test_a_number_of_classes_that_is_none(num_classes):
+    with pytest.raises(InputError, match="num_classes is"):
+        class_counts([0, 1], num_classes)
 
 
 def test_labels_out_of_range_and_empty_classes():

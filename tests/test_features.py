@@ -86,9 +86,9 @@ def broken(path, kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("missing", "no such feature file"),
-        ("truncated", "truncated, or not an HDF5 file"),
-        ("no HDF5", "truncated, or not an HDF5 file"),
+        ("missing", "no such file"),
+        ("truncated", "truncated, or no HDF5 file"),
+        ("no HDF5", "truncated, or no HDF5 file"),
         ("lengths", r"20 rows of features but labels of shape \(19,\)"),
         ("shape", "expected floats N x D"),
         ("whole", "expected whole class numbers"),
@@ -183,5 +183,5 @@ def test_class_names_of_ours_and_of_others(tmp_path, stored):
 
 def test_class_names_that_are_no_list_are_told(tmp_path):
     write_features(tmp_path / "f.h5", FEATURES, LABELS, attributes={"class_names": "ant, bee"})
-    with pytest.raises(InputError, match="no list of names"):
+    with pytest.raises(InputError, match="Expected a list of names"):
         open_features(tmp_path / "f.h5").class_names  # noqa: B018

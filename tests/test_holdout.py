@@ -48,3 +48,41 @@ def test_a_choice_needs_a_class_of_two():
     assert [len(part) for part in fifth_for_choices(np.array([0, 1, 1, 2]), 0)] == [3, 1]
     with pytest.raises(InputError, match=r"each class has a single row: nothing can be chosen"):
         fifth_for_choices(np.arange(4), 0)
+
+
+@given(label_lists, st.floats(0.01, 0.9), st.integers(0, 5), st.data())
+def test_groups_stay_whole_and_no_class_loses_its_last_image(labels, fraction, seed, data):
+    labels = np.array(labels)
+    groups = np.array(data.draw(st.lists(st.integers(0, 40), min_size=len(labels), max_size=len(labels))))
+    rest, held_out = stratified_holdout(labels, fraction, seed, groups)
+    np.testing.assert_array_equal(np.sort(np.concatenate([rest, held_out])), np.arange(len(labels)))
+    assert not set(groups[rest]) & set(groups[held_out])
+    assert set(labels[rest]) == set(labels)
+    np.testing.assert_array_equal(held_out, stratified_holdout(labels, fraction, seed, groups)[1])
+
+
+@given(label_lists, st.floats(0.01, 0.9), st.integers(0, 5))
+def test_groups_of_one_change_nothing(labels, fraction, seed):
+    labels = np.array(labels)
+    plain = stratified_holdout(labels, fraction, seed)
+    for groups in (np.arange(len(labels)), np.arange(len(labels))[::-1] * 7):
+        grouped = stratified_holdout(labels, fraction, seed, groups)
+        for one, other in zip(plain, grouped, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@given(st.integers(2, 6), st.integers(0, 5))
+def test_shares_of_classes_with_pairs_are_held(pairs, seed):
+    """Classes of single images and pairs give what they would without groups, or one image less."""
+    labels = np.repeat([0, 1], [40, 30])
+    groups = np.arange(70)
+    groups[: 2 * pairs : 2] = groups[1 : 2 * pairs : 2]
+    _, held_out = stratified_holdout(labels, 0.2, seed, groups)
+    assert np.bincount(labels[held_out], minlength=2).tolist() in ([8, 6], [7, 6])
+
+
+def test_a_class_of_large_groups_gives_its_smallest():
+    labels, groups = np.repeat([0, 1], [12, 6]), np.repeat([0, 1, 2], [7, 5, 6])
+    rest, held_out = stratified_holdout(labels, 0.2, 0, groups)
+    assert set(groups[held_out]) == {1}  # class 1 is one group, which has to stay
+    assert len(rest) == 13

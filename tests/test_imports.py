@@ -8,29 +8,32 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"counts", "priors", "schedules", "holdout", "errors"}
-LIBRARY = PURE | {"files", "sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
+PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
+BASE = PURE | {"files", "identity"}
+LIBRARY = BASE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
     "files": {"files", "errors"},
+    "identity": BASE,
     "embeddings": LIBRARY | {"embeddings"},
+    "runs": LIBRARY | {"embeddings", "report"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "files", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy"},
+    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs", "signals"},
     "recipes": LIBRARY | {"jobs", "recipes"},
-    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies"},
+    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "fitting"},
+    "stage_one": {"options", "pace", "fitting", "flags"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
     "comparing": {"fitting", "choosing", "calibrating"},
-    "predicting": {"stage_one", "fitting", "seeds"},
+    "predicting": {"stage_one", "pace", "fitting", "seeds"},
     "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

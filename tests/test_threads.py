@@ -1,15 +1,20 @@
-"""Small steps are computed by one thread, and the threads are given back."""
+"""Small steps are computed by one thread, others by those that are fastest now, and the threads are given back."""
+
+import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 
+from longtail.backbones import create_backbone
 from longtail.heads import ClassifierRetraining, MultilayerPerceptron
-from longtail.threads import SMALL_STEP, threads_for
+from longtail.threads import SMALL_STEP, asked_threads, fastest_threads, step_of, threads_for
 
 
 @pytest.fixture
-def two_threads():
+def two_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -45,3 +50,71 @@ def test_heads_choose_by_the_size_of_a_step(two_threads, monkeypatch, head, dime
     head.fit(rng.normal(size=(800, dimension)).astype(np.float32), np.arange(800) % 8)
     assert set(seen) == {expected}
     assert torch.get_num_threads() == 2
+
+
+def taking(seconds):
+    """Give a step that takes as long as said for each number of threads."""
+    return lambda: time.sleep(seconds[torch.get_num_threads()])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "number"),
+    [
+        ({1: 0.02, 2: 0.1}, 1),
+        ({1: 0.1, 2: 0.02}, 2),
+        ({1: 0.02, 2: 0.02}, 2),  # the usual number stays where the difference is small
+    ],
+)
+def test_the_fastest_number_is_taken(two_threads, seconds, number):
+    found = fastest_threads(taking(seconds))
+    assert (found.number, found.usual) == (number, 2)
+    assert torch.get_num_threads() == 2
+
+
+def test_a_small_gain_is_left_alone(two_threads):
+    assert fastest_threads(taking({1: 0.02, 2: 0.04}), enough=2.9).number == 2
+
+
+def test_what_is_hopeless_is_not_tried_again(two_threads):
+    tried = []
+
+    def step():
+        tried.append(torch.get_num_threads())
+        time.sleep({1: 0.005, 2: 0.2}[torch.get_num_threads()])
+
+    found = fastest_threads(step)
+    assert tried.count(2) == 2  # once to lay out, once to be timed
+    assert (found.number, list(found.seconds)) == (1, [1])
+
+
+def test_a_first_step_that_lays_out_is_not_counted(two_threads):
+    begun = set()
+
+    def step():
+        first = torch.get_num_threads() not in begun
+        begun.add(torch.get_num_threads())
+        time.sleep(0.5 if first and len(begun) == 1 else {1: 0.01, 2: 0.06}[torch.get_num_threads()])
+
+    assert fastest_threads(step).number == 1
+
+
+def test_one_thread_is_not_measured():
+    assert fastest_threads(pytest.fail).number == torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_measuring_changes_neither_network_nor_randomness(learns):
+    network = torch.nn.Sequential(create_backbone("digits_cnn", num_classes=3, in_chans=1), torch.nn.Dropout(0.5))
+    network.eval()
+    before, drawn = {name: value.clone() for name, value in network.state_dict().items()}, torch.get_rng_state()
+    step = step_of(network, torch.ones(2, 1, 8, 8), learns=learns, precision=nullcontext)
+    step(), step()
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not network.training
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("said", ["", "0", "-1", "all", "²", "1.5", "99999999999"])
+def test_only_numbers_are_asked_for(said):
+    assert asked_threads({"OMP_NUM_THREADS": said}) is None

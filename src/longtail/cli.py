@@ -1,13 +1,17 @@
 """The command `longtail`: a verb, its settings, the job."""
 
 import difflib
-import errno
+import io
 import os
 import sys
+from contextlib import redirect_stderr
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from longtail.errors import InputError, LongtailError
+from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
+from longtail.errors import InputError
+from longtail.signals import stop_signals
 
 __all__ = ["main"]
 
@@ -58,35 +62,45 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what was typed behind `longtail`; default: of this process.
 
     Returns:
-        0; 2 for what the user can mend, told in one sentence; 130 after Ctrl-C.
+        0; 2 for what the user can mend, told in one sentence; 70 for a fault of ours; 130 after Ctrl-C, 143 after
+        SIGTERM.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ["MPLBACKEND"] = "agg"  # figures are drawn into files, whatever is set for windows
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost connection is told by us, without a stack
+    _make_speakable()
+    command = _Command()
     try:
-        status = _dispatch(arguments)
+        with stop_signals():
+            status = _dispatch(arguments, command)
         sys.stdout.flush()
         return status
-    except LongtailError as error:
-        return _tell(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _tell(
             "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
             "goes on from there."
         )
-        return 130
+        return getattr(stop, "status", 130)
     except BrokenPipeError:
         # the reader of our output, `head` for example, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            where = f" while writing {error.filename}" if error.filename else ""
-            return _tell(f"no space left on the disk{where}. Free some and call again: nothing half-written was left.")
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENOENT):
-            return _tell(f"{error.filename}: {error.strerror}. Choose another path, or change its permissions.")
-        raise
+    except Exception as error:
+        sentence, status = sentence_for(error)
+        _tell(named_as_flags(sentence, command.settings))
+        return status
 
 
-def _dispatch(arguments: list[str]) -> int:
+class _Command:
+    """What is known of the command that was typed: the names of its settings."""
+
+    settings: frozenset[str] = frozenset()
+
+
+def _dispatch(arguments: list[str], command: _Command) -> int:
+    if "" in arguments:
+        before = arguments[arguments.index("") - 1] if arguments[0] else "longtail"
+        raise InputError(f"the word behind {before} is empty. Expected a value there.")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -97,23 +111,30 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb == "study":
-        return _study(rest)
+        return _study(rest, command)
     if verb not in VERBS:
         verbs = (*VERBS, "study")
         close = difflib.get_close_matches(verb, verbs, n=1)
         raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(verbs)}.")
+    from longtail.jobs.launch import together
+
     module_name, class_name, summary = VERBS[verb]
-    module = import_module(module_name)
+    if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
+        rest = rest[1:]  # as `run folder` takes it
     if verb == "run":
         recipe, rest, default = _recipe(rest, "longtail run")
-        config = _parse(module.RunConfig, f"longtail run {recipe}", rest, default.__doc__ or summary, default)
+        module = import_module(module_name)
+        config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, default.__doc__ or summary, default)
     else:
-        config = _parse(getattr(module, class_name), f"longtail {verb}", rest, summary)
-    module.run(config)
+        module = import_module(module_name)
+        config = _parse(getattr(module, class_name), f"longtail {verb}", rest, command, summary)
+    with together():
+        module.run(config)
     return 0
 
 
-def _study(arguments: list[str]) -> int:
+def _study(arguments: list[str], command: _Command) -> int:
+    from longtail.jobs.launch import together
     from longtail.studies import STUDIES
 
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -133,26 +154,41 @@ def _study(arguments: list[str]) -> int:
     if takes_recipe:
         recipe, rest, settings = _recipe(rest, program)
         program, default = f"{program} {recipe}", kind(run=settings)
-    module.run(_parse(kind, program, rest, kind.__doc__ or summary, default))
+    options = _parse(kind, program, rest, command, kind.__doc__ or summary, default)
+    with together():
+        module.run(options)
     return 0
 
 
-def _parse(kind: Any, program: str, arguments: list[str], description: str, default: Any = None) -> Any:
+def _parse(
+    kind: Any, program: str, arguments: list[str], command: _Command, description: str, default: Any = None
+) -> Any:
     import tyro
 
     from longtail.command_help import join_help_lines
+    from longtail.ranges import check_ranges
 
     join_help_lines(kind)
+    command.settings = flag_names(kind)
     extra = {} if default is None else {"default": default}
-    # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
-    return tyro.cli(
-        kind,
-        prog=program,
-        args=arguments,
-        description=description,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        **extra,
-    )
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
+            options = tyro.cli(
+                kind,
+                prog=program,
+                args=arguments,
+                description=description,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+                **extra,
+            )
+    except SystemExit as end:
+        if not end.code:  # --help
+            raise
+        raise InputError(usage_sentence(said.getvalue(), program)) from None
+    check_ranges(options)
+    return options
 
 
 def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:
@@ -164,6 +200,11 @@ def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:
         print(f"\n`{program} RECIPE --help` lists every setting of a recipe.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
+    if name == "--data" or (name not in RECIPES and Path(name).exists()):
+        # a folder where the recipe should stand: that of folders is meant
+        name, rest = "folder", arguments if name == "--data" else ["--data", *arguments]
+    elif name == "folder" and rest and not rest[0].startswith("-"):
+        rest = ["--data", *rest]
     if name not in RECIPES:
         close = difflib.get_close_matches(name.replace("_", "-"), RECIPES, n=1)
         raise InputError(
@@ -183,9 +224,18 @@ def _overview() -> str:
     )
 
 
-def _tell(sentence: str) -> int:
-    print(f"longtail: {sentence}", file=sys.stderr)
-    return 2
+def _tell(sentence: str) -> None:
+    if sys.stderr is not None:
+        print(f"longtail: {sentence}", file=sys.stderr)
+
+
+def _make_speakable() -> None:
+    """Let a terminal or file of another encoding, or none at all, stop no work that is done already."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for as long as the process lives
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

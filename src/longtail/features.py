@@ -7,6 +7,7 @@ be mapped by its offset in the file and be read, or written by several processes
 import json
 import os
 import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_path
+from longtail.files.hdf5 import check_dataset, create_hdf5, open_hdf5, read_dataset
+from longtail.files.json_file import parse_json
+from longtail.files.text import printable
 
 __all__ = [
     "SPLITS",
@@ -42,12 +46,16 @@ class FeatureFile:
         features: float16 or float32, shape (N, D); memory-mapped where the file is contiguous.
         labels: int64, shape (N,).
         attributes: from which weights, data and transform they came; empty for files of others.
+        ids: words that name the rows, such as the paths of their images, shape (N,), or None.
+        rows: numbers of these rows in the file that a person knows, from 0, shape (N,); None where they are 0 .. N - 1.
     """
 
     path: Path
     features: NDArray[Any]
     labels: NDArray[np.int64]
     attributes: dict[str, Any]
+    ids: NDArray[np.str_] | None = None
+    rows: NDArray[np.int64] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -56,15 +64,42 @@ class FeatureFile:
         Raises:
             InputError: the attribute holds something else.
         """
-        stored = self.attributes.get("class_names")
+        return self._names("class_names")
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the columns, where they have any.
+
+        Raises:
+            InputError: the attribute holds something else.
+        """
+        return self._names("feature_names")
+
+    def row_name(self, row: int) -> str:
+        """Return what a person knows a row by: its id, or its number in the file.
+
+        Example:
+            >>> FeatureFile(Path("e.csv"), np.eye(2), np.array([0, 1]), {}, rows=np.array([4, 7])).row_name(1)
+            'row 7'
+        """
+        if self.ids is not None:
+            return str(self.ids[row])
+        return f"row {row if self.rows is None else self.rows[row]}"
+
+    def take(self, rows: NDArray[Any]) -> "FeatureFile":
+        """Return some of the rows, by number or by a mask."""
+        numbers = np.arange(len(self.labels)) if self.rows is None else self.rows
+        ids = None if self.ids is None else self.ids[rows]
+        return FeatureFile(self.path, self.features[rows], self.labels[rows], self.attributes, ids, numbers[rows])
+
+    def _names(self, attribute: str) -> tuple[str, ...] | None:
+        stored = self.attributes.get(attribute)
         if stored is None:
             return None
-        try:
-            # ours are JSON; others store a list of strings
-            names = json.loads(stored) if isinstance(stored, str | bytes) else list(stored)
-            return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{self.path}: its attribute `class_names` is no list of names ({error}).") from error
+        # ours are JSON; others store a list of strings
+        text = stored if isinstance(stored, str | bytes) else json.dumps(np.asarray(stored).astype(str).tolist())
+        origin = f"{printable(self.path)}: its attribute `{attribute}`"
+        return tuple(parse_json(text, list[str], origin=origin, expected="a list of names"))
 
 
 def open_features(path: Path | str) -> FeatureFile:
@@ -80,13 +115,8 @@ def open_features(path: Path | str) -> FeatureFile:
         InputError: no such file, truncated, no feature file, lengths that differ, labels that are no class indices.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such feature file. Expected an HDF5 file with `features` and `labels`.")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(path, file)
-    except OSError as error:
-        raise InputError(f"{path}: truncated, or not an HDF5 file ({error}). Extract the features again.") from error
+    with open_hdf5(path, expected="an HDF5 file with `features` and `labels`") as file:
+        return _read(path, file)
 
 
 def _read(path: Path, file: h5py.File) -> FeatureFile:
@@ -94,25 +124,27 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
     for name in ("features", label_name):
         if not isinstance(file.get(name), h5py.Dataset):
             held = ", ".join(file) or "nothing"
-            raise InputError(f"{path}: holds {held}; expected the datasets `features` and `labels`.")
-    stored, labels = file["features"], np.asarray(file[label_name])
+            raise InputError(f"holds {held}; expected the datasets `features` and `labels`.")
+    stored, labels = check_dataset(file["features"], "features"), read_dataset(file, label_name)
     if stored.ndim != 2 or stored.dtype.kind != "f":
-        raise InputError(f"{path}: `features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D.")
+        raise InputError(f"`features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D.")
     if labels.shape != stored.shape[:1]:
-        raise InputError(
-            f"{path}: {stored.shape[0]} rows of features but labels of shape {labels.shape}; expected one label a row."
-        )
+        raise InputError(f"{stored.shape[0]} rows of features but labels of shape {labels.shape}; expected one a row.")
     if labels.dtype.kind not in "iu" and not (
-        labels.dtype.kind == "f" and np.isfinite(labels).all() and np.array_equal(labels, np.floor(labels))
+        labels.dtype.kind == "f" and (np.abs(labels) < 2**63).all() and np.array_equal(labels, np.floor(labels))
     ):
-        raise InputError(f"{path}: `{label_name}` has type {labels.dtype}; expected whole class numbers.")
+        raise InputError(f"`{label_name}` has type {labels.dtype}; expected whole class numbers.")
     if len(labels) == 0:
-        raise InputError(f"{path}: holds no row. Extract the features again.")
+        raise InputError("holds no row. Extract the features again.")
+    ids = read_dataset(file, "ids") if "ids" in file else None
+    if ids is not None and (ids.shape != labels.shape or ids.dtype.kind not in "SU"):
+        raise InputError(f"`ids` has shape {ids.shape} and type {ids.dtype}; expected a word for each row.")
     offset = stored.id.get_offset()
-    mapped = stored.chunks is None and stored.compression is None and offset is not None
+    mapped = stored.chunks is None and stored.compression is None and offset is not None and stored.dtype.isnative
     features = np.memmap(path, mode="r", dtype=stored.dtype, shape=stored.shape, offset=offset) if mapped else stored[:]
     attributes = {name: _plain(value) for name, value in file.attrs.items()}
-    return FeatureFile(path, features, labels.astype(np.int64), attributes)
+    words = ids if ids is None or ids.dtype.kind == "U" else np.strings.decode(ids, "utf-8", "backslashreplace")
+    return FeatureFile(path, features, labels.astype(np.int64), attributes, words)
 
 
 def _plain(value: Any) -> Any:
@@ -175,7 +207,12 @@ class FeatureRows:
 
 
 def create_feature_file(
-    path: Path, labels: NDArray[np.int64], dimension: int, dtype: str, attributes: dict[str, Any]
+    path: Path,
+    labels: NDArray[np.int64],
+    dimension: int,
+    dtype: str,
+    attributes: dict[str, Any],
+    ids: Sequence[str] | None = None,
 ) -> None:
     """Lay out a feature file whose rows are still to be written.
 
@@ -185,12 +222,13 @@ def create_feature_file(
         dimension: D.
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
+        ids: words that name the rows, N of them, or None.
 
     Raises:
         OSError: the disk has no room for all rows.
     """
     kind = np.dtype(dtype)
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as (file, _):
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -199,6 +237,8 @@ def create_feature_file(
         stored = h5py.h5d.create(file.id, b"features", h5py.h5t.py_create(kind), space, dcpl=layout)
         offset = stored.get_offset()
         file.create_dataset("labels", data=labels.astype(np.int64))
+        if ids is not None:
+            file.create_dataset("ids", data=np.array([printable(name).encode() for name in ids]))
         for name, value in attributes.items():
             file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
     with path.open("rb+") as reserved:
@@ -216,6 +256,7 @@ def write_features(
     *,
     dtype: str = "float32",
     attributes: dict[str, Any] | None = None,
+    ids: Sequence[str] | None = None,
 ) -> None:
     """Write features and labels to a feature file, whole or not at all.
 
@@ -225,6 +266,7 @@ def write_features(
         labels: class indices, shape (N,).
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
+        ids: words that name the rows, N of them, or None.
 
     Raises:
         InputError: lengths differ.
@@ -232,11 +274,18 @@ def write_features(
     if len(features) != len(labels):
         raise InputError(f"{len(features)} rows of features but {len(labels)} labels; expected one label a row.")
     with atomic_path(path) as temporary:
-        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {})
+        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {}, ids)
         FeatureRows(temporary).write(0, features)
 
 
-def check_finite(features: NDArray[Any], origin: str = "features", *, advice: str = "", chunk: int = 8192) -> None:
+def check_finite(
+    features: NDArray[Any],
+    origin: str = "features",
+    *,
+    advice: str = "",
+    chunk: int = 8192,
+    name_row: Callable[[int], str] = "row {}".format,
+) -> None:
     """Make sure that all features are finite numbers, without a second copy of them.
 
     Args:
@@ -244,6 +293,7 @@ def check_finite(features: NDArray[Any], origin: str = "features", *, advice: st
         origin: named in the message.
         advice: an option that leaves such rows out, where there is one.
         chunk: rows looked at together.
+        name_row: what a person knows a row by.
 
     Raises:
         InputError: naming the first row that is not, and how many there are.
@@ -259,7 +309,7 @@ def check_finite(features: NDArray[Any], origin: str = "features", *, advice: st
             first, bad_in_first = start + int(bad_rows[0]), int(bad[bad_rows[0]].sum())
     if rows:
         raise InputError(
-            f"{origin}: row {first} holds NaN or infinity in {bad_in_first} of its {features.shape[1]} features "
+            f"{origin}: {name_row(first)} holds NaN or infinity in {bad_in_first} of its {features.shape[1]} features "
             f"({rows} such rows). Expected finite numbers. Extract the features again, or leave those rows out"
             + (f" with {advice}." if advice else ".")
         )
@@ -290,16 +340,10 @@ def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int
             f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
             "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
         ) from error
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        IndexError,
-    ) as error:
-        raise InputError(f"{path}: truncated, or not a pickle ({error}).") from error
+    # in a damaged file the reader stumbles in every way there is, over sizes beyond all memory too
+    except Exception as error:
+        reason = str(error).split("\n")[0].rstrip(", ")
+        raise InputError(f"{path}: truncated, or not a pickle ({reason}).") from error
     expected = ("feats", "labels", "idxs")
     if not isinstance(content, dict) or any(not isinstance(content.get(name), np.ndarray) for name in expected):
         raise InputError(f"{path}: expected a dict of the numpy arrays `feats`, `labels`, `idxs`.")

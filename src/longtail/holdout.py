@@ -10,16 +10,21 @@ __all__ = ["fifth_for_choices", "stratified_folds", "stratified_holdout"]
 IntArray = NDArray[np.int64]
 
 
-def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+def stratified_holdout(
+    labels: IntArray, fraction: float, seed: int, groups: IntArray | None = None
+) -> tuple[IntArray, IntArray]:
     """Split indices so that each class gives the same share to the held-out part.
 
     A class of n images gives round(fraction n) of them, at least one where it has two or more, and never its last: a
-    class with one image stays in training.
+    class with one image stays in training. Images of one group stay together; a class of few groups may therefore give
+    less than its share, but more only where it would give nothing else.
 
     Args:
         labels: class indices, shape (N,).
         fraction: share to hold out, 0 to below 1.
         seed: of the choice.
+        groups: a number for each image, shape (N,); those of one number stay on one side. Where all are different the
+            result is that without groups.
 
     Returns:
         Indices that stay and indices that are held out, both rising.
@@ -44,9 +49,42 @@ def stratified_holdout(labels: IntArray, fraction: float, seed: int) -> tuple[In
     counts = np.bincount(labels)
     wanted = np.maximum(np.rint(counts * fraction), 1).astype(np.int64)
     wanted = np.minimum(wanted, np.maximum(counts - 1, 0))
+    if groups is not None and len(np.unique(groups)) < len(labels):
+        is_held_out = _whole_groups(labels, np.asarray(groups), ordered, wanted)
+        return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     place = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     is_held_out = place < np.repeat(wanted, counts)
     return np.sort(ordered[~is_held_out]), np.sort(ordered[is_held_out])
+
+
+def _whole_groups(labels: IntArray, groups: IntArray, ordered: IntArray, wanted: IntArray) -> NDArray[np.bool_]:
+    """Hold groups out in the order of their first images, each that fits into what its classes have still to give."""
+    members: dict[int, list[int]] = {}
+    for row in ordered.tolist():
+        members.setdefault(int(groups[row]), []).append(row)
+    counts = np.bincount(labels)
+    given = np.zeros_like(wanted)
+    is_held_out = np.zeros(len(labels), dtype=bool)
+
+    def hold_out(rows: list[int], most: IntArray) -> None:
+        own = np.bincount(labels[rows], minlength=len(wanted))
+        if not is_held_out[rows[0]] and (given + own <= most)[own > 0].all():
+            is_held_out[rows] = True
+            given[:] += own
+
+    for rows in members.values():
+        if len(rows) == 1:  # nearly all of them are
+            label = labels[rows[0]]
+            if given[label] < wanted[label]:
+                is_held_out[rows[0]] = True
+                given[label] += 1
+        else:
+            hold_out(rows, wanted)
+    # a class all of whose groups are too large gives its smallest, as long as some image of each class stays
+    for rows in sorted(members.values(), key=len):
+        if any(given[labels[row]] == 0 and wanted[labels[row]] > 0 for row in rows):
+            hold_out(rows, np.maximum(counts - 1, 0))
+    return is_held_out
 
 
 def fifth_for_choices(labels: IntArray, seed: int) -> tuple[IntArray, IntArray]:

@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from longtail.errors import InputError
+from longtail.ranges import Range
 
 __all__ = ["Schedule", "scaled_learning_rate"]
 
@@ -32,6 +33,9 @@ class Schedule:
         milestones: for `step`: the epochs at which the rate falls, or shares of the training where all are below 1.
         gamma: for `step`: the factor at each milestone.
 
+    Raises:
+        InputError: no such schedule, or a number out of its range.
+
     Example:
         >>> schedule = Schedule("cosine-epoch")
         >>> [round(schedule.factor(epoch, 0, 10, 4), 3) for epoch in range(4)]
@@ -42,6 +46,14 @@ class Schedule:
     warmup_epochs: float = 0.0
     milestones: tuple[float, ...] = (0.8, 0.9)
     gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(ScheduleKind):
+            raise InputError(f"no schedule {self.kind!r}. Schedules: {', '.join(get_args(ScheduleKind))}.")
+        Range(0).check(self.warmup_epochs, "warmup_epochs")
+        Range(above=0).check(self.gamma, "gamma")
+        for milestone in self.milestones:
+            Range(0).check(milestone, "a milestone")
 
     def factor(self, epoch: int, step: int, steps_per_epoch: int, num_epochs: int) -> float:
         """Give the factor of the base learning rate at one step.
@@ -70,12 +82,8 @@ class Schedule:
                 scale = num_epochs if is_share else 1
                 # 1e-9: 0.55 x 100 comes out as 55.000...1
                 return self.gamma ** sum(epoch >= milestone * scale - 1e-9 for milestone in self.milestones)
-            case "constant":
+            case _:  # constant
                 return 1.0
-            case _:
-                raise InputError(
-                    f"no schedule {self.kind!r}. Schedules: cosine, cosine-epoch, cosine-epoch-shifted, step, constant."
-                )
 
 
 def _half_cosine(progress: float) -> float:
@@ -105,6 +113,5 @@ def scaled_learning_rate(learning_rate: float, batch_size: int, published_batch:
     """
     if published_batch is None:
         return learning_rate
-    if published_batch < 1:
-        raise InputError(f"the published batch size is {published_batch}; expected at least 1.")
+    Range(1).check(published_batch, "the published batch size")
     return learning_rate * batch_size / published_batch

@@ -58,7 +58,7 @@ def test_names_in_wrappers(prefix, name):
     weights |= {f"{prefix}{name}.weight": torch.zeros(5, 4), f"{prefix}{name}.bias": torch.zeros(5)}
     found = find_last_layer(weights)
     assert (found.name, tuple(found.weight.shape)) == (f"{prefix}{name}", (5, 4))
-    assert found.bias_key == f"{prefix}{name}.bias"
+    assert found.terms[0].bias_key == f"{prefix}{name}.bias"
 
 
 def test_of_a_sequential_the_last_layer_counts():

@@ -70,25 +70,31 @@ def changed(**parts):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("{", "is no COCO file"),
-        ("", "is no COCO file"),
-        ("[1, 2]", "is no COCO file"),
-        ("null", "is no COCO file"),
-        ("[" * 100_000, "is no COCO file"),
-        (changed(images=3), "is no COCO file"),
-        (changed(images=["a.jpg"]), "is no COCO file"),
-        (changed(categories=["ant", "bee"]), "is no COCO file"),
-        (changed(categories=[{"id": 0}, {"id": "1"}]), "is no COCO file"),
+        ("{", r"no JSON \(line 1"),
+        ("", "no JSON"),
+        ("[1, 2]", "expected an object, came a array"),
+        ("null", "Expected a COCO file"),
+        ("[" * 100_000, "nested too deep"),
+        (changed(images=3), "expected an array at `images`"),
+        (changed(images=["a.jpg"]), r"expected an object at `images\[0\]`"),
+        (changed(categories=["ant", "bee"]), r"expected an object at `categories"),
+        (changed(categories=[{"id": 0}, {"id": "1"}]), "some ids of categories are numbers, others are text"),
         (changed(categories=[{"id": 0}, {"id": 0}, {"id": 1}]), "two categories have the same id"),
-        (changed(annotations=[{"image_id": [0], "category_id": 0}]), "is no COCO file"),
-        ("{}", "'images' is not there"),
-        ({"images": [], "annotations": []}, "'categories' is not there"),
-        (changed(images=[{"id": 0}]), "'file_name' is not there"),
+        (changed(categories=[{"id": 0, "name": "\ud800"}, {"id": 1}]), "is no text in UTF-8"),
+        (changed(categories=[{"id": 0, "name": " "}, {"id": 1}]), "is empty"),
+        (changed(annotations=[{"image_id": [0], "category_id": 0}]), r"at `annotations\[0\].image_id`"),
+        ("{}", "missing required field `images`"),
+        ({"images": [], "annotations": []}, "missing required field `categories`"),
+        (changed(images=[{"id": 0}]), "missing required field `file_name`"),
         (changed(images=[]), "no image in it"),
         (changed(annotations=[]), "2 of 2 images have no annotation, a/0.jpg for example"),
         (changed(categories=[{"id": 0}]), "image 1 is of category 1, which is not among the categories"),
-        (changed(images=[{"id": 0, "file_name": 5}]), "the file name 5 is no text"),
-        (changed(annotations=[{"image_id": 1, "category_id": 0}] * 2), "several annotations"),
+        (changed(images=[{"id": 0, "file_name": 5}]), r"at `images\[0\].file_name`, came a int"),
+        (changed(annotations=[{"image_id": 1, "category_id": 0}] * 2), "image 1 has several annotations"),
+        (
+            changed(images=[{"id": k, "file_name": "a.jpg"} for k in (0, 1)]),
+            "1 files stand in it as several images, a.jpg",
+        ),
     ],
 )
 def test_a_malformed_file_is_told_in_a_sentence(write, content, told):
@@ -99,5 +105,5 @@ def test_a_malformed_file_is_told_in_a_sentence(write, content, told):
 
 def test_other_encodings(tmp_path):
     (tmp_path / "a.json").write_bytes(b'{"images": "caf\xe9"}')
-    with pytest.raises(InputError, match="is no COCO file"):
+    with pytest.raises(InputError, match="is no text in UTF-8"):
         read_coco(tmp_path / "a.json")

@@ -37,7 +37,10 @@ def build(root, out, seed=0, **more):
 
 @pytest.mark.parametrize("counts", [(6, 4, 3), (1, 7, 1), (7, 7, 7)])
 def test_lists_hold_what_the_counts_say(imagenet, tmp_path, counts):
-    entries = {split: read_list(file) for split, file in build(imagenet, tmp_path / "lists", counts=counts).items()}
+    entries = {
+        split: (read_list(file).paths, read_list(file).labels)
+        for split, file in build(imagenet, tmp_path / "lists", counts=counts).items()
+    }
     for split, wanted in (("train", counts), ("val", (2, 2, 2)), ("test", (2, 2, 2))):
         paths, labels = entries[split]
         assert np.bincount(labels).tolist() == list(wanted)
@@ -66,7 +69,7 @@ def test_every_image_may_be_drawn_for_train_or_val(imagenet, tmp_path):
     for seed in range(40):
         files = build(imagenet, tmp_path / str(seed), seed)
         for split, seen in drawn.items():
-            seen.update(read_list(files[split])[0])
+            seen.update(read_list(files[split]).paths)
     assert len(drawn["train"]) == len(drawn["val"]) == 27
 
 

@@ -37,9 +37,9 @@ def replaced(path, name, value):
         ("offset", np.array([-5, 0, 5, 9, 9, 9, 9]), "offsets that do not rise"),
         ("offset", np.arange(7) * 10**6, "offsets that do not rise"),
         ("offset", np.arange(6), "6 labels, 6 offsets"),
-        ("label", np.full(6, np.nan), "must hold whole numbers"),
+        ("label", np.full(6, np.nan), "label is of shape .* expected a row of whole numbers"),
         ("label", np.full(6, 2), r"labels outside 0 \.\. 1"),
-        ("label", np.array(3), "truncated, or not"),
+        ("label", np.array(3), "expected a row of whole numbers"),
     ],
 )
 def test_contents_that_do_not_fit_are_told(packed, name, value, told):
@@ -48,10 +48,11 @@ def test_contents_that_do_not_fit_are_told(packed, name, value, told):
         open_data(str(packed))
 
 
-def test_names_in_another_encoding_do_not_stop_the_reading(packed):
+def test_names_in_another_encoding_are_refused(packed):
     assert ImagePack(packed).class_names == ("a", "é")
     replaced(packed, "class_names", np.array([b"a", b"\xe9"]))
-    assert ImagePack(packed).class_names == ("a", "\ufffd")
+    with pytest.raises(InputError, match=r"p\.h5: class_names holds a name that is no text in UTF-8"):
+        ImagePack(packed)
 
 
 def test_an_image_that_is_damaged_is_named(packed):

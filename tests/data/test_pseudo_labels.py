@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from longtail.data import open_data
-from longtail.data.pseudo_labels import PseudoLabelled, unlabelled_counts, unlabelled_indices
-from longtail.data.source import Joined
+from longtail.data.pseudo_labels import unlabelled_counts, unlabelled_indices
+from longtail.data.source import Joined, Relabelled
 from longtail.errors import InputError
 
 
@@ -44,7 +44,7 @@ def test_held_back_is_what_the_profile_left_out():
 
 def test_sources_join_in_order_and_take_other_labels():
     splits = open_data("digits")
-    extra = PseudoLabelled(splits.held_back, np.array([3, 5]), np.array([9, 0]), splits.class_names)
+    extra = Relabelled(splits.held_back, np.array([3, 5]), np.array([9, 0]), splits.class_names)
     joined = Joined((splits.train, extra))
     n = len(splits.train)
     assert len(joined) == n + 2

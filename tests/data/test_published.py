@@ -94,10 +94,10 @@ def test_lists_in_a_folder_of_their_own(small, tmp_path):
         path.rename(tmp_path / "lists" / path.name)
     assert len(open_data("places-lt", root=root, lists=tmp_path / "lists").train) == 13
     with pytest.raises(
-        InputError, match=r"no Places_LT_train.txt in .*`relative/path label` a line.*come with.*--lists"
+        InputError, match=r"no Places_LT_train.txt in .*`relative/path label` a line.*come with.*`lists`"
     ):
         open_data("places-lt", root=root)
-    with pytest.raises(InputError, match=r"no such folder. Expected with --data the folder of Places-LT's images"):
+    with pytest.raises(InputError, match=r"no such folder. Expected as `root` the folder of Places-LT's images"):
         open_data("places-lt", root=tmp_path / "nothing", lists=tmp_path / "lists")
 
 
@@ -124,11 +124,22 @@ def test_test_is_never_split_off_train_but_val_may_be(small):
         open_data("imagenet-lt", root=root)
 
 
+@pytest.mark.parametrize("name", ["imagenet-lt", "places-lt"])
+def test_an_image_under_two_labels(small, name):
+    root = small(name)
+    prefix = PUBLISHED[name].prefix
+    with (root / f"{prefix}_val.txt").open("a") as file:
+        file.write("\ntrain/c0/0.png 1\n")
+    told = rf"train/c0/0\.png \({prefix}_train\.txt:1 says 0, {prefix}_val\.txt:7 says 1\)"
+    with pytest.raises(InputError, match=told):
+        open_data(name, root=root)
+
+
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_mistyped_label_takes_no_memory(small, split):
     root = small("imagenet-lt")
     with (root / f"ImageNet_LT_{split}.txt").open("a") as file:
-        file.write("\ntrain/c0/0.png 800000000\n")
+        file.write("\ntrain/c0/new.png 800000000\n")
     with pytest.raises(InputError, match=f"ImageNet_LT_{split}.txt: label 800,000,000"):
         open_data("imagenet-lt", root=root, other_counts=True)
 
@@ -145,9 +156,9 @@ def test_names_of_classes(small):
     root = small("imagenet-lt")
     (root / "classes.txt").write_bytes("\ufeffant\r\nbee\r\ncat\r\n".encode())
     assert open_data("imagenet-lt", root=root).class_names == ("ant", "bee", "cat")
-    for content, told in ((b"ant\n", "1 names, but labels go up to 2"), (b"caf\xe9", "is not text in UTF-8")):
+    for content, told in ((b"ant\n", "1 names, but labels go up to 2"), (b"caf\xe9", "is no text in UTF-8")):
         (root / "classes.txt").write_bytes(content)
-        with pytest.raises(InputError, match=rf"classes\.txt: {told}"):
+        with pytest.raises(InputError, match=rf"classes\.txt.*: {told}"):
             open_data("imagenet-lt", root=root)
 
 
@@ -162,7 +173,9 @@ def test_other_counts_are_refused_or_told(small):
     root = small("imagenet-lt")
     file = root / "ImageNet_LT_train.txt"
     file.write_text("\n".join(file.read_text().split("\n")[:-1]))
-    with pytest.raises(InputError, match=r"1 classes differ, class 2 for example has 2 in place of 3.*--other-counts"):
+    with pytest.raises(
+        InputError, match=r"1 classes differ, class 2 for example has 2 in place of 3.*`other_counts=True`"
+    ):
         open_data("imagenet-lt", root=root)
     splits = open_data("imagenet-lt", root=root, other_counts=True)
     assert len(splits.train) == 12
@@ -177,7 +190,7 @@ def test_missing_images_are_reported_by_split(small):
     (root / "test/c1").rmdir()
     told = (
         r"1 of 13 train \(train/c0/0.png\), 2 of 6 test \(test/c1/0.png, test/c1/1.png\) images are not in .* "
-        r"Whole folders are missing: 1 of 3 in test\. .*--skip-bad"
+        r"Whole folders are missing: 1 of 3 in test\. .*`skip_bad=True`"
     )
     with pytest.raises(InputError, match=told):
         open_data("imagenet-lt", root=root)
@@ -250,7 +263,7 @@ def test_options_of_other_data_are_refused(tmp_path, name):
     with pytest.raises(InputError, match="is for inat18"):
         open_data(name, root=tmp_path, original_splits=True)
     if name not in PUBLISHED:
-        with pytest.raises(InputError, match="--other-counts are for imagenet-lt"):
+        with pytest.raises(InputError, match="`other_counts` are for imagenet-lt"):
             open_data(name, other_counts=True)
 
 
@@ -291,6 +304,22 @@ def test_categories_of_both_files_have_to_agree(small):
     (root / "val2018.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="their categories differ"):
         open_data("inat18", root=root)
+
+
+def test_one_set_of_images_in_both_files_is_told(small):
+    root = small("inat18")
+    as_json(root)
+    content = json.loads((root / "train2018.json").read_text())
+    for annotation in content["annotations"]:
+        annotation["bbox"] = [0, 0, 4, 4]
+    content["categories"][1]["name"] = "empty"
+    for file in ("train2018.json", "val2018.json"):
+        (root / file).write_text(json.dumps(content))
+    notes = "\n".join(open_data("inat18", root=root, other_counts=True).notes)
+    assert "13 images stand in train2018.json and in val2018.json (train/c0/0.png," in notes
+    assert "they are learnt from and measured on" in notes
+    assert "train2018.json: 13 annotations have boxes, which are not looked at" in notes
+    assert "val2018.json: 'empty' is a class like the others here" in notes
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.embeddings import open_embeddings, read_table
+from longtail.embeddings import Reading, open_embeddings, read_table
 from longtail.errors import InputError
 from longtail.features import write_features
 
@@ -54,8 +54,8 @@ def write(path, features=FEATURES, labels=LABELS, name="features", **more):
 def test_every_format_gives_the_same_rows(tmp_path, suffix):
     table = read_table(write(tmp_path / f"e{suffix}"))
     np.testing.assert_allclose(table.values, FEATURES, rtol=1e-6)
-    np.testing.assert_array_equal(table.labels, LABELS)
-    assert not table.are_logits
+    np.testing.assert_array_equal(table.labels.numbered("012", origin="", known_from=""), LABELS)
+    assert table.kind == "features"
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".csv", ".parquet"])
@@ -72,14 +72,14 @@ def test_names_splits_and_ids_come_along(tmp_path, suffix):
 
 
 def test_one_file_without_splits_is_divided_class_by_class(tmp_path):
-    found = open_embeddings(write(tmp_path / "e.npz"), test_fraction=0.25, val_fraction=0.2, seed=3)
+    found = open_embeddings(write(tmp_path / "e.npz"), Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
     counts = {name: np.bincount(file.labels, minlength=3).tolist() for name, file in found.splits.items()}
     assert counts["test"] == [8, 3, 2]
     assert np.sum(list(counts.values()), axis=0).tolist() == [30, 12, 6]
     rows = np.concatenate([file.features for file in found.splits.values()])
     assert len(np.unique(rows, axis=0)) == 48
     assert len(found.notes) == 2
-    again = open_embeddings(tmp_path / "e.npz", test_fraction=0.25, val_fraction=0.2, seed=3)
+    again = open_embeddings(tmp_path / "e.npz", Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
     np.testing.assert_array_equal(again.splits["test"].features, found.splits["test"].features)
 
 
@@ -130,22 +130,22 @@ def test_mistakes_are_told(tmp_path, capsys):
 
     def told(path, **settings):
         with pytest.raises(InputError) as caught:
-            open_embeddings(path, **settings)
+            open_embeddings(path, Reading(**settings))
         return str(caught.value)
 
     assert "'3.jpg' is twice in train" in told(write(tmp_path / "a.npz", id=ids), test_fraction=0, val_fraction=0)
     assert "is in train and in test" in told(write(tmp_path / "b.npz", id=ids, split=split), val_fraction=0)
     assert "split 'trane'; expected train" in told(write(tmp_path / "c.npz", split=np.array(["trane"] * 48)))
     assert "no row is of the split train" in told(write(tmp_path / "d.npz", split=np.array(["test"] * 48)))
-    assert "a label 2; expected one logit" in told(write(tmp_path / "e.npz", FEATURES[:, :2], name="logits"))
-    assert "expected `label`" in told(np.savez(tmp_path / "f.npz", features=FEATURES) or tmp_path / "f.npz")
+    assert "2 logits a row, but 3 classes" in told(write(tmp_path / "e.npz", FEATURES[:, :2], name="logits"))
+    assert "expected `labels`" in told(np.savez(tmp_path / "f.npz", features=FEATURES) or tmp_path / "f.npz")
     assert "one label a row" in told(np.savez(tmp_path / "g.npz", x=FEATURES, y=LABELS[1:]) or tmp_path / "g.npz")
     (tmp_path / "h.csv").write_text("label,f0\n1,abc\n")
-    assert "h.csv: cannot be read" in told(tmp_path / "h.csv")
+    assert "h.csv: has no column of numbers" in told(tmp_path / "h.csv")
     (tmp_path / "i.csv").write_text("f0,f1\n1,2\n")
-    assert "expected one named label" in told(tmp_path / "i.csv")
+    assert "no column is called label" in told(tmp_path / "i.csv")
     (tmp_path / "j.npz").write_bytes(b"PK\x03\x04 no zip")
-    assert "j.npz: cannot be read" in told(tmp_path / "j.npz")
+    assert "j.npz: damaged, or no .npz file" in told(tmp_path / "j.npz")
     assert "nothing.npz: no such file" in told(tmp_path / "nothing.npz")
     (tmp_path / "x.txt").write_text("1 2 3")
     assert "ends in .h5" in told(tmp_path / "x.txt")
@@ -153,9 +153,9 @@ def test_mistakes_are_told(tmp_path, capsys):
     np.save(tmp_path / "k.npy", FEATURES)
     assert "no labels beside it" in told(tmp_path / "k.npy")
     np.savez(tmp_path / "m.npz", features=FEATURES, labels=np.array([{}] * 48, dtype=object))
-    assert "m.npz: cannot be read" in told(tmp_path / "m.npz")
+    assert "m.npz: labels holds Python objects" in told(tmp_path / "m.npz")
     (tmp_path / "n.csv").write_text("f0,f1,label\n1,2,cat\n3,4\n")
-    assert "row 1 has 2 values; expected 3" in told(tmp_path / "n.csv")
+    assert "row 1 (line 3) has 2 values; expected 3" in told(tmp_path / "n.csv")
     assert "labels such as inf" in told(write(tmp_path / "o.npz", labels=np.where(LABELS == 1, np.inf, LABELS)))
     assert main(["fit", str(tmp_path / "e.npz"), "--quiet"]) == 2
     assert capsys.readouterr().err.startswith("longtail: ")
@@ -165,7 +165,7 @@ def test_a_mark_of_windows_and_a_hash_in_a_path_are_read(tmp_path):
     path = tmp_path / "e.csv"
     path.write_text("\ufefflabel,path,f0,f1\nC#,a#1.jpg,1,2\nC,b.jpg,3,4\n", encoding="utf-8")
     table = read_table(path)
-    assert table.labels.tolist() == ["C#", "C"]
+    assert [table.labels.names[code] for code in table.labels.codes] == ["C#", "C"]
     assert table.ids.tolist() == ["a#1.jpg", "b.jpg"]
     assert table.values.tolist() == [[1, 2], [3, 4]]
 

@@ -137,8 +137,11 @@ def test_groups_condition_calibration_on_the_answer_and_scores_on_the_truth():
     [
         ([[0.5, 0.6]], [0], "row 0 is no row of probabilities"),
         ([[1.2, -0.2]], [0], "row 0 is no row of probabilities"),
-        ([[0.5, 0.5]], [2], "labels from 2 to 2"),
-        ([[0.5, 0.5]], [0, 1], "expected N x C and N"),
+        ([[0.5, 0.5]], [2], "label 2 of row 0 is out of range"),
+        ([[0.5, 0.5]], ["ant"], "expected whole numbers"),
+        ([[0.5, 0.5]], [0, 1], "expected N x C numbers and N"),
+        ([["a", "b"]], [0], "expected N x C numbers and N"),
+        ([[np.nan, 1.0]], [0], "row 0 is no row of probabilities"),
     ],
 )
 def test_what_is_no_probability_is_refused(probabilities, labels, message):

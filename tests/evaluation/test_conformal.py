@@ -136,8 +136,22 @@ def test_no_set_is_empty_and_none_is_lost_in_a_file():
     assert (nonconformity(test, "softmax") > found.thresholds).all(axis=1).any()  # some would have been
     read = ConformalSets.from_json(json.loads(json.dumps(found.to_json())))
     np.testing.assert_array_equal(read.contains(test), found.contains(test))
-    with pytest.raises(InputError, match="no conformal sets of longtail"):
-        ConformalSets.from_json({"kind": "class"})
+    stored = found.to_json()
+    for broken in (
+        {"kind": "class"},
+        {**stored, "alpha": 7},
+        {**stored, "alpha": 0},
+        {**stored, "thresholds": [5.0] * len(stored["thresholds"])},
+        {**stored, "thresholds": [-5.0] * len(stored["thresholds"])},
+        {**stored, "thresholds": ["x"] * len(stored["thresholds"])},
+        {**stored, "thresholds": stored["thresholds"][1:]},
+        {**stored, "images_missing": [float("inf")] * len(stored["thresholds"])},
+        {**stored, "images_missing": [10**30] * len(stored["thresholds"])},
+        {**stored, "prior": [0.5, 0.5]},
+        {**stored, "kind": "prevalence"},
+    ):
+        with pytest.raises(InputError, match="Expected what `longtail calibrate` wrote; run it again"):
+            ConformalSets.from_json(broken)
 
 
 def test_intervals_are_those_of_scipy():
@@ -170,7 +184,11 @@ def test_coverage_counts_images_and_classes():
         ({"score": "raps"}, "scores: softmax, aps"),
         ({"alpha": 0.0}, "alpha is 0.0"),
         ({"kind": "group"}, "need the group of each class"),
-        ({"kind": "prevalence", "prior": [0.5, 0.5]}, "expected 5 shares"),
+        ({"alpha": "x"}, "alpha is 'x'"),
+        ({"alpha": float("nan")}, "alpha is nan"),
+        ({"kind": "prevalence", "prior": [0.5, 0.5]}, "expected one share for each of the 5 classes"),
+        ({"kind": "prevalence", "prior": [float("nan")] * 5}, "share of class 0 is nan"),
+        ({"kind": "prevalence", "prior": [-1, 2, 0, 0, 0]}, "count of class 0 is -1"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed, message):

@@ -1,35 +1,11 @@
-"""Labels worth a look: duplicates against a slow loop, flipped labels found again."""
+"""Labels worth a look: flipped ones are found again, and counted once for whoever asks."""
 
 import numpy as np
 import pytest
 
 from longtail.errors import InputError
-from longtail.evaluation import label_problems
-from longtail.evaluation.label_problems import discriminant_probabilities, near_duplicates, suspicious_labels
-
-
-def test_pairs_are_those_of_a_slow_loop(monkeypatch):
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(60, 5)).astype(np.float32)
-    rows[40] = rows[3]
-    rows[50] = rows[7] + 0.01 * rng.normal(size=5)
-    monkeypatch.setitem(near_duplicates.__globals__, "BLOCK", 16)
-    assert label_problems.near_duplicates is near_duplicates
-    for threshold in (0.9, 0.999):
-        found = near_duplicates(rows, threshold)
-        centred = rows - rows.mean(axis=0)
-        unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
-        slow = {(i, j) for i in range(60) for j in range(i + 1, 60) if unit[i] @ unit[j] >= threshold - 1e-6}
-        assert set(zip(found.first.tolist(), found.second.tolist(), strict=True)) == slow
-        assert (np.diff(found.similarity) <= 0).all()
-    assert (found.first[0], found.second[0]) == (3, 40)
-
-
-def test_no_pair_and_a_bad_threshold():
-    found = near_duplicates(np.eye(4), 0.9)
-    assert len(found.first) == len(found.second) == len(found.similarity) == 0
-    with pytest.raises(InputError, match="expected a cosine"):
-        near_duplicates(np.eye(4), 0.0)
+from longtail.evaluation.label_check import KINDS, check_labels
+from longtail.evaluation.label_problems import discriminant_probabilities, suspicious_labels
 
 
 def made_up(seed, flip):
@@ -118,3 +94,33 @@ def test_discriminant_is_as_sure_as_it_is_right():
     right = (found.argmax(axis=1) == labels).mean()
     assert abs(found.max(axis=1).mean() - right) < 0.12 < bold.max(axis=1).mean() - right
     np.testing.assert_array_equal(found.argmax(axis=1), bold.argmax(axis=1))
+
+
+def test_a_check_lists_every_kind_the_most_doubtful_first():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [80, 40, 20])
+    rows = 6 * np.eye(3, 8)[labels] + rng.normal(size=(140, 8))
+    given = labels.copy()
+    rows[5], given[5] = 7 * np.eye(3, 8)[0], 2  # as clearly of class 0 as a row can be
+    test = np.stack([rows[20], rows[30], rows[31]])
+    found = check_labels({"train": (rows, given), "test": (test, np.array([0, 1, 2]))}, ["ant", "bee", "cat"])
+    told = [(p.problem, p.split, p.row, p.other_split, p.other_row, p.other_label) for p in found.problems]
+    assert told[:3] == [
+        (KINDS[0], "train", 30, "test", 1, "bee"),
+        (KINDS[0], "train", 31, "test", 2, "cat"),
+        (KINDS[1], "train", 20, "test", 0, "ant"),
+    ]
+    assert (KINDS[2], "train", 5, None, None, "ant") in told
+    assert found.not_looked_for == {}
+    assert all(0 < problem.score <= 1 for problem in found.problems)
+
+
+def test_what_a_check_leaves_out_is_named_with_the_reason():
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(100, 4)), np.arange(100) % 2
+    splits = {"train": (rows[:60], labels[:60]), "test": (rows[60:], labels[60:])}
+    found = check_labels(splits, ["a", "b"], most_comparisons=10, most_fitting=10)
+    assert found.not_looked_for == dict.fromkeys(KINDS, "it takes long here")
+    assert found.problems == ()
+    with pytest.raises(InputError, match="margin is 2"):
+        check_labels(splits, ["a", "b"], margin=2)

@@ -28,6 +28,7 @@ def slow_objective(logits, labels, method, weights, offset, shrinkage, parameter
     """The objective in its own words, an image at a time, for autograd."""
     start = torch.log_softmax(torch.from_numpy(logits), dim=1)
     common, moved, by_class = parameters
+    doubt = 1 / (weights.sum() ** 2 / (weights**2).sum() + 2)
     total = shrinkage / 2 * ((moved**2).sum() + (by_class**2).sum())
     for i, label in enumerate(labels):
         if method == "group":
@@ -35,7 +36,9 @@ def slow_objective(logits, labels, method, weights, offset, shrinkage, parameter
             row = start[i] * torch.exp(common + by_class[k]) + torch.from_numpy(offset)
         else:
             row = start[i] * torch.exp(common + by_class) + torch.from_numpy(offset) + moved
-        total = total - weights[i] * torch.log_softmax(row, dim=0)[label]
+        other = max((c for c in range(len(row)) if c != label), key=lambda c: float(start[i, c]))
+        log_p = torch.log_softmax(row, dim=0)
+        total = total - weights[i] * ((1 - doubt) * log_p[label] + doubt * log_p[other])
     return total
 
 
@@ -127,6 +130,25 @@ def test_a_prior_moves_the_world_that_probabilities_are_of():
     np.testing.assert_allclose(mean, uniform, atol=0.02)
 
 
+@pytest.mark.parametrize("method", ["temperature", "group", "bias", "vector"])
+@pytest.mark.parametrize("factor", [0.01, 1.0, 50.0])
+def test_a_few_right_answers_do_not_make_it_sure(method, factor):
+    labels = np.array([0, 0, 0, 1, 1, 2, 2, 3, 3])
+    logits = factor * (2 * np.eye(4)[labels] + 0.1 * np.random.default_rng(0).normal(size=(9, 4)))
+    found = fit_calibrator(logits, labels, method, groups=GROUPS)
+    confidence = found.probabilities(logits).max(axis=1)
+    # nine of nine right: as if ten of eleven were
+    assert 0.8 < confidence.mean() < 0.93
+    assert choose_calibrator(logits, labels, groups=GROUPS).calibrator.method == "none"
+
+
+def test_answers_that_are_all_right_are_as_sure_as_their_number_allows():
+    labels = np.arange(400) % 4
+    logits = 3 * np.eye(4)[labels] + 0.3 * np.random.default_rng(0).normal(size=(400, 4))
+    confidence = fit_calibrator(logits, labels).probabilities(logits).max(axis=1)
+    assert 0.99 < confidence.mean() < 401 / 402 + 1e-3
+
+
 def test_the_choice_is_the_simplest_that_is_as_good():
     logits, labels = made_up(3000)
     assert choose_calibrator(logits, labels, groups=GROUPS).calibrator.method in ("none", "temperature")
@@ -156,8 +178,19 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
     found = fit_calibrator(logits, labels, "vector")
     read = Calibrator.from_json(json.loads(json.dumps(found.to_json())))
     np.testing.assert_array_equal(read.apply(logits), found.apply(logits))
-    for broken in ({}, {**found.to_json(), "scale": [1.0]}, {**found.to_json(), "bias": [float("nan")] * 4}):
-        with pytest.raises(InputError, match="no calibration of longtail"):
+    stored = found.to_json()
+    for broken in (
+        {},
+        {**stored, "scale": [1.0]},
+        {**stored, "scale": [0.0] * 4},
+        {**stored, "bias": [float("nan")] * 4},
+        {**stored, "bias": [1e300] * 4},
+        {**stored, "prior": [0.0] * 4},
+        {**stored, "method": "platt"},
+        {**stored, "images": float("inf")},
+        {**stored, "images": -1},
+    ):
+        with pytest.raises(InputError, match="Expected what `longtail calibrate` wrote; run it again"):
             Calibrator.from_json(broken)
 
 
@@ -169,8 +202,15 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
         ({"shrinkage": 0.0}, "expected a number above 0"),
         ({"prior": [0.5, 0.5]}, "expected 4 shares"),
         ({"prior": [0.0, 0.0, 0.0, 0.0]}, "expected 4 shares"),
-        ({"labels": [9] * 50}, "labels from 9 to 9"),
-        ({"logits": np.full((50, 4), np.nan)}, "NaN or infinity"),
+        ({"labels": [9] * 50}, "label 9 of row 0 is out of range"),
+        ({"labels": ["ant"] * 50}, "expected whole numbers"),
+        ({"labels": [0.5] * 50}, "expected whole numbers"),
+        ({"logits": np.full((50, 4), np.nan)}, "expected finite numbers"),
+        ({"logits": np.full((50, 4), "x")}, "logits: expected numbers"),
+        ({"prior": ["a", "b", "c", "d"]}, "prior: expected numbers"),
+        ({"prior": [np.nan, 1, 1, 1]}, "expected 4 shares"),
+        ({"shrinkage": np.inf}, "expected a number above 0"),
+        ({"method": "group", "groups": np.array(["rare"] * 4)}, "expected many, medium or few"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed, message):

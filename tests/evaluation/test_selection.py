@@ -110,8 +110,13 @@ def test_classes_without_an_image_have_no_say():
         ({"metric": "f1"}, "no metric 'f1'"),
         ({"metric": "few"}, "needs the group"),
         ({"metric": "medium", "groups": np.array(["many"] * 4)}, "no class of the group 'medium'"),
-        ({"costs": np.ones((4, 3))}, "C x C matrix"),
-        ({"costs": np.ones((2, 2))}, "of 2 classes"),
+        ({"costs": np.ones((4, 3))}, "expected C x C"),
+        ({"costs": np.ones((2, 2))}, "out of range: expected (labels|predictions) from 0 to 1"),
+        ({"costs": -np.ones((4, 4))}, "row 0, column 0 is -1; expected 0 to 1e"),
+        ({"costs": np.full((4, 4), 1e300)}, r"is 1e\+300; expected 0 to 1e"),
+        ({"costs": np.full((4, 4), np.nan)}, "is nan; expected 0"),
+        ({"costs": [["a"] * 4] * 4}, "expected numbers"),
+        ({"costs": 3.0}, "expected C x C"),
     ],
 )
 def test_mistakes_are_told(changed, told):

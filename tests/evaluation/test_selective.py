@@ -97,5 +97,39 @@ def test_a_report_names_the_groups_that_are_rejected():
 def test_shares_out_of_range_are_refused(accuracy, level):
     with pytest.raises(InputError, match="expected a share above 0 and below 1"):
         threshold_for_accuracy([0.5], [1], accuracy, level=level)
-    with pytest.raises(InputError, match="expected N each"):
+    with pytest.raises(InputError, match="expected at least one"):
         risk_coverage([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (([0.5, np.nan], [1, 0]), "expected finite numbers"),
+        ((["a"], [1]), "expected numbers"),
+        (([0.5], [2]), "neither 0 nor 1"),
+        (([0.5], [np.nan]), "expected finite numbers"),
+        (([0.5, 0.4], [1]), "expected N of each"),
+        (([[0.5]], [[1]]), "expected N of each"),
+    ],
+)
+def test_confidences_and_hits_that_are_none(arguments, told):
+    with pytest.raises(InputError, match=told):
+        risk_coverage(*arguments)
+    for weights in ([-1.0], [np.inf], [0.0], [np.nan]):
+        with pytest.raises(InputError, match="weight"):
+            risk_coverage([0.5], [1], weights=weights)
+
+
+def test_a_rule_is_read_as_it_was_written_and_an_impossible_one_is_refused():
+    rule = threshold_for_accuracy(np.linspace(0, 1, 200), np.linspace(0, 1, 200) > 0.3, 0.9)
+    stored = rule.to_json()
+    assert AcceptanceRule.from_json({**stored, "further": 1}) == rule
+    for broken in ({"threshold": "x"}, {"threshold": -5}, {"wanted": 700}, {"level": 1.5}, {"promised": None}):
+        changed = {**stored, **broken}
+        if broken == {"promised": None}:  # where nothing can be promised
+            assert AcceptanceRule.from_json({**changed, "threshold": None}).threshold is None
+            continue
+        with pytest.raises(InputError, match="Expected what `longtail calibrate` wrote"):
+            AcceptanceRule.from_json(changed)
+    with pytest.raises(InputError, match="rule"):
+        AcceptanceRule.from_json({})

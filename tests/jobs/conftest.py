@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision import models
 
-from longtail.backbones import SplitNetwork, find_last_layer, replace_last_layer
+from longtail.backbones import SplitNetwork, replace_last_layer
 from longtail.data.decode import write_png
 from longtail.data.transforms import Preprocessing, normalize
 from longtail.features import write_features
@@ -56,8 +56,9 @@ class Colours:
             with torch.inference_mode():
                 features[part] = trunk.forward_features(normalize(images, preprocessing)).numpy()
         head = Joint(random_state=0).fit(features["train"], labels["train"])
-        bias = None if find_last_layer(model.state_dict()).bias is None else torch.from_numpy(head.bias_)
-        return replace_last_layer(model, torch.from_numpy(head.weight_), bias).eval(), features, labels
+        images = normalize(cls.split("test")[0], preprocessing)
+        bias = None if trunk.ending(images).bias is None else torch.from_numpy(head.bias_)
+        return replace_last_layer(model, torch.from_numpy(head.weight_), bias, images=images).eval(), features, labels
 
     @staticmethod
     def write(folder, features, labels, change=None, names=None):

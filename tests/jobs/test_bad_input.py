@@ -148,7 +148,7 @@ def test_zero_features_are_noted(features):
 
 def test_labels_out_of_range(capsys, features):
     change(features / "feature_train.h5", "labels", lambda labels: np.where(labels == 3, -1, labels))
-    assert "label -1 of row 3 is out of range (15 such rows); expected 0 to 3" in fit(capsys, features)
+    assert "label -1 of row 3 (15 such rows): a number below 0 stands for no class" in fit(capsys, features)
 
 
 def test_a_class_absent_from_train(capsys, features):
@@ -164,22 +164,22 @@ def test_one_class_only(capsys, features):
 
 def test_mismatched_lengths_and_dimensions(capsys, features):
     change(features / "feature_val.h5", "labels", lambda labels: labels[:-3])
-    assert "20 rows of features but labels of shape (17,)" in fit(capsys, features)
+    assert "20 rows but labels of shape (17,)" in fit(capsys, features)
     change(features / "feature_val.h5", "features", lambda content: content[:17, :4])
-    assert "features of 4 dimensions, but feature_train.h5 has 6" in fit(capsys, features)
+    assert "features of 6 (train), 4 (val), 6 (test) columns" in fit(capsys, features)
 
 
 def test_truncated_files(capsys, features):
     path = features / "feature_test.h5"
     path.write_bytes(path.read_bytes()[:-200])
-    assert "truncated, or not an HDF5 file" in fit(capsys, features)
+    assert "truncated, or no HDF5 file" in fit(capsys, features)
 
 
 def test_a_head_of_other_features(capsys, features):
     np.savez(features / "joint_head.npz", weight=np.ones((4, 5)), bias=np.ones(4))
-    assert "joint_head.npz: weight (4, 5) and bias (4,); expected (4, 6)" in fit(capsys, features)
+    assert "joint_head.npz: head has weight (4, 5) and bias (4,); expected (4, 6)" in fit(capsys, features)
     (features / "joint_head.npz").write_bytes(b"PK\x03\x04 cut")
-    assert "truncated, or without" in fit(capsys, features)
+    assert "joint_head.npz: damaged, or no .npz file" in fit(capsys, features)
 
 
 class RunsCode:
@@ -195,7 +195,7 @@ def test_pickles_that_would_run_code(capsys, features, tmp_path, monkeypatch):
     torch.save({"longtail_checkpoint": 1, "model": RunsCode()}, tmp_path / "evil.pt")
     assert "could run code when it is read; it was not read" in refused(capsys, "extract", tmp_path / "evil.pt")
     np.savez(features / "joint_head.npz", weight=np.array(RunsCode(), dtype=object), bias=np.ones(4))
-    assert "truncated, or without" in fit(capsys, features)
+    assert "joint_head.npz: weight holds Python objects" in fit(capsys, features)
     assert not (tmp_path / "this-folder-must-never-appear").exists()
 
 

@@ -209,7 +209,7 @@ def test_a_prior_goes_into_the_bias(of_torchvision, network, capsys):
     assert results_of(network / "fair")["model"]["same_predictions"] == 1.0
     np.savez(network / "plain.npz", weight=weight)
     for model, prior, told in (
-        ("head", "estimated", "there are no inputs yet"),
+        ("head", "estimated", "here there are none"),
         ("head", "nowhere.csv", "no such file"),
         ("plain", "train", "goes into the bias, and the model's last layer has none"),
     ):

@@ -148,9 +148,9 @@ def test_files_that_are_no_models(network, capsys, monkeypatch):
     whole = (network / "net.pt").read_bytes()
     (network / "cut.pt").write_bytes(whole[: len(whole) // 2])
     assert "truncated" in refused(capsys, network / "cut.pt", *words)
-    for name in ("cut.safetensors", "cut.npz", "cut.pt2"):
+    for name, what in (("cut.safetensors", "truncated"), ("cut.npz", "damaged"), ("cut.pt2", "truncated")):
         (network / name).write_bytes(whole[:1000])
-        assert f"{name}: truncated" in refused(capsys, network / name, *words)
+        assert f"{name}: {what}" in refused(capsys, network / name, *words)
     torch.save({"state_dict": Evil()}, network / "evil.pt")
     assert "could run code" in refused(capsys, network / "evil.pt", *words)
     assert not (network / "owned").exists()

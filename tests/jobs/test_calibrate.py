@@ -155,7 +155,7 @@ def test_labels_of_test_change_nothing_that_is_kept(fitted):
     before, original = kept.read_text(), open_features(fitted / "feature_test.h5")
     features, labels = np.array(original.features), original.labels
     write_features(fitted / "feature_test.h5", features, 3 - labels)
-    calibrate(fitted, "--heads", "la", "--quiet")
+    calibrate(fitted, "--heads", "la", "--changed", "use", "--quiet")
     assert kept.read_text() == before
     write_features(fitted / "feature_test.h5", features, labels)
 
@@ -246,10 +246,10 @@ def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--heads", "lws"], "--heads lws: not in"),
+        (["--heads", "lws"], "no method 'lws' in"),
         (["--alpha", "1.5"], "--alpha is 1.5"),
         (["--accept-accuracy", "95"], "--accept-accuracy is 95"),
-        (["--prior", "nowhere.txt"], "no such file. Expected train, uniform, or a file of"),
+        (["--prior", "nowhere.txt"], "no such file, and none of uniform, train. A file holds"),
         (["--features", "nowhere"], "Say where they are: --features"),
         (["--split-val", "2"], "--split-val is 2"),
     ],

@@ -212,9 +212,23 @@ def test_the_network_behind_auto_is_that_of_the_method_it_stands_for(tmp_path):
     head = NearestClassMean().fit(np.eye(2), [0, 1])
     for name in ("auto", "joint"):
         save_head(head, tmp_path / "heads" / f"{name}.npz")
-    methods = {"joint": {}, "auto": {"choice": {"method": "crt", "fitted_on": ["train"]}}}
-    data = {"class_names": ["a", "b"], "train_counts": [1, 1]}
-    results = {"methods": methods, "data": data, "verdict": {"best": "auto"}}
+    entry = {"params": {}, "selected_on": "val", "seconds": 0.1, "metrics": {}}
+    choice = {"method": "crt", "on": "val", "metric": "balanced", "rule": "highest score", "scores": {}}
+    data = {
+        "name": "two",
+        "class_names": ["a", "b"],
+        "train_counts": [1, 1],
+        "group_of_class": ["few", "few"],
+        "group_thresholds": {"many_above": 100, "few_below": 20},
+        "splits": {},
+    }
+    results = {
+        "schema": 1,
+        "title": "two",
+        "data": data,
+        "methods": {"joint": entry, "auto": {**entry, "choice": {**choice, "fitted_on": ["train"]}}},
+        "verdict": {"best": "auto"},
+    }
     (tmp_path / "results.json").write_text(json.dumps(results))
     for heads in ({"images": {"crt_from": "images"}}, {"crt_from": "images"}):  # now, and before settings had groups
         (tmp_path / "config.json").write_text(json.dumps({"heads": heads}))

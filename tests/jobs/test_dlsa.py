@@ -146,8 +146,8 @@ def test_the_linear_layer_of_their_checkpoints_is_taken(tmp_path, layout):
         content = {"state_dict_best": parts, "state_dict": parts}
     torch.save(content, tmp_path / "theirs.pth")
     found = read_linear_head(tmp_path / "theirs.pth")
-    np.testing.assert_array_equal(found[0], weight.numpy())
-    np.testing.assert_array_equal(found[1], bias.numpy())
+    np.testing.assert_array_equal(found.weight, weight.numpy())
+    np.testing.assert_array_equal(found.bias, bias.numpy())
 
 
 def test_confusion_by_group():

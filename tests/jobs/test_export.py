@@ -12,7 +12,9 @@ from longtail.data import open_data
 from longtail.data.transforms import normalize
 from longtail.deploy.onnx_file import run_onnx
 from longtail.deploy.program_file import run_program
+from longtail.errors import InputError
 from longtail.heads import load_head
+from longtail.jobs.export import _class_names
 from longtail.jobs.stage_one.model import open_model
 
 
@@ -107,6 +109,43 @@ def test_what_cannot_be_exported_is_told(trained, tmp_path, capsys):
     assert "for the 64 features of this network, not for 5" in refused(trained, *out, "--head", tmp_path / "other.npz")
     assert "expected a file that ends in .onnx" in refused(trained, *out, "--format", "onnx")
     assert not (tmp_path / "net.pth").exists()
+
+
+def test_probabilities_that_are_not_the_calibrated_ones_are_told(trained, tmp_path, capsys):
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    words = ["--head", run / "heads" / "la.npz", "--format", "torch-export", "--out", tmp_path / "net.pt2"]
+    assert export(run, *words) == 0
+    assert "calibrat" not in capsys.readouterr().out
+    assert main(["calibrate", str(run), "--heads", "la"]) == 0
+    capsys.readouterr()
+    assert export(run, *words) == 0
+    told = capsys.readouterr().out
+    assert f"not the calibrated ones of {run / 'calibration' / 'la.json'}" in told
+
+
+@pytest.mark.parametrize(
+    ("network", "head", "told"),
+    [
+        (["a", "b"], ["a", "b"], ["a", "b"]),
+        (["a", "b"], [], ["a", "b"]),
+        (["a", "b"], ["0", "1"], ["a", "b"]),
+        (["0", "1"], ["a", "b"], ["a", "b"]),
+        (["a", "b"], ["b", "a"], None),
+        (["a", "b"], ["a", "b", "c"], None),
+        (["0", "1"], ["a", "b", "c"], None),
+    ],
+)
+def test_names_of_network_and_head_are_compared(network, head, told):
+    if told is not None:
+        assert _class_names(network, head, "tau.npz") == told
+        return
+    with pytest.raises(
+        InputError, match=r"tau.npz: a head for \d classes .*Expected the same classes in the same order"
+    ):
+        _class_names(network, head, "tau.npz")
 
 
 def test_without_onnx_it_says_what_to_install(trained, tmp_path, capsys, monkeypatch):

@@ -4,6 +4,7 @@ import csv
 import json
 
 import numpy as np
+import pytest
 
 from longtail.cli import main
 from longtail.features import write_features
@@ -34,6 +35,7 @@ def test_planted_problems_are_listed(tmp_path, capsys):
     assert len(doubted) <= 6
     told = capsys.readouterr().out
     assert "train 5 (2)  rather 0" in told
+    assert found[0]["id"] == ""
     assert "look at the images before you change a label" in told
 
 
@@ -41,7 +43,8 @@ def test_too_many_rows_are_not_compared_with_each_other(tmp_path, capsys):
     rng = np.random.default_rng(0)
     write_features(tmp_path / "feature_train.h5", rng.normal(size=(30, 3)), np.arange(30) % 2)
     assert main(["inspect", str(tmp_path), "--most", "20", "--out", str(tmp_path / "out"), "--quiet"]) == 0
-    assert "30 rows: near-duplicates are not looked for" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "nearly the same, two labels: not looked for, it takes long here (--most 20)" in told
     assert main(["inspect", str(tmp_path / "nothing")]) == 2
 
 
@@ -66,8 +69,48 @@ def test_fit_puts_the_most_doubtful_labels_into_its_results(tmp_path, capsys, mo
     assert (split["split"], split["row"], split["other_split"], split["other_row"]) == ("train", 20, "test", 0)
     assert (doubted["problem"], doubted["row"], doubted["other_label"]) == ("likely mislabelled", 5, "0")
     assert problems("--label-check", "none") is None
-    monkeypatch.setattr("longtail.jobs.inspect_labels.QUICK_COMPARISONS", 10)
-    monkeypatch.setattr("longtail.jobs.inspect_labels.QUICK_FITTING", 10)
-    assert problems() == {"totals": {}, "not_looked_for": ["nearly the same", "likely mislabelled"], "found": []}
+    monkeypatch.setattr("longtail.jobs.comparing.label_problems.QUICK_COMPARISONS", 10)
+    monkeypatch.setattr("longtail.jobs.comparing.label_problems.QUICK_FITTING", 10)
+    left_out = problems()
+    assert left_out["not_looked_for"] == [
+        "nearly the same, two labels (it takes long here)",
+        "nearly the same, two splits (it takes long here)",
+        "likely mislabelled (it takes long here)",
+    ]
+    # rows that are the same are found by their hashes, whatever their number
+    assert left_out["totals"] == {"nearly the same, two splits": 1}
     assert problems("--label-check", "full") == found
     assert "Not looked for" not in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--false-share", "nan"], "--false-share is nan"),
+        (["--margin", "1.5"], "--margin is 1.5"),
+        (["--folds", "1"], "--folds is 1"),
+        (["--most", "-1"], "--most is -1"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path, capsys, words, told):
+    assert main(["inspect", str(tmp_path), *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_report_and_inspect_count_alike(tmp_path):
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0, 1, 2], [60, 40, 30])
+    rows = (2 * np.eye(3, 10)[labels] + rng.normal(size=(130, 10))).astype(np.float32)
+    given = np.where(rng.random(130) < 0.1, (labels + 1) % 3, labels)
+    test = np.concatenate([rows[:6], rows[70:75] + 0.02, rng.normal(size=(20, 10))]).astype(np.float32)
+    write_features(tmp_path / "feature_train.h5", rows, given)
+    of_test = np.concatenate([given[:6], given[70:75], np.arange(20) % 3])
+    of_test[5] = (of_test[5] + 1) % 3
+    write_features(tmp_path / "feature_test.h5", test, of_test)
+    assert main(["fit", str(tmp_path), "--methods", "ncm", "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    assert main(["inspect", str(tmp_path), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    with (tmp_path / "out" / "label_problems.csv").open() as file:
+        listed = [row["problem"] for row in csv.DictReader(file)]
+    totals = json.loads((tmp_path / "out" / "results.json").read_text())["label_problems"]["totals"]
+    assert totals == {kind: listed.count(kind) for kind in dict.fromkeys(listed)}
+    assert len(totals) == 3

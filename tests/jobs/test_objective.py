@@ -2,20 +2,31 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+import longtail
 from longtail.backbones import NormalizedLinear, classifier_of, create_backbone, linear_parameters, normalize_classifier
 from longtail.cli import main
 from longtail.features import open_features
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.predicting.predictor import open_predictor
 from longtail.jobs.stage_one.model import open_model
-from longtail.jobs.stage_one.objective import first_rebalanced_epoch, objective_of, sampler_of, trained_prior
+from longtail.jobs.stage_one.objective import (
+    check_rebalanced_once,
+    first_rebalanced_epoch,
+    objective_of,
+    sampler_of,
+    trained_prior,
+)
 from longtail.losses import LDAM, Deferred, build_loss, effective_number_weights
-from longtail.sampling import Sampler, effective_number_probabilities
+from longtail.recipes import RECIPES
+from longtail.sampling import Sampler, Strategy, effective_number_probabilities
+from longtail.studies.rebalancing import RULES
 
 LABELS = np.repeat([0, 1, 2], [900, 90, 10])
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -178,18 +189,71 @@ def test_any_network_can_end_in_directions(name):
     assert not bias.any()
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"rebalance_from": 0.8}, "nothing is rebalanced"),
-        ({"rebalance_from": 1.0, "reweight": True}, "expected a share of the epochs"),
-    ],
-)
-def test_mistakes_are_told(options, told):
-    with pytest.raises(ValueError, match=told):
-        first_rebalanced_epoch(replace(StageOneOptions(), **options))
+def test_nothing_to_defer_is_told():
+    with pytest.raises(ValueError, match="nothing is rebalanced"):
+        first_rebalanced_epoch(replace(StageOneOptions(), rebalance_from=0.8))
 
 
 def test_ldam_s_margins_need_every_class():
     with pytest.raises(ValueError, match="an image of every class"):
         LDAM(torch.tensor([1.0, 0.0]))
+
+
+DRAWS = [{"representation": strategy} for strategy in get_args(Strategy) if strategy != "instance"]
+KNOWS = [{"loss": "balanced-softmax"}, {"loss": "logit-adjusted"}]
+WEIGHS = {"reweight": True}
+
+
+@pytest.mark.parametrize("deferred", [{}, {"rebalance_from": 0.8}])
+@pytest.mark.parametrize(
+    "both",
+    [
+        *(draws | WEIGHS for draws in DRAWS),
+        *(draws | knows for draws in DRAWS for knows in KNOWS),
+        *(knows | WEIGHS for knows in KNOWS),
+        *(draws | {"loss": "ldam"} for draws in DRAWS),
+        {"loss": "balanced-softmax", "representation": "class"} | WEIGHS,
+    ],
+    ids=lambda both: "-".join(map(str, both.values())),
+)
+def test_two_rebalancings_need_an_explicit_word(both, deferred):
+    stage = replace(StageOneOptions(), **both, **deferred)
+    with pytest.raises(ValueError, match=r"each alone .* Leave one of them out, or say --rebalance-twice"):
+        check_rebalanced_once(stage)
+    check_rebalanced_once(replace(stage, rebalance_twice=True))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        {},
+        *DRAWS,
+        *KNOWS,
+        WEIGHS,
+        {"loss": "focal"} | WEIGHS,  # class-balanced focal loss
+        {"loss": "ldam"},
+        {"loss": "ldam", "rebalance_from": 0.8} | WEIGHS,  # LDAM-DRW
+        {"loss": "logit-adjusted", "loss_tau": 0.0} | WEIGHS,
+        {"representation": "class", "beta": 0.0} | WEIGHS,
+        *RULES.values(),
+        *({"loss": build().stage.loss, "representation": build().stage.representation} for build in RECIPES.values()),
+    ],
+)
+def test_one_is_enough(one):
+    check_rebalanced_once(replace(StageOneOptions(), **one))
+
+
+def test_it_is_told_before_anything_is_trained(capsys, tmp_path):
+    words = ["--reweight", "--representation", "square-root", "--out", str(tmp_path / "r"), *FAST]
+    for verb in ("train", "run"):
+        assert main([verb, "digits", *words]) == 2
+        told = capsys.readouterr().err
+        assert "--representation square-root draws rare classes more often and --reweight weighs them more" in told
+    assert not (tmp_path / "r").exists()
+    assert main(["train", "digits", *words, "--epochs", "1", "--rebalance-twice"]) == 0
+
+
+def test_no_loss_smooths_labels():
+    """Smoothing with class weights is weighed by the other classes' weights, which teaches the rarest class."""
+    root = Path(longtail.__file__).parent
+    assert not [path for path in root.rglob("*.py") if "label_smoothing" in path.read_text()]

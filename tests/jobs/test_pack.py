@@ -54,3 +54,27 @@ def test_bad_images_are_counted_and_the_old_pack_stays(divided, capsys):
     assert main(["pack", str(divided), "--out", str(out), "--skip-bad", "--quiet"]) == 0
     assert capsys.readouterr().err.count("left out: ") == 2
     assert len(ImagePack(out)) == 24
+
+
+def test_what_white_is_need_not_be_known_to_pack(tmp_path, capsys):
+    from PIL import Image
+
+    for name in ("ant", "bee"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.random.default_rng(number).integers(0, 4096, (6, 6)).astype(np.uint16)
+            Image.fromarray(pixels).save(tmp_path / "scans" / name / f"{number}.png")
+    out = tmp_path / "p.h5"
+    assert main(["pack", str(tmp_path / "scans"), "--out", str(out), "--quiet"]) == 0
+    assert main(["describe", str(out), "--out", str(tmp_path / "d")]) == 2
+    assert "--bits 12 where white is 4,095" in capsys.readouterr().err
+    assert main(["describe", str(out), "--bits", "12", "--out", str(tmp_path / "d"), "--quiet"]) == 0
+
+
+def test_questions_are_answered_by_options(divided, capsys):
+    (divided / "train" / "digit 1").rename(divided / "train" / "Digit_1")
+    out = divided.parent / "p.h5"
+    assert main(["pack", str(divided), "--out", str(out), "--quiet"]) == 2
+    assert "--alike-names merge" in capsys.readouterr().err
+    assert main(["pack", str(divided), "--alike-names", "merge", "--out", str(out), "--quiet"]) == 0
+    assert len(ImagePack(out).class_names) == 3

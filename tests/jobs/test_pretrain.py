@@ -18,7 +18,7 @@ FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 MOCO = ["--task", "moco", "--batch-size", "32", "--epochs", "2", *FAST]
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):
     pass
 
 

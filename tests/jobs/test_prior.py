@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.errors import InputError
 from longtail.evaluation.label_shift import resampled_rows, shifted_priors
 from longtail.features import write_features
 from longtail.heads import load_head, save_head
-from longtail.jobs.predicting.target_prior import read_prior
+from longtail.jobs.predicting.prior_file import read_prior
+from longtail.jobs.predicting.target_prior import find_prior
 from longtail.report import render_study
 from longtail.studies.shift import shift_study
 
@@ -243,7 +245,7 @@ def test_mistakes_are_told_in_a_sentence(run_folder, tmp_path, capsys):
     assert "none of uniform, train, estimated" in told("evaluate", head, "--prior", "unifrom")
     file = run_folder / "predictions" / "test.csv"
     assert "--shift needs a head" in told("evaluate", file, "--shift")
-    assert "needs a head and its scores" in told("evaluate", file, "--prior", "estimated")
+    assert "needs a head and inputs to score" in told("evaluate", file, "--prior", "estimated")
     assert "--draws is 0" in told("study", "shift", run_folder, "--draws", "0")
     # a head far from its run: no validation, and no class counts
     lonely = load_head(head)
@@ -254,3 +256,83 @@ def test_mistakes_are_told_in_a_sentence(run_folder, tmp_path, capsys):
     del lonely.class_counts_
     save_head(lonely, tmp_path / "a" / "joint.npz")
     assert "does not know how many images of each class" in told(*predict_words, "uniform")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bee, or wasp,0.01\nrest,train\n".replace("bee, or wasp", '"bee, or wasp"'),
+        'class;share\n"bee, or wasp";0,01\n*;train\n',
+        "1\t1 %\nrest\ttrain\n",
+        "\ufeff1,1%\r\nrest,train\r\n",
+    ],
+)
+def test_what_is_not_named_is_shared_out_as_in_train(tmp_path, text):
+    path = tmp_path / "prior.csv"
+    path.write_text(text, encoding="utf-8")
+    rest = np.array([400, 0, 50, 20]) / 470
+    np.testing.assert_allclose(read_prior(path, NAMES, np.array(COUNTS)), 0.99 * rest + [0, 0.01, 0, 0])
+    utf16 = tmp_path / "utf16.csv"
+    utf16.write_bytes(text.removeprefix("\ufeff").encode("utf-16"))
+    np.testing.assert_allclose(read_prior(utf16, NAMES, np.array(COUNTS)), 0.99 * rest + [0, 0.01, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "ant,0.1\n",
+            "missing: bee, or wasp, cat, dog. Write 0 for a class that does not occur, or a line `rest,train`",
+        ),
+        ("0,9223372036854775808\n1,\u00b2\n2,0\n3,0\n", "line 2: '1,\u00b2'; expected"),
+        ("0,--3\n1,1\n2,0\n3,0\n", "line 1: '0,--3'; expected"),
+        ("0,nan\n1,1\n2,0\n3,0\n", "line 1: '0,nan'; expected"),
+        ("0,1e999\n1,1.0\n2,0\n3,0\n", "share of class 0 is inf"),
+        ("0," + "9" * 400 + "\n1,1\n2,0\n3,0\n", "count of class 0 is inf"),
+        ("0,0.9\nrest,0.1\n", "no class 'rest'"),
+        ("0,1.5\nrest,train\n", "sum to 1.5; expected at most 1"),
+        ("x" * 200_000 + ",1\n", "field larger than field limit"),
+        ("", "names 0 of 4 classes"),
+    ],
+)
+def test_files_of_people_that_hold_no_prior(tmp_path, content, told):
+    path = tmp_path / "prior.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_prior(path, NAMES, np.array(COUNTS))
+    assert told in str(caught.value)
+
+
+def test_counts_beyond_64_bits_are_counts(tmp_path):
+    path = tmp_path / "prior.csv"
+    path.write_text("0,9223372036854775808\n1,9223372036854775808\n2,0\n3,0\n")
+    assert read_prior(path, NAMES).tolist() == [0.5, 0.5, 0, 0]
+
+
+def test_one_reader_serves_with_and_without_inputs(tmp_path):
+    assert find_prior("uniform", NAMES, None).shares.tolist() == [0.25] * 4
+    np.testing.assert_allclose(find_prior("train", NAMES, np.array(COUNTS)).shares, np.array(COUNTS) / 620)
+    for text, told in (
+        ("train", "is not known"),
+        ("estimated", "needs a head and inputs"),
+        ("unifrom", "none of uniform, train. A file holds"),
+    ):
+        with pytest.raises(InputError, match=told):
+            find_prior(text, NAMES, None)
+
+
+def test_an_estimate_of_many_inputs_holds_their_probabilities_once(run_folder):
+    import tracemalloc
+
+    from longtail.jobs.predicting.prior_estimator import PriorEstimator
+
+    head = load_head(run_folder / "heads" / "joint.npz")
+    features, _ = draw([30_000] * 4, 7)
+    estimator = PriorEstimator(head, None)
+    tracemalloc.start()
+    found = estimator.em(estimator.probabilities(features), weights=np.ones(len(features), dtype=np.int64))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.converged
+    # 4 N C bytes of probabilities, two numbers a row besides, and blocks that do not grow with N
+    assert peak < 4 * 4 * len(features) + 2 * 8 * len(features) + 4e6

@@ -81,3 +81,40 @@ def test_a_compiled_network_learns_the_same_and_keeps_its_names(plain, tmp_path)
     ours, theirs = train(tmp_path, "--compile")["task"], load_checkpoint(plain / "checkpoints" / "last.pt")["task"]
     assert ours.keys() == theirs.keys()
     torch.testing.assert_close(ours["model.fc.weight"], theirs["model.fc.weight"], rtol=1e-3, atol=1e-4)
+
+
+def test_all_other_settings_are_named(plain, capsys):
+    words = ["--batch-size", "64", "--momentum", "0.5", "--image-size", "10", "--seed", "3", "--save-every", "7"]
+    assert main(["train", "digits", "--out", str(plain), "--resume", *FAST, *words]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    named = (
+        "batch-size 128, not 64; momentum 0.9, not 0.5; image-size none, not 10; seed 0, not 3. Choose another --out"
+    )
+    assert f"{plain} holds a run with other settings: {named}" in told
+    assert "More epochs" not in told
+
+
+def test_more_epochs_of_a_finished_run_are_told_to_be_another_run(plain, tmp_path, capsys):
+    """And what is offered in their place works."""
+    assert main(["train", "digits", "--out", str(plain), "--resume", *FAST, "--epochs", "2"]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "other settings: epochs 1, not 2." in told
+    assert f"--init {plain}/checkpoints/last.pt and another --out" in told
+    train(tmp_path, "--init", f"{plain}/checkpoints/last.pt")
+
+
+def test_settings_are_there_from_the_start_and_metrics_from_each_epoch_on(tmp_path, monkeypatch):
+    from longtail.training import loop
+
+    save, seen = loop.save_checkpoint, []
+
+    def watching(state, path):
+        if path.name == "last.pt":
+            assert (tmp_path / "train.json").exists()
+            rows = (tmp_path / "metrics.csv").read_text().splitlines()
+            seen.append([row.split(",")[0] for row in rows])
+        save(state, path)
+
+    monkeypatch.setattr(loop, "save_checkpoint", watching)
+    train(tmp_path, "--epochs", "3")
+    assert seen == [["epoch", "1"], ["epoch", "1", "2"], ["epoch", "1", "2", "3"]]

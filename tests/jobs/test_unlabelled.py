@@ -87,7 +87,7 @@ def test_a_run_that_goes_on_keeps_its_labels(teacher, tmp_path):
     copy = tmp_path / "teacher.pt"
     copy.write_bytes(teacher.read_bytes())
 
-    class PowerCut(Exception):
+    class PowerCut(BaseException):
         pass
 
     from longtail.training.batches import ResidentBatches

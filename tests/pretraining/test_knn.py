@@ -41,5 +41,5 @@ def test_more_neighbours_than_images_is_all_of_them():
 
 
 def test_mistakes_are_told():
-    with pytest.raises(InputError, match="at least 1 neighbour"):
+    with pytest.raises(InputError, match="k is 0"):
         knn_predictions(torch.eye(3), torch.eye(3), torch.arange(3), 3, k=0)

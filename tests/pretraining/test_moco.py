@@ -117,7 +117,7 @@ def test_one_product_is_the_cross_entropy_of_all_logits():
 def test_mistakes_are_told():
     with pytest.raises(InputError, match=r"a queue of 10 keys cannot be filled by batches of 4; .* such as 8"):
         built(queue=10)
-    with pytest.raises(InputError, match="temperature 0"):
+    with pytest.raises(InputError, match="temperature is 0"):
         built(temperature=0)
     with pytest.raises(InputError, match="a step has 3 images; expected batch_size, 4"):
         built()(*views(0)[:, :3])

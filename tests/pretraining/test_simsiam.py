@@ -67,5 +67,5 @@ def test_layers_are_the_published_ones():
     assert [m.out_features for m in task.projection if isinstance(m, torch.nn.Linear)] == [2048] * 3
     assert [m.out_features for m in task.prediction if isinstance(m, torch.nn.Linear)] == [512, 2048]
     assert not task.projection[-1].affine
-    with pytest.raises(InputError, match="expected at least 1"):
+    with pytest.raises(InputError, match="bottleneck is 0"):
         built(bottleneck=0)

@@ -66,6 +66,47 @@ def test_em_is_the_maximum_of_the_likelihood():
     np.testing.assert_allclose(found.prior, softmax(best.x[None])[0], atol=1e-4)
 
 
+def plain_em(p, source, weights, steps):
+    """The equations of Saerens et al., one step after the other."""
+    shares = np.array(source)
+    for _ in range(steps):
+        joint = p * (shares / source)
+        shares = (weights[:, None] * joint / joint.sum(axis=1, keepdims=True)).sum(axis=0) / weights.sum()
+    return shares
+
+
+def test_moving_on_finds_what_thousands_of_plain_steps_find():
+    """Of classes that are hard to tell apart plain EM crawls."""
+    labels = np.random.default_rng(3).choice(3, size=4000, p=TARGET)
+    x = 0.25 * CENTERS[labels] + np.random.default_rng(4).normal(size=4000)
+    joint = norm.pdf(x[:, None], loc=0.25 * CENTERS) * SOURCE
+    p = joint / joint.sum(axis=1, keepdims=True)
+    found = estimate_prior_em(p, SOURCE, tolerance=1e-8, iterations=2000)
+    assert found.converged
+    assert found.iterations < 300
+    assert np.diff(found.log_likelihood).min() > -1e-8
+    np.testing.assert_allclose(found.prior, plain_em(p, SOURCE, np.ones(4000), 10_000), atol=2e-3)
+    assert np.abs(plain_em(p, SOURCE, np.ones(4000), found.iterations) - found.prior).sum() > 0.01
+
+
+def test_weights_stand_for_rows_drawn_again(monkeypatch):
+    x, _ = draw(TARGET, 400, 4)
+    p, rows = posterior(x), np.random.default_rng(0).integers(400, size=400)
+    times = np.bincount(rows, minlength=400)
+    settings = {"pseudo_count": 1.0, "tolerance": 1e-10}
+    expected = estimate_prior_em(p[rows], SOURCE, **settings).prior
+    np.testing.assert_allclose(estimate_prior_em(p, SOURCE, weights=times, **settings).prior, expected, atol=1e-8)
+    monkeypatch.setattr("longtail.priors.likelihood.ROWS", 37)
+    np.testing.assert_allclose(estimate_prior_em(p, SOURCE, weights=times, **settings).prior, expected, atol=1e-8)
+    single = p.astype(np.float32)
+    np.testing.assert_allclose(estimate_prior_em(single, SOURCE, weights=times, **settings).prior, expected, atol=1e-5)
+    _, labels = draw(SOURCE, 400, 5)
+    validation = posterior(draw(SOURCE, 400, 5)[0])
+    redrawn = estimate_prior_bbse(validation, labels, p[rows], 3).prior
+    weighed = estimate_prior_bbse(validation, labels, p, 3, target_weights=times).prior
+    np.testing.assert_allclose(weighed, redrawn, atol=1e-8)
+
+
 def test_without_shift_the_source_comes_back():
     x, _ = draw(SOURCE, 200_000, 2)
     assert distance(estimate_prior_em(posterior(x), SOURCE).prior, SOURCE) < 0.005
@@ -199,7 +240,7 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says():
         x, _ = draw(TARGET, 300, seed)
         p = posterior(x)
         low, high = prior_interval(
-            lambda rows, p=p: estimate_prior_em(p[rows], SOURCE, tolerance=1e-4).prior, 300, resamples=60
+            lambda times, p=p: estimate_prior_em(p, SOURCE, weights=times, tolerance=1e-4).prior, 300, resamples=60
         )
         covered.append((low <= TARGET) & (high >= TARGET))
     assert 0.85 < np.mean(covered) < 1
@@ -220,7 +261,17 @@ def test_the_interval_covers_the_true_share_about_as_often_as_it_says():
         (lambda: confusion_matrix([0, 1], [0, -1], 2), "out of range"),
         (lambda: fit_bias_correction(np.zeros((2, 2)), [0, 2], [0.5, 0.5]), "out of range"),
         (lambda: fit_bias_correction(np.zeros((0, 2)), [], [0.5, 0.5]), "N > 0"),
-        (lambda: prior_interval(lambda rows: np.ones(2) / 2, 0), "0 rows and 100 resamples"),
+        (lambda: prior_interval(lambda times: np.ones(2) / 2, 0), "0 rows, 100 resamples"),
+        (lambda: prior_interval(lambda times: np.ones(2) / 2, 5, level=95), "level 95"),
+        (lambda: estimate_prior_em([[0.5, 0.5]], [0.5, 0.5], iterations=0), "iterations 0"),
+        (lambda: estimate_prior_em([[0.5, 0.5]], [0.5, 0.5], tolerance=np.nan), "tolerance nan"),
+        (lambda: estimate_prior_em([[0.5, 0.5]], [0.5, 0.5], pseudo_count=np.inf), "pseudo_count is inf"),
+        (lambda: estimate_prior_em([["a", "b"]], [0.5, 0.5]), "expected a row of C"),
+        (lambda: estimate_prior_em([[0.5, 0.5]], [0.5, 0.5], weights=[-1]), "expected a number of at least 0"),
+        (lambda: estimate_prior_em([[0.5, 0.5]], [0.5, 0.5], weights=[1, 2]), "1 rows"),
+        (lambda: fit_bias_correction([[np.nan, 0.0]], [0], [0.5, 0.5]), "NaN or infinity"),
+        (lambda: fit_bias_correction([[1.0, 0.0]], [0], [0.5, 0.5], shrinkage=-1), "shrinkage is -1"),
+        (lambda: confusion_matrix([[np.nan, 0.0]], [0], 2), "NaN or infinity"),
     ],
 )
 def test_mistakes_are_told(call, told):

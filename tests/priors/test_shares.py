@@ -10,6 +10,7 @@ from longtail.errors import InputError
 from longtail.priors import (
     check_prior,
     log_odds_shift,
+    named_prior,
     prior_of_counts,
     shift_logits,
     shift_probabilities,
@@ -88,3 +89,52 @@ def test_what_is_no_prior_is_refused(prior, told):
 def test_a_class_that_only_the_target_has_is_refused():
     with pytest.raises(InputError, match=r"class 1 has share 0.5 in the target prior and none in the source"):
         log_odds_shift([1.0, 0.0], [0.5, 0.5])
+
+
+NAMES = ["ant", "bee", "cat", "dog"]
+
+
+def test_a_prior_by_name():
+    assert named_prior({"dog": 0.4, "cat": 0.3, "bee": 0.2, "ant": 0.1}, NAMES).tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert check_prior({"dog": 4, "cat": 3, "bee": 2, "ant": 1}, 4, NAMES).tolist() == [0.1, 0.2, 0.3, 0.4]
+    rest = np.array([0.5, 0.3, 0.1, 0.1])
+    found = named_prior({"ant": 0.01}, NAMES, rest=rest)
+    np.testing.assert_allclose(found, [0.01, *(0.99 * rest[1:] / rest[1:].sum())])
+    np.testing.assert_allclose(named_prior({"ant": 0.3, "bee": 0.7}, NAMES, rest=rest), [0.3, 0.7, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("shares", "rest", "told"),
+    [
+        ({"ant": 0.5, "fox": 0.5}, None, "names fox, no class here. Classes: ant, bee, cat, dog"),
+        ({"ant": 1.0}, None, "missing: bee, cat, dog. Give 0"),
+        ({"ant": 0.9, "bee": 0.9}, [0.25] * 4, "sum to 1.8; expected at most 1"),
+        ({"ant": -0.1}, [0.25] * 4, "share of class 0 is -0.1"),
+        ({"ant": float("nan")}, [0.25] * 4, "share of class 0 is nan"),
+        ({"ant": "much"}, [0.25] * 4, "expected numbers, came"),
+        ({"ant": 0.5}, [1, 0, 0, 0], "have no share to be given out by"),
+        ({"ant": 0.5, "bee": 0.2, "cat": 0.2, "dog": 0.2}, None, "sum to 1.1; expected 1"),
+    ],
+)
+def test_names_and_shares_that_do_not_fit(shares, rest, told):
+    with pytest.raises(InputError, match=told):
+        named_prior(shares, NAMES, rest=rest)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        None,
+        "uniform",
+        ["a", "b"],
+        [[0.5], [0.5, 0.5]],
+        [0.5, np.nan],
+        [0.5, np.inf],
+        [0.0, 0.0],
+        [2**70, 1],
+        {"a": 1.0},
+    ],
+)
+def test_what_is_no_prior_is_told(prior):
+    with pytest.raises(InputError):
+        check_prior(prior, 2)

@@ -51,7 +51,7 @@ def test_progressive_goes_from_natural_to_balanced_in_even_steps():
 
 @pytest.mark.parametrize(("epoch", "num_epochs"), [(-1, 5), (0, 0)])
 def test_no_such_epoch(epoch, num_epochs):
-    with pytest.raises(InputError, match="expected an epoch from 0 on"):
+    with pytest.raises(InputError, match="expected a whole number of at least"):
         progressive_probabilities([1, 2], epoch, num_epochs)
 
 

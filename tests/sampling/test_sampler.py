@@ -1,6 +1,7 @@
 """The sampler: balance, cycles, purity, ranks, positions; against slow definitions and the original's statistics."""
 
 import json
+import pickle
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from longtail.errors import InputError
 from longtail.sampling import Sampler, class_probabilities
@@ -65,7 +66,7 @@ def test_position_is_saved_and_restored_anywhere(kind):
         other.load_state_dict(json.loads(json.dumps(state)))
         assert other.state_dict() == state
         assert list(other) == whole[stop:]
-    assert list(other) == whole  # restored once; then from the beginning
+    assert list(other) == sampler.epoch_indices(2).tolist()  # restored once; then from the beginning of the next
 
 
 @pytest.mark.parametrize(("before", "after"), list(product((1, 2, 3, 4), repeat=2)))
@@ -88,11 +89,44 @@ def test_a_position_goes_on_with_another_number_of_ranks(before, after):
     assert taken + list(last) == whole
 
 
-def test_a_loop_that_breaks_off_begins_again():
+def test_a_loop_that_breaks_off_begins_the_next_epoch():
     sampler = Sampler(LABELS, strategy="class", seed=3)
     for _ in zip(range(5), sampler, strict=False):
         pass
-    assert list(sampler) == sampler.epoch_indices(0).tolist()
+    assert list(sampler) == sampler.epoch_indices(1).tolist()
+
+
+def test_iterations_give_one_epoch_after_the_other_from_the_one_that_was_set():
+    sampler = Sampler(LABELS, strategy="class", seed=3)
+    assert [list(sampler) for _ in range(2)] == [sampler.epoch_indices(epoch).tolist() for epoch in (0, 1)]
+    sampler.set_epoch(7)
+    assert [list(sampler) for _ in range(2)] == [sampler.epoch_indices(epoch).tolist() for epoch in (7, 8)]
+    again = pickle.loads(pickle.dumps(sampler))
+    assert list(again) == sampler.epoch_indices(9).tolist()
+
+
+def test_a_finished_epoch_s_position_is_the_beginning_of_the_next():
+    sampler = Sampler(LABELS, seed=3)
+    list(sampler)
+    assert sampler.state_dict() == {"epoch": 1, "position": 0, "seed": 3}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_plain_loop_comes_to_see_every_image(workers):
+    """As WeightedRandomSampler in its place would: no epoch is like the one before."""
+    labels = np.repeat([0, 1], [900, 100])
+    loader = DataLoader(np.arange(1000), batch_size=50, sampler=Sampler(labels, strategy="class"), num_workers=workers)
+    epochs = [np.concatenate([batch.numpy() for batch in loader]) for _ in range(4)]
+    assert len(np.unique(np.concatenate(epochs))) > 900
+    assert [np.bincount(labels[epoch]).tolist() for epoch in epochs] == [[500, 500]] * 4
+
+
+def test_one_that_shares_its_draws_itself_is_a_distributed_sampler_for_others():
+    alone, shared = Sampler(LABELS), Sampler(LABELS, rank=1, num_ranks=2)
+    assert not isinstance(alone, DistributedSampler)
+    assert isinstance(shared, DistributedSampler)
+    assert list(pickle.loads(pickle.dumps(shared))) == alone.epoch_indices(0)[1::2].tolist()
+    assert (len(shared), shared.num_samples) == (39, 78)
 
 
 def test_another_seeds_position_is_refused():
@@ -104,7 +138,7 @@ def test_another_seeds_position_is_refused():
     "state", [{}, {"epoch": 0, "position": 79, "seed": 0}, {"epoch": -1, "position": 0, "seed": 0}]
 )
 def test_a_state_that_cannot_be(state):
-    with pytest.raises(InputError, match=r"expected epoch|has 78 draws|expected 0"):
+    with pytest.raises(InputError, match=r"expected epoch|has 78 draws|epoch is -1"):
         Sampler(LABELS).load_state_dict(state)
 
 
@@ -139,9 +173,11 @@ def test_goes_on_inside_a_stateful_data_loader(workers, batch_size):
         resumed.load_state_dict(states[number - 1])
         rest = np.concatenate([batch.numpy() for batch in resumed]).tolist()
         assert rest == whole[number * batch_size :]
+    # of a finished epoch it makes two iterators, and uses the second: an epoch may be left out
     finished = loader()
     finished.load_state_dict(begun.state_dict())
-    assert np.concatenate([batch.numpy() for batch in finished]).tolist() == whole
+    later = [Sampler(LABELS, strategy="class", seed=0).epoch_indices(epoch).tolist() for epoch in (1, 2)]
+    assert np.concatenate([batch.numpy() for batch in finished]).tolist() in later
 
 
 @settings(max_examples=60, deadline=None)
@@ -267,8 +303,13 @@ def test_statistics_of_the_original(shared):
         ({"strategy": "class", "draw": "shuffle"}, "instance-balanced"),
         ({"run_length": 0}, "run_length is 0"),
         ({"num_samples": 0}, "num_samples is 0"),
-        ({"rank": 2, "num_ranks": 2}, "expected 0 to 1"),
+        ({"rank": 2, "num_ranks": 2}, "rank is 2; expected a whole number from 0 to below 2"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 0.5}, "seed is 0.5"),
+        ({"run_length": float("nan")}, "run_length is nan"),
+        ({"strategy": "progressive", "num_epochs": 0}, "num_epochs is 0"),
+        ({"strategy": "effective-number", "beta": float("nan")}, "beta is nan"),
+        ({"strategy": "repeat-factor", "repeat_threshold": float("nan")}, "threshold is nan"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, message):

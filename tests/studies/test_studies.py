@@ -156,7 +156,7 @@ def test_rebalancing_after_pre_training(tmp_path):
     ] == weights
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):
     pass
 
 

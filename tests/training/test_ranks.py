@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from longtail.errors import InputError
-from longtail.jobs.launch import processes
 from longtail.training.checkpoints import load_checkpoint
 
 HERE = Path(__file__).parent
@@ -98,15 +96,3 @@ def test_processes_that_slurm_started_find_each_other(tmp_path):
     told = [task.communicate(timeout=300)[0] for task in tasks]
     assert [task.returncode for task in tasks] == [0, 0], told
     assert (tmp_path / "checkpoints" / "last.pt").is_file()
-
-
-def test_processes_as_the_launcher_says():
-    slurm = {"SLURM_JOB_ID": "1", "SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_NNODES": "2"}
-    assert processes({}, 4) == (4, 1)
-    with pytest.raises(InputError, match="--devices 0; expected at least 1"):
-        processes({}, 0)
-    assert processes({"LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "32"}, 1) == (8, 4)
-    assert processes(slurm, 1) == (4, 2)
-    assert processes({**slurm, "SLURM_JOB_NAME": "interactive"}, 2) == (2, 1)
-    with pytest.raises(InputError, match="8 tasks on 3 nodes"):
-        processes({**slurm, "SLURM_NNODES": "3"}, 1)

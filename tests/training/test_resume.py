@@ -26,7 +26,7 @@ PREPROCESSING = Preprocessing(
 COUNTS = (20, 12, 6)
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):
     pass
 
 

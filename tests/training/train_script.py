@@ -8,7 +8,7 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from longtail.data.transforms import Preprocessing
-from longtail.jobs.launch import processes
+from longtail.jobs.processes import processes
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 from longtail.training.batches import ResidentBatches
@@ -25,7 +25,7 @@ def main():
 
     folder, stop_after = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
-    ranks, _ = processes(os.environ, 1)
+    ranks = processes(os.environ, 1).number
     fabric = Fabric(accelerator="cpu", devices=ranks, strategy="ddp" if ranks > 1 else "auto", precision="32-true")
     fabric.launch()
     preprocessing = Preprocessing(8, 8, 1, (0.3,), (0.4,), "none", resident=True)

@@ -40,7 +40,7 @@ def recognise(weights: Mapping[str, Tensor]) -> tuple[str | None, str]:
     """
     stages = tuple(_blocks(weights, stage) for stage in range(1, 5))
     first, second = weights.get("conv1.weight"), weights.get("layer1.0.conv2.weight")
-    if first is None or second is None or first.ndim != 4 or second.ndim != 4:
+    if first is None or second is None or first.ndim != 4 or second.ndim != 4 or 0 in second.shape:
         return None, "no ResNet by its names (conv1, layer1, ...)"
     if stages[3] == 0:
         return _cifar(weights, stages[:3])
@@ -52,7 +52,7 @@ def recognise(weights: Mapping[str, Tensor]) -> tuple[str | None, str]:
 
 
 def feature_dimension(weights: Mapping[str, Tensor]) -> int | None:
-    """Give D of a ResNet's features, the channels of its last stage; None where there are no stages.
+    """Return D of a ResNet's features, the channels of its last stage; None where there are no stages.
 
     Args:
         weights: by torchvision's names.

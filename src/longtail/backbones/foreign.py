@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from longtail.backbones.foreign_layouts import ForeignWeights, classifier_balancing, mmpretrain, state_dict
-from longtail.backbones.torch_file import read_torch_file
+from longtail.backbones.inert import foreign_object
+from longtail.backbones.torch_file import could_run_code, read_torch_file
 from longtail.errors import InputError
+from longtail.files.text import printable
 
 __all__ = ["ForeignWeights", "read_foreign"]
 
@@ -30,26 +33,34 @@ def read_foreign(path: Path) -> ForeignWeights:
     """
     content = read_torch_file(path, expected=EXPECTED)
     if not isinstance(content, Mapping):
-        raise InputError(f"{path}: holds a {type(content).__name__}. Expected {EXPECTED}.")
+        raise InputError(f"{printable(path)}: holds a {type(content).__name__}. Expected {EXPECTED}.")
     if "longtail_checkpoint" in content:
-        raise InputError(f"{path}: is a checkpoint of longtail already. Use it as it is.")
+        raise InputError(f"{printable(path)}: is a checkpoint of longtail already. Use it as it is.")
     try:
-        found = _arrange(content)
+        found = _arrange(content, path)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise error if printable(path) in str(error) else InputError(f"{printable(path)}: {error}") from error
     if not found.backbone:
-        raise InputError(f"{path}: no backbone in it. Expected {EXPECTED}.")
+        raise InputError(f"{printable(path)}: no backbone in it. Expected {EXPECTED}.")
     tensors = found.backbone | dict(zip(("fc.weight", "fc.bias"), found.classifier or (), strict=False))
-    broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    for name, tensor in tensors.items():
+        if tensor.is_quantized or tensor.is_meta or tensor.layout != torch.strided:
+            raise InputError(f"{printable(path)}: {name} is quantised, sparse or empty. Expected plain dense weights.")
+    # types of 8 bits know no isfinite
+    broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not _is_finite(tensor)]
     if broken:
         raise InputError(
-            f"{path}: {len(broken)} of its tensors hold NaN or infinity (first: {broken[0]}). Expected the weights of "
-            "a training that did not diverge."
+            f"{printable(path)}: {len(broken)} of its tensors hold NaN or infinity (first: {broken[0]}). Expected the "
+            "weights of a training that did not diverge."
         )
     return found
 
 
-def _arrange(content: Mapping[Any, Any]) -> ForeignWeights:
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.float().isfinite().all())
+
+
+def _arrange(content: Mapping[Any, Any], path: Path) -> ForeignWeights:
     for key in ("state_dict_best", "state_dict"):
         parts = content.get(key)
         if isinstance(parts, Mapping) and "feat_model" in parts:
@@ -63,6 +74,9 @@ def _arrange(content: Mapping[Any, Any]) -> ForeignWeights:
         beside |= _beside(weights, inside)
         weights = weights[inside]
     if not any(isinstance(value, Tensor) for value in weights.values()):
+        foreign = foreign_object(weights)
+        if foreign is not None:
+            raise could_run_code(path, foreign, EXPECTED)
         seen = ", ".join(str(name) for name in list(weights)[:5])
         raise InputError(f"holds no weights ({seen or 'empty'}). Expected {EXPECTED}.")
     names = {str(name).removeprefix("module.").split(".")[0] for name in weights}

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.backbones.last_layer import LastLayer, find_last_layer
+from longtail.backbones.hugging_face import read_config, weight_files
+from longtail.backbones.last_layer import LastLayer
+from longtail.backbones.layer_names import find_last_layer
 from longtail.backbones.model_formats import EXPECTED, StoredWeights, read_weights, write_weights
+from longtail.backbones.stored_names import class_names_in
 from longtail.errors import InputError
-from longtail.files.atomic import atomic_path
+from longtail.files.atomic import atomic_file, make_folder
+from longtail.files.text import printable
 
 __all__ = ["ModelFile", "open_model_file"]
-
-_IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,36 @@ class ModelFile:
 
     Attributes:
         path: as it was given: a file or a folder.
-        file: that holds the last layer.
-        layer: the last layer.
-        stored: all that `file` holds.
+        stored: all weights, and what stands beside them.
+        files: that hold the weights, and the names of those in each.
         config: of a Hugging Face folder, else empty.
+        known: the last layer, once it is known: named, or measured by running the network.
     """
 
     path: Path
-    file: Path
-    layer: LastLayer
     stored: StoredWeights
+    files: dict[Path, tuple[str, ...]]
     config: dict[str, Any] = field(default_factory=dict)
+    known: LastLayer | None = None
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """All weights in `file`, by their names there."""
+        """All weights by their names in the file."""
         return self.stored.weights
+
+    @cached_property
+    def layer(self) -> LastLayer:
+        """The last layer: the known one, or what the names of the weights tell.
+
+        Raises:
+            InputError: they do not tell it.
+        """
+        if self.known is not None:
+            return self.known
+        try:
+            return find_last_layer(self.stored.weights, self.stored.layer)
+        except InputError as error:
+            raise InputError(f"{printable(self.path)}: {error}") from error
 
     @property
     def linear(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -51,29 +68,30 @@ class ModelFile:
         return weight, np.zeros(len(weight), np.float32) if bias is None else bias.detach().float().numpy()
 
     @property
-    def channels(self) -> int:
-        """Channels of the images that the network sees: those of the first convolution, or 3."""
-        first = next((tensor for tensor in self.weights.values() if tensor.ndim == 4), None)
-        return int(first.shape[1]) if first is not None and first.shape[1] in (1, 3) else 3
-
-    @property
     def class_names(self) -> list[str] | None:
-        """Names in the order of the outputs, where config.json of a Hugging Face folder has them."""
-        num_classes = len(self.layer.weight)
-        by_number: dict[str, str] = self.config.get("id2label") or {}
-        names: list[str] = self.config.get("label_names") or [
-            str(by_number.get(str(c), "")) for c in range(num_classes)
-        ]
-        drawn = [f"LABEL_{c}" for c in range(num_classes)]
-        return None if names == drawn or not all(names) else names
+        """Names in the order of the outputs, where config.json or something beside the weights has them.
 
-    def write(self, folder: Path, weight: NDArray[Any], bias: NDArray[Any]) -> Path:
+        Raises:
+            InputError: they are of another number than the outputs, or one stands there twice.
+        """
+        num_classes = len(self.layer.weight)
+        origin = self.path / "config.json" if self.config else self.path
+        return class_names_in(self.config or self.stored.beside, num_classes, printable(origin))
+
+    def with_layer(self, layer: LastLayer) -> "ModelFile":
+        """Return the same with a last layer that was found by running the network, under the names of the file."""
+        return replace(self, known=layer)
+
+    def write(
+        self, folder: Path, weight: NDArray[Any], bias: NDArray[Any], settings: dict[str, Any] | None = None
+    ) -> Path:
         """Write the model into a folder under its own name, with other numbers in its last layer.
 
         Args:
             folder: where to.
             weight: shape (C, D).
             bias: shape (C,); zeros where the layer has no bias.
+            settings: of config.json, that are to be others.
 
         Returns:
             The file or folder that was written.
@@ -83,64 +101,63 @@ class ModelFile:
         """
         out = folder / self.path.resolve().name
         if out.resolve() == self.path.resolve():
-            raise InputError(f"--out {folder}: {out.name} there is the model that is read. Expected another folder.")
-        if self.layer.bias is None and np.any(bias):
-            raise InputError(f"{self.path}: {self.layer.name} has no bias. Expected a head without one, such as tau.")
-        new = {self.layer.weight_key: torch.from_numpy(np.array(weight))}
-        if self.layer.bias is not None:
-            new[self.layer.bias_key] = torch.from_numpy(np.array(bias))
-        target = out
+            raise InputError(
+                f"--out {printable(folder)}: {printable(out.name)} there is the model that is read. Expected another "
+                "folder."
+            )
+        try:
+            new = self.layer.divided(torch.from_numpy(np.array(weight)), torch.from_numpy(np.array(bias)))
+        except InputError as error:
+            raise InputError(f"{printable(self.path)}: {error}") from error
+        new = {key: tensor.to(self.weights[key]).view_as(self.weights[key]).contiguous() for key, tensor in new.items()}
         if self.path.is_dir():
-            target = out / self.file.name
-            for other in self.path.iterdir():
-                if other.is_file() and other.name != self.file.name:
-                    out.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(other, out / other.name)
-        new = {key: tensor.to(self.weights[key].dtype).view_as(self.weights[key]) for key, tensor in new.items()}
-        with atomic_path(target) as temporary:
-            write_weights(self.file, temporary, self.stored.way, new)
+            self._copy_others(out, settings or {})
+        for file, names in self.files.items():
+            target = out / file.name if self.path.is_dir() else out
+            with atomic_file(target) as stream:
+                write_weights(file, stream, self.stored.way, {key: part for key, part in new.items() if key in names})
         return out
+
+    def _copy_others(self, out: Path, settings: dict[str, Any]) -> None:
+        make_folder(out)
+        for other in sorted(self.path.iterdir()):
+            if not other.is_file() or other in self.files:
+                continue
+            with other.open("rb") as source, atomic_file(out / other.name) as copy:
+                if other.name == "config.json" and settings:
+                    copy.write(json.dumps({**self.config, **settings}, indent=2).encode() + b"\n")
+                else:
+                    shutil.copyfileobj(source, copy)
 
 
 def open_model_file(path: Path, layer: str | None = None) -> ModelFile:
-    """Read a model and find its last layer.
+    """Read a model; its last layer is looked for when it is asked for.
 
     Args:
         path: state dict, checkpoint with one inside, exported program, last layer alone, or folder of Hugging Face.
-        layer: name of the last layer, where it has no usual one.
+        layer: name of the last layer, where it has no usual one; it also says which of several sets
+            of weights is meant.
 
     Raises:
-        InputError: unreadable, not finite, code in it, two sets of weights, or no linear last layer.
+        InputError: unreadable, code in it, no weights, or two sets of them.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file. Expected {EXPECTED}.")
-    file, config, layer = (path, {}, layer) if path.is_file() else _file_in_folder(path, layer)
+        raise InputError(f"{printable(path)}: no such file. Expected {EXPECTED}.")
+    config = read_config(path) if path.is_dir() else {}
+    files = weight_files(path, expected=EXPECTED) if path.is_dir() else [path]
+    stored = [_read(file, layer) for file in files]
+    merged: dict[str, Tensor] = {}
+    for part, file in zip(stored, files, strict=True):
+        twice = next((key for key in part.weights if key in merged), None)
+        if twice is not None:
+            raise InputError(f"{printable(file)}: {twice} stands in another file of the folder too. Expected it once.")
+        merged |= part.weights
+    places = {file: tuple(part.weights) for part, file in zip(stored, files, strict=True)}
+    return ModelFile(path, replace(stored[0], weights=merged), places, config)
+
+
+def _read(file: Path, layer: str | None) -> StoredWeights:
     try:
-        stored = read_weights(file, layer)
-        found = find_last_layer(stored.weights, stored.layer)
+        return read_weights(file, layer)
     except InputError as error:
-        raise error if str(file) in str(error) else InputError(f"{file}: {error}") from error
-    for key in (found.weight_key, found.bias_key):
-        if key in stored.weights and not stored.weights[key].isfinite().all():
-            raise InputError(f"{file}: {key} holds NaN or infinity. Expected the weights of a training that converged.")
-    return ModelFile(path, file, found, stored, config)
-
-
-def _file_in_folder(folder: Path, layer: str | None) -> tuple[Path, dict[str, Any], str | None]:
-    """Give the file with the last layer, what config.json says, and the layer's name where it had to be looked up."""
-    about = folder / "config.json"
-    try:
-        config = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{about}: no JSON ({error}). Expected the settings of a Hugging Face model.") from error
-    for name in _IN_FOLDER:
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            places: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            # only the names are known: any of them could be a linear layer
-            named = {key: torch.empty(0, 0) for key in places if key.endswith(".weight")}
-            found = find_last_layer(named, layer)
-            return folder / places[found.weight_key], config, found.name
-        if (folder / name).is_file():
-            return folder / name, config, layer
-    raise InputError(f"{folder}: holds no {' or '.join(_IN_FOLDER)}. Expected {EXPECTED}.")
+        raise error if printable(file) in str(error) else InputError(f"{printable(file)}: {error}") from error

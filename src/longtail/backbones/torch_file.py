@@ -1,49 +1,29 @@
 """Read a file of tensors without running code that it may hold."""
 
+import pickle
 import re
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from longtail.backbones.inert import Inert, filled, stand_ins
+from longtail.backbones.other_formats import refuse_other_format
 from longtail.errors import InputError
+from longtail.files.text import printable
 
-__all__ = ["is_left_out", "read_torch_file", "refuse_pointer"]
+__all__ = ["could_run_code", "read_torch_file", "refuse_pointer"]
 
-# What training scripts put beside the weights: settings, scores, logs. None of it is of use here.
-_BESIDE_WEIGHTS = (
-    "argparse.Namespace",
-    "builtins.getattr",
-    "mmengine.logging.history_buffer.HistoryBuffer",
-    "numpy._core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.ndarray",
-    "pathlib.PosixPath",
-    "__builtin__.getattr",
-)
 _POINTER = b"version https://git-lfs"
-_CODE = re.compile(r"GLOBAL (\S+)|reduce for unrecognized function|Can only (?:create|build)")
-
-
-class _Inert:
-    """Stands in the place of such an object: takes what it is given and does nothing with it."""
-
-    def __init__(self, *arguments: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        pass
+_CODE = re.compile(r"GLOBAL (\S+)|reduce for unrecognized function|Can only (?:create|build|append|SETITEM)")
 
 
 def read_torch_file(path: Path, *, expected: str) -> Any:
     """Read tensors and plain values onto the CPU.
 
-    Numpy scalars, argparse settings and training logs that stand beside the weights are replaced by empty objects.
+    Objects that stand beside the weights (settings, scores, logs) are replaced by empty stand-ins, which
+    `foreign_object` finds; nothing of them runs.
 
     Args:
         path: file that `torch.save` wrote, or one that ends in .safetensors.
@@ -53,24 +33,43 @@ def read_torch_file(path: Path, *, expected: str) -> Any:
         InputError: no such file, truncated, not a file of torch, or a pickle that would run code (never run).
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint. Expected {expected}.")
+        raise InputError(f"{printable(path)}: no such checkpoint. Expected {expected}.")
     refuse_pointer(path, expected=expected)
+    refuse_other_format(path, expected=expected)
     try:
-        return _read(path)
-    except PermissionError:
+        content = _read(path, expected)
+    except (PermissionError, InputError):
         raise
     # whatever a damaged file makes its reader stumble over: torch raises a dozen kinds
     except Exception as error:
         if code := _CODE.search(str(error)):
-            raise InputError(
-                f"{path}: holds more than tensors and plain values ({code[1] or 'objects'}), which could run code when "
-                f"it is read; it was not read. Expected {expected}. Where the file is your own, save its state dict "
-                "alone."
-            ) from error
+            raise could_run_code(path, code[1] or "objects", expected) from error
         reason = str(error).split("\n")[0].split(". ")[0].removesuffix(".")[:120] or "it ends too early"
         if "Weights only load failed" in reason:
             reason = "no pickle of torch"
-        raise InputError(f"{path}: truncated, or not a checkpoint ({reason}). Expected {expected}.") from error
+        raise InputError(
+            f"{printable(path)}: truncated, or not a checkpoint ({reason}). Expected {expected}."
+        ) from error
+    if isinstance(content, Inert):
+        raise could_run_code(path, content.origin, expected)
+    return content
+
+
+def could_run_code(path: Path, name: str, expected: str) -> InputError:
+    """Return the error of a file that holds objects in the place of weights.
+
+    Args:
+        path: of the file.
+        name: of the class or function.
+        expected: what the file should have been.
+    """
+    own = "save its state dict alone"
+    if name.startswith("fastai."):
+        own = 'save its state dict alone: torch.save(learn.model.state_dict(), "weights.pth")'
+    return InputError(
+        f"{printable(path)}: holds more than tensors and plain values ({name}), which could run code when it is read; "
+        f"it was not read. Expected {expected}. Where the file is your own, {own}."
+    )
 
 
 def refuse_pointer(path: Path, *, expected: str) -> None:
@@ -82,26 +81,30 @@ def refuse_pointer(path: Path, *, expected: str) -> None:
     with path.open("rb") as file:
         if file.read(len(_POINTER)) == _POINTER:
             raise InputError(
-                f"{path}: is a pointer of Git LFS, not the file itself. Fetch it (git lfs pull). Expected {expected}."
+                f"{printable(path)}: is a pointer of Git LFS, not the file itself. Fetch it (git lfs pull). Expected "
+                f"{expected}."
             )
 
 
-def is_left_out(content: Any) -> bool:
-    """Say whether something in it is no plain value, and was replaced by an empty object when it was read."""
-    if isinstance(content, Mapping):
-        return any(is_left_out(value) for value in content.values())
-    if isinstance(content, list | tuple):
-        return any(is_left_out(value) for value in content)
-    return isinstance(content, _Inert) or content is _Inert
-
-
-def _read(path: Path) -> Any:
+def _read(path: Path, expected: str) -> Any:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
         return load_file(path)
-    inert: list[Any] = [(_Inert, name) for name in _BESIDE_WEIGHTS]
-    with torch.serialization.safe_globals(inert), warnings.catch_warnings():
-        # that a file looks like TorchScript is told by the error that follows
-        warnings.simplefilter("ignore")
-        return torch.load(path, map_location="cpu", weights_only=True)
+    # of a class that is named in a pickle it shows only when it is filled whether it is a kind of dict or of list
+    like_dict: list[str] = ["collections.defaultdict"]
+    like_list: list[str] = ["collections.deque"]
+    while True:
+        pairs, refused = stand_ins(path, like_dict, like_list)
+        if refused:
+            raise could_run_code(path, refused[0], expected)
+        try:
+            with torch.serialization.safe_globals(list(pairs)), warnings.catch_warnings():
+                # that a file looks like TorchScript is told by the error that follows
+                warnings.simplefilter("ignore")
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as error:
+            name = filled(str(error))
+            if name is None or name in like_dict or name in like_list:
+                raise
+            (like_list if "append" in str(error) else like_dict).append(name)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from longtail.class_names import check_names
 from longtail.data.in_memory import ImagesInMemory
 from longtail.errors import InputError
 
@@ -34,8 +35,9 @@ def open_cifar(name: str, root: Path, *, download: bool = False) -> dict[str, Im
         except (RuntimeError, OSError) as error:
             raise InputError(
                 f"{root}: no complete, unchanged files of {name} ({error}). Give the folder that holds "
-                f"{kind.base_folder} with --data, or fetch it with --download."
+                f"{kind.base_folder} as `root`, or fetch it with `download=True`."
             ) from error
+        check_names(files.classes, f"{root}: {name}")
         labels = np.asarray(files.targets, dtype=np.int64)
         pixels = torch.from_numpy(files.data).permute(0, 3, 1, 2)
         sources[split] = ImagesInMemory(pixels, labels, tuple(files.classes), name)

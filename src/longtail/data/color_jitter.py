@@ -11,7 +11,7 @@ GREY = (0.2989, 0.587, 0.114)  # of red, green and blue, as torchvision weighs t
 
 
 def greyscale(images: Tensor) -> Tensor:
-    """Give the brightness of images, shape (B, channels, H, W) in, (B, 1, H, W) out."""
+    """Return the brightness of images, shape (B, channels, H, W) in, (B, 1, H, W) out."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(1)

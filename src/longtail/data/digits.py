@@ -69,7 +69,7 @@ def digits_splits(
 
 
 def _all_digits() -> ImagesInMemory:
-    """Give the 1,797 digits of scikit-learn as grey uint8 images of 8 x 8 pixels."""
+    """Return the 1,797 digits of scikit-learn as grey uint8 images of 8 x 8 pixels."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -1,105 +1,160 @@
 """An image folder: a sub-folder for each class, with or without train/, val/ and test/ above them."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from longtail.data.decode import IMAGE_SUFFIXES
+from longtail.class_names import AlikeNames, settled_names
 from longtail.data.files import ImageFiles
+from longtail.data.folder_layout import FolderLayout, check_classes, split_folders, walked_folders
+from longtail.data.folder_names import is_unlabelled
+from longtail.data.folder_walk import Walked, first_three
+from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.errors import InputError
+from longtail.files.text import printable
 
-__all__ = ["image_files", "open_folder"]
-
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
+__all__ = ["open_folder"]
 
 
-def open_folder(folder: Path) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
+def open_folder(
+    folder: Path, *, layout: FolderLayout = "auto", alike_names: AlikeNames = "ask", bits: int | None = None
+) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
     """Find the images of a folder.
 
     Args:
         folder: holds a folder for each class, or train/ (and val/, test/, in capitals or not) that hold them. Images
             may lie deeper; files and folders whose names begin with a dot are passed over.
+        layout: "classes": every sub-folder is a class, whatever it looks like; "splits": every sub-folder of train/
+            (val/, test/) is; "auto" refuses what looks like something else, and leaves out what nobody has labelled.
+        alike_names: of classes that differ in case, blanks, "_", "-" or Unicode form only: "keep" or "merge"; "ask"
+            refuses them.
+        bits: of grey images of more than 8 bits, as of `decode_image`.
 
     Returns:
         A source for each split that is there ("train" alone for an undivided folder), and notes for people.
 
     Raises:
-        InputError: no image, one class only, a split without images, or a class that train lacks.
+        InputError: no image, one class only, a split without images, a class that train lacks, folders that look like
+            something else than classes, or names that cannot be told apart.
     """
-    roots, notes = _split_folders(folder)
-    images, others = {}, {}
-    for split, root in roots.items():
-        found = {child.name: image_files(child) for child in _folders(root)}
-        images[split] = {name: paths for name, (paths, _) in found.items() if paths}
-        if not images[split]:
-            raise InputError(
-                f"{root}: no image in any sub-folder. Expected a sub-folder for each class with images in it "
-                f"({', '.join(sorted(IMAGE_SUFFIXES))})."
-                + ("" if split == "train" else f" Remove {root.name}/ to have a part of train split off in its place.")
-            )
-        others[split] = sum(number for _, number in found.values())
-        loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir() if path.is_file())
-        if loose:
-            notes.append(f"{root}: {loose:,} images that lie in no class folder were passed over")
-        if others[split]:
-            notes.append(f"{root}: {others[split]:,} files that are no images were passed over")
-        empty = [name for name, (paths, _) in found.items() if not paths]
-        if empty and split == "train":
-            notes.append(f"{root}: no image in {_first_three(empty)}: left out, not a class")
-    class_names = tuple(images["train"])
-    if len(class_names) == 1:
-        raise InputError(f"{roots['train']}: one class only ({class_names[0]}). Expected at least two sub-folders.")
-    numbers = {name: number for number, name in enumerate(class_names)}
+    where = split_folders(folder, layout)
+    notes = list(where.notes)
+    images: dict[str, dict[str, list[Path]]] = {}
+    for split, root in where.roots.items():
+        walked = _of_split(split, root)
+        if layout == "auto":
+            walked = _labelled(root, walked, notes)
+            notes += check_classes(root, walked, where.answer) if split == "train" else []
+        _refuse_unread(root, walked)
+        images[split] = {_text(root, name): found.images for name, found in walked.items() if found.images}
+        notes += _passed_over(split, root, walked)
+    names = sorted({name for of_class in images.values() for name in of_class})
+    settled, numbers = settled_names(names, alike_names, printable(folder))
+    number_of = dict(zip(names, numbers, strict=True))
+    class_names = _of_train(settled, number_of, images, where.roots)
+    place = {name: class_names.index(settled[number]) for name, number in number_of.items()}
     sources = {}
     for split, of_class in images.items():
-        unknown = next((name for name in of_class if name not in numbers), None)
-        if unknown is not None:
-            raise InputError(
-                f"{roots[split] / unknown}: the class {unknown!r} has no images in {roots['train']}. "
-                "Add training images of it, or remove it from this split."
-            )
-        labelled = [(path, numbers[name]) for name, paths in of_class.items() for path in paths]
+        labelled = [(path, place[name]) for name, paths in of_class.items() for path in paths]
         paths, labels = zip(*labelled, strict=True)
-        sources[split] = ImageFiles(list(paths), labels, class_names, folder.resolve().name)
+        title = printable(folder.resolve().name)
+        sources[split] = ImageFiles(list(paths), labels, class_names, title, root=folder, bits=bits)
     return sources, tuple(notes)
 
 
-def image_files(folder: Path) -> tuple[list[Path], int]:
-    """Give the image files below a folder, in order, and the number of its other files; hidden ones are neither."""
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    return images, len(files) - len(images)
+def _of_split(split: str, root: Path) -> dict[str, Walked]:
+    try:
+        return walked_folders(root)
+    except InputError as error:
+        if split == "train":
+            raise
+        raise InputError(f"{error} Remove {root.name}/ to have a part of train split off in its place.") from error
 
 
-def _split_folders(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    children = {child.name.lower(): child for child in _folders(folder)}
-    roots = {
-        split: next(children[name] for name in names if name in children)
-        for split, names in SPLIT_NAMES.items()
-        if any(name in children for name in names)
-    }
-    beside = [child.name for child in children.values() if child not in roots.values()]
-    # "train" may also be a class, between bus and ship: then it holds images and no folders
-    if "train" in roots and _folders(roots["train"]):
-        return roots, [f"{folder}: {_first_three(beside)} beside train/: passed over"] if beside else []
-    if roots and not beside:
-        there = ", ".join(sorted(root.name for root in roots.values()))
+def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[str, Walked]:
+    """Leave out the folders of what nobody has labelled."""
+    left_out = {name: found for name, found in walked.items() if is_unlabelled(name)}
+    if left_out and not any(found.images for name, found in walked.items() if name not in left_out):
         raise InputError(
-            f"{folder}: holds {there}, but no train/ with a sub-folder for each class. "
-            "Expected train/ (val/, test/), or a sub-folder for each class at once."
+            f"{printable(root)}: {first_three(left_out)} alone holds images, and its name says that they have no "
+            "class. Sort them into a folder for each class, or say `layout='classes'`."
         )
-    return {"train": folder}, []
+    for name, found in left_out.items():
+        notes.append(f"{printable(root / name)}: {len(found.images):,} images without a class, left out")
+    return {name: found for name, found in walked.items() if name not in left_out}
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [child for child in sorted(folder.iterdir()) if child.is_dir() and not child.name.startswith(".")]
+def _refuse_unread(root: Path, walked: Mapping[str, Walked]) -> None:
+    """Refuse a class that has images, none of which can be read: it would be missing without a word."""
+    full = {name for name, found in walked.items() if found.images}
+    pointers = [
+        path.name for path in sorted(root.glob("*.dvc")) if path.stem not in full and not path.with_suffix("").is_file()
+    ]
+    if pointers:
+        raise InputError(
+            f"{printable(root)}: {first_three(pointers)} stand for data that are not here. `dvc pull` fetches them; or "
+            "take these files away."
+        )
+    for name, found in walked.items():
+        if found.images:
+            continue
+        where = printable(root / name)
+        if found.foreign:
+            raise InputError(
+                f"{where}: all its images are such as are not read here: {found.foreign_counts()}. Convert them to PNG "
+                "or JPEG, or take the folder away."
+            )
+        if found.unnamed:
+            raise InputError(
+                f"{where}: {len(found.unnamed):,} files are images by their content, but have no ending such as .jpg "
+                f"({first_three(found.unnamed)}). Rename them, or take the folder away."
+            )
+        if found.broken:
+            fetch = "`git annex get` fetches what they stand for." if found.is_annex() else "Mend them."
+            raise InputError(
+                f"{where}: {len(found.broken):,} links lead nowhere ({first_three(found.broken)}), and there is "
+                f"nothing else. {fetch}"
+            )
 
 
-def _first_three(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+def _passed_over(split: str, root: Path, walked: Mapping[str, Walked]) -> list[str]:
+    told = []
+    loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir() if path.is_file())
+    if loose:
+        told.append(f"{printable(root)}: {loose:,} images that lie in no class folder were passed over")
+    whole = Walked()
+    for found in walked.values():
+        whole.extend(found)
+    told += whole.notes(printable(root))
+    empty = [name for name, found in walked.items() if not found.images]
+    if empty and split == "train":
+        told.append(f"{printable(root)}: no image in {first_three(empty)}: left out, not a class")
+    return told
+
+
+def _text(root: Path, name: str) -> str:
+    """Return the name of a folder as text, whatever this system takes its bytes for."""
+    try:
+        return os.fsencode(name).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{printable(root / name)}: the name of this class is no text in UTF-8. Rename the folder."
+        ) from error
+
+
+def _of_train(
+    names: tuple[str, ...],
+    number_of: Mapping[str, int],
+    images: Mapping[str, Mapping[str, list[Path]]],
+    roots: Mapping[str, Path],
+) -> tuple[str, ...]:
+    """Return the classes, all of which train has."""
+    there = {number_of[name] for name in images["train"]}
+    for split, of_class in images.items():
+        unknown = next((name for name in of_class if number_of[name] not in there), None)
+        if unknown is not None:
+            raise InputError(
+                f"{printable(roots[split] / unknown)}: the class {unknown!r} has no images in "
+                f"{printable(roots['train'])}. Add training images of it, or remove it from this split."
+            )
+    return tuple(names[number] for number in sorted(there))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from longtail.data.decode import IMAGE_SUFFIXES
+from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.data.published import DRAWN_MARK, PUBLISHED, published_counts
 from longtail.errors import InputError
 from longtail.files.atomic import write_text

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.data.fingerprint import Marks, fingerprint_of_pixels
+
 __all__ = ["ImagesInMemory"]
 
 
@@ -20,6 +22,7 @@ class ImagesInMemory:
     def __init__(self, pixels: Tensor, labels: NDArray[np.int64], class_names: tuple[str, ...], name: str) -> None:
         self._pixels = pixels
         self._labels = labels
+        self._marks = Marks(len(labels))
         self.class_names = class_names
         self.name = name
 
@@ -32,9 +35,21 @@ class ImagesInMemory:
         return len(self._labels)
 
     def load(self, index: int) -> Tensor:
-        """Give one image: uint8, shape (channels, H, W)."""
+        """Return one image: uint8, shape (channels, H, W)."""
         return self._pixels[index]
 
     def identify(self, index: int) -> str:
         """Name one image by its row in the official order."""
         return f"{self.name}[{index}]"
+
+    def identity(self, index: int) -> str:
+        """Name one image by its row in the official order."""
+        return self.identify(index)
+
+    def fingerprint(self, index: int) -> bytes:
+        """Return 16 bytes that say what the image holds."""
+        return self._marks.get(index, lambda: fingerprint_of_pixels(self._pixels[index]))
+
+    def status(self, index: int) -> None:
+        """Return None: there is no file of one image."""
+        return

@@ -1,14 +1,39 @@
 """A list file: `relative/path label` a line, the format of ImageNet-LT, Places-LT and iNaturalist 2018."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from longtail.class_names import AlikeNames, check_names, settled_names
 from longtail.data.files import ImageFiles
+from longtail.data.list_problems import images_of_two_lists, repeated_images, what_is_wrong
+from longtail.data.missing import absent_files, missing_report, why_missing
 from longtail.errors import InputError
+from longtail.files.text import printable, read_text
 
-__all__ = ["open_lists", "read_class_names", "read_lines", "read_list", "read_names"]
+__all__ = ["LIST_SUFFIXES", "Listed", "open_lists", "read_class_names", "read_lines", "read_list", "read_names"]
+
+LIST_SUFFIXES = (".txt", ".lst", ".list")
 
 
-def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Listed:
+    """The lines of a list file.
+
+    Attributes:
+        paths: as they stand there.
+        labels: class indices, one a path.
+        lines: numbers of their lines, from 1.
+    """
+
+    paths: list[str]
+    labels: list[int]
+    lines: list[int]
+
+
+def open_lists(
+    train_list: Path, root: Path | None, *, alike_names: AlikeNames = "ask", bits: int | None = None
+) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
     """Open a list file and its siblings.
 
     A list whose name contains "train" brings the lists named alike with "val" and "test" that lie beside it
@@ -17,70 +42,73 @@ def open_lists(train_list: Path, root: Path | None) -> tuple[dict[str, ImageFile
     Args:
         train_list: the list of training images.
         root: folder that the paths are relative to; default: the list's own.
+        alike_names: of classes that differ in case, blanks, "_", "-" or Unicode form only, as of `settled_names`.
+        bits: of grey images of more than 8 bits, as of `decode_image`.
 
     Returns:
         A source for each split that is there, and notes for people.
 
     Raises:
-        InputError: a line that cannot be read, an image that is not there, or a class without training images.
+        InputError: a line that cannot be read, an image that is not there or stands under two labels, or a class
+            without training images.
     """
-    lists = {"train": train_list}
+    files = {"train": train_list}
     before, train, after = train_list.name.rpartition("train")
     if train:
         siblings = {split: train_list.with_name(before + split + after) for split in ("val", "test")}
-        lists |= {split: path for split, path in siblings.items() if path.is_file()}
+        files |= {split: path for split, path in siblings.items() if path.is_file()}
     root = root or train_list.parent
-    entries = {split: read_list(path) for split, path in lists.items()}
-    num_classes = max(max(labels) for _, labels in entries.values()) + 1
-    # a set, and no array of C: one mistyped label can be larger than memory
-    present = set(entries["train"][1])
-    if len(present) < num_classes:
-        first = next(label for label in range(num_classes) if label not in present)
-        names = read_class_names(train_list, first + 1)
+    listed = {split: read_list(path) for split, path in files.items()}
+    class_names = _class_names(train_list, listed)
+    lines = {printable(files[split].name): (part.paths, part.labels, part.lines) for split, part in listed.items()}
+    notes = (*repeated_images(lines), *images_of_two_lists(lines))
+    absent = {split: absent_files(root, part.paths) for split, part in listed.items()}
+    if any(absent.values()):
+        paths = {split: part.paths for split, part in listed.items()}
         raise InputError(
-            f"{train_list}: class {first}{f' ({names[first]})' if names else ''} has no training image, nor have "
-            f"{num_classes - len(present) - 1:,} others. Expected every label from 0 to {num_classes - 1}: "
-            "number the classes without gaps."
+            f"{printable(train_list)}: {missing_report(root, paths, absent)} {why_missing(root, paths, absent)}"
+            "Give the folder that the paths are relative to as `root`."
         )
-    class_names = read_class_names(train_list, num_classes) or tuple(str(label) for label in range(num_classes))
-    sources = {}
-    for split, (relative, labels) in entries.items():
-        paths = [root / name for name in relative]
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            first_three = ", ".join(str(path) for path in missing[:3])
-            raise InputError(
-                f"{lists[split]}: {len(missing):,} of {len(paths):,} images are not there: {first_three}"
-                f"{', ...' if len(missing) > 3 else ''}. Give the folder that the paths are relative to with --data."
-            )
-        sources[split] = ImageFiles(paths, labels, class_names, train_list.stem)
-    return sources, ()
+    names, numbers = settled_names(class_names, alike_names, printable(train_list))
+    title = printable(train_list.stem)
+    sources = {
+        split: ImageFiles(
+            [root / path for path in part.paths],
+            [numbers[label] for label in part.labels],
+            names,
+            title,
+            root=root,
+            bits=bits,
+        )
+        for split, part in listed.items()
+    }
+    return sources, notes
 
 
-def read_list(path: Path) -> tuple[list[str], list[int]]:
+def read_list(path: Path) -> Listed:
     """Read a list file.
 
     Args:
         path: text, `relative/path label` a line; the path may hold spaces, empty lines are passed over.
 
-    Returns:
-        Paths and labels, one a line.
-
     Raises:
-        InputError: a line without a whole number of at least 0 at its end, or an empty file.
+        InputError: a line without a whole number of at least 0 at its end, several numbers, or an empty file.
     """
-    names, labels = [], []
-    for number, line in enumerate(read_lines(path), start=1):
+    lines = read_lines(path)
+    paths, labels, numbers = [], [], []
+    for number, line in enumerate(lines, start=1):
         if not line:
             continue
         name, *label = line.rsplit(maxsplit=1)
-        if not label or not (label[0].isascii() and label[0].isdecimal()) or len(label[0]) > 9:
-            raise InputError(f"{path}:{number}: {line[:80]!r}; expected a path and a class number of at least 0.")
-        names.append(name)
+        wrong = what_is_wrong(line, lines, number)
+        if wrong is not None:
+            raise InputError(f"{printable(path)}:{number}: {printable(line[:80])!r}; {wrong}")
+        paths.append(name)
         labels.append(int(label[0]))
-    if not names:
-        raise InputError(f"{path}: is empty; expected `relative/path label` a line.")
-    return names, labels
+        numbers.append(number)
+    if not paths:
+        raise InputError(f"{printable(path)}: is empty; expected `relative/path label` a line.")
+    return Listed(paths, labels, numbers)
 
 
 def read_class_names(train_list: Path, num_classes: int) -> tuple[str, ...] | None:
@@ -91,7 +119,7 @@ def read_class_names(train_list: Path, num_classes: int) -> tuple[str, ...] | No
         num_classes: C; names beyond them are left out.
 
     Raises:
-        InputError: fewer names than classes.
+        InputError: fewer names than classes, or a name that cannot be written down.
     """
     path = train_list.with_name("classes.txt")
     if not path.is_file():
@@ -99,8 +127,9 @@ def read_class_names(train_list: Path, num_classes: int) -> tuple[str, ...] | No
     names = [line for line in read_lines(path) if line]
     if len(names) < num_classes:
         raise InputError(
-            f"{path}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
+            f"{printable(path)}: {len(names):,} names, but labels go up to {num_classes - 1}. Expected a name a class."
         )
+    check_names(names[:num_classes], printable(path))
     return tuple(names[:num_classes])
 
 
@@ -108,14 +137,15 @@ def read_lines(path: Path) -> list[str]:
     """Read the lines of a text file, without white space around them.
 
     Raises:
-        InputError: it is not text in UTF-8.
+        InputError: no such file, or no text in UTF-8, or in UTF-16 with its mark.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark in front
-    except UnicodeDecodeError as error:
+    text = read_text(path, expected="lines of text")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
         raise InputError(
-            f"{path}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from error
+            f"{printable(path)}, line {line}: holds null characters, as no text does, or one in UTF-16 without its "
+            "mark. Save it as UTF-8."
+        )
     return [line.strip() for line in text.split("\n")]
 
 
@@ -136,3 +166,24 @@ def read_names(path: Path, num_classes: int, expected: str) -> list[str]:
     if len(names) != num_classes:
         raise InputError(f"{path}: {len(names)} names, but {expected}.")
     return names
+
+
+def _class_names(train_list: Path, listed: Mapping[str, Listed]) -> tuple[str, ...]:
+    """Return a name for each class; train has images of all of them."""
+    highest = max(max(part.labels) for part in listed.values())
+    # a set, and no array of C: one mistyped label can be larger than memory
+    present = set(listed["train"].labels)
+    if len(present) == highest + 1:
+        return read_class_names(train_list, highest + 1) or tuple(str(label) for label in range(highest + 1))
+    first = next(label for label in range(highest + 1) if label not in present)
+    if first == 0 and len(present) == highest and all(0 not in part.labels for part in listed.values()):
+        raise InputError(
+            f"{printable(train_list)}: the labels are numbered from 1 to {highest:,}; expected from 0. Take 1 off "
+            "each: awk '{$NF -= 1; print}' OLD > NEW"
+        )
+    names = read_class_names(train_list, first + 1)
+    raise InputError(
+        f"{printable(train_list)}: class {first}{f' ({names[first]})' if names else ''} has no training image, nor "
+        f"have {highest - len(present):,} others. Expected every label from 0 to {highest}: number the classes without "
+        "gaps."
+    )

@@ -1,34 +1,28 @@
 """Open a data set by name or path, and split it."""
 
-import difflib
-from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from longtail.class_names import AlikeNames
 from longtail.counts import PROFILES, class_counts
-from longtail.data.cifar import open_cifar
-from longtail.data.decode import IMAGE_SUFFIXES
+from longtail.data.carving import Carving, Progress
+from longtail.data.decode import check_bits
 from longtail.data.digits import digits_splits
-from longtail.data.files import ImageFiles
-from longtail.data.folder import image_files, open_folder
-from longtail.data.list_file import open_lists
+from longtail.data.folder_layout import FolderLayout
 from longtail.data.long_tailed import long_tailed_indices
-from longtail.data.pack import ImagePack, pack_splits
+from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
-from longtail.data.readable import find_unreadable
-from longtail.data.source import DataSplits, ImageSource, Subset
+from longtail.data.source import DataSplits, ImageSource
 from longtail.errors import InputError
-from longtail.holdout import stratified_holdout
+from longtail.files.text import printable
 
-__all__ = ["DATA_NAMES", "open_data", "open_unlabelled"]
+__all__ = ["DATA_NAMES", "open_data"]
 
-DATA_NAMES = ("digits", "cifar10", "cifar100", *PUBLISHED)
 DEFAULT_RATIOS = {"digits": 40.0, "cifar10": 100.0, "cifar100": 100.0}
-PACK_SUFFIXES = (".h5", ".hdf5")
 
 
 def open_data(
@@ -46,11 +40,15 @@ def open_data(
     lists: Path | None = None,
     original_splits: bool = False,
     other_counts: bool = False,
+    layout: FolderLayout = "auto",
+    alike_names: AlikeNames = "ask",
+    bits: int | None = None,
+    progress: Progress = lambda what, images: nullcontext(lambda done: None),
 ) -> DataSplits:
     """Open a data set, make it long-tailed where that is wanted, and complete its splits.
 
     Splits that the data has are taken as they are. A missing test split, then a missing validation split, are split off
-    train, class by class.
+    train, class by class; images that are the same byte for byte stay on one side.
 
     Args:
         dataset: "digits", "cifar10", "cifar100", "imagenet-lt", "places-lt", "inat18", or the path of an image folder,
@@ -58,49 +56,68 @@ def open_data(
         root: of CIFAR: folder of torchvision's files, or an image pack of it; else folder of a list's images.
         profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for digits and CIFAR and
             wherever a ratio is given, and "none" for all others.
-        ratio: largest class over smallest of the profile; default: 40 for digits, 100 for CIFAR.
+        ratio: largest class over smallest of the profile, at least 1; default: 40 for digits, 100 for CIFAR.
         largest: images of the profile's largest class; default: as many as there are.
-        val_fraction: share of train to split off for validation; 0 for none.
-        test_fraction: share to split off for testing.
-        seed: of the long-tailed choice and of the splits.
+        val_fraction: share of train to split off for validation, below 1; 0 for none.
+        test_fraction: share to split off for testing, below 1.
+        seed: of the long-tailed choice and of the splits, 0 to 2^64 - 1.
         skip_bad: leave unreadable images out and name them, instead of failing when one is met.
         download: fetch CIFAR.
         lists: of imagenet-lt, places-lt and inat18: folder of the lists, where it is not the images'.
         original_splits: of inat18: split nothing off for validation, as the published numbers were chosen on test.
         other_counts: accept lists of these whose class counts are not the published ones.
+        layout: of a folder: "classes" or "splits", as `open_folder` says; "auto" refuses what looks like neither.
+        alike_names: of classes whose names differ in case, blanks, "_", "-" or Unicode form only: "keep" or "merge";
+            "ask" refuses them.
+        bits: of grey images of more than 8 bits: white is 2^bits - 1; default: as their files state it.
+        progress: shows how far a look at all images is.
 
     Returns:
         Splits, with a record of every choice. The indices in it count the images of that split of the data, less
-        those of a list that are not there; those of a split that was split off count the images of train.
+        those of a list that are not there; those of a split that was split off count the images of train. Images that
+        several splits share stand in `shared`, but for the published lists, which are taken as they are.
 
     Raises:
-        InputError: an unknown name, a missing path, or data that cannot be used.
+        InputError: an unknown name, a missing path, a setting out of range, or data that cannot be used.
 
     Example:
         >>> splits = open_data("digits")
         >>> len(splits.test), splits.train.load(0).shape
         (400, torch.Size([1, 8, 8]))
     """
+    _check_settings(dataset, ratio, largest, val_fraction, test_fraction, seed)
+    _check_words(layout, alike_names)
+    check_bits(bits)
     if original_splits and dataset != "inat18":
-        raise InputError(f"--original-splits is for inat18, which has no test list; {dataset} needs no such choice.")
+        raise InputError(f"`original_splits` is for inat18, which has no test list; {dataset} needs no such choice.")
     if (lists is not None or other_counts) and dataset not in PUBLISHED:
-        raise InputError(f"--lists and --other-counts are for {', '.join(PUBLISHED)}; {dataset} has no use for them.")
+        raise InputError(f"`lists` and `other_counts` are for {', '.join(PUBLISHED)}; {dataset} has no use for them.")
     if profile == "auto":
         profile = "exp" if dataset in DEFAULT_RATIOS or ratio is not None else "none"
     if profile not in ("none", *PROFILES):
         raise InputError(f"no profile {profile!r}. Profiles: auto, none, {', '.join(PROFILES)}.")
     if largest is not None and profile == "none":
-        raise InputError(f"--largest {largest} is of a profile, and --profile is none. Leave one of them out.")
+        raise InputError(f"`largest={largest}` is of a profile, and `profile` is none. Leave one of them out.")
     ratio = DEFAULT_RATIOS.get(dataset) if ratio is None else ratio
     if dataset == "digits":
         return digits_splits(profile, ratio, seed, largest=largest)
+    parts: dict[str, ImageSource]
+    missing: list[dict[str, str]] = []
     if dataset in PUBLISHED:
         if root is None:
-            raise InputError(f"{dataset} needs --data: the folder that the paths in its lists are relative to.")
-        found, notes, missing = open_published(dataset, root, lists, other_counts=other_counts, skip_missing=skip_bad)
-        parts: dict[str, ImageSource] = dict(found)
+            raise InputError(f"{dataset} needs `root`: the folder that the paths in its lists are relative to.")
+        listed, notes, missing = open_published(
+            dataset,
+            root,
+            lists,
+            other_counts=other_counts,
+            skip_missing=skip_bad,
+            alike_names=alike_names,
+            bits=bits,
+        )
+        parts = dict(listed)
     else:
-        (parts, notes), missing = _sources(dataset, root, download), []
+        parts, notes = open_parts(dataset, root, layout=layout, alike_names=alike_names, bits=bits, download=download)
     if original_splits:
         val_fraction = 0.0
         notes = (*notes, "nothing was split off train: choices are made on the test images, as the published ones are")
@@ -116,147 +133,87 @@ def open_data(
         "original_splits": original_splits,
         "lists": None if lists is None else str(lists),
         "other_counts": other_counts,
+        "layout": layout,
+        "alike_names": alike_names,
+        "bits": bits,
     }
-    rows = {split: np.arange(len(source)) for split, source in parts.items()}
-    told = list(notes)
+    carving = Carving(parts, progress)
+    carving.notes += notes
     if skip_bad:
-        record["skipped"] = [*missing, *_skip_bad(parts, rows, told)]
-    pool = parts["train"]
-    labels = np.asarray(pool.labels)
+        record["skipped"] = [*missing, *carving.leave_out_unreadable()]
+    train = carving.sources["train"]
     left_out = None
     if profile != "none":
-        chosen = _profiled(labels[rows["train"]], profile, ratio, largest, seed, len(pool.class_names))
-        left_out = Subset(pool, np.delete(rows["train"], chosen))
-        rows["train"] = rows["train"][chosen]
-    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if split in parts or fraction == 0:
-            continue
-        rest, held_out = stratified_holdout(labels[rows["train"]], fraction, seed)
-        told.append(
-            f"no {split} split: {len(held_out):,} of {len(rows['train']):,} training images were split off, class by "
-            f"class, seed {seed}"
-        )
-        parts[split], rows[split] = pool, rows["train"][held_out]
-        rows["train"] = rows["train"][rest]
-    record["indices"] = {split: found.tolist() for split, found in rows.items()}
-    sources: dict[str, ImageSource] = {split: Subset(parts[split], rows[split]) for split in rows}
-    _check_train(sources["train"], dataset)
+        left_out = carving.keep_of_train(_profiled(train, profile, ratio, largest, seed))
+    _check_train(carving.sources["train"], dataset)
+    if dataset not in PUBLISHED:  # hundreds of thousands of files, whose lists are taken as they are
+        carving.look(bits)
+    carving.split_off({"test": test_fraction, "val": val_fraction}, seed)
+    _check_train(carving.sources["train"], dataset)
+    shared = carving.shared()
+    carving.tell_of_classes_without_images()
+    record["indices"] = {split: own.tolist() for split, own in carving.rows.items()}
+    if shared is not None:
+        record["shared"] = shared.to_json()
+    sources = carving.sources
     return DataSplits(
-        pool.name if dataset not in DATA_NAMES else dataset,
-        pool.class_names,
+        train.name if dataset not in DATA_NAMES else dataset,
+        train.class_names,
         sources["train"],
         sources.get("val"),
         sources.get("test"),
         record,
-        tuple(told),
+        tuple(carving.notes),
         held_back=left_out,
+        shared=shared,
     )
 
 
-def open_unlabelled(path: Path, *, channels: int = 3, skip_bad: bool = False) -> ImageSource:
-    """Open images whose classes are not known: one file, all images below a folder, or a pack.
-
-    Args:
-        path: image, folder or pack.
-        channels: 1 or 3, as the network expects.
-        skip_bad: leave unreadable images out.
-
-    Raises:
-        InputError: no image there.
-    """
-    source: ImageSource
-    if path.suffix in PACK_SUFFIXES and path.is_file():
-        source = ImagePack(path)
-    else:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder. Expected an image, a folder of images or a pack.")
-        files = [path] if path.is_file() else image_files(path)[0]
-        if not files:
-            raise InputError(f"{path}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.")
-        source = ImageFiles(files, np.zeros(len(files)), ("unknown",), path.name)
-    if skip_bad:
-        bad = {index for index, _ in find_unreadable(source)}
-        source = Subset(source, np.array([i for i in range(len(source)) if i not in bad], dtype=np.int64))
-    return _Grey(source) if channels == 1 else source
-
-
-class _Grey(Subset):
-    """All images of a source, with one channel."""
-
-    def __init__(self, source: ImageSource) -> None:
-        super().__init__(source, np.arange(len(source)))
-
-    def load(self, index: int) -> torch.Tensor:
-        image = super().load(index).float()
-        # the usual weights of brightness; they sum to 1, so that an image that is grey already stays as it is
-        grey = 0.299 * image[0] + 0.587 * image[1] + 0.114 * image[2]
-        return grey.round().to(torch.uint8)[None]
-
-
-def _sources(dataset: str, root: Path | None, download: bool) -> tuple[dict[str, ImageSource], tuple[str, ...]]:
-    if dataset in ("cifar10", "cifar100"):
-        if root is None:
-            raise InputError(f"{dataset} needs --data: the folder of torchvision's files, or an image pack of it.")
-        if root.suffix not in PACK_SUFFIXES:
-            return dict(open_cifar(dataset, root, download=download)), ()
-        path = Path(root)
-    else:
-        path = Path(dataset)
-    if not path.exists():
-        close = [] if dataset in DATA_NAMES else difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
+def _check_settings(
+    dataset: str, ratio: float | None, largest: int | None, val_fraction: float, test_fraction: float, seed: int
+) -> None:
+    if not dataset:
         raise InputError(
-            f"no data {str(path)!r}: no such file or folder.{f' Did you mean {close[0]}?' if close else ''} Expected "
-            f"{', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
+            f"`dataset` is empty. Expected {', '.join(DATA_NAMES)}, or the path of a folder, list or pack."
         )
-    if path.is_dir():
-        found, notes = open_folder(path)
-        return dict(found), notes
-    if path.suffix in PACK_SUFFIXES:
-        pack = ImagePack(path)
-        parts = pack_splits(pack)
-        if dataset in DATA_NAMES and len(pack.class_names) != int(dataset.removeprefix("cifar")):
-            raise InputError(
-                f"{path}: {len(pack.class_names)} classes; expected those of {dataset}. Give its pack with --data."
-            )
-        if "train" not in parts:
-            raise InputError(f"{path}: no image of it is of the training split (code 0). Make the pack again.")
-        return {split: Subset(pack, rows) for split, rows in parts.items()}, ()
-    if path.suffix in (".txt", ".lst", ".list"):
-        listed, notes = open_lists(path, root)
-        return dict(listed), notes
-    raise InputError(f"{path}: expected a folder of images, a list file (.txt) or an image pack (.h5).")
+    for name, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= fraction < 1:
+            raise InputError(f"`{name}` is {fraction}; expected at least 0 and below 1.")
+    if ratio is not None and not (1 <= ratio < np.inf):
+        raise InputError(f"`ratio` is {ratio}; expected at least 1: the largest class over the smallest.")
+    if largest is not None and largest < 1:
+        raise InputError(f"`largest` is {largest}; expected at least 1 image.")
+    if not 0 <= seed < 2**64:
+        raise InputError(f"`seed` is {seed}; expected a whole number from 0 to 2^64 - 1.")
 
 
-def _skip_bad(
-    parts: Mapping[str, ImageSource], rows: dict[str, NDArray[np.int64]], told: list[str]
-) -> list[dict[str, str]]:
-    skipped = []
-    for split, source in parts.items():
-        bad = find_unreadable(source)
-        skipped += [{"split": split, "image": source.identify(index), "reason": reason} for index, reason in bad]
-        rows[split] = np.setdiff1d(rows[split], [index for index, _ in bad])
-    if skipped:
-        names = ", ".join(item["image"] for item in skipped[:3])
-        told.append(f"{len(skipped)} unreadable images were left out: {names}{', ...' if len(skipped) > 3 else ''}")
-    return skipped
+def _check_words(layout: str, alike_names: str) -> None:
+    for name, value, words in (
+        ("layout", layout, get_args(FolderLayout)),
+        ("alike_names", alike_names, get_args(AlikeNames)),
+    ):
+        if value not in words:
+            raise InputError(f"`{name}` is {value!r}; expected {', '.join(words)}.")
 
 
 def _profiled(
-    labels: NDArray[np.int64], profile: str, ratio: float | None, largest: int | None, seed: int, num_classes: int
+    train: ImageSource, profile: str, ratio: float | None, largest: int | None, seed: int
 ) -> NDArray[np.int64]:
     if ratio is None:
-        raise InputError(f"profile {profile} needs --ratio: the largest class over the smallest, 100 for example.")
-    most = int(class_counts(labels, num_classes).max()) if largest is None else largest
-    return long_tailed_indices(labels, PROFILES[profile](num_classes, most, ratio), seed)
+        raise InputError(f"profile {profile} needs `ratio`: the largest class over the smallest, 100 for example.")
+    num_classes = len(train.class_names)
+    most = int(class_counts(train.labels, num_classes).max()) if largest is None else largest
+    return long_tailed_indices(train.labels, PROFILES[profile](num_classes, most, ratio), seed)
 
 
 def _check_train(train: ImageSource, dataset: str) -> None:
     counts = class_counts(train.labels, len(train.class_names))
+    where = printable(dataset)
     if len(counts) < 2:
-        raise InputError(f"{dataset}: one class only. Expected at least two classes to tell apart.")
+        raise InputError(f"{where}: one class only. Expected at least two classes to tell apart.")
     empty = np.flatnonzero(counts == 0)
     if len(empty):
         raise InputError(
-            f"{dataset}: class {empty[0]} ({train.class_names[empty[0]]}) has no training image, nor have "
+            f"{where}: class {empty[0]} ({train.class_names[empty[0]]}) has no training image, nor have "
             f"{len(empty) - 1} others. Add images of it, or take the class out."
         )

@@ -1,45 +1,17 @@
-"""Images without labels: which of them are drawn, and what they are taken for."""
+"""Images without labels: which of them are drawn."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longtail.counts import class_counts
 from longtail.data.long_tailed import long_tailed_indices
-from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
 
-__all__ = ["PseudoLabelled", "unlabelled_counts", "unlabelled_indices"]
-
-
-class PseudoLabelled(Subset):
-    """Chosen images of a source with other labels than its own.
-
-    Args:
-        source: where the images are.
-        indices: into it, shape (N,).
-        labels: what they are taken for, class indices, shape (N,).
-        class_names: C names.
-    """
-
-    def __init__(
-        self,
-        source: ImageSource,
-        indices: NDArray[np.int64],
-        labels: NDArray[np.int64],
-        class_names: tuple[str, ...],
-    ) -> None:
-        super().__init__(source, indices)
-        self.class_names = class_names
-        self._labels = np.asarray(labels, dtype=np.int64)
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Class indices, shape (N,)."""
-        return self._labels
+__all__ = ["unlabelled_counts", "unlabelled_indices"]
 
 
 def unlabelled_counts(num_classes: int, total: int, ratio: float) -> NDArray[np.int64]:
-    """Give the images of each class of an unlabelled set with an exponential profile.
+    """Return the images of each class of an unlabelled set with an exponential profile.
 
     n_c = floor(total * s_c / sum_k s_k), s_c = ratio^(-c / (C - 1))
 

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.class_names import AlikeNames, settled_names
 from longtail.counts import class_counts
 from longtail.data.coco_file import read_coco
 from longtail.data.files import ImageFiles
 from longtail.data.list_file import read_class_names, read_list
-from longtail.data.missing import absent_files, missing_report
+from longtail.data.list_problems import images_of_two_lists, repeated_images
+from longtail.data.missing import absent_files, missing_report, why_missing
 from longtail.data.statistics import STATISTICS, Statistics
 from longtail.errors import InputError
+from longtail.files.text import printable, read_text
 
 __all__ = ["DRAWN_MARK", "PUBLISHED", "PublishedData", "open_published", "published_counts"]
 
@@ -81,7 +84,7 @@ PUBLISHED: dict[str, PublishedData] = {
 
 
 def published_counts(name: str) -> NDArray[np.int64]:
-    """Give the training images of each class, in the order of the labels.
+    """Return the training images of each class, in the order of the labels.
 
     Args:
         name: "imagenet-lt", "places-lt" or "inat18".
@@ -110,6 +113,8 @@ def open_published(
     *,
     other_counts: bool = False,
     skip_missing: bool = False,
+    alike_names: AlikeNames = "ask",
+    bits: int | None = None,
 ) -> tuple[dict[str, ImageFiles], tuple[str, ...], list[dict[str, str]]]:
     """Open a benchmark from its lists and its images.
 
@@ -119,6 +124,8 @@ def open_published(
         lists: folder of the lists; default: root, or a folder in it that is named like them.
         other_counts: accept a train list whose class counts are not the published ones.
         skip_missing: leave images that are not there out instead of refusing.
+        alike_names: of classes that differ in case, blanks, "_", "-" or Unicode form only, as of `settled_names`.
+        bits: of grey images of more than 8 bits, as of `decode_image`.
 
     Returns:
         A source for each split that there is a list of, notes for people, and each image that was left out with its
@@ -129,7 +136,7 @@ def open_published(
     """
     about, expected = PUBLISHED[name], published_counts(name)
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder. Expected with --data the folder of {about.title}'s images.")
+        raise InputError(f"{printable(root)}: no such folder. Expected as `root` the folder of {about.title}'s images.")
     files = _find_lists(about, root, lists)
     paths, labels, class_names, told = _read_lists(files)
     notes = [*told, *_compare_counts(about, files["train"], labels["train"], expected, other_counts)]
@@ -139,26 +146,29 @@ def open_published(
             notes.append(f"{files[split].name}: {len(paths[split]):,} images; the published list has {size:,}")
     mark = files["train"].with_name(about.prefix + DRAWN_MARK)
     if mark.is_file():
-        notes.append(mark.read_text(encoding="utf-8").strip())
+        notes.append(read_text(mark, expected="a sentence").strip())
     absent = {split: absent_files(root, listed) for split, listed in paths.items()}
     if any(absent.values()):
         report = missing_report(root, paths, absent)
         if not skip_missing:
             raise InputError(
-                f"{report} Give the folder that the lists' paths are relative to with --data, or leave them out with "
-                "--skip-bad."
+                f"{report} {why_missing(root, paths, absent)}Give the folder that the lists' paths are relative to as "
+                "`root`, or leave them out with `skip_bad=True`."
             )
         empty = next((split for split, rows in absent.items() if len(rows) == len(paths[split])), None)
         if empty is not None:
-            raise InputError(f"{report} No image of {empty} would be left: give their folder with --data.")
+            raise InputError(f"{report} No image of {empty} would be left: give their folder as `root`.")
         notes.append(f"left out: {report.rstrip('.')}")
     sources = {}
     class_names = class_names or _folder_names(paths["train"], labels["train"].tolist())
+    class_names, numbers = settled_names(class_names, alike_names, printable(files["train"]))
+    labels = {split: np.array(numbers)[own] for split, own in labels.items()}
     for split, listed in paths.items():
         kept = np.setdiff1d(np.arange(len(listed)), absent[split])
-        sources[split] = ImageFiles([root / listed[row] for row in kept], labels[split][kept], class_names, name)
+        files_kept = [root / listed[row] for row in kept]
+        sources[split] = ImageFiles(files_kept, labels[split][kept], class_names, name, root=root, bits=bits)
     skipped = [
-        {"split": split, "image": str(root / paths[split][row]), "reason": "is not there"}
+        {"split": split, "image": printable(root / paths[split][row]), "reason": "is not there"}
         for split, rows in absent.items()
         for row in rows
     ]
@@ -178,7 +188,7 @@ def _find_lists(about: PublishedData, root: Path, lists: Path | None) -> dict[st
         elif split != "val":  # which can be split off train; a test split of our own would be no benchmark
             raise InputError(
                 f"{about.title}: no {' or '.join(names)} in {', '.join(map(str, folders))}. Expected a text file with "
-                f"`relative/path label` a line. {about.source}. Give the folder of the lists with --lists."
+                f"`relative/path label` a line. {about.source}. Give the folder of the lists as `lists`."
             )
     return found
 
@@ -190,15 +200,20 @@ def _read_lists(
     labels: dict[str, NDArray[np.int64]] = {}
     notes: list[str] = []
     names_of: dict[Path, tuple[str, ...]] = {}
+    lines: dict[str, tuple[Sequence[str], Sequence[int], Sequence[int]]] = {}
     for split, file in files.items():
         if file.suffix == ".json":
             paths[split], numbers, names_of[file], told = read_coco(file)
+            lines[file.name] = paths[split], numbers, range(1, len(numbers) + 1)
             notes += told
         else:
-            paths[split], numbers = read_list(file)
+            listed = read_list(file)
+            paths[split], numbers = listed.paths, listed.labels
+            lines[file.name] = listed.paths, listed.labels, listed.lines
         labels[split] = np.asarray(numbers, dtype=np.int64)
     if len(set(names_of.values())) > 1:
         raise InputError(f"{' and '.join(map(str, names_of))}: their categories differ. Take both of one release.")
+    notes += [*repeated_images(lines), *images_of_two_lists(lines)]
     names = next(iter(names_of.values()), ())
     num_classes = int(labels["train"].max()) + 1
     return paths, labels, read_class_names(files["train"], num_classes) or names[:num_classes], notes
@@ -244,5 +259,5 @@ def _compare_counts(
         f"{wrong[0]} for example has {ours[wrong[0]]:,} in place of {theirs[wrong[0]]:,}"
     )
     if not other_counts:
-        raise InputError(f"{told}. Take the published list, or accept this one with --other-counts.")
+        raise InputError(f"{told}. Take the published list, or accept this one with `other_counts=True`.")
     return [told]

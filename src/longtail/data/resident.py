@@ -46,7 +46,7 @@ def load_resident(source: ImageSource, preprocessing: Preprocessing, *, threads:
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Give mean and standard deviation of each channel on the scale 0 to 1.
+    """Return mean and standard deviation of each channel on the scale 0 to 1.
 
     Args:
         images: uint8, shape (N, channels, H, W).

@@ -79,7 +79,7 @@ def resize_boxes(images: Tensor, boxes: Tensor, mirrored: Tensor | None = None) 
 
 
 def _interpolation(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """Give for each box the matrix (size, size) that reads `size` values out of `length` of them from `start` on."""
+    """Return for each box the matrix (size, size) that reads `size` values out of `length` of them from `start` on."""
     places = torch.arange(size, device=start.device, dtype=torch.float32)
     wanted = (places + 0.5) * (length[:, None] / size) - 0.5
     # beyond the box's edge its outermost pixel goes on; the image around it is not seen

@@ -1,5 +1,6 @@
 """Head images made similar to a tail class: mixtures of two images that keep the head's label."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from longtail.data.fingerprint import fingerprint_of_pixels
 from longtail.data.source import ImageSource
 from longtail.errors import InputError
 
@@ -102,7 +104,7 @@ class MixedImages:
         return len(self._source)
 
     def load(self, index: int) -> Tensor:
-        """Give one image, mixed or as it is: uint8, shape (channels, H, W)."""
+        """Return one image, mixed or as it is: uint8, shape (channels, H, W)."""
         image = self._source.load(index)
         partner = self._partner.get(int(index))
         if partner is None:
@@ -120,6 +122,21 @@ class MixedImages:
         """Name one image, and the image that it is mixed with."""
         name, partner = self._source.identify(index), self._partner.get(int(index))
         return name if partner is None else f"{name} with {self._source.identify(partner)}"
+
+    def identity(self, index: int) -> str:
+        """Name one image, and the image that it is mixed with, relative to the data."""
+        name, partner = self._source.identity(index), self._partner.get(int(index))
+        return name if partner is None else f"{name} with {self._source.identity(partner)}"
+
+    def fingerprint(self, index: int) -> bytes:
+        """Return 16 bytes that say what the image holds, mixed or as it is."""
+        return (
+            self._source.fingerprint(index) if index not in self._partner else fingerprint_of_pixels(self.load(index))
+        )
+
+    def status(self, index: int) -> os.stat_result | None:
+        """Return what the system says of the file of the image that is mixed with another, or not."""
+        return self._source.status(index)
 
 
 def original_subset(labels: ArrayLike, counts: ArrayLike, rng: np.random.RandomState) -> IntArray:

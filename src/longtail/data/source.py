@@ -1,5 +1,6 @@
 """Where images and labels come from: labels up front, images on demand."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -7,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.data.shared_images import SharedImages
 from longtail.errors import InputError
 
-__all__ = ["DataSplits", "ImageSource", "Joined", "Subset"]
+__all__ = ["DataSplits", "ImageSource", "Joined", "Relabelled", "Subset"]
 
 
 class ImageSource(Protocol):
@@ -30,7 +32,19 @@ class ImageSource(Protocol):
         ...
 
     def identify(self, index: int) -> str:
-        """Name one image for messages and prediction files: its path, or pack.h5[123]."""
+        """Name one image for messages and prediction files: its path, or pack.h5[123]; text, and no path to open."""
+        ...
+
+    def identity(self, index: int) -> str:
+        """Name one image relative to its data, the same on another machine: train/ant/1.png, or pack[123]."""
+        ...
+
+    def fingerprint(self, index: int) -> bytes:
+        """Return 16 bytes that say what the image holds, as `longtail.data.fingerprint` makes them."""
+        ...
+
+    def status(self, index: int) -> os.stat_result | None:
+        """Return what the system says of the image's file; None where it has none of its own."""
         ...
 
 
@@ -61,7 +75,7 @@ class Subset:
         return self.source.load(int(self.indices[index]))
 
     def encoded(self, index: int) -> bytes:
-        """Give the bytes of one image file, where the source is made of files.
+        """Return the bytes of one image file, where the source is made of files.
 
         Raises:
             InputError: the source holds no files.
@@ -71,6 +85,45 @@ class Subset:
     def identify(self, index: int) -> str:
         """Name one image as its source does."""
         return self.source.identify(int(self.indices[index]))
+
+    def identity(self, index: int) -> str:
+        """Name one image as its source does."""
+        return self.source.identity(int(self.indices[index]))
+
+    def fingerprint(self, index: int) -> bytes:
+        """Return 16 bytes that say what the image holds."""
+        return self.source.fingerprint(int(self.indices[index]))
+
+    def status(self, index: int) -> os.stat_result | None:
+        """Return what the system says of the image's file; None where it has none of its own."""
+        return self.source.status(int(self.indices[index]))
+
+
+class Relabelled(Subset):
+    """Chosen images of a source with other labels than its own.
+
+    Args:
+        source: where the images are.
+        indices: into it, shape (N,).
+        labels: what they are taken for, class indices, shape (N,).
+        class_names: C names.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        indices: NDArray[np.int64],
+        labels: NDArray[np.int64],
+        class_names: tuple[str, ...],
+    ) -> None:
+        super().__init__(source, indices)
+        self.class_names = class_names
+        self._labels = np.asarray(labels, dtype=np.int64)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices, shape (N,)."""
+        return self._labels
 
 
 class Joined:
@@ -103,7 +156,7 @@ class Joined:
         return source.load(own)
 
     def encoded(self, index: int) -> bytes:
-        """Give the bytes of one image file, where its source is made of files.
+        """Return the bytes of one image file, where its source is made of files.
 
         Raises:
             InputError: the source holds no files.
@@ -114,6 +167,21 @@ class Joined:
         """Name one image as its source does."""
         source, own = self._place(index)
         return source.identify(own)
+
+    def identity(self, index: int) -> str:
+        """Name one image as its source does."""
+        source, own = self._place(index)
+        return source.identity(own)
+
+    def fingerprint(self, index: int) -> bytes:
+        """Return 16 bytes that say what the image holds."""
+        source, own = self._place(index)
+        return source.fingerprint(own)
+
+    def status(self, index: int) -> os.stat_result | None:
+        """Return what the system says of the image's file; None where it has none of its own."""
+        source, own = self._place(index)
+        return source.status(own)
 
 
 def _encoded(source: Any, index: int) -> bytes:
@@ -137,6 +205,7 @@ class DataSplits:
         notes: sentences for people.
         held_back: training images that a long-tailed profile left out, or None.
         extra: images with labels that no person gave, which stage 1 learns from besides, or None.
+        shared: the images that are in more than one split, or None where there are none or nobody looked.
     """
 
     name: str
@@ -148,6 +217,7 @@ class DataSplits:
     notes: tuple[str, ...] = ()
     held_back: ImageSource | None = None
     extra: ImageSource | None = None
+    shared: SharedImages | None = None
 
     @property
     def learnt(self) -> ImageSource:

@@ -128,7 +128,7 @@ def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch
 
 
 def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose":
-    """Give the torchvision transform of one image: uint8 (channels, H, W) of any size in, `size` x `size` out.
+    """Return the torchvision transform of one image: uint8 (channels, H, W) of any size in, `size` x `size` out.
 
     Args:
         preprocessing: sizes and augmentation.

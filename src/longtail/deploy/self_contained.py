@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from longtail.backbones.outputs import Key, select
 from longtail.data.transforms import Preprocessing
 
 __all__ = ["Deployed", "Pixels", "example_images"]
@@ -20,6 +21,7 @@ class Deployed(nn.Module):
     Args:
         network: maps normalised images (B, channels, H, W) to logits (B, C).
         preprocessing: holds mean and std, and the size of the images; resizing is left to the caller.
+        output: where the logits stand in what the network returns; None: it returns them alone.
 
     Example:
         >>> from longtail.backbones import create_backbone
@@ -33,9 +35,9 @@ class Deployed(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, output: Key = None) -> None:
         super().__init__()
-        self.network, self.preprocessing = network, preprocessing
+        self.network, self.preprocessing, self.output = network, preprocessing, output
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, -1, 1, 1))
 
@@ -50,8 +52,7 @@ class Deployed(nn.Module):
         """
         if images.dtype == torch.uint8:
             images = images.float() / 255
-        found = self.network((images - self.mean) / self.std)
-        logits = getattr(found, "logits", found)
+        logits = select(self.network((images - self.mean) / self.std), self.output)
         return logits, logits.softmax(dim=1)
 
 

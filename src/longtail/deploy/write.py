@@ -13,7 +13,7 @@ from longtail.deploy.onnx_file import run_onnx, save_onnx
 from longtail.deploy.program_file import run_program, save_program
 from longtail.deploy.self_contained import Deployed, Pixels, example_images
 from longtail.errors import InputError, LongtailError
-from longtail.files.atomic import atomic_path
+from longtail.files.atomic import atomic_file
 
 __all__ = ["KINDS", "TOLERANCE", "Kind", "write_deployed"]
 
@@ -55,15 +55,19 @@ def write_deployed(
                 **{name: asdict(model.preprocessing)[name] for name in ("size", "resize", "channels", "mean", "std")},
                 "pixels": "uint8, 0 to 255" if pixels == "uint8" else "float32, 0 to 1",
                 "inside": "mean and std",
-                "outside": "decoding to RGB, resizing the shorter side to `resize`, cropping the centre to `size`",
+                "interpolation": "bilinear",
+                "antialias": True,
+                "outside": "decode to RGB (grey: to one channel), uint8; then torchvision.transforms.v2.Resize(resize, "
+                "antialias=True) of its shorter side and v2.CenterCrop(size); then scale to what `pixels` says",
             }
         ),
     }
     example = example_images(model.preprocessing, pixels, 2)
     save, execute = (save_onnx, run_onnx) if kind == "onnx" else (save_program, run_program)
-    with atomic_path(path) as temporary:
-        save(model, example, temporary, about)
-        difference = max(_difference(model, execute, temporary, pixels, count) for count in (1, 3))
+    with atomic_file(path) as stream:
+        save(model, example, stream, about)
+        stream.check()
+        difference = max(_difference(model, execute, Path(stream.name), pixels, count) for count in (1, 3))
         if not difference <= TOLERANCE:
             raise LongtailError(
                 f"{path}: not written: the exported network's logits or probabilities differ from its own by "

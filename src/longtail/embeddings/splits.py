@@ -1,21 +1,52 @@
 """Splits of others' features: from files by split, or from one file."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.table import SUFFIXES, Table, read_table
+from longtail.embeddings.columns import ColumnChoice
+from longtail.embeddings.known_rows import Changed, known_rows, part_of, row_identity
+from longtail.embeddings.labels import Labels, class_order, read_labels
+from longtail.embeddings.logits import as_logits
+from longtail.embeddings.rows import Table
+from longtail.embeddings.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile, open_feature_folder
+from longtail.features import SPLITS, FeatureFile, read_original_pickle
+from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
+from longtail.identity import RowIdentity
 
-__all__ = ["Embeddings", "are_probabilities", "open_embeddings"]
+__all__ = ["Embeddings", "Reading", "open_embeddings", "read_tables"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
+STEMS = ("feature_{}", "{}", "features_{}", "embeddings_{}", "logits_{}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a folder or file of features is to be read.
+
+    Attributes:
+        logits: the values are logits of a classifier, one a class; a file that calls them so needs no such word.
+        val_fraction: share of train to split off for validation where one file has no such rows.
+        test_fraction: the same for testing.
+        seed: of these splits.
+        columns: what a person said of the columns of tables.
+    """
+
+    logits: bool = False
+    val_fraction: float = 0.1
+    test_fraction: float = 0.2
+    seed: int = 0
+    columns: ColumnChoice = NO_CHOICE
+
+
+AS_USUAL = Reading()
 
 
 @dataclass(frozen=True)
@@ -23,159 +54,200 @@ class Embeddings:
     """Features of others, ready to be checked and fitted.
 
     Attributes:
-        splits: "train" and, where there are, "val" and "test".
-        head: weight (C, C) and bias (C,) of logits, which are their own classifier; None for features.
+        splits: "train" and, where there are, "val" and "test"; all numbered by the same class names.
+        kind: "features", "logits", or "probabilities", whose logarithm was taken.
         notes: what a person should know.
+        rows: by which these rows are known again, by split.
     """
 
     splits: dict[str, FeatureFile]
-    head: tuple[NDArray[Any], NDArray[Any]] | None
+    kind: Literal["features", "logits", "probabilities"]
     notes: tuple[str, ...]
+    rows: dict[str, RowIdentity] = field(default_factory=dict)
+
+    @property
+    def head(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
+        """Weight (C, C) and bias (C,) of logits, which are their own classifier; None for features."""
+        if self.kind == "features":
+            return None
+        columns = self.splits["train"].features.shape[1]
+        return np.eye(columns, dtype=np.float32), np.zeros(columns, dtype=np.float32)
 
 
 def open_embeddings(
     path: Path,
+    reading: Reading = AS_USUAL,
     *,
-    logits: bool = False,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.2,
-    seed: int = 0,
+    known: Mapping[str, RowIdentity] | None = None,
+    features: Sequence[str] | None = None,
+    changed: Changed = "ask",
 ) -> Embeddings:
     """Open a folder with a file for each split, or one file.
 
     A folder holds feature_train.h5 or train.npz, train.csv, ... and so on for val and test. One file may say in `split`
-    where each row belongs; a split that no row belongs to is split off train, class by class. Classes that are named by
-    strings are numbered in their order. Probabilities in place of logits are recognised and their logarithm is taken.
+    where each row belongs; a split that no row belongs to is split off train, class by class. Columns are matched by
+    their names, classes by theirs. Probabilities in place of logits are recognised and their logarithm is taken.
 
     Args:
         path: folder or file.
-        logits: the values are logits of a classifier, one a class, in the order of the classes.
-        val_fraction: share of train to split off for validation where one file has no such rows.
-        test_fraction: the same for testing.
-        seed: of these splits.
+        reading: how.
+        known: the rows of each split of a run that was made of these data before: its rows are taken, wherever they
+            stand now, and what else has changed is told.
+        features: names of the columns that are the features, where that is known.
+        changed: what becomes of rows of `known` whose content is another now.
 
     Raises:
-        InputError: nothing usable there, files that do not fit together, or a row that is in two splits.
+        InputError: nothing usable there, files that do not fit together, a row that is in two splits, or rows that have
+            changed.
     """
-    notes: list[str] = []
-    if path.is_dir():
-        tables = _by_split(path)
-        if tables is None:
-            splits = open_feature_folder(path)
-            return _with_head(splits, logits, notes)
-    elif not path.exists() and path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: no such folder. Expected one with feature_train.h5, or a file of features.")
-    else:
-        tables = _divided(read_table(path), val_fraction, test_fraction, seed, notes)
+    tables = read_tables(path, reading.columns, features=features)
+    notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
+    # over all rows of a file: of equal rows in two splits each is one of its own
+    rows = {split: row_identity(table) for split, table in tables.items()} if known is None else dict(known)
+    if known is not None:
+        tables, more = known_rows(path, tables, known, changed)
+        notes += more
+    elif not path.is_dir():
+        tables = _divided(tables[""], reading, notes)
+        rows = {split: rows[""].take(table.rows) for split, table in tables.items() if table.rows is not None}
     _check_ids(tables)
-    dimensions = {split: table.values.shape[1] for split, table in tables.items()}
-    if len(set(dimensions.values())) > 1:
-        raise InputError(f"{path}: the splits have {dimensions} columns; expected the same number in all.")
-    names, codes = _numbered(tables)
-    attributes = {"data": path.stem, **({} if names is None else {"class_names": json.dumps(names)})}
-    splits = {split: FeatureFile(table.path, table.values, codes[split], attributes) for split, table in tables.items()}
-    return _with_head(splits, logits or any(table.are_logits for table in tables.values()), notes)
+    _check_columns(path, tables)
+    names = _class_names(tables)
+    splits = {split: _numbered(table, names, tables["train"].path, split) for split, table in tables.items()}
+    kind: Literal["features", "logits", "probabilities"] = "features"
+    if reading.logits or any(table.kind == "logits" for table in tables.values()):
+        splits, kind = as_logits(splits, names, notes)
+    return Embeddings(splits, kind, tuple(notes), rows)
 
 
-def _by_split(folder: Path) -> dict[str, Table] | None:
-    """Read train.csv, features_val.npz, ... of a folder; None where it holds feature files of ours."""
-    found = {}
+def read_tables(
+    path: Path, choice: ColumnChoice = NO_CHOICE, *, features: Sequence[str] | None = None
+) -> dict[str, Table]:
+    """Read the file of each split of a folder, or one file, which comes under "".
+
+    Args:
+        path: folder or file.
+        choice: what a person said of the columns of tables.
+        features: names of the columns that are the features, where that is known.
+
+    Raises:
+        InputError: nothing usable there.
+    """
+    if path.is_dir():
+        return _by_split(path, choice, features)
+    if not path.exists() and path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"{printable(path)}: no such folder. Expected one with feature_train.h5, or a file of features."
+        )
+    return {"": read_table(path, choice, features=features)}
+
+
+def _by_split(folder: Path, choice: ColumnChoice, features: Sequence[str] | None) -> dict[str, Table]:
+    """Read feature_train.h5, train.csv, ... and so on for val and test; or the decoupling paper's pickles."""
+    there: dict[str, Path] = {}
     for split in SPLITS:
-        stems = (split, f"features_{split}", f"feature_{split}", f"embeddings_{split}", f"logits_{split}")
-        files = [folder / f"{stem}{suffix}" for stem in stems for suffix in SUFFIXES]
-        here = [file for file in files if file.is_file()]
-        if len(here) > 1:
-            raise InputError(f"{folder}: {here[0].name} and {here[1].name} are both there; expected one of them.")
+        files = [folder / f"{stem.format(split)}{suffix}" for stem in STEMS for suffix in SUFFIXES]
+        here = [file for file in (*files, folder / f"{split}feat_all.pkl") if file.is_file()]
+        ours = here and here[0].name == f"feature_{split}.h5"
+        if len(here) > 1 and not ours:
+            raise InputError(
+                f"{printable(folder)}: {here[0].name} and {here[1].name} are both there; expected one of them."
+            )
         if here:
-            found[split] = here[0]
-    if "train" not in found or found["train"].suffix in (".h5", ".hdf5"):
-        return None
-    return {split: read_table(file) for split, file in found.items()}
+            there[split] = here[0]
+    if "train" not in there:
+        if (folder / "features").is_dir():
+            inside = printable(folder / "features")
+            raise InputError(f"{printable(folder)}: holds no features itself; those of a run lie in {inside}.")
+        held = ", ".join(sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES)[:6]) or "no file of features"
+        raise InputError(
+            f"{printable(folder)}: holds {held}; expected feature_train.h5 (and _val, _test), or train.csv, train.npz, "
+            "and the like."
+        )
+    tables: dict[str, Table] = {}
+    for split, file in there.items():
+        if file.suffix == ".pkl":
+            tables[split] = _of_pickle(file)
+            continue
+        # the columns of val and test are found by the names that those of train have
+        known = features if not tables or tables["train"].feature_names is None else tables["train"].feature_names
+        tables[split] = read_table(file, choice, features=known)
+    return tables
 
 
-def _divided(table: Table, val_fraction: float, test_fraction: float, seed: int, notes: list[str]) -> dict[str, Table]:
-    rows = {"train": np.arange(len(table.labels))}
+def _of_pickle(path: Path) -> Table:
+    values, labels, _ = read_original_pickle(path)
+    return Table(path, values, read_labels(labels, len(values), origin=printable(path))[0], "features")
+
+
+def _divided(table: Table, reading: Reading, notes: list[str]) -> dict[str, Table]:
+    labels = _labels_of(table)
+    rows = {"train": np.arange(len(labels))}
     if table.split is not None:
-        words = np.char.lower(table.split)
+        words = np.char.lower(np.strings.strip(table.split))
         split_of = np.array([OTHER_NAMES.get(word, word) for word in words.tolist()])
         unknown = sorted(set(split_of.tolist()) - set(SPLITS))
         if unknown:
-            raise InputError(f"{table.path}: split {unknown[0]!r}; expected train, val or test.")
+            raise InputError(
+                f"{printable(table.path)}: split {unknown[0]!r}; expected train, val or test. Where that column says "
+                "something else: `split_column` none."
+            )
         rows = {split: np.flatnonzero(split_of == split) for split in SPLITS if (split_of == split).any()}
         if "train" not in rows:
-            raise InputError(f"{table.path}: no row is of the split train.")
-    codes = np.unique(table.labels, return_inverse=True)[1]
-    for split, fraction in (("test", test_fraction), ("val", val_fraction)):
+            raise InputError(f"{printable(table.path)}: no row is of the split train.")
+    for split, fraction in (("test", reading.test_fraction), ("val", reading.val_fraction)):
         if split in rows or fraction == 0:
             continue
-        rest, held_out = stratified_holdout(codes[rows["train"]], fraction, seed)
+        rest, held_out = stratified_holdout(labels.codes[rows["train"]], fraction, reading.seed)
         if not len(held_out):  # every class has a single row
             continue
         notes.append(
             f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, class by "
-            f"class, seed {seed}"
+            f"class, seed {reading.seed}"
         )
         rows[split], rows["train"] = rows["train"][held_out], rows["train"][rest]
-    return {
-        split: Table(
-            table.path,
-            table.values[chosen],
-            table.labels[chosen],
-            None,
-            None if table.ids is None else table.ids[chosen],
-            table.are_logits,
-        )
-        for split, chosen in rows.items()
-    }
+    return {split: part_of(table, chosen) for split, chosen in rows.items()}
 
 
-def _check_ids(tables: dict[str, Table]) -> None:
+def _check_ids(tables: Mapping[str, Table]) -> None:
     seen: dict[str, str] = {}
     for split, table in tables.items():
         for name in [] if table.ids is None else table.ids.tolist():
             if name in seen:
                 where = f"twice in {split}" if seen[name] == split else f"in {seen[name]} and in {split}"
                 raise InputError(
-                    f"{table.path}: {name!r} is {where}. Expected each id once: a row that is learnt from and measured "
-                    "on makes the result too good."
+                    f"{printable(table.path)}: {name!r} is {where}. Expected each id once: a row that is learnt from "
+                    "and measured on makes the result too good."
                 )
             seen[name] = split
 
 
-def _numbered(tables: dict[str, Table]) -> tuple[list[str] | None, dict[str, NDArray[np.int64]]]:
-    """Number the classes from 0; names are None where the labels are such numbers already."""
-    kinds = {table.labels.dtype.kind in "iu" for table in tables.values()}
-    labels = {split: table.labels if kinds == {True} else table.labels.astype(str) for split, table in tables.items()}
-    classes = np.unique(np.concatenate(list(labels.values())))
-    if kinds == {True} and np.array_equal(classes, np.arange(len(classes))):
-        return None, {split: found.astype(np.int64) for split, found in labels.items()}
-    return [str(name) for name in classes], {
-        split: np.searchsorted(classes, found).astype(np.int64) for split, found in labels.items()
-    }
-
-
-def _with_head(splits: dict[str, FeatureFile], logits: bool, notes: list[str]) -> Embeddings:
-    if not logits:
-        return Embeddings(splits, None, tuple(notes))
-    columns = splits["train"].features.shape[1]
-    highest = max(int(file.labels.max()) for file in splits.values())
-    if highest >= columns:
+def _check_columns(path: Path, tables: Mapping[str, Table]) -> None:
+    columns = {split: table.values.shape[1] for split, table in tables.items()}
+    if len(set(columns.values())) > 1:
         raise InputError(
-            f"{splits['train'].path}: {columns} logits a row, but a label {highest}; expected one logit for each class."
+            f"{printable(path)}: features of {', '.join(f'{number} ({split})' for split, number in columns.items())} "
+            "columns; expected the same number in all. Extract all splits with the same network."
         )
-    if all(are_probabilities(file.features) for file in splits.values()):
-        notes.append("the logits are probabilities: their logarithm is taken")
-        smallest = np.finfo(np.float32).tiny
-        splits = {
-            split: FeatureFile(
-                file.path, np.log(np.maximum(file.features, smallest)).astype(np.float32), file.labels, file.attributes
-            )
-            for split, file in splits.items()
-        }
-    return Embeddings(splits, (np.eye(columns, dtype=np.float32), np.zeros(columns, dtype=np.float32)), tuple(notes))
 
 
-def are_probabilities(values: NDArray[Any]) -> bool:
-    """Say whether every row of (N, C) lies between 0 and 1 and sums to 1."""
-    some = np.asarray(values[:4096], dtype=np.float64)
-    return bool((some >= 0).all() and (some <= 1).all() and np.allclose(some.sum(axis=1), 1, atol=1e-3))
+def _class_names(tables: Mapping[str, Table]) -> tuple[str, ...]:
+    """Return the classes of train in the order of their numbers, to which all splits are numbered."""
+    train = tables["train"]
+    if train.class_names is not None:
+        return train.class_names
+    # a class that no training row has is told when the problem is checked
+    return class_order([_labels_of(table) for table in tables.values()])
+
+
+def _numbered(table: Table, names: tuple[str, ...], train: Path, split: str) -> FeatureFile:
+    origin = printable(table.path)
+    labels = _labels_of(table).numbered(names, origin=f"{origin} ({split})", known_from=printable(train))
+    attributes = {"data": table.path.stem, **table.attributes, "class_names": json.dumps(list(names))}
+    return FeatureFile(table.path, table.values, labels, attributes, table.ids, table.rows)
+
+
+def _labels_of(table: Table) -> Labels:
+    if table.labels is None:
+        raise InputError(f"{printable(table.path)}: has no labels.")
+    return table.labels

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS, class_counts, group_of_class
+from longtail.arguments import as_array
+from longtail.counts import GROUPS, check_class_counts, check_groups, class_counts, group_of_class
 from longtail.errors import InputError
 
-__all__ = ["ClassTally", "accuracy_of_hits", "accuracy_report", "group_means", "tally"]
+__all__ = ["ClassTally", "accuracy_of_hits", "accuracy_report", "group_means", "metric_weights", "tally"]
 
 IntArray = NDArray[np.int64]
 
@@ -40,18 +41,16 @@ def tally(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> ClassT
     Raises:
         InputError: an index out of range, or another number of predictions than labels.
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    if labels.shape != predictions.shape:
-        raise InputError(f"labels {labels.shape}, predictions {predictions.shape}; expected one prediction a label.")
-    return ClassTally(
-        class_counts(labels, num_classes),
-        class_counts(labels[labels == predictions], num_classes),
-        class_counts(predictions, num_classes),
-    )
+    truth, answers = as_array(labels, "labels"), as_array(predictions, "predictions")
+    if truth.shape != answers.shape:
+        raise InputError(f"labels {truth.shape}, predictions {answers.shape}; expected one prediction a label.")
+    totals = class_counts(truth, num_classes)
+    predicted = class_counts(answers, num_classes, name="predictions")
+    return ClassTally(totals, class_counts(truth[truth == answers], num_classes), predicted)
 
 
 def accuracy_of_hits(hits: IntArray, totals: IntArray) -> dict[str, float]:
-    """Give `all` (top-1 over images) and `balanced` (mean recall of the classes that occur), in percent."""
+    """Return `all` (top-1 over images) and `balanced` (mean recall of the classes that occur), in percent."""
     present = totals > 0
     return {
         "all": float(hits.sum() / totals.sum() * 100),
@@ -74,6 +73,34 @@ def group_means(values: NDArray[Any], present: NDArray[np.bool_], groups: NDArra
     return {group: values[..., chosen].mean(axis=-1) if chosen.any() else None for group, chosen in members.items()}
 
 
+def metric_weights(totals: ArrayLike, groups: NDArray[np.str_]) -> dict[str, NDArray[np.float64] | None]:
+    """Return what one image of each class adds to each metric when it is right.
+
+    all: 1 / N;  balanced: 1 / (C' n_c) over the C' classes with images;  a group: the same over its classes
+
+    Args:
+        totals: n_c of the measured split, shape (C,).
+        groups: "many", "medium" or "few" for each class, shape (C,).
+
+    Returns:
+        By metric, shape (C,), 0 for classes that do not count; None for a group without an image.
+
+    Example:
+        >>> metric_weights([8, 2], np.array(["many", "few"]))["balanced"].tolist()
+        [0.0625, 0.25]
+    """
+    counts, groups = check_class_counts(totals, "totals"), check_groups(groups, len(np.atleast_1d(totals)))
+    present = counts > 0
+    members = {"balanced": present, **{group: present & (groups == group) for group in GROUPS}}
+    return {
+        "all": present / max(int(counts.sum()), 1) if present.any() else None,
+        **{
+            name: chosen / (chosen.sum() * np.maximum(counts, 1)) if chosen.any() else None
+            for name, chosen in members.items()
+        },
+    }
+
+
 def accuracy_report(
     labels: ArrayLike,
     predictions: ArrayLike,
@@ -84,7 +111,11 @@ def accuracy_report(
 ) -> dict[str, Any]:
     """Measure predictions over images, classes and groups.
 
-    Classes without an image in `labels` count in no mean. Groups are formed by the number of TRAINING images.
+    Classes without an image in `labels` count in no mean: not in balanced accuracy, not in the geometric mean, and not
+    in macro F1 either, where one that is predicted all the same would count as 0 in scikit-learn (and make the
+    geometric mean 0 in imbalanced-learn). Such a prediction is an error of the class that the image is of, and counts
+    as that. Where every predicted class has an image, these are the numbers of both libraries. Groups are formed by the
+    number of TRAINING images.
 
     Args:
         labels: class indices of the evaluated images, shape (N,).
@@ -99,7 +130,8 @@ def accuracy_report(
         `per_class_precision` (None where a class has no image, or is never predicted), `per_class_images`.
 
     Raises:
-        InputError: an index out of range, other predictions than labels, no image, or thresholds that overlap.
+        InputError: indices that are none or out of range, other predictions than labels, counts that are none, no
+            image, or thresholds that overlap.
 
     Reference:
         Liu et al., "Large-Scale Long-Tailed Recognition in an Open World", CVPR 2019, arXiv 1904.05160, section 4
@@ -110,7 +142,7 @@ def accuracy_report(
         >>> report["all"], round(report["balanced"], 1), report["many"], report["medium"], report["few"]
         (75.0, 66.7, 100.0, 0.0, 100.0)
     """
-    counts = np.asarray(train_counts)
+    counts = check_class_counts(train_counts, "train_counts")
     counted = tally(labels, predictions, len(counts))
     if not counted.totals.any():
         raise InputError("there is no image to measure accuracy on; expected at least one label.")
@@ -118,9 +150,8 @@ def accuracy_report(
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = counted.hits / counted.totals
         precision = counted.hits / counted.predicted
-    # 2 TP / (TP + FP + TP + FN), over the classes that occur or are predicted, as scikit-learn counts
-    involved = counted.totals + counted.predicted
-    f1 = 2 * counted.hits[involved > 0] / involved[involved > 0]
+    # 2 TP / (TP + FP + TP + FN)
+    f1 = 2 * counted.hits[present] / (counted.totals + counted.predicted)[present]
     with np.errstate(divide="ignore"):
         geometric = np.exp(np.log(recall[present]).mean())
     groups = group_of_class(counts, many_above, few_below)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
+from longtail.counts import class_counts
 from longtail.errors import InputError
 
 __all__ = [
@@ -83,16 +85,18 @@ def checked_probabilities(
     probabilities: ArrayLike, labels: ArrayLike
 ) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
     """Check that rows are probabilities (N, C) and that each has a label 0 .. C - 1."""
-    given, truth = np.asarray(probabilities), np.asarray(labels)
-    if given.ndim != 2 or truth.shape != given.shape[:1]:
-        raise InputError(f"probabilities of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N.")
+    given, truth = as_array(probabilities, "probabilities"), as_array(labels, "labels")
+    if given.ndim != 2 or truth.shape != given.shape[:1] or given.dtype.kind not in "iuf":
+        raise InputError(
+            f"probabilities of shape {given.shape} and type {given.dtype}, labels of shape {truth.shape}; expected "
+            "N x C numbers and N labels."
+        )
     if given.dtype.kind != "f":
         given = given.astype(np.float64)
     bad = np.flatnonzero(~((given >= 0).all(axis=1) & (np.abs(given.sum(axis=1, dtype=np.float64) - 1) < 1e-2)))
     if len(bad):
         raise InputError(f"row {bad[0]} is no row of probabilities: expected numbers of at least 0 that sum to 1.")
-    if len(truth) and not 0 <= int(truth.min()) <= int(truth.max()) < given.shape[1]:
-        raise InputError(f"labels from {truth.min()} to {truth.max()}; expected 0 to {given.shape[1] - 1}.")
+    class_counts(truth, given.shape[1])
     return given, truth.astype(np.int64)
 
 
@@ -148,10 +152,8 @@ def reliability_curve(
         >>> curve.confidence.tolist(), curve.accuracy.tolist(), curve.images.tolist(), round(curve.error, 3)
         ([0.6, 0.9], [0.5, 1.0], [2, 2], 10.0)
     """
-    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    weight = np.ones(len(sure)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if bins < 1 or hit.shape != sure.shape or weight.shape != sure.shape:
-        raise InputError(f"{bins} bins, {sure.shape} confidences, {hit.shape} hits, {weight.shape} weights do not fit.")
+    sure, hit, weight = checked_confidence(confidence, right, weights)
+    check_whole("bins", bins, 1)
     if not weight.sum() > 0:
         raise InputError("there is no image to measure calibration on.")
     place = (_mass_below(sure, weight) if equal_mass else sure) * bins
@@ -164,8 +166,32 @@ def reliability_curve(
     return ReliabilityCurve(sums[0], sums[1], mass[held] / mass.sum(), images[held].astype(np.int64))
 
 
+def checked_confidence(
+    confidence: ArrayLike, right: ArrayLike, weights: ArrayLike | None, *, any_score: bool = False
+) -> tuple[Floats, Floats, Floats]:
+    """Check confidences, hits and weights of at least 0, shape (N,) each; weights are 1 where none are given.
+
+    Args:
+        confidence: 0 to 1.
+        right: 0 or 1.
+        weights: of the images, or None.
+        any_score: confidences may be any finite numbers, of which only the order counts.
+    """
+    sure, hit = as_numbers(confidence, "confidences"), as_numbers(right, "hits")
+    weight = np.ones(sure.shape) if weights is None else as_numbers(weights, "weights")
+    if sure.ndim != 1 or hit.shape != sure.shape or weight.shape != sure.shape:
+        raise InputError(f"{sure.shape} confidences, {hit.shape} hits, {weight.shape} weights; expected N of each.")
+    if not (any_score or ((sure >= 0) & (sure <= 1 + 1e-6)).all()):
+        raise InputError("a confidence is below 0 or above 1; expected probabilities.")
+    if not ((hit == 0) | (hit == 1)).all():
+        raise InputError("a hit is neither 0 nor 1; expected whether each prediction is right.")
+    if (weight < 0).any():
+        raise InputError("a weight is negative; expected numbers of at least 0.")
+    return sure, hit, weight
+
+
 def _mass_below(confidence: Floats, weight: Floats) -> Floats:
-    """Give the share of the weight that lies at smaller confidences, 0 to below 1."""
+    """Return the share of the weight that lies at smaller confidences, 0 to below 1."""
     order = np.argsort(confidence, kind="stable")
     before = np.concatenate([[0.0], np.cumsum(weight[order])])
     below: Floats = before[np.searchsorted(confidence[order], confidence, side="left")] / before[-1]
@@ -236,8 +262,9 @@ def classwise_calibration_error(probabilities: ArrayLike, labels: ArrayLike, *, 
         [25.0, 25.0]
     """
     given, truth = checked_probabilities(probabilities, labels)
-    if bins < 1 or len(truth) == 0:
-        raise InputError(f"{bins} bins and {len(truth)} images; expected at least one of each.")
+    check_whole("bins", bins, 1)
+    if len(truth) == 0:
+        raise InputError("there is no image to measure calibration on.")
     errors = np.empty(given.shape[1])
     for c in range(given.shape[1]):
         values = given[:, c].astype(np.float64)

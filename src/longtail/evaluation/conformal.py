@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, brief, check_share
+from longtail.counts import check_groups
 from longtail.errors import InputError
 from longtail.evaluation.calibration import checked_probabilities
+from longtail.evaluation.scaling import AGAIN
+from longtail.files.json_file import check_kind
+from longtail.priors import check_prior
 
 __all__ = ["SET_KINDS", "ConformalSets", "Score", "SetKind", "fit_sets", "images_needed", "nonconformity"]
 
@@ -43,7 +49,7 @@ class ConformalSets:
     images_missing: NDArray[np.int64]
 
     def contains(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
-        """Say which classes belong to the set of each image.
+        """Return which classes belong to the set of each image.
 
         A set that would be empty gets the most likely class: that can only raise the coverage.
 
@@ -56,7 +62,8 @@ class ConformalSets:
         Raises:
             InputError: rows that are no probabilities, or another number of classes.
         """
-        given, _ = checked_probabilities(probabilities, np.zeros(len(np.asarray(probabilities)), dtype=np.int64))
+        rows = as_array(probabilities, "probabilities")
+        given, _ = checked_probabilities(rows, np.zeros(rows.shape[:1], dtype=np.int64))
         if given.shape[1] != len(self.thresholds):
             raise InputError(f"probabilities of {given.shape[1]} classes; these sets are of {len(self.thresholds)}.")
         inside: NDArray[np.bool_] = nonconformity(given, self.score, self.prior) <= self.thresholds
@@ -65,7 +72,7 @@ class ConformalSets:
         return inside
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values that `from_json` reads; an infinite threshold is null."""
+        """Return plain values that `from_json` reads; an infinite threshold is null."""
         return {
             "kind": self.kind,
             "score": self.score,
@@ -80,18 +87,31 @@ class ConformalSets:
         """Read what `to_json` gave.
 
         Raises:
-            InputError: something is missing or of another kind.
+            InputError: something is missing, of another length, or no number that it may be.
         """
-        try:
-            thresholds = np.array([np.inf if t is None else float(t) for t in stored["thresholds"]])
-            prior = None if stored["prior"] is None else np.array(stored["prior"], dtype=np.float64)
-            missing = np.array(stored["images_missing"], dtype=np.int64)
-            kind, score, alpha = stored["kind"], stored["score"], float(stored["alpha"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"no conformal sets of longtail ({error!r}). Run `longtail calibrate` again.") from error
-        if kind not in SET_KINDS or score not in get_args(Score) or missing.shape != thresholds.shape:
-            raise InputError("no conformal sets of longtail: unknown kind. Run `longtail calibrate` again.")
-        return cls(kind, score, alpha, thresholds, prior, missing)
+        content = check_kind(dict(stored), _Stored, origin="sets", expected=AGAIN)
+        thresholds = np.array([np.inf if t is None else t for t in content["thresholds"]], dtype=np.float64)
+        prior = None if content["prior"] is None else np.array(content["prior"], dtype=np.float64)
+        missing = np.array(content["images_missing"], dtype=np.int64)
+        if missing.shape != thresholds.shape or (prior is not None and prior.shape != thresholds.shape):
+            raise InputError(f"sets: {len(thresholds)} thresholds, {len(missing)} numbers of images. Expected {AGAIN}.")
+        if (content["kind"] == "prevalence") != (prior is not None):
+            raise InputError(f"sets: prevalence sets have a prior, others have none. Expected {AGAIN}.")
+        finite = thresholds[np.isfinite(thresholds)]
+        # scores are at most 0 where they are divided by a prior, and shares of 1 else
+        lowest, highest = (-1e12, 0.0) if prior is not None else (0.0, 1.0 + 1e-9)
+        if ((finite < lowest) | (finite > highest)).any():
+            raise InputError(f"sets: a threshold is {finite.min():.4g} or {finite.max():.4g}. Expected {AGAIN}.")
+        return cls(content["kind"], content["score"], float(content["alpha"]), thresholds, prior, missing)
+
+
+class _Stored(TypedDict):
+    kind: SetKind
+    score: Score
+    alpha: Annotated[float, Meta(gt=0, lt=1)]
+    thresholds: list[Annotated[float, Meta(ge=-1e12, le=1e12)] | None]
+    prior: list[Annotated[float, Meta(gt=0, le=1 + 1e-6)]] | None
+    images_missing: list[Annotated[int, Meta(ge=0, le=10**12)]]
 
 
 def fit_sets(
@@ -150,22 +170,23 @@ def fit_sets(
     """
     given, truth = checked_probabilities(probabilities, labels)
     num_classes = given.shape[1]
-    if kind not in SET_KINDS or score not in get_args(Score):
+    if str(kind) not in SET_KINDS or str(score) not in get_args(Score):
         raise InputError(
-            f"no sets {kind!r} with score {score!r}. "
+            f"no sets {brief(kind)} with score {brief(score)}. "
             f"Sets: {', '.join(SET_KINDS)}; scores: {', '.join(get_args(Score))}."
         )
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha is {alpha}; expected above 0 and below 1, such as 0.1.")
+    check_share("alpha", alpha, 0.1)
     if len(truth) == 0:
         raise InputError("there is no image to choose thresholds on.")
-    if kind == "group" and (groups is None or len(groups) != num_classes):
-        raise InputError("sets by group need the group of each class, shape (C,).")
+    if kind == "group":
+        if groups is None:
+            raise InputError("sets by group need the group of each class, shape (C,).")
+        groups = check_groups(groups, num_classes)
     shares = None
     if kind == "prevalence":
-        counts = np.bincount(truth, minlength=num_classes) if prior is None else np.asarray(prior) * len(truth)
-        if np.shape(counts) != (num_classes,):
-            raise InputError(f"prior has shape {np.shape(counts)}; expected {num_classes} shares, one a class.")
+        counts: Floats = np.bincount(truth, minlength=num_classes).astype(np.float64)
+        if prior is not None:
+            counts = check_prior(prior, num_classes) * len(truth)
         shares = (counts + 1) / (counts + 1).sum()
     own = nonconformity(given, score, shares)[np.arange(len(truth)), truth]
     member = np.zeros(num_classes, dtype=np.int64)
@@ -180,12 +201,16 @@ def fit_sets(
 
 
 def images_needed(alpha: float) -> int:
-    """Give the smallest number of images with which a threshold can promise 1 - alpha: n >= 1 / alpha - 1.
+    """Return the smallest number of images with which a threshold can promise 1 - alpha: n >= 1 / alpha - 1.
+
+    Raises:
+        InputError: alpha is out of range.
 
     Example:
         >>> images_needed(0.1), images_needed(0.05)
         (9, 19)
     """
+    check_share("alpha", alpha, 0.1)
     # 1 / 0.1 - 1 may come out as 9.000...1
     return int(np.ceil(1 / alpha - 1 - 1e-9))
 

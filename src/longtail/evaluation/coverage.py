@@ -6,19 +6,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
-from longtail.counts import GROUPS, class_counts
+from longtail.arguments import as_array, check_share, check_whole
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 
 __all__ = ["binomial_interval", "coverage_report"]
 
 
 def binomial_interval(hits: int, total: int, level: float = 0.95) -> list[float]:
-    """Give the Clopper-Pearson interval of a share, in percent.
+    """Return the Clopper-Pearson interval of a share, in percent.
 
     Args:
         hits: how often it happened.
         total: out of how many, at least 1.
         level: coverage, 0 to 1.
+
+    Raises:
+        InputError: numbers or a level that are none.
 
     Reference:
         Clopper, Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
@@ -28,6 +32,11 @@ def binomial_interval(hits: int, total: int, level: float = 0.95) -> list[float]
         >>> [round(edge, 1) for edge in binomial_interval(9, 10)]
         [55.5, 99.7]
     """
+    check_share("level", level)
+    check_whole("total", total, 1)
+    check_whole("hits", hits)
+    if hits > total:
+        raise InputError(f"{hits} of {total}; expected 0 to the total.")
     tail = (1 - level) / 2
     low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, total - hits + 1))
     high = 1.0 if hits == total else float(beta.ppf(1 - tail, hits + 1, total - hits))
@@ -60,11 +69,12 @@ def coverage_report(
         >>> round(report["all"]["coverage"], 1), report["few"]["coverage"], report["few"]["mean_size"]
         (66.7, 50.0, 1.5)
     """
-    truth = np.asarray(labels)
+    contains, truth = as_array(contains, "contains"), as_array(labels, "labels")
     if contains.ndim != 2 or truth.shape != contains.shape[:1] or not len(truth) or len(groups) != contains.shape[1]:
         raise InputError(
             f"sets of shape {contains.shape}, {truth.shape} labels, {len(groups)} groups; expected N x C, N and C."
         )
+    groups = check_groups(groups)
     counts = class_counts(truth, len(groups))
     covered, sizes = contains[np.arange(len(truth)), truth], contains.sum(axis=1)
     rates = np.bincount(truth, weights=covered, minlength=len(groups)) / np.maximum(counts, 1)

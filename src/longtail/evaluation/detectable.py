@@ -5,9 +5,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS, class_counts
+from longtail.arguments import as_array, as_numbers, check_share
+from longtail.counts import GROUPS, check_class_counts, check_groups, class_counts
 from longtail.errors import InputError
-from longtail.evaluation.paired_tests import metric_weights
+from longtail.evaluation.accuracy import metric_weights
 
 __all__ = ["group_discordance", "smallest_differences"]
 
@@ -54,10 +55,13 @@ def smallest_differences(
     """
     from scipy.stats import norm
 
-    counts = np.asarray(totals)
-    shares = np.broadcast_to(np.asarray(discordance, dtype=np.float64), counts.shape)
-    if not (0 < power < 1 and 0 < level < 1):
-        raise InputError(f"power {power} and level {level}; expected numbers between 0 and 1.")
+    counts = check_class_counts(totals, "totals")
+    shares = as_numbers(discordance, "discordance")
+    if shares.shape not in ((), counts.shape):
+        raise InputError(f"discordance has shape {shares.shape}; expected one share, or one for each class.")
+    shares = np.broadcast_to(shares, counts.shape)
+    check_share("power", power, 0.8)
+    check_share("level", level, 0.05)
     if (shares < 0).any() or (shares > 1).any():
         raise InputError("the discordance is a share of images; expected 0 to 1.")
     found_at, known_at = float(norm.ppf(1 - level / 2)), float(norm.ppf(power))
@@ -90,7 +94,13 @@ def group_discordance(
         >>> group_discordance([0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 0], np.array(["many", "few"])).tolist()
         [0.375, 0.75]
     """
-    truth, first, second = np.asarray(labels), np.asarray(predictions), np.asarray(baseline)
+    truth, first, second = (
+        as_array(values, name)
+        for name, values in (("labels", labels), ("predictions", predictions), ("baseline", baseline))
+    )
+    if not truth.shape == first.shape == second.shape:
+        raise InputError(f"arrays of shapes {truth.shape}, {first.shape} and {second.shape}; expected (N,) for each.")
+    groups = check_groups(groups)
     totals = class_counts(truth, len(groups))
     differing = class_counts(truth[(first == truth) != (second == truth)], len(groups))
     shares: FloatArray = np.zeros(len(groups))

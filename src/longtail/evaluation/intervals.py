@@ -1,126 +1,93 @@
-"""How sure a measured accuracy is: bootstrap intervals over the test images, stratified by class."""
-
-from typing import Any
+"""How sure a measured accuracy is: limits that hold for a handful of images, and for classes found always or never."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.counts import class_counts
-from longtail.evaluation.accuracy import ClassTally, group_means
+from longtail.arguments import check_share
+from longtail.evaluation.accuracy import ClassTally, metric_weights
+from longtail.evaluation.image_outcomes import ImageOutcomes
+from longtail.evaluation.tilting import TiltedMean
 
-__all__ = ["accuracy_intervals", "paired_differences"]
+__all__ = ["PSEUDO_IMAGES", "accuracy_intervals", "mean_interval", "shrunk_shares"]
 
-Intervals = dict[str, Any]
+FloatArray = NDArray[np.float64]
+
+PSEUDO_IMAGES = 2.0  # of its group's share, that each class is given
 
 
 def accuracy_intervals(
-    counted: ClassTally,
-    groups: NDArray[np.str_],
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Intervals:
-    """Give bootstrap intervals of accuracy, drawing test images with replacement within each class.
+    counted: ClassTally, groups: NDArray[np.str_], *, level: float = 0.95, seed: int = 0
+) -> dict[str, list[float] | None]:
+    """Return how high the true accuracies may be, with other images of the same classes.
 
-    Drawing n_c images of which h_c are right, with replacement, finds Binomial(n_c, h_c / n_c) right: the resamples are
-    drawn as those numbers, without touching images.
+    Of one class these are the exact limits of Clopper and Pearson, of several those of `TiltedMean`, with the recall of
+    each class shrunk a little towards that of its group. In simulations they held the truth at least 95 times in 100,
+    with one image a class too, where a bootstrap within classes does so between 0 and 96 times (docs/concepts.md).
 
     Args:
         counted: totals and hits of each class.
         groups: "many", "medium" or "few" for each class, shape (C,).
-        resamples: bootstrap samples.
-        level: coverage, 0 to 1.
-        seed: of the resamples.
+        level: coverage, above 0 and below 1.
+        seed: of what is drawn, where there are too many outcomes to compute all.
 
     Returns:
-        [low, high] in percent for `all`, `balanced`, `many`, `medium`, `few`; None for an empty group. A class that
-        is found always or never adds no spread: intervals over a handful of images are too narrow.
+        [low, high] in percent for `all`, `balanced`, `many`, `medium`, `few`; None for an empty group.
 
-    Reference:
-        Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 8 and 13.
+    Raises:
+        InputError: a level that is none.
 
     Example:
         >>> from longtail.evaluation.accuracy import tally
-        >>> counted = tally([0] * 50 + [1] * 50, [0] * 75 + [1] * 25, 2)
-        >>> low, high = accuracy_intervals(counted, np.array(["many", "few"]))["balanced"]
-        >>> low < 75 < high
-        True
+        >>> counted = tally([0] * 10 + [1] * 10, [0] * 20, 2)
+        >>> intervals = accuracy_intervals(counted, np.array(["many", "few"]))
+        >>> [round(limit, 1) for limit in intervals["many"]], [round(limit, 1) for limit in intervals["few"]]
+        ([69.2, 100.0], [0.0, 30.8])
     """
-    rng = np.random.default_rng(seed)
-    present = counted.totals > 0
-    rates = counted.hits / np.maximum(counted.totals, 1)
-    found = rng.binomial(counted.totals, rates, size=(resamples, len(rates)))
-    return _quantiles(found, counted.totals, present, groups, level)
+    return {
+        name: None if weights is None else mean_interval(counted, weights, groups, level=level, seed=seed)
+        for name, weights in metric_weights(counted.totals, groups).items()
+    }
 
 
-def paired_differences(
-    labels: NDArray[np.int64],
-    predictions: NDArray[np.int64],
-    baseline: NDArray[np.int64],
-    groups: NDArray[np.str_],
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> dict[str, dict[str, Any] | None]:
-    """Compare two classifiers on the same images: difference of accuracy with its paired bootstrap interval.
-
-    Images are drawn with replacement within each class; what counts of a class are the images that only one of the two
-    gets right, so resamples are drawn as multinomial numbers (only the first, only the second, both or neither).
+def mean_interval(
+    counted: ClassTally, weights: FloatArray, groups: NDArray[np.str_], *, level: float = 0.95, seed: int = 0
+) -> list[float]:
+    """Return the limits of a weighted mean of class recalls, in percent.
 
     Args:
-        labels: class indices, shape (N,).
-        predictions: of the method, shape (N,).
-        baseline: of what it is compared with, shape (N,).
-        groups: "many", "medium" or "few" for each class, shape (C,).
-        resamples: bootstrap samples.
-        level: coverage, 0 to 1.
-        seed: of the resamples.
+        counted: totals and hits of each class.
+        weights: what one image of each class adds when it is right, shape (C,).
+        groups: classes of one group are taken to be alike where a class has few images, shape (C,).
+        level: coverage, above 0 and below 1.
+        seed: of what is drawn.
 
-    Returns:
-        For `all`, `balanced`, `many`, `medium`, `few`: {"difference", "interval": [low, high]} in percentage points,
-        method minus baseline; None for an empty group.
+    Raises:
+        InputError: a level that is none.
     """
-    num_classes = len(groups)
-    totals = class_counts(labels, num_classes)
-    right, base_right = predictions == labels, baseline == labels
-    gained = class_counts(labels[right & ~base_right], num_classes)
-    lost = class_counts(labels[base_right & ~right], num_classes)
-    rng = np.random.default_rng(seed)
-    shares = np.stack([gained, lost, totals - gained - lost], axis=1) / np.maximum(totals, 1)[:, None]
-    shares[totals == 0] = (0.0, 0.0, 1.0)
-    drawn = rng.multinomial(totals, shares, size=(resamples, num_classes))
-    net = drawn[..., 0] - drawn[..., 1]
-    present = totals > 0
-    intervals = _quantiles(net, totals, present, groups, level)
-    points = _means((gained - lost)[None], totals, present, groups)
-    return {
-        name: None if interval is None else {"difference": float(points[name][0]), "interval": interval}
-        for name, interval in intervals.items()
-    }
+    check_share("level", level)
+    recall = shrunk_shares(counted.hits, counted.totals, groups)
+    outcomes = ImageOutcomes.of_classes(weights, counted.totals, recall, np.zeros_like(recall))
+    limits = TiltedMean(outcomes, float(weights @ counted.hits), seed=seed).interval(level)
+    return [min(100 * limit, 100.0) for limit in limits]
 
 
-def _means(
-    found: NDArray[Any], totals: NDArray[np.int64], present: NDArray[np.bool_], groups: NDArray[np.str_]
-) -> dict[str, Any]:
-    rates = 100 * found / np.maximum(totals, 1)
-    return {
-        "all": 100 * found.sum(axis=1) / totals.sum(),
-        "balanced": rates[:, present].mean(axis=1),
-        **group_means(rates, present, groups),
-    }
+def shrunk_shares(events: NDArray[np.int64], totals: NDArray[np.int64], groups: NDArray[np.str_]) -> FloatArray:
+    """Return the share of each class, drawn towards that of its group and never 0 or 1.
 
+    s_c = (x_c + 2 s_g) / (n_c + 2),   s_g = (1/2 + sum x) / (1 + sum n) over the classes of the group
 
-def _quantiles(
-    found: NDArray[Any],
-    totals: NDArray[np.int64],
-    present: NDArray[np.bool_],
-    groups: NDArray[np.str_],
-    level: float,
-) -> Intervals:
-    edges = [(1 - level) / 2, (1 + level) / 2]
-    return {
-        name: None if values is None else [float(edge) for edge in np.quantile(values, edges)]
-        for name, values in _means(found, totals, present, groups).items()
-    }
+    Args:
+        events: x_c, shape (C,).
+        totals: n_c, shape (C,).
+        groups: of each class, shape (C,).
+
+    Example:
+        >>> shrunk_shares(np.array([1, 0]), np.array([1, 3]), np.array(["few", "few"])).round(2).tolist()
+        [0.53, 0.12]
+    """
+    shares: FloatArray = np.zeros(len(groups))
+    for group in np.unique(groups):
+        members = groups == group
+        common = (events[members].sum() + 0.5) / (totals[members].sum() + 1)
+        shares[members] = (events[members] + PSEUDO_IMAGES * common) / (totals[members] + PSEUDO_IMAGES)
+    return shares

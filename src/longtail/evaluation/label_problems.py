@@ -1,4 +1,4 @@
-"""Labels worth a look: rows that are nearly the same, and rows whose label the other rows speak against."""
+"""Rows whose label the other rows speak against."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from longtail.arguments import as_array, as_numbers
 from longtail.errors import InputError
 
-__all__ = ["DuplicatePairs", "SuspiciousLabels", "discriminant_probabilities", "near_duplicates", "suspicious_labels"]
+__all__ = ["SuspiciousLabels", "discriminant_probabilities", "suspicious_labels"]
 
 TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(25))
-BLOCK = 2048  # rows that are compared with all others at once
-
-
-@dataclass(frozen=True)
-class DuplicatePairs:
-    """Pairs of rows that are nearly the same.
-
-    Attributes:
-        first: row numbers, shape (P,).
-        second: row numbers, each above its first, shape (P,).
-        similarity: cosine of the two, shape (P,); falling.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    similarity: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,48 +27,6 @@ class SuspiciousLabels:
     rows: NDArray[np.int64]
     suggested: NDArray[np.int64]
     margin: NDArray[np.float64]
-
-
-@torch.no_grad()
-def near_duplicates(features: NDArray[np.floating], threshold: float = 0.999) -> DuplicatePairs:
-    """Find pairs of rows that point in nearly the same direction.
-
-    cos(x_i - m, x_j - m) >= threshold, m the mean of all rows
-
-    Every row is compared with every other: about N^2 D operations, in bounded memory.
-
-    Args:
-        features: shape (N, D).
-        threshold: smallest cosine, above 0 and at most 1.
-
-    Raises:
-        InputError: the threshold is out of range.
-
-    Example:
-        >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.001], [-1.0, -1.0]])
-        >>> found = near_duplicates(rows)
-        >>> found.first.tolist(), found.second.tolist()
-        ([0], [2])
-    """
-    if not 0 < threshold <= 1:
-        raise InputError(f"the threshold is {threshold}; expected a cosine above 0 and at most 1.")
-    rows = torch.from_numpy(np.array(features, dtype=np.float32))
-    rows -= rows.mean(dim=0)
-    directions = torch.nn.functional.normalize(rows, dim=1)
-    found = []
-    for start in range(0, len(rows), BLOCK):
-        # only rows at or behind this block: each pair once
-        similarity = directions[start : start + BLOCK] @ directions[start:].T
-        # a row and its copy have cosine 1 but for rounding
-        first, second = torch.nonzero(similarity >= threshold - 1e-6, as_tuple=True)
-        later = second > first
-        first, second = first[later], second[later]
-        found.append((first + start, second + start, similarity[first, second].clamp(max=1)))
-    left, right, cosines = (torch.cat(part).numpy() for part in zip(*found, strict=True))
-    order = np.argsort(-cosines, kind="stable")
-    return DuplicatePairs(
-        left[order].astype(np.int64), right[order].astype(np.int64), cosines[order].astype(np.float64)
-    )
 
 
 def suspicious_labels(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> SuspiciousLabels:
@@ -115,7 +58,7 @@ def suspicious_labels(probabilities: NDArray[np.floating], labels: NDArray[np.in
         >>> found.rows.tolist(), found.suggested.tolist()
         ([4], [0])
     """
-    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    p, y = as_numbers(probabilities, "probabilities"), as_array(labels, "labels")
     if p.ndim != 2 or y.shape != p.shape[:1] or (len(y) and not 0 <= y.min() <= y.max() < p.shape[1]):
         raise InputError(f"probabilities of shape {p.shape} and labels of shape {y.shape}; expected (N, C) and (N,).")
     counts = np.bincount(y, minlength=p.shape[1])
@@ -137,7 +80,7 @@ def discriminant_probabilities(
     shrinkage: float = 0.1,
     temperature: float | None = None,
 ) -> NDArray[np.float64]:
-    """Give each row the class probabilities of a linear discriminant that was fitted without the row's fold.
+    """Return for each row the class probabilities of a linear discriminant that was fitted without the row's fold.
 
     p(c | x) = softmax_c((mu_c' S^-1 x - mu_c' S^-1 mu_c / 2) / T),  S = (1 - s) S_w + s tr(S_w) / D I
 

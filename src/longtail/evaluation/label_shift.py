@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.counts import check_class_counts
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import ClassTally
+from longtail.evaluation.intervals import mean_interval
 from longtail.priors import check_prior
 
 __all__ = ["SHIFT_RATIOS", "expected_accuracy", "resampled_rows", "shifted_priors", "subsampled_rows"]
@@ -15,7 +17,7 @@ SHIFT_RATIOS = (50.0, 25.0, 10.0, 5.0, 2.0)  # of the test sets of LADE and SADE
 
 
 def shifted_priors(train_counts: ArrayLike, ratios: tuple[float, ...] = SHIFT_RATIOS) -> dict[str, NDArray[np.float64]]:
-    """Give priors from as long-tailed as train, over uniform, to the reverse.
+    """Return priors from as long-tailed as train, over uniform, to the reverse.
 
     q_c ~ ratio^(-r_c / (C - 1)), r_c the rank of class c by its training images: the most common first in "forward",
     last in "backward"; of equals, the class with the lower number comes first.
@@ -40,8 +42,8 @@ def shifted_priors(train_counts: ArrayLike, ratios: tuple[float, ...] = SHIFT_RA
         >>> {name: (7 * prior).round(3).tolist() for name, prior in found.items() if name != "uniform"}
         {'forward-4': [4.0, 2.0, 1.0], 'backward-4': [1.0, 2.0, 4.0]}
     """
-    counts = np.asarray(train_counts)
-    if any(not ratio > 1 for ratio in ratios):
+    counts = check_class_counts(train_counts, "train_counts")
+    if not ratios or any(not 1 < ratio < float("inf") for ratio in ratios):
         raise InputError(f"the ratios of shifted test sets are {ratios}; expected numbers above 1.")
     rank = np.empty(len(counts))
     rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
@@ -59,23 +61,20 @@ def shifted_priors(train_counts: ArrayLike, ratios: tuple[float, ...] = SHIFT_RA
     }
 
 
-def expected_accuracy(
-    counted: ClassTally, prior: ArrayLike, *, resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> dict[str, Any]:
-    """Give the accuracy that is to be expected where classes are as common as a prior says.
+def expected_accuracy(counted: ClassTally, prior: ArrayLike, *, level: float = 0.95, seed: int = 0) -> dict[str, Any]:
+    """Return the accuracy that is to be expected where classes are as common as a prior says.
 
     accuracy = sum_c prior_c recall_c,   recall_c = images of class c that were found / images of class c
 
     It is exact in the recalls; nothing is drawn. Classes without an image are left out and the prior of the others is
-    made to sum to 1. The interval is the bootstrap within classes, as in `accuracy_intervals`: it is too narrow where
-    the prior leans on classes of a handful of images.
+    made to sum to 1. The interval is that of `accuracy_intervals`: wide where the prior leans on classes of a handful
+    of images.
 
     Args:
         counted: totals and hits of each class.
         prior: shape (C,).
-        resamples: bootstrap samples.
-        level: coverage, 0 to 1.
-        seed: of the resamples.
+        level: coverage, above 0 and below 1.
+        seed: of what is drawn.
 
     Returns:
         `accuracy` and `interval` [low, high] in percent, and `unseen`, the share of the prior on classes without an
@@ -97,12 +96,11 @@ def expected_accuracy(
         raise InputError("no class that the prior gives a share has an image here: there is nothing to measure on.")
     weights = np.where(present, prior, 0) / seen
     rates = counted.hits / np.maximum(counted.totals, 1)
-    found = np.random.default_rng(seed).binomial(counted.totals, rates, size=(resamples, len(rates)))
-    drawn = 100 * (found / np.maximum(counted.totals, 1)) @ weights
-    interval = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    alike = np.full(len(prior), "all")
+    each = weights / np.maximum(counted.totals, 1)
     return {
         "accuracy": float(100 * rates @ weights),
-        "interval": [float(edge) for edge in interval],
+        "interval": mean_interval(counted, each, alike, level=level, seed=seed),
         "unseen": 1 - seen if seen < 1 - 1e-12 else 0.0,
     }
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS
+from longtail.arguments import as_array, as_numbers, brief, check_whole
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 
 __all__ = ["EXPONENTS", "LearningCurves", "fit_learning_curves", "rotated_subsamples"]
@@ -45,7 +46,7 @@ class LearningCurves:
     group_doubling: dict[str, tuple[float, float, float] | None]
 
     def gain(self, times: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Give the expected gain in recall from `times` as many images, with the ends of its 95 % interval.
+        """Return the expected gain in recall from `times` as many images, with the ends of its 95 % interval.
 
         Args:
             times: above 0, one number or shape (C,).
@@ -86,10 +87,12 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
         >>> [(np.bincount(labels[rows]).tolist(), levels.tolist()) for rows, levels in parts]
         [([2, 4], [0, 2]), ([4, 1], [1, 0]), ([8, 2], [2, 1])]
     """
-    if not fractions or not all(0 < fraction <= 1 for fraction in fractions):
-        raise InputError(f"the fractions are {fractions}; expected numbers above 0 and at most 1.")
-    classes = np.asarray(labels)
-    counts = np.bincount(classes)
+    shares = as_numbers(fractions, "fractions")
+    if shares.ndim != 1 or not len(shares) or not ((shares > 0) & (shares <= 1)).all():
+        raise InputError(f"the fractions are {brief(fractions)}; expected numbers above 0 and at most 1.")
+    check_whole("seed", seed)
+    counts = class_counts(labels)
+    classes = as_array(labels, "labels").astype(np.int64)
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(classes))
     ordered = shuffled[np.argsort(classes[shuffled], kind="stable")]
@@ -99,7 +102,7 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
     parts = []
     for step in range(len(fractions)):
         levels = (step + shifts) % len(fractions)
-        sizes = np.ceil(np.asarray(fractions)[levels] * counts - 1e-9).astype(np.int64)
+        sizes = np.ceil(shares[levels] * counts - 1e-9).astype(np.int64)
         parts.append((np.flatnonzero(place < sizes[classes]), levels))
     return parts
 
@@ -158,11 +161,22 @@ def fit_learning_curves(
         >>> curves.gain(2.0)[0].round(1).tolist(), curves.measured.tolist()
         ([18.1, 18.1], [True, True])
     """
-    seen, truth = np.asarray(found, dtype=np.float64), np.asarray(labels)
-    if seen.ndim != 3 or truth.shape != seen.shape[1:2]:
+    seen, truth = as_numbers(found, "found", finite=False), as_array(labels, "labels")
+    if seen.ndim != 3 or truth.shape != seen.shape[1:2] or not seen.size:
         raise InputError(f"found has shape {seen.shape}, labels {truth.shape}; expected (R, M, J) and (M,).")
-    levels = np.broadcast_to(np.asarray(fractions, dtype=np.float64), seen.shape[1:])
-    powers = np.asarray(exponents, dtype=np.float64)
+    if not (np.isnan(seen) | (seen == 0) | (seen == 1)).all():
+        raise InputError("found holds other numbers than 0, 1 and NaN; expected whether each image was found.")
+    groups = check_groups(groups)
+    class_counts(truth, len(groups))
+    levels, powers = as_numbers(fractions, "fractions"), as_numbers(exponents, "exponents")
+    if levels.shape not in (seen.shape[1:], seen.shape[2:]) or not ((levels > 0) & (levels <= 1)).all():
+        raise InputError(
+            f"fractions have shape {levels.shape}; expected shares above 0 and at most 1, ({seen.shape[2]},) or "
+            f"{seen.shape[1:]}."
+        )
+    if powers.ndim != 1 or not len(powers) or not (powers > 0).all():
+        raise InputError(f"exponents are {brief(exponents)}; expected numbers above 0.")
+    levels = np.broadcast_to(levels, seen.shape[1:])
     fits = [_fit(seen, levels, truth, groups, power) for power in powers]
     measured = fits[0].measured
     if not measured.any():
@@ -249,7 +263,7 @@ class _ClassSlopes:
         return cls(number, means, squares.astype(np.float64), draw_squares, draws)
 
     def noise(self, judged: NDArray[np.bool_]) -> FloatArray:
-        """Give the variance of each class's mean, with the variances of some classes pooled."""
+        """Return the variance of each class's mean, with the variances of some classes pooled."""
         free_images = np.maximum(self.number - 1, 0)[judged].sum()
         free_draws = np.maximum(self.draws - 1, 0)[judged].sum()
         of_images = self.image_squares[judged].sum() / max(int(free_images), 1)
@@ -259,7 +273,7 @@ class _ClassSlopes:
 
 
 def _slopes(found: FloatArray, levels: FloatArray, exponent: float) -> tuple[FloatArray, FloatArray]:
-    """Give each image's gain from doubling in each draw, in points (NaN where there is none), and what is left over."""
+    """Return each image's gain from doubling in each draw, in points (NaN where none is), and what is left over."""
     x = -(levels**-exponent) / (1 - 2**-exponent)
     x = x - x.mean(axis=1, keepdims=True)
     y = 100 * (found - found.mean(axis=2, keepdims=True))
@@ -272,7 +286,7 @@ def _slopes(found: FloatArray, levels: FloatArray, exponent: float) -> tuple[Flo
 def _shrunk(
     judged: FloatArray, judged_noise: FloatArray, means: FloatArray, noise: FloatArray
 ) -> tuple[float, float, FloatArray, FloatArray, FloatArray]:
-    """Give the mean gain of the group with its deviation, and that of each class with its deviation and own share.
+    """Return the mean gain of the group with its deviation, and that of each class with its deviation and own share.
 
     Args:
         judged: measured means that tell the group's mean and spread.

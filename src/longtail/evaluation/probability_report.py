@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import GROUPS
+from longtail.arguments import as_array
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores, expected_calibration_error, reliability_curve
 
@@ -13,7 +14,7 @@ __all__ = ["probability_report", "probability_summary", "reliability_facts"]
 
 
 def probability_summary(scores: ImageScores, weights: NDArray[np.float64] | None = None) -> dict[str, float]:
-    """Give the four numbers that tables show.
+    """Return the four numbers that tables show.
 
     Args:
         scores: of the images.
@@ -68,10 +69,11 @@ def probability_report(scores: ImageScores, labels: ArrayLike, groups: NDArray[n
         >>> report["many"]["images"], report["many"]["taken"], report["many"]["accuracy"], report["medium"]
         (1, 2, 50.0, None)
     """
-    truth = np.asarray(labels)
-    if truth.shape != scores.right.shape or not len(truth) or truth.min() < 0 or truth.max() >= len(groups):
-        raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each, 0 to C - 1.")
-    counts = np.bincount(truth, minlength=len(groups))
+    truth = as_array(labels, "labels")
+    groups = check_groups(groups)
+    if truth.shape != scores.right.shape or not len(truth):
+        raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
+    counts = class_counts(truth, len(groups))
     fair, alike = 1.0 / counts[truth], np.ones(len(truth))
     every = np.full(len(truth), True)
     report: dict[str, Any] = {
@@ -110,7 +112,7 @@ def _part(
 
 
 def reliability_facts(scores: ImageScores, bins: int = 15) -> dict[str, list[float]]:
-    """Give a reliability curve of equal width as plain numbers for a figure; confidence and accuracy in percent."""
+    """Return a reliability curve of equal width as plain numbers for a figure; confidence and accuracy in percent."""
     curve = reliability_curve(scores.confidence, scores.right, bins=bins)
     return {
         "confidence": (100 * curve.confidence).tolist(),

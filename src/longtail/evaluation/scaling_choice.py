@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
+from longtail.arguments import as_array, as_numbers
+from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, fit_calibrator, image_weights
 from longtail.holdout import stratified_folds
 
-__all__ = ["ScalingChoice", "choose_calibrator", "out_of_fold_logits"]
+__all__ = ["FEWEST_IMAGES", "ScalingChoice", "choose_calibrator", "out_of_fold_logits"]
+
+FEWEST_IMAGES = 30  # below which how sure answers are cannot be told from how often they are right
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ def choose_calibrator(
 
     The simplest candidate within one standard error of the lowest log-loss is taken. Log-loss pays for common classes
     with rare ones: on long-tailed images a bias can undo what a balanced head has gained. A candidate whose most likely
-    classes have a lower balanced accuracy than those of the first candidate is therefore not taken.
+    classes have a lower balanced accuracy than those of the first candidate is therefore not taken. Of fewer than 30
+    images nothing is learnt: "none" is taken where it is a candidate.
 
     Args:
         logits: of images that the classifier was not fitted to, shape (N, C).
@@ -75,27 +80,33 @@ def choose_calibrator(
     """
     if not methods:
         raise InputError(f"there is no calibration to choose from. Calibrations: {', '.join(SCALINGS)}.")
-    given, truth = np.asarray(logits), np.asarray(labels)
+    given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
+    if given.ndim != 2 or truth.shape != given.shape[:1]:
+        raise InputError(f"logits of shape {given.shape}, labels of shape {truth.shape}; expected N x C and N.")
+    unknown = [method for method in methods if method not in SCALINGS]
+    if unknown:
+        raise InputError(f"no calibration {unknown[0]!r}. Calibrations: {', '.join(SCALINGS)}.")
     settings: dict[str, Any] = {
         "groups": groups,
         "prior": prior,
         "implied_prior": implied_prior,
         "shrinkage": shrinkage,
     }
+    ordered = sorted(methods, key=SCALINGS.index)
+    if len(ordered) == 1 or ("none" in ordered and len(truth) < FEWEST_IMAGES):
+        return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
+    class_counts(truth, given.shape[1])
     fold_of = stratified_folds(truth, folds, seed)
     seen = fold_of >= 0
-    if len(methods) > 1 and not seen.any():
+    if not seen.any():
         raise InputError("no class has two images to choose a calibration on. Name one: --method temperature.")
-    ordered = sorted(methods, key=SCALINGS.index)
-    if len(ordered) == 1:
-        return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
     losses, decisions = {}, {}
     for method in ordered:
         found = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]
         losses[method] = -log_softmax(found, axis=1)[np.arange(len(found)), truth[seen]]
         decisions[method] = found.argmax(axis=1)
     truth_seen = truth[seen]
-    target = None if prior is None else np.asarray(prior, dtype=np.float64)
+    target = None if prior is None else as_numbers(prior, "prior")
     weights = np.ones(len(truth_seen)) if target is None else image_weights(truth_seen, target)
     means = {method: float(np.average(loss, weights=weights)) for method, loss in losses.items()}
     balanced = {method: _balanced(decided == truth_seen, truth_seen) for method, decided in decisions.items()}
@@ -129,7 +140,7 @@ def out_of_fold_logits(
     Raises:
         InputError: what `fit_calibrator` refuses.
     """
-    given, truth = np.asarray(logits), np.asarray(labels)
+    given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
     fold_of = stratified_folds(truth, folds, seed)
     calibrated = np.empty(given.shape)
     for fold in np.unique(fold_of):

@@ -7,10 +7,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.counts import class_counts
+from longtail.arguments import as_array, as_numbers, brief
+from longtail.counts import check_groups, class_counts
 from longtail.errors import InputError
 
-__all__ = ["Choice", "Metric", "choose", "class_weights", "image_values"]
+__all__ = ["Choice", "Metric", "check_costs", "choose", "class_weights", "image_values"]
+
+MOST_COSTLY = 1e9  # what a mistake may cost: squares of sums are still numbers
 
 Metric = Literal["balanced", "all", "many", "medium", "few", "worst"]
 Values = NDArray[np.float64]
@@ -62,7 +65,8 @@ def choose(
         num_classes: C.
         metric: what counts.
         groups: "many", "medium" or "few" for each class, shape (C,); needed by those metrics.
-        costs: what it costs to take class i (row) for class j (column), shape (C, C); instead of counting errors.
+        costs: what it costs to take class i (row) for class j (column), at least 0, shape (C, C); instead of counting
+            errors.
         one_standard_error: take the first candidate whose score is within one standard error of the best.
 
     Raises:
@@ -78,9 +82,11 @@ def choose(
         >>> found.chosen, found.scores["plain"]
         ('fair', 50.0)
     """
+    if not isinstance(predictions, Mapping):
+        raise InputError(f"predictions are {brief(predictions)}; expected those of each candidate by its name.")
     if not predictions:
         raise InputError("there is nothing to choose from: no candidate was fitted.")
-    truth = np.asarray(labels)
+    truth = as_array(labels, "labels")
     values = {name: image_values(truth, predicted, costs) for name, predicted in predictions.items()}
     weights = class_weights(truth, num_classes, metric, groups)
     scores = {name: _score(value, truth, weights, metric) for name, value in values.items()}
@@ -95,7 +101,7 @@ def choose(
 
 
 def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | None = None) -> Values:
-    """Give each image's part in a score: 100 where it is right and 0 where not, or minus its cost.
+    """Return each image's part in a score: 100 where it is right and 0 where not, or minus its cost.
 
     Args:
         labels: class indices, shape (N,).
@@ -112,23 +118,53 @@ def image_values(labels: ArrayLike, predictions: ArrayLike, costs: ArrayLike | N
         >>> image_values([0, 1], [[0, 0], [0, 1]]).tolist()
         [100.0, 50.0]
     """
-    truth, predicted = np.asarray(labels), np.atleast_2d(np.asarray(predictions))
+    truth, predicted = as_array(labels, "labels"), np.atleast_2d(as_array(predictions, "predictions"))
     if truth.ndim != 1 or predicted.shape[-1] != len(truth):
         raise InputError(f"{predicted.shape[-1]} predictions of {truth.shape} labels; expected one for each.")
     if costs is None:
         return np.asarray(100.0 * (predicted == truth).mean(axis=0))
-    matrix = np.asarray(costs, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise InputError(f"the costs have shape {matrix.shape}; expected a finite C x C matrix, rows for true classes.")
-    if max(truth.max(initial=0), predicted.max(initial=0)) >= len(matrix):
-        raise InputError(f"the costs are of {len(matrix)} classes; the labels or predictions go beyond.")
+    matrix = check_costs(costs)
+    class_counts(truth, len(matrix))
+    class_counts(predicted.ravel(), len(matrix), name="predictions")
     return np.asarray(-matrix[truth[None], predicted].mean(axis=0))
+
+
+def check_costs(costs: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:
+    """Make sure that these are costs of mistakes.
+
+    Args:
+        costs: of taking class i (row) for class j (column), 0 to 10^9, shape (C, C); a right answer may cost something.
+        num_classes: C; default: any.
+
+    Returns:
+        The costs, shape (C, C).
+
+    Raises:
+        InputError: another shape, or a number that is negative, NaN, infinite or beyond 10^9.
+
+    Example:
+        >>> check_costs([[0, 1], [5, 0]], 2).tolist()
+        [[0.0, 1.0], [5.0, 0.0]]
+    """
+    matrix = as_numbers(costs, "the costs", finite=False)
+    size = len(matrix) if num_classes is None and matrix.ndim else num_classes
+    if matrix.ndim != 2 or matrix.shape != (size, size):
+        expected = "C x C" if num_classes is None else f"{num_classes} x {num_classes}"
+        raise InputError(f"the costs have shape {matrix.shape}; expected {expected}, rows for true classes.")
+    bad = np.argwhere(~((matrix >= 0) & (matrix <= MOST_COSTLY)))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"the cost in row {row}, column {column} is {matrix[row, column]:g}; expected 0 to {MOST_COSTLY:g}. What "
+            "is gained by a right answer is a cost of the wrong ones."
+        )
+    return matrix
 
 
 def class_weights(
     labels: ArrayLike, num_classes: int, metric: Metric, groups: NDArray[np.str_] | None = None
 ) -> NDArray[np.float64]:
-    """Give the weight of each class in a metric.
+    """Return the weight of each class in a metric.
 
     Args:
         labels: class indices, shape (N,).
@@ -146,9 +182,9 @@ def class_weights(
         >>> class_weights([0, 0, 0, 1], 3, "balanced").tolist(), class_weights([0, 0, 0, 1], 3, "all").tolist()
         ([0.5, 0.5, 0.0], [0.75, 0.25, 0.0])
     """
-    if metric not in get_args(Metric):
-        raise InputError(f"no metric {metric!r} to choose by. Metrics: {', '.join(get_args(Metric))}.")
-    counts = class_counts(np.asarray(labels), num_classes)
+    if str(metric) not in get_args(Metric):
+        raise InputError(f"no metric {brief(metric)} to choose by. Metrics: {', '.join(get_args(Metric))}.")
+    counts = class_counts(labels, num_classes)
     if counts.sum() == 0:
         raise InputError("there are no images to choose on.")
     if metric == "all":
@@ -157,7 +193,7 @@ def class_weights(
     if metric not in ("balanced", "worst"):
         if groups is None:
             raise InputError(f"metric {metric!r} needs the group of each class.")
-        counted &= groups == metric
+        counted &= check_groups(groups, num_classes) == metric
         if not counted.any():
             raise InputError(f"no class of the group {metric!r} has an image to choose on. Choose by balanced.")
     return np.asarray(counted / counted.sum(), dtype=np.float64)

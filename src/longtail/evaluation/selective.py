@@ -1,16 +1,21 @@
 """Reject option: leave the unsure images to a person, and know how right the others are, rare classes too."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
-from longtail.counts import GROUPS
+from longtail.arguments import as_array, check_share
+from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
-from longtail.evaluation.calibration import ImageScores
+from longtail.evaluation.calibration import ImageScores, checked_confidence
 from longtail.evaluation.coverage import binomial_interval
+from longtail.evaluation.scaling import AGAIN
+from longtail.files.json_file import check_kind
 
 __all__ = ["AcceptanceRule", "RiskCoverage", "risk_coverage", "selective_report", "threshold_for_accuracy"]
 
@@ -56,10 +61,9 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike, *, weights: ArrayLike
         >>> curve.coverage.tolist(), curve.risk.round(2).tolist(), round(curve.area, 3)
         ([0.25, 0.75, 1.0], [0.0, 0.33, 0.5], 0.292)
     """
-    sure, hit = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    weight = np.ones(len(sure)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if not len(sure) or hit.shape != sure.shape or weight.shape != sure.shape:
-        raise InputError(f"{sure.shape} confidences, {hit.shape} hits, {weight.shape} weights; expected N each, N > 0.")
+    sure, hit, weight = checked_confidence(confidence, right, weights, any_score=True)
+    if not len(sure) or not (weight > 0).all():
+        raise InputError(f"{len(sure)} confidences; expected at least one, and weights above 0.")
     order = np.argsort(-sure, kind="stable")
     mass, wrong = np.cumsum(weight[order]), np.cumsum((weight * (1 - hit))[order])
     # images of equal confidence are accepted together
@@ -89,12 +93,38 @@ class AcceptanceRule:
     coverage: float
     attainable: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `from_json` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "AcceptanceRule":
+        """Read what `to_json` gave.
+
+        Raises:
+            InputError: something is missing, or no number that it may be.
+        """
+        content = check_kind(dict(stored), _Stored, origin="rule", expected=AGAIN)
+        return cls(**{name: content[name] for name in cls.__dataclass_fields__})  # type: ignore[literal-required]
+
     def accepts(self, confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Say which predictions are accepted, shape (N,)."""
+        """Return which predictions are accepted, shape (N,)."""
         if self.threshold is None:
             return np.zeros(len(confidence), dtype=bool)
         accepted: NDArray[np.bool_] = confidence >= self.threshold
         return accepted
+
+
+Percent = Annotated[float, Meta(ge=-1e-6, le=100 + 1e-6)]
+
+
+class _Stored(TypedDict):
+    threshold: Annotated[float, Meta(ge=0, le=1 + 1e-6)] | None
+    wanted: Percent
+    promised: Percent | None
+    level: Annotated[float, Meta(gt=0, lt=1)]
+    coverage: Percent
+    attainable: Percent
 
 
 def threshold_for_accuracy(
@@ -129,10 +159,9 @@ def threshold_for_accuracy(
         (True, True)
     """
     for name, value in (("accuracy", accuracy), ("level", level)):
-        if not 0 < value < 1:
-            raise InputError(f"{name} is {value}; expected a share above 0 and below 1, such as 0.95.")
+        check_share(name, value)
     curve = risk_coverage(confidence, right)
-    accepted = np.rint(curve.coverage * len(np.asarray(confidence)))
+    accepted = np.rint(curve.coverage * len(as_array(confidence, "confidences")))
     hits = np.rint((1 - curve.risk) * accepted)
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
     bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
@@ -172,9 +201,11 @@ def selective_report(
         >>> report["many"]["accepted"], report["many"]["accuracy"], report["few"]["accepted"]
         (100.0, 100.0, 0.0)
     """
-    truth = np.asarray(labels)
+    truth = as_array(labels, "labels")
+    groups = check_groups(groups)
     if truth.shape != scores.right.shape or not len(truth):
         raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
+    class_counts(truth, len(groups))
     accepted = rule.accepts(scores.confidence)
     fair = 1.0 / np.bincount(truth, minlength=len(groups))[truth]
     report: dict[str, Any] = {

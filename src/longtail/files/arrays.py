@@ -15,6 +15,7 @@ __all__ = ["plain_array", "read_npy", "read_npz"]
 
 _MOST_COMPRESSED = 1100  # times; zip's own limit is 1032
 _KINDS = "biufSU"
+_PIECE = 2**22  # bytes
 
 
 def read_npz(path: Path, *, expected: str) -> dict[str, NDArray[Any]]:
@@ -145,7 +146,8 @@ def _read(stream: IO[bytes], size: int, name: str) -> NDArray[Any]:
     raw = np.empty(size - (stream.tell() - before), dtype=np.uint8)
     view, done = memoryview(raw.data), 0
     while done < len(raw):
-        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        # piece by piece: zipfile reads what it is asked for into a second place
+        count = stream.readinto(view[done : done + _PIECE])  # type: ignore[attr-defined]
         if not count:
             raise InputError(f"{name} ends too early")
         done += count

@@ -14,7 +14,7 @@ from typing import Any
 from longtail.errors import InputError
 from longtail.files.output import OutputFile
 
-__all__ = ["atomic_file", "atomic_path", "make_folder", "write_json", "write_text"]
+__all__ = ["atomic_file", "atomic_path", "is_alive", "make_folder", "write_json", "write_text"]
 
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 # the name of the process is in it: what a dead one left is cleared by the next that writes the same file
@@ -121,12 +121,13 @@ def _clear(folder: Path, file: str) -> None:
     with suppress(OSError):
         for entry in os.scandir(folder):
             part = _PART.fullmatch(entry.name)
-            if part and part["file"] == file and part["host"] == _HOST and not _is_alive(int(part["process"])):
+            if part and part["file"] == file and part["host"] == _HOST and not is_alive(int(part["process"])):
                 with suppress(OSError):
                     Path(entry.path).unlink()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Say whether a process of that number runs on this machine."""
     if os.name == "nt":  # where the question would end the process
         return True
     try:

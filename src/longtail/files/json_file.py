@@ -87,6 +87,8 @@ def check_kind(value: Any, kind: type[Kind], *, origin: str, expected: str) -> K
     """
     try:
         msgspec.convert(value, kind)
+    except UnicodeEncodeError:  # a text with half of a pair of surrogates, which no file can hold
+        raise InputError(f"{origin}: holds a text that is no Unicode. Expected {expected}.") from None
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"{origin}: {_told(str(error))}. Expected {expected}.") from None
     result: Kind = value
@@ -99,12 +101,15 @@ def _told(message: str) -> str:
     wanted, _, came = what.partition(", got ")
     place = where.replace("`$.", "`").replace("`$", "`")
     if came:
-        article = {"expected": "an" if wanted.removeprefix("Expected `")[:1] in "aeiou" else "a"}
-        wanted = f"expected {article['expected']} {wanted.removeprefix('Expected ').strip('`')}"
-        came = f", came a {came.strip('`')}"
+        wanted = f"expected {_a(wanted.removeprefix('Expected ').strip('`'))}"
+        came = f", came {_a(came.strip('`'))}"
     else:
         wanted = wanted[:1].lower() + wanted[1:]
     return f"{wanted}{f' at {place}' if place.strip('`') else ''}{came}"
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -8,14 +8,15 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from longtail.errors import InputError
+from longtail.errors import InputError, LongtailError
+from longtail.files.text import printable
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
-    from longtail.heads.base import Head
+    from longtail.jobs.balancing.network import Network
     from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
@@ -33,7 +34,8 @@ class BalanceConfig:
     layer: str | None = None
     """Name of the last layer among the weights, where it has no usual one (fc, head, classifier, head.fc, ...)."""
     arch: str | None = None
-    """With --data: the network, timm:NAME or torchvision:NAME; default: what the file says, or ResNets by shape."""
+    """The network, timm:NAME or torchvision:NAME; it is run to see what ends it. Default, with --data and --export:
+    what the file says, or ResNets by shape."""
     class_names: Path | None = None
     """Text file with the model's class names, one a line in the order of its outputs: labels are numbered by them."""
     image_size: int | None = None
@@ -47,6 +49,9 @@ class BalanceConfig:
     `class,count`; goes into the bias. Default: as the method has it, about uniform."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Write the balanced model as these too, with preprocessing and class names inside; as `export` does."""
+    single_label: bool = False
+    """Each image has one class, although config.json says that the model was trained with a sigmoid a class
+    (multi_label_classification); the model that is written says single_label_classification."""
     workers: int = 2
     """Processes that load images of more than 64 pixels."""
     data: DataOptions = field(default_factory=DataOptions)
@@ -60,26 +65,29 @@ def run(config: BalanceConfig) -> Path:
     Returns:
         The model that was written.
     """
-    from longtail.backbones.model_file import open_model_file
     from longtail.jobs.comparing.comparison import compare_heads
     from longtail.jobs.comparing.verdict import verdict
     from longtail.jobs.launch import resolve_device
-    from longtail.jobs.outcome import finish
+    from longtail.jobs.outcome import finish, tell
 
     runtime = config.runtime
     folder = runtime.out or Path("runs") / f"balance-{config.model.resolve().stem}"
     if (folder / config.model.resolve().name).resolve() == config.model.resolve():
-        raise InputError(f"--out {folder}: the model that is read lies there. Expected another folder.")
+        raise InputError(f"--out {printable(folder)}: the model that is read lies there. Expected another folder.")
     if config.features is not None and config.data.data is not None:
         raise InputError("--features and --data were given both. Expected one of them.")
-    file = open_model_file(config.model, config.layer)
+    opened = _opened(config)
+    file = opened.file
     if config.prior is not None and file.layer.bias is None:
         raise InputError("--prior goes into the bias, and the model's last layer has none. Leave it out.")
     options, wanted = _head_options(config.heads, has_bias=file.layer.bias is not None)
     num_classes, dimension = file.layer.weight.shape
-    _say(config, f"{file.path}: last layer {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features")
-    network = _network(config, file)
-    problem = _problem(config, file, network, folder)
+    kind = "last layer" if len(file.layer.terms) == 1 else "last layers, whose scores are added:"
+    _say(
+        config,
+        f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
+    )
+    problem = _problem(config, opened, folder)
     results = compare_heads(
         problem,
         options,
@@ -92,22 +100,69 @@ def run(config: BalanceConfig) -> Path:
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {
-        "read": str(file.path),
-        "written": str(written),
+        "read": printable(file.path),
+        "written": printable(written),
         "layer": file.layer.name,
         "method": best,
         "prior": config.prior,
         "same_predictions": agreement,
     }
-    finish(results, folder, config, quiet=runtime.quiet)
+    results = finish(results, folder, config)
+    tell(results, folder, quiet=runtime.quiet)
     what = results["methods"][best].get("choice", {}).get("method", best)
     where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
     layer = file.layer.name or "weight, bias"
-    print(f"{written}  ({layer} is now {what}'s{where}, all other weights are as they were)")
-    if network is not None:
-        for kind in config.export:
-            _export(config, written, *network, problem.class_names, folder, kind)
+    are = "is" if len(file.layer.terms) == 1 else "are"
+    print(f"{printable(written)}  ({layer} {are} now {what}'s{where}, all other weights are as they were)")
+    if agreement < 1:
+        stored = str(file.weights[file.layer.terms[0].weight_key].dtype).removeprefix("torch.")
+        print(
+            f"  note     stored as {stored}, it predicts the class that the table is of for {100 * agreement:.1f} % "
+            "of rows"
+        )
+    _export_all(config, opened, written, problem.class_names, folder)
     return written
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The model, and where it was built: its network and how images become its input."""
+
+    file: "ModelFile"
+    network: "Network | None"
+    preprocessing: "Preprocessing | None"
+
+
+def _opened(config: BalanceConfig) -> _Opened:
+    """Read the model and find what ends it: by running its network where that is known, else by names."""
+    from longtail.backbones.model_file import open_model_file
+    from longtail.deploy import require_onnx
+    from longtail.jobs.balancing.architecture import architecture_of, check_single_label
+    from longtail.jobs.balancing.network import build_network, with_measured_layer
+    from longtail.jobs.balancing.preprocessing import known_preprocessing
+
+    if "onnx" in config.export:
+        require_onnx()
+    file = open_model_file(config.model, config.layer)
+    check_single_label(file.config, printable(config.model / "config.json"), is_told=config.single_label)
+    if config.data.data is None and not config.export and config.arch is None:
+        try:
+            file.layer  # noqa: B018  looked for by its name
+            return _Opened(file, None, None)
+        except InputError as unnamed:
+            try:
+                architecture = architecture_of(file, None)
+            except InputError:
+                raise unnamed from None
+    else:
+        architecture = architecture_of(file, config.arch)
+    network = build_network(file, architecture)
+    preprocessing, source = known_preprocessing(
+        file, network, image_size=config.image_size, mean=config.mean, std=config.std
+    )
+    file = with_measured_layer(file, network, preprocessing)
+    _say(config, f"{architecture}, images of {preprocessing.size} pixels ({source})")
+    return _Opened(file, network, preprocessing)
 
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:
@@ -133,55 +188,60 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
     return replace(heads, methods=methods), None if choice else named[0]
 
 
-def _network(config: BalanceConfig, file: "ModelFile") -> "tuple[str, Preprocessing] | None":
-    """Say which network it is and what it sees, where it has to run: known before anything is computed."""
-    from longtail.deploy import require_onnx
-    from longtail.jobs.balancing.network import architecture_of, build_network
-    from longtail.jobs.balancing.preprocessing import known_preprocessing
-
-    if "onnx" in config.export:
-        require_onnx()
-    if config.data.data is None and not config.export:
-        return None
-    architecture = architecture_of(file, config.arch)
-    build_network(file, architecture)
-    preprocessing = known_preprocessing(
-        file, architecture, image_size=config.image_size, mean=config.mean, std=config.std
-    )
-    _say(config, f"{architecture}, images of {preprocessing.size} pixels")
-    return architecture, preprocessing
-
-
-def _problem(
-    config: BalanceConfig, file: "ModelFile", network: "tuple[str, Preprocessing] | None", folder: Path
-) -> "FeatureProblem":
+def _problem(config: BalanceConfig, opened: _Opened, folder: Path) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
     from longtail.jobs.balancing.check import check_fit, check_shape, rare_note
-    from longtail.jobs.balancing.data import extracted_features, in_the_models_order, read_features
+    from longtail.jobs.balancing.data import extracted_features, in_the_models_order, in_timms_order, read_features
     from longtail.jobs.fitting.problem import check_problem
 
+    file, network, preprocessing = opened.file, opened.network, opened.preprocessing
     num_classes = len(file.layer.weight)
     if config.features is not None:
         splits, notes = read_features(config.features, config.data, num_classes)
-    elif network is not None and config.data.data is not None:
+    elif network is not None and preprocessing is not None and config.data.data is not None:
         splits, notes = extracted_features(
-            file, *network, config.data, config.runtime, folder / "features", workers=config.workers
+            file, network, preprocessing, config.data, config.runtime, folder / "features", workers=config.workers
         )
     else:
         raise InputError("no data: expected --features of this model, or --data, images to make them of.")
-    origin = config.class_names or file.path / "config.json"
+    origin = config.class_names or (file.path / "config.json" if file.config else file.path)
     names = file.class_names if config.class_names is None else _names(config.class_names, num_classes)
-    splits, more = in_the_models_order(splits, names, str(origin), must_match=config.class_names is not None)
-    check_shape(splits["train"], file.linear[0].shape, f"{file.path}: {file.layer.name or 'weight'}")
+    splits, more = in_the_models_order(splits, names, printable(origin))
+    check_shape(splits["train"], file.linear[0].shape, f"{printable(file.path)}: {file.layer.name or 'weight'}")
+    if names is None:
+        splits, by_timm = in_timms_order(splits, file.linear, printable(file.path))
+        more = (*more, *by_timm)
     problem = check_problem(splits, head=file.linear, drop_nonfinite=config.heads.drop_nonfinite)
     train = problem.splits["train"]
-    found = check_fit(train.features, train.labels, file.linear, problem.class_names, str(file.path))
-    lost = [f"{name}: no plain values, not read and not written again" for name in file.stored.left_out]
-    notes = (*notes, *lost, *more, *problem.notes, *rare_note(problem.train_counts, problem.class_names))
+    result = check_fit(train.features, train.labels, file.linear, problem.class_names, printable(file.path))
+    if names is None and splits["train"].class_names is not None:
+        more = (*more, *_unsure_note(result["unsure"]))
+    notes = (*notes, *_left_out(file), *more, *problem.notes, *rare_note(problem.train_counts, problem.class_names))
     for note in notes:
         _say(config, f"  note     {note}")
-    _say(config, f"as it is, it finds {found['all']:.1f} % of the training rows, balanced {found['balanced']:.1f} %")
+    _say(config, f"as it is, it finds {result['all']:.1f} % of the training rows, balanced {result['balanced']:.1f} %")
     return replace(problem, notes=notes)
+
+
+def _unsure_note(names: list[str]) -> tuple[str, ...]:
+    from longtail.jobs.balancing.check import NAMED
+
+    if not names:
+        return ()
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return (
+        f"{', '.join(names[:NAMED])}{more}: so few training rows that the model's scores do not say whether its "
+        "outputs are in the order of the labels; --class-names says it",
+    )
+
+
+def _left_out(file: "ModelFile") -> list[str]:
+    notes = [
+        f"{key}: no plain values, not read and not written again ({what})" for key, what in file.stored.left_out.items()
+    ]
+    if "hyper_parameters" in file.stored.left_out:
+        notes.append("load_from_checkpoint of Lightning needs them: give it the hyper-parameters by hand")
+    return notes
 
 
 def _names(path: Path, num_classes: int) -> list[str]:
@@ -201,40 +261,49 @@ def _written(
     head = load_head(folder / "heads" / f"{best}.npz")
     if not isinstance(head, LinearHead):
         raise InputError(f"{best} became a {type(head).__name__}, which is no linear layer. Leave it out.")
-    prior = None if config.prior is None else _prior(config.prior, head, problem)
-    written = file.write(folder, head.weight_, head.bias_ if prior is None else head.bias_for(prior))
+    prior = None if config.prior is None else _prior(config.prior, problem)
+    bias = head.bias_ if prior is None else head.bias_for(prior)
+    settings = {"problem_type": "single_label_classification"} if config.single_label else None
+    written = file.write(folder, head.weight_, bias, settings)
     again = open_model_file(written, config.layer)
+    again = again.with_layer(file.layer.of(again.weights))
     rows = problem.splits["val" if "val" in problem.splits else "train"].features
     same: NDArray[np.bool_] = Joint().take(*again.linear).predict(rows) == head.predict(rows, prior=prior)
     return written, float(same.mean())
 
 
-def _prior(text: str, head: "Head", problem: "FeatureProblem") -> NDArray[np.float64]:
-    from longtail.jobs.predicting.target_prior import ESTIMATED, find_prior
+def _prior(text: str, problem: "FeatureProblem") -> NDArray[np.float64]:
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text in ESTIMATED:
-        raise InputError(f"--prior {text}: there are no inputs yet. Expected uniform, train or a CSV of shares.")
-    rows = problem.splits["train"].features[:0]
-    return find_prior(text, head, rows, problem.class_names, None).shares
+    return find_prior(text, problem.class_names, problem.train_counts).shares
 
 
-def _export(
-    config: BalanceConfig,
-    written: Path,
-    architecture: str,
-    preprocessing: "Preprocessing",
-    class_names: tuple[str, ...],
-    folder: Path,
-    kind: Literal["torch-export", "onnx"],
+def _export_all(
+    config: BalanceConfig, opened: _Opened, written: Path, class_names: tuple[str, ...], folder: Path
 ) -> None:
+    """Write the balanced model as programs too; what fails takes nothing of the rest with it."""
     from longtail.backbones.model_file import open_model_file
-    from longtail.deploy import Deployed, write_deployed
+    from longtail.deploy import Deployed, traceable, write_deployed
     from longtail.jobs.balancing.network import build_network
 
-    model = Deployed(build_network(open_model_file(written, config.layer), architecture), preprocessing)
-    path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"
-    difference = write_deployed(model, path, kind, class_names=class_names)
-    print(f"{path}  (checked: differs by at most {difference:.1e})")
+    if opened.network is None or opened.preprocessing is None:
+        return
+    failures = []
+    for kind in config.export:
+        with traceable(kind):
+            network = build_network(open_model_file(written, config.layer), opened.network.architecture)
+        model = Deployed(network.model, opened.preprocessing, opened.file.layer.output)
+        path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"
+        try:
+            difference = write_deployed(model, path, kind, class_names=class_names)
+        except LongtailError as error:
+            failures.append(str(error))
+            continue
+        print(f"{printable(path)}  (checked: differs by at most {difference:.1e})")
+    if failures:
+        raise LongtailError(
+            f"{' '.join(failures)} {printable(written)} and the report beside it are written, and whole."
+        )
 
 
 def _say(config: BalanceConfig, text: str) -> None:

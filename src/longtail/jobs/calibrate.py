@@ -1,6 +1,5 @@
 """`longtail calibrate`: probabilities that mean something, sets that hold the truth, and when to ask a person."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +13,7 @@ from longtail.jobs.options import RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.jobs.fitting.problem import FeatureProblem
+    from longtail.runs import Run
 
 __all__ = ["CalibrateConfig", "run"]
 
@@ -39,6 +39,8 @@ class CalibrateConfig:
     (marginal, prevalence), for every class, or for many, medium and few each (group). All are measured."""
     score: Score = "softmax"
     """What sets rank classes by: softmax, small sets; aps, sets that are larger where the image is hard."""
+    changed: Literal["ask", "leave-out", "use"] = "ask"
+    """What becomes of rows whose content is another than when the run was made."""
     alpha: float = 0.1
     """Share of the images whose set may miss the true class."""
     accept_accuracy: float = 0.95
@@ -59,15 +61,18 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.file import calibration_path, write_calibration
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
-    from longtail.jobs.calibrating.words import other_mix, print_calibration, sentences
+    from longtail.jobs.calibrating.words import few_images, other_mix, print_calibration, sentences
     from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
 
     _check(config)
-    folder, results, paths = _heads(config)
+    run, paths = _heads(config)
+    folder, results = run.folder, run.results if run.is_measured else None
     for path in paths:
         check_stored_features(path)
-    problem = problem_of_run(folder, config.features)
+    problem = problem_of_run(run, config.features, changed=config.changed)
+    if not config.runtime.quiet:
+        print(*(f"note: {note}" for note in problem.notes), sep="\n", end="\n" if problem.notes else "")
     thresholds = (results or {}).get("data", {}).get("group_thresholds", {})
     groups = group_of_class(
         problem.train_counts,
@@ -109,10 +114,12 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, found in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
         facts = measure_calibration(found, measured, groups, wishes)
-        doubts = [*doubts, *other_mix(facts)]
+        doubts = [*doubts, *few_images(facts), *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
-        write_calibration(found.stored, path, out / "calibration" / calibration_path(path).name)
+        write_calibration(
+            found.stored, path, out / "calibration" / calibration_path(path).name, class_names=problem.class_names
+        )
     measures = {"schema": 1, "heads": {**_measured_before(out), **entries}}
     write_json(out / "calibration" / "calibration.json", measures)
     print_calibration(entries)
@@ -137,47 +144,32 @@ def _check(config: CalibrateConfig) -> None:
         raise InputError(f"--split-val is {config.split_val}; expected a share above 0 and below 1, such as 0.2.")
 
 
-def _heads(config: CalibrateConfig) -> tuple[Path, dict[str, Any] | None, list[Path]]:
-    """Find the run's folder, its results and the heads that are meant."""
-    from longtail.jobs.fitting.run_features import results_of_run
+def _heads(config: CalibrateConfig) -> "tuple[Run, list[Path]]":
+    """Return the run, and the files of the heads that are meant."""
+    from longtail.runs import Run, run_of_head
 
     if config.model.suffix == ".npz":
-        folder = config.model.parent.parent
-        path = folder / "results.json"
-        return folder, json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None, [config.model]
-    results = results_of_run(config.model)
-    fitted = list(results["methods"])
-    wanted = [word.strip() for word in (config.heads or results["verdict"]["best"]).split(",") if word.strip()]
-    names = fitted if wanted == ["all"] else wanted
-    for name in names:
-        if name not in fitted:
-            raise InputError(f"--heads {name}: not in {config.model}. It has {', '.join(fitted)}.")
-    return config.model, results, [config.model / "heads" / f"{name}.npz" for name in names]
+        return run_of_head(config.model), [config.model]
+    run = Run(config.model)
+    wanted = [word.strip() for word in (config.heads or run.recommended).split(",") if word.strip()]
+    names = list(run.results["methods"]) if wanted == ["all"] else wanted
+    return run, [run.head_path(name) for name in names]
 
 
 def _prior(text: str | None, problem: "FeatureProblem") -> Any:
     """Turn train, uniform or a file into shares (C,); None stays None."""
-    from longtail.jobs.predicting.target_prior import read_prior
-    from longtail.priors import prior_of_counts, uniform_prior
+    from longtail.jobs.predicting.target_prior import find_prior
 
-    if text is None:
-        return None
-    if text == "train":
-        return prior_of_counts(problem.train_counts)
-    if text == "uniform":
-        return uniform_prior(len(problem.train_counts))
-    if not Path(text).is_file():
-        raise InputError(
-            f"--prior {text}: no such file. Expected train, uniform, or a file of `class,share` (or `class,count`) "
-            "a line."
-        )
-    return read_prior(Path(text), problem.class_names)
+    return None if text is None else find_prior(text, problem.class_names, problem.train_counts).shares
 
 
 def _measured_before(folder: Path) -> dict[str, Any]:
     """Read what calibration.json says of other heads."""
+    from longtail.files.json_file import read_json
+
     path = folder / "calibration" / "calibration.json"
     if not path.is_file():
         return {}
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["heads"]
-    return stored
+    stored = read_json(path, dict[str, Any], expected="the calibrations of a run")
+    heads: dict[str, Any] = stored.get("heads") or {}
+    return heads

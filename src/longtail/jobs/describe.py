@@ -1,6 +1,7 @@
 """`longtail describe`: know your tail before you train."""
 
 import warnings
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,18 +13,23 @@ from numpy.typing import NDArray
 from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
 from longtail.data.source import DataSplits, ImageSource, Joined
 from longtail.errors import InputError
+from longtail.features import SPLITS
+from longtail.files.text import printable
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
+
+_MOST_NAMES = 60  # that a drawing of this width shows side by side
+_MOST_ROWS, _RAREST = 40, 10
 
 
 @dataclass(frozen=True)
 class DescribeConfig:
     """Count classes, find unreadable and identical images, draw the tail."""
 
-    dataset: tyro.conf.Positional[str]
+    dataset: tyro.conf.Positional[str | None] = None
     """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18 (without --data: their published counts), or the path
-    of a folder, list file or image pack."""
+    of a folder, list file or image pack; default: what --data says."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     many_above: int = 100
@@ -46,47 +52,62 @@ def run(config: DescribeConfig) -> dict[str, Any]:
     from longtail.data.published import PUBLISHED
     from longtail.jobs.stage_one.images import open_splits
 
-    is_published = config.dataset in PUBLISHED
-    data = _build_lists(config) if config.build_lists else config.data
+    dataset, data = _named(config)
+    is_published = dataset in PUBLISHED
+    if config.build_lists:
+        data = _build_lists(config, dataset, data)
     if is_published and data.data is None:
-        found = describe_published(config.dataset, many_above=config.many_above, few_below=config.few_below)
-        return _write(found, config)
-    # unreadable images are found below, and named: they need not stop the opening
-    splits = open_splits(config.dataset, replace(data, skip_bad=data.skip_bad and is_published))
-    found = describe_splits(
+        facts = describe_published(dataset, many_above=config.many_above, few_below=config.few_below)
+        return _write(facts, config, dataset)
+    quiet = config.runtime.quiet
+    splits = open_splits(dataset, data, quiet=quiet)
+    facts = describe_splits(
         splits,
         many_above=config.many_above,
         few_below=config.few_below,
         look=config.look == "yes" or (config.look == "auto" and not is_published),
-        quiet=config.runtime.quiet,
+        quiet=quiet,
     )
-    return _write(found, config)
+    return _write(facts, config, dataset)
 
 
-def _build_lists(config: DescribeConfig) -> DataOptions:
-    from longtail.data.imagenet_lists import build_imagenet_lt
-
-    if config.dataset != "imagenet-lt":
-        raise InputError(f"--build-lists is for imagenet-lt, not {config.dataset}: no other is drawn from known data.")
+def _named(config: DescribeConfig) -> tuple[str, DataOptions]:
+    """Return the data's name or path, and the settings to open it with: `describe X` and `describe --data X`."""
+    if config.dataset is not None:
+        return config.dataset, config.data
     if config.data.data is None:
+        raise InputError("describe needs data: a folder, a list file, an image pack or a name such as digits.")
+    return str(config.data.data), replace(config.data, data=None)
+
+
+def _build_lists(config: DescribeConfig, dataset: str, data: DataOptions) -> DataOptions:
+    from longtail.data.imagenet_lists import build_imagenet_lt
+    from longtail.jobs.flags import as_typed
+
+    if dataset != "imagenet-lt":
+        raise InputError(f"--build-lists is for imagenet-lt, not {dataset}: no other is drawn from known data.")
+    if data.data is None:
         raise InputError("--build-lists needs --data: ImageNet's folder, with train/ and val/ in it.")
-    folder = _folder(config, config.dataset)
-    build_imagenet_lt(config.data.data, folder, config.runtime.seed)
-    return replace(config.data, lists=folder)
+    folder = _folder(config, dataset)
+    try:
+        build_imagenet_lt(data.data, folder, config.runtime.seed)
+    except InputError as error:
+        raise InputError(as_typed(str(error))) from error
+    return replace(data, lists=folder)
 
 
 def _folder(config: DescribeConfig, name: str) -> Path:
     return config.runtime.out or Path("runs") / f"describe-{Path(name).stem}"
 
 
-def _write(found: dict[str, Any], config: DescribeConfig) -> dict[str, Any]:
+def _write(facts: dict[str, Any], config: DescribeConfig, dataset: str) -> dict[str, Any]:
     from longtail.files.atomic import write_json
 
-    folder = _folder(config, found["name"])
-    write_json(folder / "describe.json", found)
-    _draw(found, folder / "counts.png")
-    _print(found, config.dataset, folder)
-    return found
+    folder = _folder(config, facts["name"])
+    write_json(folder / "describe.json", facts)
+    _draw(facts, folder / "counts.png")
+    _print(facts, dataset, folder)
+    return facts
 
 
 def describe_published(name: str, *, many_above: int, few_below: int) -> dict[str, Any]:
@@ -131,13 +152,14 @@ def describe_splits(
         JSON-ready facts: counts, imbalance, groups, unreadable and byte-identical images.
     """
     counts = class_counts(splits.train.labels, len(splits.class_names))
-    parts = {name: getattr(splits, name) for name in ("train", "val", "test")}
+    parts = {name: getattr(splits, name) for name in SPLITS}
     sources: dict[str, ImageSource] = {name: part for name, part in parts.items() if part is not None}
     sizes = {name: len(source) for name, source in sources.items()}
-    return {
-        **_facts(splits.name, list(splits.class_names), counts, sizes, splits.notes, many_above, few_below),
-        **(_look(sources, quiet=quiet) if look else {}),
+    facts = _facts(splits.name, list(splits.class_names), counts, sizes, splits.notes, many_above, few_below)
+    facts["counts"] = {
+        name: class_counts(source.labels, len(splits.class_names)).tolist() for name, source in sources.items()
     }
+    return {**facts, **(_look(sources, quiet=quiet) if look else {})}
 
 
 def _facts(
@@ -164,66 +186,117 @@ def _facts(
 
 
 def _look(sources: dict[str, ImageSource], *, quiet: bool) -> dict[str, Any]:
-    from longtail.data.readable import find_duplicates, find_unreadable
+    from longtail.data.readable import find_stacks, find_unreadable
+    from longtail.jobs.flags import as_typed
     from longtail.training.progress import progress_bar
 
     with progress_bar("look", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
         unreadable = [
-            {"image": source.identify(index), "reason": reason}
+            {"image": source.identify(index), "reason": as_typed(reason)}
             for source in sources.values()
             for index, reason in find_unreadable(source, advance=bar.advance)
         ]
     joined = Joined(tuple(sources.values()))
-    # the same photograph may lie in train and in test
-    same, labels = find_duplicates(joined), joined.labels
+    split_of = np.repeat(list(sources), [len(source) for source in sources.values()])
+    same = _copies(joined)
+    named = [[joined.identify(index) for index in members] for members in same]
+    labels = joined.labels
     return {
         "unreadable": unreadable,
-        "identical": [[joined.identify(index) for index in members] for members in same],
+        "stacks": [joined.identify(index) for index in find_stacks(joined)],
+        "identical": named,
         "identical_with_two_labels": [
-            [joined.identify(index) for index in members] for members in same if len(set(labels[members].tolist())) > 1
+            names for names, members in zip(named, same, strict=True) if len(set(labels[members].tolist())) > 1
+        ],
+        # the same photograph may lie in train and in test
+        "identical_in_two_splits": [
+            names for names, members in zip(named, same, strict=True) if len(set(split_of[members].tolist())) > 1
         ],
     }
 
 
-def _print(found: dict[str, Any], dataset: str, folder: Path) -> None:
-    counts, names = np.array(found["train_counts"]), found["class_names"]
+def _copies(images: Joined) -> list[list[int]]:
+    """Return the rows of each set of images that are the same byte for byte."""
+    from longtail.data.fingerprint import fingerprints, same_content
+
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, first in enumerate(same_content(images, fingerprints(images)).tolist()):
+        members[first].append(row)
+    return [rows for rows in members.values() if len(rows) > 1]
+
+
+def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
+    counts, names = np.array(facts["train_counts"]), facts["class_names"]
     largest, smallest = int(counts.argmax()), int(counts.argmin())
-    total = sum(found["splits"].values())
-    thresholds, groups = found["group_thresholds"], found["groups"]
-    indent = " " * (len(dataset) + 3)
-    sizes = ", ".join(f"{number:,} {name}" for name, number in found["splits"].items())
+    total = sum(facts["splits"].values())
+    thresholds, groups = facts["group_thresholds"], facts["groups"]
+    shown = printable(dataset)
+    indent = " " * (len(shown) + 3)
+    sizes = ", ".join(f"{number:,} {name}" for name, number in facts["splits"].items())
     print(
-        f"{dataset}   {len(counts)} classes, {total:,} images ({sizes})\n"
+        f"{shown}   {len(counts)} classes, {total:,} images ({sizes})\n"
         f"{indent}train from {counts.max():,} ({names[largest]}) down to {counts.min():,} ({names[smallest]}) a class: "
-        f"ratio {found['imbalance_ratio']:,.0f}, Gini {found['gini']:.2f}\n"
+        f"ratio {facts['imbalance_ratio']:,.0f}, Gini {facts['gini']:.2f}\n"
         f"{indent}many (> {thresholds['many_above']}): {groups['many']} classes   medium: {groups['medium']}   "
         f"few (< {thresholds['few_below']}): {groups['few']}"
     )
-    for note in found["notes"]:
-        print(indent + note)
-    if found.get("unreadable"):
-        bad = _counted(len(found["unreadable"]), "file")
-        print(f"{indent}{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
-    if found.get("identical"):
-        same, two = _counted(len(found["identical"]), "set"), len(found["identical_with_two_labels"])
-        print(f"{indent}{same} of byte-identical images, {two} of them with two labels (describe.json)")
+    for line in [*facts["notes"], *_told_of_the_look(facts)]:
+        print(indent + line)
+    for row in _table(facts):
+        print(indent + row)
     print(f"{indent}{folder / 'counts.png'}")
+
+
+def _told_of_the_look(facts: dict[str, Any]) -> list[str]:
+    told = []
+    if facts.get("unreadable"):
+        bad = _counted(len(facts["unreadable"]), "file")
+        told.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
+    if facts.get("stacks"):
+        stacks = facts["stacks"]
+        told.append(
+            f"{_counted(len(stacks), 'file')} of several pictures, of which the first is taken ({stacks[0]}, ...)"
+        )
+    if facts.get("identical"):
+        same, two = _counted(len(facts["identical"]), "set"), len(facts["identical_with_two_labels"])
+        crossing = len(facts["identical_in_two_splits"])
+        told.append(
+            f"{same} of byte-identical images, {two} of them with two labels, {crossing} of them in two splits "
+            "(describe.json)"
+        )
+    return told
+
+
+def _table(facts: dict[str, Any]) -> list[str]:
+    """Return a row for each class, from the commonest to the rarest; of many classes for the rarest alone."""
+    if "counts" not in facts:
+        return []
+    names, counts = facts["class_names"], facts["counts"]
+    order = np.argsort(-np.array(facts["train_counts"]), kind="stable").tolist()
+    shown = order if len(order) <= _MOST_ROWS else order[-_RAREST:]
+    width = max(len(names[c]) for c in shown)
+    heading = "class" if len(shown) == len(order) else f"the {_RAREST} rarest"
+    width = max(width, len(heading))
+    rows = [f"{heading:<{width}}  " + "  ".join(f"{split:>7}" for split in counts)]
+    return rows + [f"{names[c]:<{width}}  " + "  ".join(f"{own[c]:>7,}" for own in counts.values()) for c in shown]
 
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _draw(found: dict[str, Any], path: Path) -> None:
+def _draw(facts: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     from longtail.files.atomic import atomic_path
 
-    counts = np.sort(np.array(found["train_counts"]))[::-1]
-    thresholds = found["group_thresholds"]
+    order = np.argsort(-np.array(facts["train_counts"]), kind="stable")
+    counts = np.array(facts["train_counts"])[order]
+    thresholds = facts["group_thresholds"]
     groups = group_of_class(counts, thresholds["many_above"], thresholds["few_below"])
     colors = dict(zip(GROUPS, ("#2b5fae", "#13796b", "#c2410c"), strict=True))
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    is_named = len(counts) <= _MOST_NAMES
+    figure = Figure(figsize=(max(7, 0.25 * len(counts)) if is_named else 7, 5 if is_named else 4), layout="constrained")
     axes = figure.subplots()
     for group in GROUPS:
         members = np.flatnonzero(groups == group)
@@ -235,12 +308,19 @@ def _draw(found: dict[str, Any], path: Path) -> None:
     axes.set(
         yscale="log",
         ylim=(0.5, None),
-        xlabel="classes, largest first",
+        xlabel="" if is_named else "classes, largest first",
         ylabel="training images",
-        title=f"{found['name']}: ratio {found['imbalance_ratio']:,.0f}, Gini {found['gini']:.2f}".replace("$", r"\$"),
+        title=f"{facts['name']}: ratio {facts['imbalance_ratio']:,.0f}, Gini {facts['gini']:.2f}".replace("$", r"\$"),
     )
+    if is_named:
+        names = [_short(facts["class_names"][c]).replace("$", r"\$") for c in order]
+        axes.set_xticks(np.arange(len(counts)) + 1, names, rotation=90, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     with atomic_path(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font lacks
         figure.savefig(temporary, dpi=150, format="png")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 30 else f"{name[:14]} ... {name[-11:]}"

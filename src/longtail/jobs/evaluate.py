@@ -1,6 +1,5 @@
 """`longtail evaluate`: a fitted head, or a prediction file, on a split."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,11 +27,14 @@ class EvaluateConfig:
     """A run and the head that its report recommends, a head (RUN/heads/tau.npz), or a CSV with the columns label and
     prediction (or one column a method)."""
     features: Path | None = None
-    """Folder of feature files, or one file; default: RUN/features, or what the run was fitted on."""
+    """Folder of feature files, or one file, that are to be measured on; default: what the run was fitted on. Columns
+    and classes are matched by name; rows that the run was made of, in another split, are left out."""
     train_counts: Path | None = None
-    """Training images of each class, one number a line; default: counted in feature_train.h5."""
+    """Training images of each class, one number a line; default: as the run has them."""
     split: Literal["train", "val", "test"] = "test"
     """Which features are evaluated."""
+    changed: Literal["ask", "leave-out", "use"] = "ask"
+    """What becomes of rows whose content is another than when the run was made."""
     prior: str | None = None
     """A world to measure for: uniform, train, a CSV of `class,share` or `class,count`, or estimated (estimated-em,
     estimated-bbse) from the split without its labels. Adds the accuracy to expect there, as the head is and told so."""
@@ -51,24 +53,30 @@ class EvaluateConfig:
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
-    from longtail.counts import group_of_class
-    from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+    from longtail.evaluation import tally
     from longtail.files.atomic import write_json
-    from longtail.jobs.predicting.predictor import choose_head
+    from longtail.jobs.comparing.predictions_file import read_predictions
+    from longtail.jobs.predicting.target_prior import find_prior
+    from longtail.runs import Run
 
     if config.model.is_dir():
-        config = replace(config, model=choose_head(config.model, None)[0])
+        config = replace(config, model=Run(config.model).head_path())
     content: dict[str, Any] = {"split": config.split}
     prior: TargetPrior | None = None
+    opened: _Opened | None = None
     if config.model.suffix == ".csv":
         if config.shift:
             raise InputError(f"--shift needs a head, which can predict for a prior; {config.model} holds predictions.")
-        labels, predictions = _read_csv(config.model)
-        counts = _counts(config)
-        prior = None if config.prior is None else _prior_of_file(config.prior, counts)
+        labels, predictions = read_predictions(config.model)
+        counts = _counts_for_file(config, max(int(part.max()) for part in (labels, *predictions.values())))
+        if config.prior is not None:
+            prior = find_prior(config.prior, [str(number) for number in range(len(counts))], counts)
     else:
         opened = _open(config)
         labels, counts = opened.labels, opened.counts
+        content["notes"] = list(opened.notes)
+        if not config.runtime.quiet:
+            print(*(f"note: {note}" for note in opened.notes), sep="\n", end="\n" if opened.notes else "")
         predictions = {config.model.stem: opened.head.predict(opened.features).astype(np.int64)}
         if config.prior is not None:
             prior = _prior(config, opened)
@@ -80,31 +88,53 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             print("  note: `at that prior` weighs by the estimate itself; of these very images, `all` is what is right")
     measured = {}
     for name, predicted in predictions.items():
-        report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
-        groups = group_of_class(counts, config.many_above, config.few_below)
-        intervals = accuracy_intervals(tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed)
-        measured[name] = {**report, "intervals": intervals}
-        print(f"{name} on {config.split}, {report['images']:,} images")
-        for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):
-            value, interval = report[metric], intervals.get(metric)
-            told = "-" if value is None else f"{value:6.2f} %"
-            sure = f"   95 % [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
-            print(f"  {metric:<16}{told}{sure}")
+        measured[name] = _measured(config, f"{name} on {config.split}", labels, predicted, counts)
+        if opened is not None and opened.known:
+            rows, title = ~opened.learnt, f"{name} without the rows that the run was made of ({opened.known})"
+            without = None if not rows.any() else _measured(config, title, labels[rows], predicted[rows], counts)
+            if without is None:
+                print(
+                    f"note: the run was made of all of these rows ({opened.known}): the numbers say nothing of others"
+                )
+            measured[name]["without_known_rows"] = without
         if prior is not None:
             measured[name]["at_prior"] = _expected(tally(labels, predicted, len(counts)), prior, config.runtime.seed)
     content["methods"] = measured
     if prior is not None:
         content["prior"] = {"told": prior.told, "shares": prior.shares.tolist(), **(prior.facts or {})}
-    if config.shift:
+    if config.shift and opened is not None:
         content["shift"] = _shift(config, opened)
     if config.runtime.out:
         write_json(config.runtime.out / "evaluation.json", content)
     return measured
 
 
+def _measured(
+    config: EvaluateConfig,
+    title: str,
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Measure predictions, and print what came out."""
+    from longtail.counts import group_of_class
+    from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+
+    report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
+    groups = group_of_class(counts, config.many_above, config.few_below)
+    intervals = accuracy_intervals(tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed)
+    print(f"{title}, {report['images']:,} images")
+    for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):
+        value, interval = report[metric], intervals.get(metric)
+        told = "-" if value is None else f"{value:6.2f} %"
+        sure = f"   95 % [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
+        print(f"  {metric:<16}{told}{sure}")
+    return {**report, "intervals": intervals}
+
+
 @dataclass(frozen=True)
 class _Opened:
-    """A head with the split that it is measured on, and validation where it was not fitted to that."""
+    """A head with the rows that it is measured on, and validation where it was not fitted to that."""
 
     head: "Head"
     features: NDArray[Any]
@@ -112,79 +142,83 @@ class _Opened:
     counts: NDArray[np.int64]
     class_names: Sequence[str]
     validation: tuple[NDArray[Any], NDArray[np.int64]] | None
+    notes: tuple[str, ...]
+    learnt: NDArray[np.bool_]
+    known: str
 
 
 def _open(config: EvaluateConfig) -> _Opened:
-    from longtail.heads import load_head
+    from longtail.features import check_finite
+    from longtail.jobs.fitting.measured_rows import rows_to_measure
     from longtail.jobs.fitting.run_features import problem_of_run
-    from longtail.jobs.predicting.predictor import check_stored_features, fitted_on_validation
+    from longtail.jobs.predicting.predictor import (
+        check_stored_features,
+        fitted_on_validation,
+        open_predictor,
+        validation_of,
+    )
 
-    head = load_head(config.model)
-    if config.features is None:
-        check_stored_features(config.model)
-    problem = problem_of_run(config.model.parent.parent, config.features)
-    problem.unseal_test()  # nothing is chosen here
-    if config.split not in problem.splits:
-        where = problem.splits["train"].path.parent
-        raise InputError(f"{where} holds no feature_{config.split}.h5; it has {', '.join(problem.splits)}.")
-    file = problem.splits[config.split]
+    predictor = open_predictor(config.model)
+    head, of_run = predictor.head, predictor.run
+    if config.features is not None and of_run.is_measured:
+        rows = rows_to_measure(of_run, config.features, config.split)
+        file, notes, learnt, known = rows.file, rows.notes, rows.learnt, rows.known
+        check_finite(file.features, str(file.path), name_row=file.row_name)
+        names, known_counts = of_run.class_names, of_run.train_counts
+        validation = None if config.split == "val" else validation_of(config.model)
+    else:
+        if config.features is None:
+            check_stored_features(config.model)
+        problem = problem_of_run(of_run, config.features, changed=config.changed)
+        problem.unseal_test()  # nothing is chosen here
+        if config.split not in problem.splits:
+            where = problem.splits["train"].path.parent
+            raise InputError(f"{where} holds no rows of {config.split}; it has {', '.join(problem.splits)} (`split`).")
+        part = problem.splits[config.split]
+        file, notes = part.take(slice(None)), problem.notes  # type: ignore[arg-type]
+        names, known_counts = problem.class_names, problem.train_counts
+        val = problem.splits.get("val")
+        learnt, known = np.zeros(len(file.labels), dtype=np.bool_), ""
+        unusable = val is None or config.split == "val" or fitted_on_validation(config.model)
+        validation = None if unusable or val is None else (val.features, val.labels)
     if head.n_features_in_ != file.features.shape[1]:
         raise InputError(
             f"{config.model} was fitted on {head.n_features_in_} features, {file.path} has {file.features.shape[1]}. "
             "Evaluate it on features of the same network."
         )
-    counts = _counts(config) if config.train_counts else problem.train_counts
+    counts = known_counts if config.train_counts is None else _read_counts(config.train_counts, len(names))
     if not hasattr(head, "class_counts_"):  # saved by an older longtail
         head.class_counts_ = counts
-    val = problem.splits.get("val")
-    unusable = val is None or config.split == "val" or fitted_on_validation(config.model)
-    validation = None if unusable or val is None else (val.features, val.labels)
-    return _Opened(head, file.features, file.labels, counts, problem.class_names, validation)
+    return _Opened(head, file.features, file.labels, counts, names, validation, notes, learnt, known)
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
-    from longtail.jobs.predicting.target_prior import find_prior
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior
 
     return find_prior(
         str(config.prior),
-        opened.head,
-        opened.features,
         opened.class_names,
-        opened.validation,
+        opened.counts,
+        Inputs(opened.head, opened.features, opened.validation),
         seed=config.runtime.seed,
+        quiet=config.runtime.quiet,
     )
-
-
-def _prior_of_file(text: str, counts: NDArray[np.int64]) -> "TargetPrior":
-    """Give the prior for predictions that stand in a file: nothing can be estimated or adjusted there."""
-    from longtail.jobs.predicting.target_prior import ESTIMATED, TargetPrior, read_prior
-    from longtail.priors import prior_of_counts, uniform_prior
-
-    if text in ESTIMATED:
-        raise InputError(f"--prior {text} needs a head and its scores; expected uniform, train or a CSV of shares.")
-    if text in ("uniform", "train"):
-        return TargetPrior(
-            uniform_prior(len(counts)) if text == "uniform" else prior_of_counts(counts), f"prior {text}"
-        )
-    if not Path(text).is_file():
-        raise InputError(f"--prior {text}: no such file, and neither uniform nor train. It holds `class,share` a line.")
-    return TargetPrior(read_prior(Path(text), [str(number) for number in range(len(counts))]), f"prior of {text}")
 
 
 def _expected(counted: Any, prior: "TargetPrior", seed: int) -> dict[str, Any]:
     from longtail.evaluation.label_shift import expected_accuracy
 
-    found = expected_accuracy(counted, prior.shares, seed=seed)
-    low, high = found["interval"]
-    unseen = f"   ({100 * found['unseen']:.1f} % of it without a test image)" if found["unseen"] else ""
-    print(f"  {'at that prior':<16}{found['accuracy']:6.2f} %   95 % [{low:.2f}, {high:.2f}]{unseen}")
-    return found
+    result = expected_accuracy(counted, prior.shares, seed=seed)
+    low, high = result["interval"]
+    unseen = f"   ({100 * result['unseen']:.1f} % of it without a test image)" if result["unseen"] else ""
+    print(f"  {'at that prior':<16}{result['accuracy']:6.2f} %   95 % [{low:.2f}, {high:.2f}]{unseen}")
+    return result
 
 
 def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
     from longtail.jobs.predicting.shift import measure_shifts, shift_table
 
-    found = measure_shifts(
+    result = measure_shifts(
         opened.head,
         (opened.features, opened.labels),
         opened.counts,
@@ -194,43 +228,47 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
         seed=config.runtime.seed,
     )
     print(f"accuracy in worlds from as long-tailed as train to the reverse, {config.split}")
-    print(shift_table(found))
-    return found
+    print(shift_table(result))
+    return result
 
 
-def _counts(config: EvaluateConfig) -> NDArray[np.int64]:
-    from longtail.jobs.fitting.run_features import problem_of_run
+def _counts_for_file(config: EvaluateConfig, highest: int) -> NDArray[np.int64]:
+    """Return the training counts that belong to a file of predictions."""
+    from longtail.embeddings import open_embeddings
+    from longtail.jobs.fitting.problem import check_problem
+    from longtail.runs import run_of_head
 
+    run = run_of_head(config.model)
     if config.train_counts is not None:
-        if not config.train_counts.is_file():
-            raise InputError(f"{config.train_counts}: no such file. Expected one number of images a line.")
-        try:
-            return np.loadtxt(config.train_counts, dtype=np.int64, ndmin=1)
-        except ValueError as error:
-            raise InputError(f"{config.train_counts}: {error}. Expected one whole number a line.") from error
-    results = config.model.parent.parent / "results.json"
-    if config.features is None and results.is_file():
-        return np.array(json.loads(results.read_text(encoding="utf-8"))["data"]["train_counts"])
-    if config.features is None:
-        raise InputError("groups need the training counts. Give --train-counts FILE or --features FOLDER.")
-    return problem_of_run(config.model.parent.parent, config.features).train_counts
+        counts, origin = _read_counts(config.train_counts, None), str(config.train_counts)
+    elif config.features is not None:
+        counts = check_problem(open_embeddings(config.features).splits).train_counts
+        origin = str(config.features)
+    elif run.is_measured:
+        counts, origin = run.train_counts, str(run.folder)
+    else:
+        raise InputError("groups need the training counts. Give `train_counts` FILE or `features` FOLDER.")
+    if highest >= len(counts):
+        raise InputError(
+            f"{config.model}: a class number {highest}, but {origin} has {len(counts)} classes; expected the same."
+        )
+    return counts
 
 
-def _read_csv(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Expected a CSV with the columns label and prediction.")
-    with path.open(encoding="utf-8-sig") as file:  # Windows' programs put a mark in front
-        names = [name.strip() for name in file.readline().split(",")]
-        if "label" not in names:
-            raise InputError(f"{path}: has the columns {', '.join(names)}; expected label and prediction.")
-        others = [name for name in names if name not in ("row", "label")]
-        wanted = ["label", *(["prediction"] if "prediction" in names else others)]
-        if len(wanted) < 2:
-            raise InputError(f"{path}: has no column of predictions beside label.")
-        try:
-            columns = np.loadtxt(
-                file, dtype=np.int64, delimiter=",", ndmin=2, usecols=[names.index(name) for name in wanted]
-            ).T
-        except ValueError as error:
-            raise InputError(f"{path}: {error}. Expected whole class numbers in every row.") from error
-    return columns[0], dict(zip(wanted[1:], columns[1:], strict=True))
+def _read_counts(path: Path, num_classes: int | None) -> NDArray[np.int64]:
+    """Read one number of training images a line."""
+    from longtail.files.text import printable, read_text
+
+    expected = "one whole number of images a line, a line a class"
+    lines = [line.strip() for line in read_text(path, expected=expected).split("\n")]
+    counts = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        if not (line.isascii() and line.isdecimal() and len(line) < 16):
+            raise InputError(f"{printable(path)}, line {number}: {line[:40]!r}. Expected {expected}.")
+        counts.append(int(line))
+    if not counts or (num_classes is not None and len(counts) != num_classes):
+        wanted = "" if num_classes is None else f", {num_classes} of them"
+        raise InputError(f"{printable(path)}: holds {len(counts)} numbers. Expected {expected}{wanted}.")
+    return np.array(counts, dtype=np.int64)

@@ -1,5 +1,6 @@
 """`longtail export`: a trained network in the layout of another system, as an exported program, or as ONNX."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from longtail.errors import InputError
+from longtail.files.text import printable
 
 if TYPE_CHECKING:
     from torch import nn
 
     from longtail.heads.base import Head
+    from longtail.jobs.predicting.predictor import Predictor
     from longtail.jobs.stage_one.model import TrainedModel
 
 __all__ = ["ExportConfig", "run"]
@@ -40,43 +43,71 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
-    path, head, whose = _opened(config)
-    is_run = config.checkpoint.is_dir()
-    suffix = SUFFIXES[config.format]
-    out = config.out or (config.checkpoint / f"model{suffix}" if is_run else path.with_suffix(suffix))
-    if out.resolve() == path.resolve():
-        raise InputError(f"--out {out}: is the checkpoint that is read. Expected another file.")
+    from longtail.deploy import traceable
+    from longtail.jobs.calibrating.file import calibration_path
     from longtail.jobs.stage_one.model import open_model
 
-    opened = open_model(path)
+    path, predictor = _opened(config)
+    head = None if predictor is None else predictor.head
+    whose = "its own classifier" if predictor is None else printable(predictor.path)
+    suffix = SUFFIXES[config.format]
+    is_run = config.checkpoint.is_dir()
+    out = config.out or (config.checkpoint / f"model{suffix}" if is_run else path.with_suffix(suffix))
+    if out.resolve() == path.resolve():
+        raise InputError(f"--out {printable(out)}: is the checkpoint that is read. Expected another file.")
+    with traceable(config.format):
+        opened = open_model(path)
     if head is None and config.format != "weights" and opened.about["settings"].get("classifier_is_drawn"):
-        raise InputError(f"{path}: its classifier is untrained. Give a fitted head with --head.")
+        raise InputError(f"{printable(path)}: its classifier is untrained. Give a fitted head with --head.")
     if head is not None and head.n_features_in_ != opened.dimension:
         raise InputError(
             f"{whose}: {type(head).__name__} does not fit; expected a head for the {opened.dimension} features of this "
             f"network, not for {head.n_features_in_}."
         )
+    names = _class_names(opened.about["class_names"], () if predictor is None else predictor.class_names, whose)
     if config.format == "weights":
         _write_weights(config, opened, head, whose, out)
-        print(f"{out}  (with {whose})")
-    else:
-        difference = _write_program(config, opened, head, out)
-        print(f"{out}  (with {whose}; checked: differs by at most {difference:.1e})")
+        print(f"{printable(out)}  (with {whose})")
+        return out
+    difference = _write_program(config, opened, head, names, out)
+    print(f"{printable(out)}  (with {whose}; checked: differs by at most {difference:.1e})")
+    calibration = None if predictor is None else calibration_path(predictor.path)
+    if calibration is not None and calibration.is_file():
+        print(
+            f"  note     its probabilities are those of the head itself, not the calibrated ones of "
+            f"{printable(calibration)}: these, with sets and rejections, are what `longtail predict` gives"
+        )
     return out
 
 
-def _opened(config: ExportConfig) -> "tuple[Path, Head | None, str]":
-    """Give the checkpoint, the head that comes with it, and in words whose classifier that is."""
-    from longtail.heads import load_head
+def _opened(config: ExportConfig) -> "tuple[Path, Predictor | None]":
+    """Return the checkpoint, and the head that comes with it; None: its own classifier."""
     from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.stage_one.model import find_checkpoint
 
     if config.head is not None:
-        return find_checkpoint(config.checkpoint), load_head(config.head), str(config.head)
+        return find_checkpoint(config.checkpoint), open_predictor(config.head)
     if (config.checkpoint / "results.json").is_file():
         predictor = open_predictor(config.checkpoint)
-        return predictor.checkpoint, predictor.head, str(predictor.path)
-    return find_checkpoint(config.checkpoint), None, "its own classifier"
+        return predictor.checkpoint, predictor
+    return find_checkpoint(config.checkpoint), None
+
+
+def _class_names(network: Sequence[str], head: Sequence[str], whose: str) -> list[str]:
+    """Return the names of the outputs; those that are mere numbers give way to names.
+
+    Raises:
+        InputError: network and head know other classes, or the same in another order.
+    """
+    numbers = [str(number) for number in range(len(network))]
+    if not head or list(head) in (list(network), numbers):
+        return list(network)
+    if list(network) == numbers and len(head) == len(network):
+        return list(head)
+    raise InputError(
+        f"{whose}: a head for {len(head)} classes ({', '.join(head[:3])}, ...), and the network was trained on "
+        f"{len(network)} ({', '.join(network[:3])}, ...). Expected the same classes in the same order."
+    )
 
 
 def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | None", whose: str, out: Path) -> None:
@@ -84,7 +115,7 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
 
     from longtail.backbones import classifier_prefix, linear_parameters
     from longtail.backbones.layouts import to_layout
-    from longtail.files.atomic import atomic_path
+    from longtail.files.atomic import atomic_file
     from longtail.heads.linear import LinearHead
 
     model = opened.model
@@ -100,18 +131,19 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
     prefix = classifier_prefix(model)
     backbone = {name: part.contiguous() for name, part in model.state_dict().items() if not name.startswith(prefix)}
     content = to_layout(backbone, weight.contiguous(), bias.contiguous(), config.layout, classifier=prefix)
-    with atomic_path(out) as temporary:
-        torch.save(content, temporary)
+    with atomic_file(out) as stream:
+        torch.save(content, stream)
 
 
-def _write_program(config: ExportConfig, opened: "TrainedModel", head: "Head | None", out: Path) -> float:
+def _write_program(
+    config: ExportConfig, opened: "TrainedModel", head: "Head | None", names: list[str], out: Path
+) -> float:
     import torch
 
     from longtail.deploy import Deployed, write_deployed
 
     model = opened.model.to(memory_format=torch.contiguous_format)
     deployed = Deployed(model if head is None else _with_head(model, head), opened.preprocessing).eval()
-    names = opened.about["class_names"]
     return write_deployed(deployed, out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
 
 

@@ -101,17 +101,19 @@ def extract_splits(
     """
     from longtail.backbones import linear_parameters
     from longtail.files.atomic import atomic_path
+    from longtail.jobs.pace import settle_threads
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
+    from longtail.training.checkpoints import weights_fingerprint
     from longtail.training.extraction import extract_features
+    from longtail.training.unfinished import threads_begun_with
 
-    weights = fingerprint(model.path)
+    weights = weights_fingerprint(model.model.state_dict())
     head = folder / "joint_head.npz"
     is_new = not head.is_file()
-    for split in SPLITS:
-        source = getattr(splits, split)
-        if source is None or len(source) == 0:
-            continue
+    sources = {split: source for split in SPLITS if (source := getattr(splits, split)) is not None and len(source)}
+    num_images = sum(len(source) for source in sources.values())
+    for split, source in sources.items():
         path = folder / f"feature_{split}.h5"
         attributes = {
             "split": split,
@@ -126,6 +128,16 @@ def extract_splits(
             continue
         is_new = True
         images = prepare(source, model.preprocessing, fabric.device)
+        settle_threads(
+            fabric,
+            model.model,
+            model.preprocessing,
+            images_at_once=256,
+            images=num_images,
+            learns=False,
+            began_with=threads_begun_with(path),
+            quiet=quiet,
+        )
         extract_features(
             fabric,
             model.features,
@@ -180,11 +192,3 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
 
 def _stored(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else json.dumps(value)
-
-
-def fingerprint(path: Path) -> str:
-    """Give the SHA-256 of a file: which weights made these features."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

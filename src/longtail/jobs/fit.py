@@ -1,15 +1,27 @@
 """`longtail fit`: heads on feature files, compared under one protocol."""
 
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
 from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import ColumnOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from longtail.embeddings import Embeddings
+    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["FitConfig", "run"]
+
+# what a fit may leave in its folder: a second one replaces all of it
+OWNED = (
+    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html", "rows.npz"),
+    ".made_of",
+    *("summary.json", "summary.md", "seed-*", "evaluation.json", "model.onnx", "model.pt2", "model.pth"),
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +30,8 @@ class FitConfig:
 
     features: tyro.conf.Positional[Path]
     """Folder with feature_train.h5 and, if there are, feature_val.h5 and feature_test.h5; or train.npz, val.csv, ...;
-    or one file (.h5, .npz, .npy, .csv, .tsv, .parquet) with labels, perhaps with a column `split`."""
+    or one file (.h5, .npz, .npy, .csv, .tsv, .parquet, .mat of version 7.3) with labels, perhaps with a column `split`.
+    """
     logits: bool = False
     """The values are logits, one a class; a file that calls them `logits` needs no such word."""
     val_fraction: float = 0.1
@@ -27,6 +40,7 @@ class FitConfig:
     """The same for testing."""
     split_seed: int = 0
     """Of these splits."""
+    columns: ColumnOptions = field(default_factory=ColumnOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: int = 1
@@ -37,42 +51,68 @@ def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
-    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.files.replacement import replacing
+    from longtail.jobs.fitting.methods import wanted_methods
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.inspect_labels import quick_label_problems
-    from longtail.jobs.launch import resolve_device
-    from longtail.jobs.outcome import finish
+    from longtail.jobs.outcome import tell
+    from longtail.jobs.pace import settle_threads_of_heads
+    from longtail.jobs.places import place_for, remember_source
     from longtail.jobs.seeds import summarize
 
+    settle_threads_of_heads(config.runtime.threads)
     if config.heads.images.crt_from == "images" or config.heads.images.crt_part != "classifier":
         raise InputError(
             "--crt-from images, and --crt-part, need the images and the network, not only features. "
             "Use `longtail run ... --crt-from images`."
         )
-    folder = config.runtime.out or Path("runs") / f"fit-{config.features.resolve().stem}"
-    opened = open_embeddings(
-        config.features,
-        logits=config.logits,
-        val_fraction=config.val_fraction,
-        test_fraction=config.test_fraction,
-        seed=config.split_seed,
-    )
+    if config.seeds < 1:
+        raise InputError(f"`seeds` is {config.seeds}; expected at least 1.")
+    wanted_methods(config.heads.methods)
+    folder = place_for("fit", config.features, config.runtime.out)
+    opened = open_embeddings(config.features, _reading(config))
     if opened.head is not None and config.heads.head is not None:
-        raise InputError("--head: logits are the classifier's own already. Leave it out.")
+        raise InputError("`head`: logits are the classifier's own already. Leave it out.")
     problem = check_problem(
         opened.splits, head=opened.head or config.heads.head, drop_nonfinite=config.heads.drop_nonfinite
     )
     problem = replace(problem, notes=(*opened.notes, *problem.notes))
+    if not config.runtime.quiet:
+        _say_data(problem, opened)
+    with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:
+        runs = _runs(config, problem, opened, new)
+        remember_source(new, config.features)
+        if len(runs) > 1:
+            summarize(runs, new, config.heads.evidence.correction)
+    if len(runs) == 1:
+        tell(runs[0], folder, quiet=config.runtime.quiet)
+    return runs[0]
+
+
+def _reading(config: FitConfig) -> Any:
+    from longtail.embeddings import Reading
+
+    return Reading(config.logits, config.val_fraction, config.test_fraction, config.split_seed, config.columns.choice)
+
+
+def _runs(config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", new: Path) -> list[dict[str, Any]]:
+    """Fit with each seed, into folders of their own where there are several."""
+    from longtail.identity import write_identities
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.label_problems import quick_label_problems
+    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.outcome import finish, print_table
+    from longtail.runs import ROWS
+
     runs: list[dict[str, Any]] = []
-    for seed in range(config.runtime.seed, config.runtime.seed + max(config.seeds, 1)):
-        seed_folder = folder if config.seeds <= 1 else folder / f"seed-{seed}"
+    for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
+        folder = new if config.seeds == 1 else new / f"seed-{seed}"
         results = compare_heads(
             problem,
             config.heads,
             title=config.features.resolve().stem,
             seed=seed,
             device=resolve_device(config.runtime.device),
-            folder=seed_folder,
+            folder=folder,
             quiet=config.runtime.quiet,
         )
         results["label_problems"] = (
@@ -80,7 +120,30 @@ def run(config: FitConfig) -> dict[str, Any]:
             if runs
             else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
-        runs.append(finish(results, seed_folder, config, quiet=config.runtime.quiet))
-    if len(runs) > 1:
-        summarize(runs, folder, config.heads.evidence.correction)
-    return runs[0]
+        write_identities(folder / ROWS, opened.rows)
+        runs.append(finish(results, folder, config))
+        if config.seeds > 1:
+            print_table(runs[-1])
+    return runs
+
+
+def _say_data(problem: "FeatureProblem", opened: "Embeddings") -> None:
+    """Say what was read, before anything is fitted to it: which columns, classes and rows."""
+    from longtail.counts import imbalance_ratio
+
+    train = problem.splits["train"]
+    columns, names = train.features.shape[1], problem.feature_names
+    what = f"{columns} {'features' if opened.kind == 'features' else opened.kind}"
+    if names is not None:
+        what += f" ({', '.join(names[:6])}{', ...' if columns > 6 else ''})"
+    sizes = ", ".join(f"{len(file.features):,} {split}" for split, file in problem.splits.items())
+    counts = problem.train_counts
+    print(
+        f"  data      {what}; {len(counts)} classes ({', '.join(problem.class_names[:6])}"
+        f"{', ...' if len(counts) > 6 else ''}); rows: {sizes}; train from {counts.max():,} down to {counts.min():,} a "
+        f"class (ratio {imbalance_ratio(counts):,.0f})",
+        *(f"  note      {note}" for note in problem.notes),
+        sep="\n",
+        file=sys.stderr,
+        flush=True,
+    )

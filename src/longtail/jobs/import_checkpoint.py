@@ -9,6 +9,7 @@ import tyro
 from longtail.data.list_file import read_names
 from longtail.data.statistics import STATISTICS
 from longtail.errors import InputError
+from longtail.files.text import printable
 
 if TYPE_CHECKING:
     from longtail.backbones.foreign import ForeignWeights
@@ -51,12 +52,13 @@ def run(config: ImportConfig) -> Path:
 
     out = config.out or config.checkpoint.with_suffix(".longtail.pt")
     if out.resolve() == config.checkpoint.resolve():
-        raise InputError(f"--out {out}: is the checkpoint that is read. Expected another file.")
+        raise InputError(f"--out {printable(out)}: is the checkpoint that is read. Expected another file.")
+    origin = printable(config.checkpoint)
     found = read_foreign(config.checkpoint)
     recognised, seen = recognise(found.backbone)
     backbone = recognised if config.backbone == "auto" else config.backbone
     if backbone is None:
-        raise InputError(f"{config.checkpoint}: {seen}: no network that is known here. Name it with --backbone.")
+        raise InputError(f"{origin}: {seen}: no network that is known here. Name it with --backbone.")
     num_classes = _num_classes(config, found)
     names = _class_names(config.class_names, num_classes)
     preprocessing = _preprocessing(config, is_small=recognised in CIFAR_RESNETS)
@@ -68,7 +70,7 @@ def run(config: ImportConfig) -> Path:
         own |= {f"{prefix}weight": found.classifier[0], f"{prefix}bias": found.classifier[1]}
     else:
         found.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
-    load_weights(model, {**found.backbone, **own}, str(config.checkpoint))
+    load_weights(model, {**found.backbone, **own}, origin)
     about = {
         "backbone": backbone,
         "class_names": names,
@@ -76,15 +78,15 @@ def run(config: ImportConfig) -> Path:
         "settings": {
             "dataset": None,
             "data": {},
-            "imported": str(config.checkpoint),
+            "imported": origin,
             "layout": found.layout,
             "classifier_is_drawn": found.classifier is None,
         },
     }
     task = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, out)
-    _tell(found, f"{config.checkpoint}: {found.layout}, {backbone}, {num_classes} classes")
-    print(out)
+    _tell(found, f"{origin}: {found.layout}, {backbone}, {num_classes} classes")
+    print(printable(out))
     return out
 
 
@@ -104,7 +106,8 @@ def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
         stored = len(found.classifier[1])
         if given not in (None, stored):
             raise InputError(
-                f"--num-classes {given}: the classifier in {config.checkpoint} has {stored}. Leave the option out."
+                f"--num-classes {given}: the classifier in {printable(config.checkpoint)} has {stored}. Leave the "
+                "option out."
             )
         return stored
     if given is None or given < 1:
@@ -112,7 +115,8 @@ def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
         told = f" ({others[0]})" if others else ""
         why = f"holds no linear classifier{told}" if given is None else f"cannot have {given} classes"
         raise InputError(
-            f"{config.checkpoint}: {why}. Say for how many classes one is to be drawn: --num-classes C, at least 1."
+            f"{printable(config.checkpoint)}: {why}. Say for how many classes one is to be drawn: --num-classes C, at "
+            "least 1."
         )
     return given
 

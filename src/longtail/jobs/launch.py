@@ -1,28 +1,42 @@
-"""Start Lightning Fabric from the runtime settings."""
+"""Start Lightning Fabric from the runtime settings, and let all processes of a command end as one."""
 
 import atexit
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-from longtail.errors import InputError
-from longtail.jobs.options import RuntimeOptions
+from longtail.errors import InputError, LongtailError
+from longtail.jobs.processes import Processes, processes, start_others
+from longtail.jobs.ranks import Watch, joining
+from longtail.signals import ignore_stops
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["launch", "processes", "resolve_device", "resolve_precision"]
+    from longtail.jobs.options import RuntimeOptions
+
+__all__ = ["launch", "resolve_device", "resolve_precision", "together"]
+
+_watches: list[Watch] = []  # of this process: one, where it works with others
 
 
-def launch(runtime: RuntimeOptions) -> "Fabric":
+def launch(runtime: "RuntimeOptions") -> "Fabric":
     """Start the processes, or join those that torchrun or SLURM started, and place this one on its device.
 
     Raises:
-        InputError: a device that is not there, or float16 on a CPU.
+        InputError: a device that is not there, float16 on a CPU, or an environment that does not fit together.
+        LongtailError: the processes do not find each other.
     """
     import logging
-    import os
     import warnings
 
+    from longtail.jobs.pace import ask_for_threads
+
+    ask_for_threads(runtime.threads)
+    found = processes(os.environ, runtime.devices)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
@@ -32,24 +46,64 @@ def launch(runtime: RuntimeOptions) -> "Fabric":
         logging.getLogger(name).setLevel(logging.WARNING)  # they announce what was asked for
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
-    flag = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]
-    devices, nodes = processes(os.environ, runtime.devices)
+    flag: Any = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]
     if device == "cuda":
         import torch
 
-        if devices > torch.cuda.device_count():
-            raise InputError(f"--devices {devices}: there are {torch.cuda.device_count()} GPUs here.")
+        if found.local > torch.cuda.device_count():
+            raise InputError(f"--devices {found.local}: there are {torch.cuda.device_count()} GPUs here.")
+    if found.number == 1:
+        fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(found))
+        fabric.launch()
+        return fabric
+    return _launch_several(found, device, flag, runtime.timeout)
+
+
+def _environment(found: Processes) -> Any:
+    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+    if found.started_by == "slurm":
+        return SLURMEnvironment(auto_requeue=False)
+    return TorchElasticEnvironment() if found.number > 1 else LightningEnvironment()
+
+
+def _launch_several(found: Processes, device: str, precision: Any, patience: float) -> "Fabric":
+    import torch.distributed as dist
+    from lightning.fabric import Fabric
+    from lightning.fabric.strategies.ddp import DDPStrategy
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    started = start_others(found.local) if found.started_by == "nobody" else []
+    asked = os.environ.get("OMP_NUM_THREADS")
     fabric = Fabric(
         accelerator=device,
-        devices=devices,
-        num_nodes=nodes,
-        strategy="ddp" if devices * nodes > 1 else "auto",
-        precision=flag,  # type: ignore[arg-type]
+        devices=found.local,
+        num_nodes=found.nodes,
+        strategy=DDPStrategy(timeout=timedelta(minutes=max(patience, 1))),
+        precision=precision,
+        plugins=_environment(found),
     )
-    fabric.launch()
-    if fabric.world_size > 1:
-        # else the interpreter's end may take torch's threads down while they run, and a finished job aborts
-        atexit.register(_part)
+    try:
+        with joining(started):
+            fabric.launch()
+            # by the first long work of one process alone the others may have waited for hours: `Watch` knows better
+            dist.set_timeout(timedelta(days=365))
+            watch = Watch(_get_default_store().clone(), fabric.global_rank, fabric.world_size, patience, started)
+            dist.barrier()
+    except (RuntimeError, ValueError) as error:
+        place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise LongtailError(
+            f"the {found.number} processes do not find each other at {place} within {patience:g} minutes (--timeout): "
+            f"{str(error).splitlines()[0][:200]}"
+        ) from error
+    if asked is None:
+        os.environ.pop("OMP_NUM_THREADS", None)  # Lightning has set it, as if somebody had asked for it
+    watch.start()
+    _watches.append(watch)
+    # else the interpreter's end may take torch's threads down while they run, and a finished job aborts
+    atexit.register(_part)
     return fabric
 
 
@@ -60,40 +114,64 @@ def _part() -> None:
         dist.destroy_process_group()
 
 
-def processes(environment: Mapping[str, str], wanted: int) -> tuple[int, int]:
-    """Say how many processes run on each node, and on how many nodes.
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """Let the number of threads that a command computes with end with it."""
+    torch, asked = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS")
+    usual = None if torch is None else torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(usual)
+        os.environ.pop("OMP_NUM_THREADS", None)
+        if asked is not None:
+            os.environ["OMP_NUM_THREADS"] = asked
 
-    Args:
-        environment: torchrun and `srun` say in it what they started.
-        wanted: processes where neither started this one.
 
-    Returns:
-        Processes a node, nodes.
+@contextmanager
+def together() -> Iterator[None]:
+    """Let what is inside end in all processes as it ends in the first that fails: one of them says why.
+
+    Errors of torch about lost processes and missing memory become errors of ours.
 
     Raises:
-        InputError: fewer than one process, or SLURM's tasks are not spread evenly over its nodes.
-
-    Example:
-        >>> processes({"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"}, 1)
-        (8, 2)
-        >>> processes({"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_NNODES": "2"}, 1)
-        (4, 2)
+        SystemExit: another process has said why the work ends, or is going to.
+        LongtailError: a process was lost.
     """
-    if "LOCAL_WORLD_SIZE" in environment:  # torchrun
-        local = int(environment["LOCAL_WORLD_SIZE"])
-        return local, max(int(environment.get("WORLD_SIZE", local)) // local, 1)
-    # in a shell inside an allocation these are set too, but nothing was started there by srun
-    interactive = environment.get("SLURM_JOB_NAME") in ("bash", "interactive")
-    if {"SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS"} <= environment.keys() and not interactive:
-        tasks, nodes = int(environment["SLURM_NTASKS"]), int(environment.get("SLURM_NNODES", "1"))
-        if tasks % nodes:
-            raise InputError(
-                f"SLURM gives {tasks} tasks on {nodes} nodes; expected as many on each: --ntasks-per-node GPUS."
-            )
-        return tasks // nodes, nodes
-    if wanted < 1:
-        raise InputError(f"--devices {wanted}; expected at least 1.")
-    return wanted, 1
+    try:
+        with _own_threads():
+            yield
+            for watch in _watches:
+                watch.farewell()
+    except BaseException as error:
+        from longtail.training.failures import LostConnection, told
+
+        if _watches:
+            ignore_stops()  # torchrun sends SIGTERM to the others as soon as one has ended
+        failure: BaseException = told(error) or error
+        for watch in _watches:
+            lost: list[int] = []
+            if isinstance(failure, LostConnection):
+                lost = watch.missing()
+                failure = LongtailError(watch.is_gone(lost))
+            is_first = watch.announce(_status(failure), lost)
+            watch.reap()
+            if not is_first:
+                raise SystemExit(watch.status) from None
+        if failure is error:
+            raise
+        raise failure from error
+    finally:
+        _watches.clear()
+
+
+def _status(failure: BaseException) -> int:
+    if isinstance(failure, KeyboardInterrupt):
+        return int(getattr(failure, "status", 130))
+    if isinstance(failure, SystemExit) and isinstance(failure.code, int):
+        return failure.code
+    return 2 if isinstance(failure, LongtailError | OSError) else 1
 
 
 def resolve_device(device: str) -> str:

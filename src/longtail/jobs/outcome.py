@@ -10,21 +10,20 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from longtail.jobs.comparing.verdict import verdict
+from longtail.files.text import printable
+from longtail.jobs.comparing.verdict import verdict, verdict_lines
 from longtail.jobs.environment import environment
 
-__all__ = ["finish", "print_table"]
+__all__ = ["finish", "print_table", "tell"]
 
 
-def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, table: bool = True) -> dict[str, Any]:
-    """Write config.json, results.json and report.html into the run's folder and print what came out.
+def finish(results: dict[str, Any], folder: Path, config: Any) -> dict[str, Any]:
+    """Write config.json, results.json and report.html into the run's folder.
 
     Args:
         results: as `compare_heads` gives them, perhaps with stage 1 and examples.
-        folder: of the run.
+        folder: of the run, or the one that will take its place.
         config: the job's settings.
-        quiet: print the table only.
-        table: print that.
 
     Returns:
         The completed results.
@@ -42,13 +41,22 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, quiet: bool, t
     }
     write_json(folder / "config.json", plain(asdict(config)))
     write_json(folder / "results.json", results)
-    page = write_report(folder)
-    if table:
-        print_table(results)
-    if table and not quiet:
-        told = results["verdict"]
-        print("", *filter(None, (told["choice"], told["sentence"], told["doubt"])), f"Open {page}", sep="\n")
+    write_report(folder)
     return results
+
+
+def tell(results: dict[str, Any], folder: Path, *, quiet: bool) -> None:
+    """Print the table of a run, what it says in words, and where its report is.
+
+    Args:
+        results: as `finish` gives them.
+        folder: where the run lies now.
+        quiet: print the table only.
+    """
+    print_table(results)
+    if not quiet:
+        page = printable(folder / "report.html")
+        print("", *verdict_lines(results["verdict"]), f"Open {page}", sep="\n")
 
 
 def print_table(results: dict[str, Any]) -> None:

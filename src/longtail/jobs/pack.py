@@ -1,14 +1,17 @@
 """`longtail pack`: one image pack out of a folder or list of images."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
+from longtail.class_names import AlikeNames
+from longtail.data.folder_layout import FolderLayout
 from longtail.errors import InputError
+from longtail.files.text import printable
 
 __all__ = ["PackConfig", "run"]
 
@@ -23,6 +26,11 @@ class PackConfig:
     """The pack, such as photos.h5."""
     data: Path | None = None
     """Folder that the paths of a list are relative to; default: the list's own."""
+    layout: FolderLayout = "auto"
+    """Of a folder: classes: each sub-folder is a class, whatever it looks like; splits: each sub-folder of train/
+    (val/, test/) is. auto: stop where they look like something else."""
+    alike_names: AlikeNames = "ask"
+    """Of classes whose names differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them."""
     skip_bad: bool = False
     """Leave unreadable images out, and name them, instead of stopping."""
     quiet: bool = False
@@ -31,38 +39,48 @@ class PackConfig:
 
 def run(config: PackConfig) -> Path:
     """Write the pack."""
-    from longtail.data.folder import open_folder
-    from longtail.data.list_file import open_lists
-    from longtail.data.pack import write_pack
-    from longtail.data.readable import find_unreadable
-    from longtail.training.progress import progress_bar
+    from longtail.data.pack import PACK_SUFFIXES, write_pack
+    from longtail.data.parts import open_parts
+    from longtail.jobs.flags import as_typed
 
-    if config.out.suffix not in (".h5", ".hdf5"):
-        raise InputError(f"--out {config.out}: expected a file that ends in .h5.")
-    if not config.folder.exists():
-        raise InputError(f"{config.folder}: no such folder or list file.")
-    sources, notes = open_folder(config.folder) if config.folder.is_dir() else open_lists(config.folder, config.data)
-    failures = {}
-    with progress_bar("check", sum(len(source) for source in sources.values()), quiet=config.quiet) as bar:
-        for split, source in sources.items():
-            failures[split] = find_unreadable(source, advance=bar.advance)
-    reasons = [reason for found in failures.values() for _, reason in found]
-    if reasons and not config.skip_bad:
-        raise InputError(reasons[0] + (f" ({len(reasons) - 1:,} more like it.)" if len(reasons) > 1 else ""))
-    for reason in reasons:
-        print(f"left out: {reason}", file=sys.stderr)
-    bad = {split: {index for index, _ in found} for split, found in failures.items()}
-    class_names = next(iter(sources.values())).class_names
-    images = _images(sources, bad, quiet=config.quiet)
-    number = write_pack(config.out, images, class_names, source=config.folder.resolve().name, note="; ".join(notes))
+    if config.out.suffix not in PACK_SUFFIXES:
+        raise InputError(f"--out {printable(config.out)}: expected a file that ends in .h5.")
+    try:
+        sources, notes = open_parts(
+            str(config.folder), config.data, layout=config.layout, alike_names=config.alike_names
+        )
+        bad = _unreadable(sources, quiet=config.quiet)
+        reasons = [reason for own in bad.values() for reason in own.values()]
+        if reasons and not config.skip_bad:
+            raise InputError(reasons[0] + (f" ({len(reasons) - 1:,} more like it.)" if len(reasons) > 1 else ""))
+        for reason in reasons:
+            print(f"left out: {as_typed(reason)}", file=sys.stderr)
+        class_names = next(iter(sources.values())).class_names
+        images = _images(sources, bad, quiet=config.quiet)
+        name = printable(config.folder.resolve().name)
+        number = write_pack(config.out, images, class_names, source=name, note="; ".join(notes))
+    except InputError as error:
+        raise InputError(as_typed(str(error))) from error
     if not config.quiet:
         for note in notes:
             print(note)
-        print(f"{number:,} images of {len(class_names)} classes in {config.out}")
+        print(f"{number:,} images of {len(class_names)} classes in {printable(config.out)}")
     return config.out
 
 
-def _images(sources: dict[str, Any], bad: dict[str, set[int]], *, quiet: bool) -> Iterator[tuple[bytes, int, str]]:
+def _unreadable(sources: Mapping[str, Any], *, quiet: bool) -> dict[str, dict[int, str]]:
+    """Return the reason for each image that cannot be read, by split and place; what white is need not be known yet."""
+    from longtail.data.readable import find_unreadable
+    from longtail.training.progress import progress_bar
+
+    with progress_bar("check", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
+        return {
+            split: dict(find_unreadable(source, unstated=False, advance=bar.advance))
+            for split, source in sources.items()
+        }
+
+
+def _images(sources: Mapping[str, Any], bad: Mapping[str, Any], *, quiet: bool) -> Iterator[tuple[bytes, int, str]]:
     from longtail.training.progress import progress_bar
 
     with progress_bar("pack", sum(len(source) for source in sources.values()), quiet=quiet) as bar:

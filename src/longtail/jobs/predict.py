@@ -16,9 +16,13 @@ from longtail.jobs.options import RuntimeOptions
 if TYPE_CHECKING:
     from longtail.heads.base import Head
     from longtail.jobs.calibrating.file import StoredCalibration
+    from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import Predictor
 
 __all__ = ["PredictConfig", "run"]
+
+DEFAULT_OUT = Path("predictions.csv")
+MOST_PRINTED = 5  # predictions that are printed, beside being written
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class PredictConfig:
     model: tyro.conf.Positional[Path]
     """Folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt), which predicts with its own classifier."""
     inputs: tyro.conf.Positional[Path]
-    """An image, a folder of images, an image pack (.h5), or features: .h5, .npz, .npy, .csv, .tsv or .parquet, as `fit`
-    takes them, with or without labels."""
+    """An image, a folder of images, an image pack (.h5), or features: .h5, .npz, .npy, .csv, .tsv, .parquet or .mat, as
+    `fit` takes them, with or without labels; columns are matched by their names."""
     method: str | None = None
     """Which head of the run; default: the one that its report recommends."""
     prior: str | None = None
@@ -55,36 +59,49 @@ def run(config: PredictConfig) -> Path:
 
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
+    from longtail.files.text import printable
     from longtail.jobs.predicting.predictor import open_predictor
 
     if config.top is not None and config.top < 1:
-        raise InputError(f"--top is {config.top}; expected at least 1.")
+        raise InputError(f"`top` is {config.top}; expected at least 1.")
+    path, replaced = _out(config)
     predictor = open_predictor(config.model, config.method)
-    head = predictor.head
-    calibration = _calibration(config, predictor.path)
-    identities, features = _inputs(config, predictor.checkpoint, predictor.path.parent.parent)
-    if features.shape[1] != head.n_features_in_:
-        raise InputError(
-            f"{predictor.path} was fitted on {head.n_features_in_} features, {config.inputs} has {features.shape[1]}."
-        )
-    out = config.runtime.out or Path("predictions.csv")
-    path = out if out.suffix == ".csv" else out / "predictions.csv"
-    prior = _prior(config, predictor, features, path)
-    probabilities, how = _probabilities(head, features, calibration, prior)
-    further, said = _further(config, calibration, probabilities, predictor.class_names)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
+    inputs = _inputs(config, predictor)
+    for note in inputs.notes:
+        print(f"note: {note}")
+    prior = _prior(config, predictor, inputs, path)
     top = None if config.top is None else min(config.top, len(predictor.class_names))
-    _write(path, identities, probabilities, predictor.class_names, top, further)
+    report = _write(path, config, predictor, calibration, inputs, prior, top)
     if not config.runtime.quiet:
-        print(f"{len(identities):,} predictions of {predictor.path.stem} in {path} ({'; '.join([how, *said])})")
+        print(*report.first, sep="\n") if report.rows <= MOST_PRINTED else None
+        word = "prediction" if report.rows == 1 else "predictions"
+        again = f"; replaced the {replaced}" if replaced else ""
+        told = "; ".join([report.how, *report.promises()])
+        print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({told}){again}")
     return path
 
 
-def _prior(
-    config: PredictConfig, predictor: "Predictor", features: NDArray[Any], path: Path
-) -> NDArray[np.float64] | None:
-    """Give the shares to predict for, told and written beside the predictions; None for the head's own."""
+def _out(config: PredictConfig) -> tuple[Path, str | None]:
+    """Return the file to write, and what it takes the place of; the default one never takes another's."""
+    out = config.runtime.out
+    path = DEFAULT_OUT if out is None else out if out.suffix == ".csv" else out / DEFAULT_OUT
+    if not path.is_file():
+        return path, None
+    if out is None:
+        raise InputError(
+            f"{path} is there already. Say where these predictions go: `out` FILE.csv (the same name replaces it)."
+        )
+    with path.open("rb") as file:
+        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+    return path, f"file that was there, of {max(lines - 1, 0):,} rows"
+
+
+def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path: Path) -> NDArray[np.float64] | None:
+    """Return the shares to predict for, told and written beside the predictions; None for the head's own."""
     from longtail.jobs.predicting.predictor import validation_of
-    from longtail.jobs.predicting.target_prior import find_prior, write_prior
+    from longtail.jobs.predicting.prior_estimator import ESTIMATED
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior, write_prior
 
     if config.prior is None:
         return None
@@ -93,17 +110,20 @@ def _prior(
             "--prior: what --sets and --reject promise holds for the classes' shares that the head was calibrated for. "
             "Calibrate for others: longtail calibrate --prior."
         )
-    found = find_prior(
+    features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
+    if config.prior in ESTIMATED:
+        features = np.concatenate([block.values for block in inputs.blocks()])
+    prior = find_prior(
         config.prior,
-        predictor.head,
-        features,
         predictor.class_names,
-        validation_of(predictor.path),
+        getattr(predictor.head, "class_counts_", None),
+        Inputs(predictor.head, features, validation_of(predictor.path)),
         seed=config.runtime.seed,
+        quiet=config.runtime.quiet,
     )
-    print(found.told, *(f"  note: {note}" for note in found.notes), sep="\n")
-    write_prior(found, predictor.class_names, path.with_suffix(".prior.json"))
-    return found.shares
+    print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
+    write_prior(prior, predictor.class_names, path.with_suffix(".prior.json"))
+    return prior.shares
 
 
 def _probabilities(
@@ -112,7 +132,7 @@ def _probabilities(
     calibration: "StoredCalibration | None",
     prior: NDArray[np.float64] | None,
 ) -> tuple[NDArray[Any], str]:
-    """Give probabilities (N, C), and in words how they came about."""
+    """Return probabilities (N, C), and in words how they came about."""
     if calibration is None:
         return head.predict_proba(features, prior=prior), "softmax of the scores, not calibrated"
     from scipy.special import softmax
@@ -129,105 +149,131 @@ def _probabilities(
     return softmax(scores, axis=1), f"probabilities {how}"
 
 
-def _calibration(config: PredictConfig, head: Path) -> "StoredCalibration | None":
+def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
     from longtail.jobs.calibrating.file import read_calibration
 
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    found = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head)
-    if found is None and (config.sets or config.reject):
+    stored = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head, names)
+    if stored is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
-    return found
+    return stored
 
 
-def _further(
-    config: PredictConfig, calibration: "StoredCalibration | None", probabilities: NDArray[Any], names: tuple[str, ...]
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Give further columns, and what they promise."""
-    columns, said = {}, []
-    if calibration is not None and config.sets:
-        inside = calibration.sets.contains(probabilities)
-        order = np.argsort(-probabilities, axis=1, kind="stable")
-        columns["set"] = [" | ".join(names[c] for c in row[own[row]]) for row, own in zip(order, inside, strict=True)]
-        promised = 100 * (1 - calibration.sets.alpha)
-        said.append(
-            f"set: {calibration.sets.kind} sets of {promised:g} %, {inside.sum(axis=1).mean():.1f} classes each"
+def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
+    from longtail.jobs.predicting.inputs import are_features, inputs_of_features
+
+    if are_features(config.inputs):
+        return inputs_of_features(
+            config.inputs,
+            predictor.run,
+            predictor.feature_names,
+            predictor.head.n_features_in_,
+            str(predictor.path),
         )
-    if calibration is not None and config.reject:
-        accepted = calibration.rule.accepts(probabilities.max(axis=1))
-        columns["accepted"] = ["yes" if kept else "no" for kept in accepted]
-        said.append(f"accepted: {accepted.sum():,}, for {calibration.rule.wanted:g} % of right answers")
-    return columns, said
+    return _inputs_of_images(config, predictor)
 
 
-def _inputs(config: PredictConfig, checkpoint: Path, run: Path) -> tuple[list[str], NDArray[Any]]:
-    if config.inputs.suffix in (".h5", ".hdf5") and _holds_features(config.inputs):
-        from longtail.features import open_features
-
-        file = open_features(config.inputs)
-        return [f"{config.inputs.name}[{row}]" for row in range(len(file.labels))], file.features
-    if config.inputs.suffix in (".npz", ".npy", ".csv", ".tsv", ".parquet"):
-        return _features_of_others(config.inputs, run)
-    return _features_of_images(config, checkpoint)
-
-
-def _features_of_others(path: Path, run: Path) -> tuple[list[str], NDArray[Any]]:
-    from longtail.embeddings import are_probabilities, read_unlabelled
-    from longtail.features import check_finite
-    from longtail.jobs.fitting.run_features import settings_of_run
-
-    values, ids, are_logits = read_unlabelled(path)
-    check_finite(values, str(path))
-    if (are_logits or settings_of_run(run).get("logits")) and are_probabilities(values):
-        # as `fit` took them
-        values = np.log(np.maximum(values, np.finfo(np.float32).tiny)).astype(np.float32)
-    names = [f"{path.name}[{row}]" for row in range(len(values))] if ids is None else ids.tolist()
-    return names, values
-
-
-def _holds_features(path: Path) -> bool:
-    import h5py
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Expected images, a folder of them, a pack or a feature file.")
-    try:
-        with h5py.File(path, "r") as file:
-            return "features" in file
-    except OSError as error:
-        raise InputError(f"{path}: truncated, or not an HDF5 file ({error}).") from error
-
-
-def _features_of_images(config: PredictConfig, checkpoint: Path) -> tuple[list[str], NDArray[Any]]:
+def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
+    from longtail.embeddings import FeatureBlock
     from longtail.jobs.launch import launch
+    from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
     from longtail.jobs.stage_one.model import open_model
 
     fabric = launch(config.runtime)
-    model = open_model(checkpoint, fabric.device)
+    model = open_model(predictor.checkpoint, fabric.device)
     source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
-    features = image_features(fabric, model, source, config.workers)
-    return [source.identify(row) for row in range(len(source))], features.cpu().numpy()
+    if model.dimension != predictor.head.n_features_in_:
+        raise InputError(
+            f"{predictor.path} was fitted on {predictor.head.n_features_in_} features, the network in "
+            f"{predictor.checkpoint} gives {model.dimension}."
+        )
+    features = image_features(fabric, model, source, config.workers).cpu().numpy()
+    names = [source.identify(row) for row in range(len(source))]
+
+    def blocks() -> Iterator[FeatureBlock]:
+        yield FeatureBlock(features, names)
+
+    return Inputs(blocks)
+
+
+class _Report:
+    """What was predicted, counted block by block."""
+
+    def __init__(self, calibration: "StoredCalibration | None", config: PredictConfig) -> None:
+        self.rows, self.how, self.first = 0, "", list[str]()
+        self._calibration, self._config = calibration, config
+        self._in_sets = self._accepted = 0
+
+    def columns(self, probabilities: NDArray[Any], names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Return further columns of a block."""
+        columns = {}
+        if self._calibration is not None and self._config.sets:
+            inside = self._calibration.sets.contains(probabilities)
+            order = np.argsort(-probabilities, axis=1, kind="stable")
+            columns["set"] = [
+                " | ".join(names[c] for c in ranked[own[ranked]]) for ranked, own in zip(order, inside, strict=True)
+            ]
+            self._in_sets += int(inside.sum())
+        if self._calibration is not None and self._config.reject:
+            accepted = self._calibration.rule.accepts(probabilities.max(axis=1))
+            columns["accepted"] = ["yes" if is_sure else "no" for is_sure in accepted]
+            self._accepted += int(accepted.sum())
+        return columns
+
+    def promises(self) -> list[str]:
+        """Say what the further columns promise."""
+        told = []
+        if self._calibration is not None and self._config.sets:
+            promised, kind = 100 * (1 - self._calibration.sets.alpha), self._calibration.sets.kind
+            told.append(f"set: {kind} sets of {promised:g} %, {self._in_sets / max(self.rows, 1):.1f} classes each")
+        if self._calibration is not None and self._config.reject:
+            told.append(f"accepted: {self._accepted:,}, for {self._calibration.rule.wanted:g} % of right answers")
+        return told
+
+    def note(self, names: list[str], probabilities: NDArray[Any], class_names: tuple[str, ...]) -> None:
+        """Keep the first predictions, to be printed where they are few."""
+        for name, row in zip(names[: MOST_PRINTED - len(self.first)], probabilities, strict=False):
+            best = np.argsort(-row, kind="stable")[:3]
+            self.first.append(f"{name}: {', '.join(f'{class_names[c]} {100 * row[c]:.1f} %' for c in best)}")
+        self.rows += len(names)
 
 
 def _write(
     path: Path,
-    identities: list[str],
-    probabilities: NDArray[Any],
-    names: tuple[str, ...],
+    config: PredictConfig,
+    predictor: "Predictor",
+    calibration: "StoredCalibration | None",
+    inputs: "Inputs",
+    prior: NDArray[np.float64] | None,
     top: int | None,
-    further: dict[str, list[str]],
-) -> None:
+) -> _Report:
     from longtail.files.atomic import atomic_path
 
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    names, report = predictor.class_names, _Report(calibration, config)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         writer = csv.writer(file)
-        if top is None:
-            writer.writerow(["input", "prediction", *further, *names])
-        else:
-            ranked = (f"{what}_{k + 1}" for k in range(min(top, len(names))) for what in ("class", "probability"))
-            writer.writerow(["input", *further, *ranked])
-        writer.writerows(_rows(identities, probabilities, names, top, further))
+        for block in inputs.blocks():
+            probabilities, report.how = _probabilities(predictor.head, block.values, calibration, prior)
+            further = report.columns(probabilities, names)
+            if not report.rows:
+                writer.writerow(_heading(names, top, further))
+            writer.writerows(_rows(block.names, probabilities, names, top, further))
+            report.note(block.names, probabilities, names)
+        if not report.rows:
+            raise InputError(f"{config.inputs}: nothing to predict in it.")
+    return report
+
+
+def _heading(names: tuple[str, ...], top: int | None, further: dict[str, list[str]]) -> list[str]:
+    if top is None:
+        return ["input", "prediction", *further, *names]
+    return ["input", *further, *(f"{what}_{k + 1}" for k in range(top) for what in ("class", "probability"))]
 
 
 def _rows(

@@ -15,9 +15,16 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from longtail.data.source import DataSplits
+    from longtail.jobs.fitting.problem import FeatureProblem
     from longtail.training.loop import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
+
+# what comes of the heads: a second comparison replaces all of it, and leaves network and features as they are
+OWNED = (
+    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html"),
+    *("evaluation.json", "model.onnx", "model.pt2", "model.pth"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,13 @@ def checked(config: RunConfig) -> RunConfig:
 
     Raises:
         InputError: an unknown method, no seed, ONNX that is not installed, a part of the backbone that is to learn from
-            stored features, or a loss that does nothing.
+            stored features, a loss that does nothing, or two rebalancings at once.
     """
     from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
+    check_rebalanced_once(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
 
@@ -174,13 +183,11 @@ def _run_one(
     table: bool,
 ) -> dict[str, Any]:
     from longtail.features import open_feature_folder
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.comparing.examples import add_examples
+    from longtail.files.replacement import replacing
     from longtail.jobs.extract import extract_splits
     from longtail.jobs.fitting.methods import wanted_methods
     from longtail.jobs.fitting.problem import check_problem
-    from longtail.jobs.inspect_labels import quick_label_problems
-    from longtail.jobs.outcome import finish
+    from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import retrain_from_images
@@ -208,28 +215,50 @@ def _run_one(
     if not fabric.is_global_zero:
         fabric.barrier()
         return {}
+    facts = {
+        "backbone": model.about["backbone"],
+        **{name: value for name, value in stage_facts.items() if name != "sentence"},
+        "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
+    }
+    with replacing(folder, OWNED, marker="results.json") as new:
+        results = _compared(fabric, config, splits, problem, ready, facts, new)
+    if table:
+        tell(results, folder, quiet=runtime.quiet)
+    fabric.barrier()
+    return results
+
+
+def _compared(
+    fabric: "Fabric",
+    config: RunConfig,
+    splits: "DataSplits",
+    problem: "FeatureProblem",
+    ready: dict[str, Any],
+    stage_facts: dict[str, Any],
+    folder: Path,
+) -> dict[str, Any]:
+    """Fit and measure the heads, and write all that comes of them into a folder."""
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.examples import add_examples
+    from longtail.jobs.comparing.label_problems import quick_label_problems
+    from longtail.jobs.outcome import finish
+
     results = compare_heads(
         problem,
         config.heads,
         title=config.dataset if config.dataset != "folder" else splits.name,
-        seed=runtime.seed,
+        seed=config.runtime.seed,
         device=str(fabric.device),
         folder=folder,
         quiet=True,
         ready=ready,
     )
-    _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
+    _say(fabric, config.runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
-    results["stage1"] = {
-        "backbone": model.about["backbone"],
-        **{name: value for name, value in stage_facts.items() if name != "sentence"},
-        "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
-    }
-    results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, runtime.seed)
+    results["stage1"] = stage_facts
+    results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
-    results = finish(results, folder, config, quiet=runtime.quiet, table=table)
-    fabric.barrier()
-    return results
+    return finish(results, folder, config)
 
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def train_stage_one(
     import torch
 
     from longtail.backbones import hold_all_but, normalize_classifier
+    from longtail.jobs.pace import go_on_with
     from longtail.jobs.stage_one.batches import training_batches
     from longtail.jobs.stage_one.course import carry_out
     from longtail.jobs.stage_one.images import choose_preprocessing, prepare
-    from longtail.jobs.stage_one.objective import objective_of
+    from longtail.jobs.stage_one.objective import check_rebalanced_once, objective_of
     from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
     from longtail.jobs.stage_one.settings import plain
     from longtail.jobs.stage_one.start import begin, stopped_at
@@ -85,6 +86,7 @@ def train_stage_one(
     from longtail.training.inference import validation_accuracy
     from longtail.training.loop import Classification
 
+    check_rebalanced_once(stage)
     unlabelled = unlabelled or UnlabelledOptions()
     settings = plain(
         {
@@ -98,6 +100,7 @@ def train_stage_one(
     quiet = runtime.quiet or not fabric.is_global_zero
     checkpoint, done = stopped_at(folder, settings, stage.epochs, quiet=quiet)
     if checkpoint is not None and done.epoch >= stage.epochs:
+        go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
         return done
 
     splits = with_pseudo_labels(fabric, splits, unlabelled, seed=data.split_seed, folder=folder, workers=stage.workers)

@@ -44,7 +44,8 @@ def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> Ima
             raise InputError("--teacher and --confidence: there is nothing to label. Name images with --unlabelled.")
         return None
     if options.unlabelled != HELD_BACK:
-        return open_unlabelled(Path(options.unlabelled), channels=splits.train.load(0).shape[0])
+        channels = splits.train.load(0).shape[0]
+        return open_unlabelled(Path(options.unlabelled), channels=channels, bits=splits.record.get("bits"))
     held_back = splits.held_back
     if held_back is None or not len(held_back):
         raise InputError("--unlabelled held-back: no image was held back. It needs a --profile; --largest leaves more.")
@@ -81,7 +82,7 @@ def with_pseudo_labels(
         Yang, Xu, "Rethinking the Value of Labels for Improving Class-Imbalanced Learning", NeurIPS 2020, arXiv
         2006.07529, section 3: labels by argmax, no threshold, all images in one set with equal weight.
     """
-    from longtail.data.pseudo_labels import PseudoLabelled
+    from longtail.data.source import Relabelled
 
     unlabelled = open_extra(splits, options, seed)
     if unlabelled is None:
@@ -90,8 +91,6 @@ def with_pseudo_labels(
         raise InputError(
             "--unlabelled needs --teacher: a checkpoint (.pt), a head (.npz) or a run that says what the images show."
         )
-    if not 0 <= options.confidence <= 1:
-        raise InputError(f"--confidence {options.confidence}; expected a probability from 0 to 1.")
     path = folder / "pseudo_labels.csv"
     if (folder / "checkpoints" / "last.pt").is_file() and path.is_file():
         labels, confidences = _read(path, splits.class_names)
@@ -105,7 +104,7 @@ def with_pseudo_labels(
             f"--confidence {options.confidence}: the teacher is less sure of each of the {len(labels):,} images; its "
             f"highest probability is {confidences.max(initial=0):.3f}."
         )
-    extra = PseudoLabelled(unlabelled, kept, labels[kept], splits.class_names)
+    extra = Relabelled(unlabelled, kept, labels[kept], splits.class_names)
     note = f"{len(kept):,} of {len(labels):,} unlabelled images learn along, as {options.teacher} labels them"
     if options.unlabelled == HELD_BACK:
         right = float((np.asarray(unlabelled.labels)[kept] == labels[kept]).mean() * 100)

@@ -8,6 +8,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.evaluation import accuracy_of_hits, tally
 from longtail.heads.nearest_rows import class_votes, nearest_rows
+from longtail.ranges import Range
 
 __all__ = ["knn_accuracy", "knn_predictions"]
 
@@ -51,11 +52,10 @@ def knn_predictions(
         >>> knn_predictions(torch.tensor([[0.9, 0.2]]), known, torch.tensor([4, 2]), 5, k=1).tolist()
         [4]
     """
-    if k < 1 or temperature <= 0 or len(known) == 0:
-        raise InputError(
-            f"k {k}, temperature {temperature}, {len(known)} known features; expected at least 1 neighbour, a "
-            "temperature above 0 and at least one known feature."
-        )
+    Range(1).check(k, "k", whole=True)
+    Range(above=0).check(temperature, "temperature")
+    if len(known) == 0:
+        raise InputError("there are no known features; expected at least one whose label votes.")
     blocks, weights = [(slice(0, len(known)), known.float())], torch.ones(num_classes, device=features.device)
     predictions = []
     step = max(LARGEST_PRODUCT // len(known), 1)

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from longtail.backbones import classifier_of, features_of
 from longtail.errors import InputError
 from longtail.pretraining.ranks import encode_shuffled, num_ranks
+from longtail.ranges import Range
 
 __all__ = ["MoCo", "info_nce"]
 
@@ -140,13 +141,13 @@ class MoCo(nn.Module):
 
 
 def _check(queue: int, batch_size: int, dimension: int, momentum: float, temperature: float) -> None:
-    if batch_size < 1 or queue < batch_size or queue % batch_size:
+    Range(1).check(batch_size, "batch_size", whole=True)
+    Range(1).check(queue, "queue", whole=True)
+    Range(1).check(dimension, "dimension", whole=True)
+    Range(0, below=1).check(momentum, "momentum")
+    Range(above=0).check(temperature, "temperature")
+    if queue % batch_size:
         raise InputError(
             f"a queue of {queue} keys cannot be filled by batches of {batch_size}; expected a multiple of the batch "
-            f"size, such as {max(round(queue / max(batch_size, 1)), 1) * max(batch_size, 1)}."
-        )
-    if dimension < 1 or temperature <= 0 or not 0 <= momentum < 1:
-        raise InputError(
-            f"dimension {dimension}, temperature {temperature}, key momentum {momentum}: expected a dimension of at "
-            "least 1, a temperature above 0 and a momentum from 0 to below 1."
+            f"size, such as {max(round(queue / batch_size), 1) * batch_size}."
         )

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.backbones import classifier_of, features_of
-from longtail.errors import InputError
+from longtail.ranges import Range
 
 __all__ = ["SimSiam"]
 
@@ -47,8 +47,8 @@ class SimSiam(nn.Module):
 
     def __init__(self, model: Any, *, dimension: int = 2048, bottleneck: int = 512) -> None:
         super().__init__()
-        if dimension < 1 or bottleneck < 1:
-            raise InputError(f"dimension {dimension} and bottleneck {bottleneck}; expected at least 1 of both.")
+        Range(1).check(dimension, "dimension", whole=True)
+        Range(1).check(bottleneck, "bottleneck", whole=True)
         classifier = classifier_of(model).requires_grad_(False)
         self.model = model
         self.projection = nn.Sequential(

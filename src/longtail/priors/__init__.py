@@ -7,6 +7,7 @@ from longtail.priors.likelihood import PriorEstimate, estimate_prior_em
 from longtail.priors.shares import (
     check_prior,
     log_odds_shift,
+    named_prior,
     prior_of_counts,
     shift_logits,
     shift_probabilities,
@@ -23,6 +24,7 @@ __all__ = [
     "estimate_prior_em",
     "fit_bias_correction",
     "log_odds_shift",
+    "named_prior",
     "prior_interval",
     "prior_of_counts",
     "shift_logits",

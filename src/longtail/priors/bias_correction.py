@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.priors.shares import check_prior
@@ -25,7 +26,7 @@ class BiasCorrection:
     bias: NDArray[np.float64]
 
     def apply(self, logits: ArrayLike) -> NDArray[np.float64]:
-        """Give logits / T + b, which mean the same prior as before; shape (N, C)."""
+        """Return logits / T + b, which mean the same prior as before; shape (N, C)."""
         return np.asarray(logits, dtype=np.float64) / self.temperature + self.bias
 
 
@@ -64,9 +65,11 @@ def fit_bias_correction(
     """
     from scipy.optimize import minimize
 
-    z, y = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    z, y = as_numbers(logits, "logits"), as_array(labels, "labels")
     if z.ndim != 2 or y.shape != z.shape[:1] or not len(y):
         raise InputError(f"logits of shape {z.shape} and labels of shape {y.shape}; expected (N, C) and (N,), N > 0.")
+    if not 0 <= shrinkage < np.inf:
+        raise InputError(f"shrinkage is {shrinkage}; expected a number of at least 0.")
     num_classes = z.shape[1]
     source = check_prior(source, num_classes)
     own = class_counts(y, num_classes) / len(y)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
 from longtail.counts import class_counts
 from longtail.errors import InputError
 
@@ -30,7 +31,7 @@ class BlackBoxEstimate:
 
     @property
     def warning(self) -> str | None:
-        """Say in a sentence that the confusion matrix cannot tell the classes apart, or None."""
+        """Return in a sentence that the confusion matrix cannot tell the classes apart, or None."""
         if np.isinf(self.condition):
             return "the confusion matrix has no inverse: several priors explain the predictions equally well"
         if self.condition > LARGEST_CONDITION:
@@ -39,7 +40,7 @@ class BlackBoxEstimate:
 
 
 def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int) -> NDArray[np.float64]:
-    """Give how often each class is predicted for images of each class.
+    """Return how often each class is predicted for images of each class.
 
     M_jc = mean over the images of class c of [j is predicted], or of the probability of j
 
@@ -58,7 +59,8 @@ def confusion_matrix(predictions: ArrayLike, labels: ArrayLike, num_classes: int
         >>> confusion_matrix([0, 0, 1, 1], [0, 0, 0, 1], 2).round(2).tolist()
         [[0.67, 0.0], [0.33, 1.0]]
     """
-    p, y = _checked(predictions, num_classes), np.asarray(labels)
+    check_whole("num_classes", num_classes, 1)
+    p, y = _checked(predictions, num_classes), as_array(labels, "labels")
     if y.shape != p.shape[:1]:
         raise InputError(f"{len(p)} predictions but labels of shape {y.shape}; expected one label for each.")
     totals = class_counts(y, num_classes)
@@ -81,6 +83,8 @@ def estimate_prior_bbse(
     validation_labels: ArrayLike,
     target_predictions: ArrayLike,
     num_classes: int,
+    *,
+    target_weights: ArrayLike | None = None,
 ) -> BlackBoxEstimate:
     """Estimate how common classes are from how often they are predicted.
 
@@ -97,6 +101,7 @@ def estimate_prior_bbse(
         validation_labels: class indices, shape (V,).
         target_predictions: of the same kind, for the target's images, shape (N,) or (N, C).
         num_classes: C.
+        target_weights: how often each of the target's images counts, shape (N,); default: once.
 
     Returns:
         The prior and the condition of M.
@@ -119,7 +124,11 @@ def estimate_prior_bbse(
     target = _checked(target_predictions, num_classes)
     if not len(target):
         raise InputError("there are no target predictions; expected at least one.")
-    shares = target.mean(axis=0) if target.ndim == 2 else np.bincount(target, minlength=num_classes) / len(target)
+    counts = _target_weights(target_weights, len(target))
+    if target.ndim == 2:
+        shares = counts @ target / counts.sum()
+    else:
+        shares = np.bincount(target, weights=counts, minlength=num_classes) / counts.sum()
     system = np.vstack([matrix - shares[:, None], np.ones(num_classes)])
     direction, _ = nnls(system, np.concatenate([np.zeros(num_classes), [1.0]]), maxiter=100 * num_classes)
     prior = direction / direction.sum()
@@ -129,10 +138,19 @@ def estimate_prior_bbse(
     return BlackBoxEstimate(prior, condition, float(np.linalg.norm(matrix @ prior - shares)))
 
 
+def _target_weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
+    counts = np.ones(rows) if weights is None else as_numbers(weights, "target_weights")
+    if counts.shape != (rows,) or not np.isfinite(counts).all() or (counts < 0).any() or not counts.any():
+        raise InputError(f"target_weights of shape {counts.shape}; expected a number of at least 0 for {rows} images.")
+    return counts
+
+
 def _checked(predictions: ArrayLike, num_classes: int) -> NDArray[Any]:
-    values = np.asarray(predictions)
-    if values.ndim == 2 and values.shape[1] == num_classes:
-        return values.astype(np.float64)
+    values = as_array(predictions, "predictions")
+    if values.ndim == 2 and values.shape[1] == num_classes and values.dtype.kind in "iuf":
+        if not np.isfinite(values).all():
+            raise InputError("the predictions hold NaN or infinity; expected probabilities.")
+        return values
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise InputError(
             f"the predictions have shape {values.shape} and type {values.dtype}; expected class indices (N,) or "

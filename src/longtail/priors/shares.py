@@ -1,13 +1,18 @@
 """The share of each class in a world, and moving scores from one world to another."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_array, as_numbers, check_whole
 from longtail.errors import InputError
 
 __all__ = [
     "check_prior",
     "log_odds_shift",
+    "named_prior",
     "prior_of_counts",
     "shift_logits",
     "shift_probabilities",
@@ -20,7 +25,7 @@ ROUNDING = 0.01  # by which shares that a person wrote down may miss the sum 1
 
 
 def uniform_prior(num_classes: int) -> Shares:
-    """Give the prior of a world where all classes are equally common: 1 / C.
+    """Return the prior of a world where all classes are equally common: 1 / C.
 
     Args:
         num_classes: C, at least 1.
@@ -35,13 +40,12 @@ def uniform_prior(num_classes: int) -> Shares:
         >>> uniform_prior(4).tolist()
         [0.25, 0.25, 0.25, 0.25]
     """
-    if num_classes < 1:
-        raise InputError(f"num_classes is {num_classes}; expected at least 1.")
+    check_whole("num_classes", num_classes, 1)
     return np.full(num_classes, 1 / num_classes)
 
 
 def prior_of_counts(counts: ArrayLike) -> Shares:
-    """Give the prior of a world with these class counts: n_c / N.
+    """Return the prior of a world with these class counts: n_c / N.
 
     Args:
         counts: images of each class, at least 0, shape (C,).
@@ -56,7 +60,7 @@ def prior_of_counts(counts: ArrayLike) -> Shares:
         >>> prior_of_counts([6, 3, 1]).tolist()
         [0.6, 0.3, 0.1]
     """
-    values = np.asarray(counts, dtype=np.float64)
+    values = as_numbers(counts, "the prior", finite=False)
     _check_values(values, "count")
     total = values.sum()
     if total <= 0:
@@ -64,27 +68,38 @@ def prior_of_counts(counts: ArrayLike) -> Shares:
     return np.asarray(values / total)
 
 
-def check_prior(prior: ArrayLike, num_classes: int) -> Shares:
+def check_prior(
+    prior: ArrayLike | Mapping[Any, float], num_classes: int, class_names: Sequence[Any] | None = None
+) -> Shares:
     """Check a prior that somebody handed in.
 
     Whole numbers (an integer array) are counts and are divided by their sum. Shares must sum to 1 within 0.01, the
     rounding of numbers that were written down; they are then made to sum to 1 exactly.
 
     Args:
-        prior: shares or counts, shape (C,).
+        prior: shares or counts, shape (C,), or {name: share} of every class.
         num_classes: C.
+        class_names: C names, for a prior by name.
 
     Returns:
         Shape (C,), of sum 1.
 
     Raises:
-        InputError: another shape, a negative or infinite number, or shares of another sum.
+        InputError: another shape, wrong names, a negative or infinite number, or shares of another sum.
 
     Example:
         >>> check_prior([0.5, 0.3, 0.2], 3).tolist(), check_prior([2, 1, 1], 3).tolist()
         ([0.5, 0.3, 0.2], [0.5, 0.25, 0.25])
     """
-    values = np.asarray(prior)
+    if isinstance(prior, Mapping):
+        if class_names is None:
+            raise InputError(
+                f"the prior is by name, and the names of the {num_classes} classes are not known here; expected one "
+                "share for each, in the order of the classes."
+            )
+        return named_prior(prior, class_names)
+    values = as_array(prior, "the prior")
+    check_whole("num_classes", num_classes)
     if values.shape != (num_classes,):
         raise InputError(
             f"the prior has shape {values.shape}; expected one share for each of the {num_classes} classes, "
@@ -105,8 +120,52 @@ def check_prior(prior: ArrayLike, num_classes: int) -> Shares:
     return np.asarray(values / total)
 
 
+def named_prior(shares: Mapping[Any, float], class_names: Sequence[Any], *, rest: ArrayLike | None = None) -> Shares:
+    """Return a prior that is given by name.
+
+    Args:
+        shares: by class, of sum 1 within 0.01; with `rest` of sum 1 at most. Whole numbers of every class are counts.
+        class_names: C names in the order of the classes.
+        rest: shares in whose proportions the classes that are not named have what is left of 1, shape (C,); default:
+            every class has to be named.
+
+    Returns:
+        Shape (C,), of sum 1.
+
+    Raises:
+        InputError: names that are no classes or are missing, numbers that are none, or shares of another sum.
+
+    Example:
+        >>> named_prior({"bee": 0.5}, ["ant", "bee", "cat"], rest=[0.6, 0.2, 0.2]).round(3).tolist()
+        [0.375, 0.5, 0.125]
+    """
+    names = list(class_names)
+    known = set(names)
+    unknown = [name for name in shares if name not in known]
+    missing = [name for name in names if name not in shares]
+    if unknown:
+        raise InputError(f"the prior names {_some(unknown)}, no class here. Classes: {_some(names)}.")
+    if missing and rest is None:
+        raise InputError(
+            f"the prior names {len(shares)} of {len(names)} classes; missing: {_some(missing)}. Give 0 to a class that "
+            "does not occur."
+        )
+    if not missing:
+        return check_prior([shares[name] for name in names], len(names))
+    given = as_numbers([shares.get(name, 0.0) for name in names], "the prior", finite=False)
+    _check_values(given, "share")
+    left = 1 - float(given.sum())
+    if left < -ROUNDING:
+        raise InputError(f"the shares of the named classes sum to {given.sum():.4g}; expected at most 1.")
+    others = check_prior(np.zeros(0) if rest is None else rest, len(names)) * [name not in shares for name in names]
+    if not others.sum() > 0:
+        raise InputError(f"the classes that are not named ({_some(missing)}) have no share to be given out by.")
+    result = given + max(left, 0.0) * others / others.sum()
+    return np.asarray(result / result.sum())
+
+
 def log_odds_shift(source: ArrayLike, target: ArrayLike) -> Shares:
-    """Give what is added to logits that mean one prior, so that they mean another.
+    """Return what is added to logits that mean one prior, so that they mean another.
 
     log target_c - log source_c
 
@@ -132,7 +191,7 @@ def log_odds_shift(source: ArrayLike, target: ArrayLike) -> Shares:
         >>> log_odds_shift([0.5, 0.5, 0.0], [1.0, 0.0, 0.0]).round(3).tolist()
         [0.693, -inf, -inf]
     """
-    source = check_prior(source, len(np.atleast_1d(np.asarray(source))))
+    source = check_prior(source, len(np.atleast_1d(as_array(source, "source"))))
     target = check_prior(target, len(source))
     unknown = np.flatnonzero((source == 0) & (target > 0))
     if len(unknown):
@@ -166,7 +225,7 @@ def shift_logits(logits: ArrayLike, source: ArrayLike, target: ArrayLike) -> Sha
         >>> shift_logits([[0.0, 0.0]], source=[0.5, 0.5], target=[0.9, 0.1]).argmax(axis=1).tolist()
         [0]
     """
-    return np.asarray(logits, dtype=np.float64) + log_odds_shift(source, target)
+    return _rows(logits, "logits", source) + log_odds_shift(source, target)
 
 
 def shift_probabilities(probabilities: ArrayLike, source: ArrayLike, target: ArrayLike) -> Shares:
@@ -189,10 +248,23 @@ def shift_probabilities(probabilities: ArrayLike, source: ArrayLike, target: Arr
         >>> shift_probabilities([[0.5, 0.5]], source=[0.5, 0.5], target=[0.9, 0.1]).round(3).tolist()
         [[0.9, 0.1]]
     """
-    weighted = np.asarray(probabilities, dtype=np.float64) * np.exp(log_odds_shift(source, target))
+    weighted = _rows(probabilities, "probabilities", source) * np.exp(log_odds_shift(source, target))
     total = weighted.sum(axis=-1, keepdims=True)
     fallback = np.broadcast_to(check_prior(target, weighted.shape[-1]), weighted.shape)
     return np.where(total > 0, weighted / np.where(total > 0, total, 1), fallback)
+
+
+def _some(names: Sequence[Any], most: int = 8) -> str:
+    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _rows(values: ArrayLike, name: str, source: ArrayLike) -> Shares:
+    """Return numbers (..., C), one a class of the source."""
+    rows = as_numbers(values, name, finite=False)
+    num_classes = np.size(as_array(source, "source"))
+    if not rows.ndim or rows.shape[-1] != num_classes:
+        raise InputError(f"{name} have shape {rows.shape}; expected one number for each of {num_classes} classes.")
+    return rows
 
 
 def _check_values(values: Shares, what: str) -> None:

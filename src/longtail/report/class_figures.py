@@ -124,7 +124,7 @@ def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
 
     label = f"Points: accuracy on {split} of each class with {' and '.join(values)}, against its training images."
-    return inline_svg("by-class", label, 3.4, paint)
+    return inline_svg("by-class", label, 4.8, paint)
 
 
 def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:

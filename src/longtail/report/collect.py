@@ -57,6 +57,8 @@ def label_problems(results: dict[str, Any], folder: Path) -> dict[str, Any] | No
         return None
     rows = [
         {
+            "name": f"row {row['row']}",
+            "other_name": f"row {row['other_row']}",
             **row,
             "picture": inline_image(folder, row.get("image")),
             "other_picture": inline_image(folder, row.get("other_image")),

@@ -52,9 +52,14 @@ def taken_rows(blocks: list[dict[str, Any]]) -> str:
 
     Args:
         blocks: each with `taken` and `reached`, the first reached by all rows.
+
+    Returns:
+        The element; nothing where there are no rows.
     """
     totals = blocks[0]["reached"]
     groups = [group for group in GROUPS if totals[group]]
+    if not groups:
+        return ""
     parts = [(f"block {number + 1}", block["taken"]) for number, block in enumerate(blocks)]
     left = {group: totals[group] - sum(taken[group] for _, taken in parts) for group in groups}
     rows = {
@@ -76,10 +81,9 @@ def cluster_purities(blocks: list[dict[str, Any]]) -> str:
         panels = figure.subplots(1, len(blocks), sharey=True, squeeze=False)[0]
         for number, (panel, block) in enumerate(zip(panels, blocks, strict=True)):
             pairs = zip(block["cluster_sizes"], block["cluster_purity"], strict=True)
-            used = [(size, 100 * purity) for size, purity in pairs if size]
-            panel.scatter(
-                *zip(*used, strict=True), s=9, alpha=0.6, color=color("tau"), linewidths=0, gid=f"clusters-{number}"
-            )
+            used = [(size, 100 * purity) for size, purity in pairs if size and purity is not None]
+            sizes, purities = [size for size, _ in used], [purity for _, purity in used]
+            panel.scatter(sizes, purities, s=9, alpha=0.6, color=color("tau"), linewidths=0, gid=f"clusters-{number}")
             panel.set_xscale("log")
             panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
             panel.set_xticks([], minor=True)

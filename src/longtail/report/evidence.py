@@ -8,12 +8,13 @@ MOST_NAMED = 8
 FEWEST_IMAGES = 5  # one image of fewer is more than 20 points
 
 
-def shown_differences(results: dict[str, Any], best: str | None) -> dict[str, Any] | None:
+def shown_differences(results: dict[str, Any], best: str | None, metrics: tuple[str, ...]) -> dict[str, Any] | None:
     """Prepare the table of what this test set can and cannot show.
 
     Args:
         results: content of results.json.
         best: the recommended method.
+        metrics: in the order in which they are shown.
 
     Returns:
         `rows` for the best method against joint, `pairs` of all that were compared; None where nothing was.
@@ -31,7 +32,7 @@ def shown_differences(results: dict[str, Any], best: str | None) -> dict[str, An
         "power": comparisons["power"],
         "rows": [
             {"metric": metric, **found, "word": decided(found, comparisons["level"])}
-            for metric, found in shown["metrics"].items()
+            for metric, found in ((metric, shown["metrics"].get(metric)) for metric in metrics)
             if found is not None
         ],
         "pairs": [
@@ -40,7 +41,7 @@ def shown_differences(results: dict[str, Any], best: str | None) -> dict[str, An
                 "baseline": pair["baseline"],
                 "cells": [
                     None if found is None else {**found, "word": decided(found, comparisons["level"])}
-                    for found in pair["metrics"].values()
+                    for found in (pair["metrics"].get(metric) for metric in metrics)
                 ],
             }
             for pair in pairs

@@ -15,9 +15,11 @@ from longtail.report.class_figures import (
     weight_norms,
 )
 from longtail.report.collect import collect_next, label_problems
+from longtail.report.confusion_figures import confusion_view
 from longtail.report.dlsa_figures import cluster_purities, group_confusions, likelihood_histograms, taken_rows
 from longtail.report.evidence import class_changes, decided, shown_differences
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
+from longtail.report.method_words import METHOD_WORDS
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
 
@@ -26,7 +28,8 @@ __all__ = ["page_environment", "render_report", "write_report"]
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-METRICS = ("all", "balanced", *GROUPS)
+METRICS = ("balanced", *reversed(GROUPS), "all")  # what matters first: a phone shows the first columns
+SHORT = 18  # letters of a name that stands on one line
 MOST_LINES = 8  # methods above which tables are folded, and lines of a figure left out
 
 
@@ -59,11 +62,12 @@ def render_report(results: dict[str, Any], folder: Path | str) -> str:
     Returns:
         HTML; the same results and images give the same text.
     """
-    return page_environment().get_template("report.html.j2").render(_view(results, Path(folder)))
+    view = _view(results, Path(folder))
+    return page_environment().get_template("report.html.j2").render(view, contents=_contents(view))
 
 
 def page_environment() -> "Environment":
-    """Give what templates need: strict names, everything escaped, filters for numbers."""
+    """Return what templates need: strict names, everything escaped, filters for numbers."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -73,7 +77,14 @@ def page_environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(fixed=_fixed, signed=_signed, whole=_whole, duration=_duration, breakable=_breakable)
+    environment.filters.update(
+        fixed=_fixed,
+        signed=_signed,
+        whole=_whole,
+        duration=_duration,
+        breakable=_breakable,
+        file_name=_file_name,
+    )
     return environment
 
 
@@ -94,8 +105,11 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "measured": measured,
         "beside": beside if split == "test" else {},
         "best": best,
+        "doubts": _doubts(results["verdict"]),
+        "explained": [(name, METHOD_WORDS[name]) for name in methods if name in METHOD_WORDS],
+        "without": _without(results, measured) if split == "test" else {},
         "versus": _versus(results),
-        "shown": shown_differences(results, best),
+        "shown": shown_differences(results, best, METRICS),
         "changes": class_changes(data, measured, _compared(measured, best)),
         "collect": collect_next(results),
         "labels": label_problems(results, folder),
@@ -105,12 +119,43 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "calibration": calibration_view(folder, measured, best),
         "dlsa": _dlsa(next((entry["dlsa"] for entry in methods.values() if entry.get("dlsa")), None)),
         "rare": rare_classes(results, folder, best or next(iter(methods))),
+        "confusion": confusion_view(results),
         "classes": _class_rows(data, measured, _compared(measured, best)),
         "compared": _compared(measured, best),
         "few_classes": len(data["class_names"]) <= NAMED_CLASSES,
         "averaged": len(data["class_names"]) > SINGLE_CLASSES,
         "many_methods": len(methods) > MOST_LINES,
     }
+
+
+def _doubts(verdict: dict[str, Any]) -> list[str]:
+    """Return what is to be doubted, the gravest first."""
+    return [line for line in (verdict.get("leak"), verdict.get("doubt"), *(verdict.get("doubts") or ())) if line]
+
+
+def _without(results: dict[str, Any], measured: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what the methods reach on test rows that stand in no other split, where some do."""
+    without = (results["shared_rows"] or {}).get("without") or {}
+    return {name: left for name, left in without.items() if name in measured}
+
+
+def _contents(view: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the sections that the page has."""
+    figures = view["figures"]
+    sections = (
+        ("methods", "Is it better?", view["split"]),
+        ("versus", "Gained and lost", view["versus"]),
+        ("where", "Which classes", True),
+        ("trust", "Probabilities", view["calibration"]),
+        ("rare", "The rarest classes", view["rare"]),
+        ("confusion", "What is taken for what", view["confusion"]),
+        ("collect", "Which classes to collect", view["collect"]),
+        ("labels", "Labels worth a look", view["labels"]),
+        ("why", "What changed inside", figures["curves"] or figures["norms"] or figures["stage1"]),
+        ("dlsa", "DLSA's blocks", view["dlsa"]),
+        ("made", "How it was made", True),
+    )
+    return [(anchor, name) for anchor, name, is_there in sections if is_there]
 
 
 def _figures(
@@ -144,7 +189,7 @@ def _figures(
 
 
 def _versus(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give each method's differences to joint, each with the word that the tests allow."""
+    """Return each method's differences to joint, each with the word that the tests allow."""
     comparisons = results.get("comparisons") or {"pairs": [], "level": 0.05}
     tested = {pair["method"]: pair["metrics"] for pair in comparisons["pairs"] if pair["baseline"] == "joint"}
     versus = {
@@ -206,10 +251,15 @@ def _signed(value: float) -> str:
 
 
 def _breakable(name: str) -> str:
-    """Let a long class name break behind its underscores, not inside its words."""
+    """Let a class name that is too long for a cell break behind its underscores, not inside its words."""
     from markupsafe import Markup, escape
 
-    return Markup(escape(name).replace("_", Markup("_<wbr>")))
+    return Markup(escape(name).replace("_", Markup("_<wbr>"))) if len(name) > SHORT else escape(name)
+
+
+def _file_name(path: str) -> str:
+    """Return the end of a path that names a file for a person: itself and the folder that it is in."""
+    return "/".join(path.replace("\\", "/").split("/")[-2:])
 
 
 def _whole(value: float | None) -> str:

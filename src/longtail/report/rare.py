@@ -42,6 +42,7 @@ def _row(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: li
             for method in methods
         },
         "train_image": inline_image(folder, row.get("train_example")),
+        "train_name": row.get("train_name"),
         "tests": _tests(results, folder, row, methods),
         "others": _others(results, folder, row, methods),
     }
@@ -62,7 +63,7 @@ def _tests(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: 
                 {"methods": ", ".join(who), "name": names[answer], "right": answer == row["class"]}
                 for answer, who in answers.items()
             ]
-            shown.append({"image": image, "said": said})
+            shown.append({"image": image, "name": example.get("name"), "said": said})
     return shown
 
 

@@ -1,19 +1,29 @@
-"""Read results.json and make sure that it holds what the page needs."""
+"""Read results.json, and make sure that it is what its types say and that its parts fit together."""
 
-import json
+from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import Any
 
 from longtail.errors import InputError
+from longtail.files.json_file import check_kind, read_json
+from longtail.report.schema import Results
 
 __all__ = ["SCHEMA", "read_results"]
 
 SCHEMA = 1
 
-_TOP = ("schema", "title", "data", "methods", "verdict")
-_DATA = ("name", "class_names", "train_counts", "group_of_class", "group_thresholds", "splits")
-_METHOD = ("params", "selected_on", "seconds", "metrics")
-_METRICS = ("all", "balanced", "many", "medium", "few", "per_class")
+EXPECTED = "the results.json of a run; carry out the run again"
+ABSENT: dict[str, Any] = {
+    "stage1": None,
+    "comparisons": None,
+    "learning_curve": None,
+    "shared_rows": None,
+    "label_problems": None,
+    "rare_classes": [],
+    "confusion": {},
+    "class_examples": {},
+    "environment": {},
+}
 
 
 def read_results(path: Path | str) -> dict[str, Any]:
@@ -26,58 +36,39 @@ def read_results(path: Path | str) -> dict[str, Any]:
         The content, with the optional parts that are absent put in as empty.
 
     Raises:
-        InputError: no such file, not JSON, a newer schema, or a part that the page needs is missing.
+        InputError: no such file, not JSON, a newer schema, a part that is missing or of another kind, or parts that do
+            not fit together.
     """
     path = Path(path)
     if path.is_dir():
         path = path / "results.json"
-    results = _load(path)
-    _need(path, results, "", _TOP)
-    schema = results["schema"]
-    if not isinstance(schema, int) or schema < 1 or schema > SCHEMA:
+    if not path.is_file():
+        raise InputError(_missing(path))
+    content = read_json(path, dict[str, Any], expected=EXPECTED)
+    schema = content.get("schema")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(
             f"{path}: schema {schema!r}; this longtail reads schema {SCHEMA}. "
             "Make the report with the longtail that wrote the results, or a newer one."
         )
-    _need(path, results["data"], "data.", _DATA)
-    _need(path, results["data"]["group_thresholds"], "data.group_thresholds.", ("many_above", "few_below"))
+    check_kind(content, Results, origin=str(path), expected=EXPECTED)
+    results = {**ABSENT, **content}
     num_classes = len(results["data"]["class_names"])
-    for key in ("train_counts", "group_of_class"):
-        _same_length(path, f"data.{key}", results["data"][key], num_classes)
-    if not isinstance(results["methods"], dict) or not results["methods"]:
-        raise InputError(f"{path}: 'methods' is empty; expected one entry a method. Fit again: `longtail fit`.")
-    for name, entry in results["methods"].items():
-        _need(path, entry, f"methods.{name}.", _METHOD)
-        for split, metrics in entry["metrics"].items():
-            where = f"methods.{name}.metrics.{split}."
-            _need(path, metrics, where, _METRICS)
-            _same_length(path, f"{where}per_class", metrics["per_class"], num_classes)
-    absent: dict[str, Any] = {
-        "stage1": None,
-        "comparisons": None,
-        "learning_curve": None,
-        "label_problems": None,
-        "rare_classes": [],
-        "class_examples": {},
-        "environment": {},
-    }
-    return {**absent, **results}
+    for where, values, wanted in _lengths(results, num_classes):
+        if values is not None and len(values) != wanted:
+            raise InputError(f"{path}: '{where}' holds {len(values)} values; expected {wanted}. {_fresh()}")
+    for where, number in _classes(results):
+        if number >= num_classes:
+            raise InputError(f"{path}: '{where}' is of class {number}; there are {num_classes} classes. {_fresh()}")
+    for where, name in _methods(results):
+        if name is not None and name not in results["methods"]:
+            named = ", ".join(list(results["methods"])[:10])
+            raise InputError(f"{path}: '{where}' is {name!r}; expected one of the methods {named}. {_fresh()}")
+    return results
 
 
-def _load(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(_missing(path)) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not text; expected the results.json of a run.") from None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path} is not JSON (line {error.lineno}: {error.msg}); expected the results.json of a run. "
-            "Carry out the run again."
-        ) from None
+def _fresh() -> str:
+    return f"Expected {EXPECTED}."
 
 
 def _missing(path: Path) -> str:
@@ -87,15 +78,48 @@ def _missing(path: Path) -> str:
     return f"{path}: no such file; expected the folder of a finished run, such as runs/digits."
 
 
-def _need(path: Path, part: Any, where: str, keys: tuple[str, ...]) -> None:
-    if not isinstance(part, dict):
-        raise InputError(f"{path}: {where.rstrip('.') or 'the content'} is no JSON object. Carry out the run again.")
-    for key in keys:
-        if key not in part:
-            raise InputError(f"{path}: '{where}{key}' is missing; expected the results.json of a run.")
+def _lengths(results: dict[str, Any], num_classes: int) -> Iterator[tuple[str, Sized | None, int]]:
+    """Name each list with the length that it has to have."""
+    for key in ("train_counts", "group_of_class"):
+        yield f"data.{key}", results["data"][key], num_classes
+    for name, confusion in results["confusion"].items():
+        yield f"confusion.{name}.matrix", confusion["matrix"], num_classes
+        for row in confusion["matrix"] or ():
+            yield f"confusion.{name}.matrix", row, num_classes
+    for name, entry in results["methods"].items():
+        yield f"methods.{name}.weight_norms", entry.get("weight_norms"), num_classes
+        for split, metrics in entry["metrics"].items():
+            for key in ("per_class", "per_class_images", "per_class_precision"):
+                yield f"methods.{name}.metrics.{split}.{key}", metrics.get(key), num_classes
+        curve = entry.get("curve")
+        for metric, values in (curve["metrics"] if curve else {}).items():
+            yield f"methods.{name}.curve.metrics.{metric}", values, len(curve["grid"])
+        for number, block in enumerate((entry.get("dlsa") or {"blocks": []})["blocks"]):
+            where = f"methods.{name}.dlsa.blocks[{number}]"
+            yield f"{where}.cluster_purity", block["cluster_purity"], len(block["cluster_sizes"])
+            for group in ("many", "medium", "few"):
+                likelihood = block["likelihood"]
+                yield f"{where}.likelihood.{group}", likelihood[group], len(likelihood["edges"]) - 1
 
 
-def _same_length(path: Path, where: str, values: Any, num_classes: int) -> None:
-    if not isinstance(values, list) or len(values) != num_classes:
-        came = f"{len(values)} values" if isinstance(values, list) else f"a {type(values).__name__}"
-        raise InputError(f"{path}: '{where}' holds {came}; expected one for each of the {num_classes} classes.")
+def _classes(results: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Name each place that gives the number of a class."""
+    for row in (results["learning_curve"] or {"classes": []})["classes"]:
+        yield "learning_curve.classes", row["class"]
+    for method, confusion in results["confusion"].items():
+        for row in confusion["most"]:
+            yield f"confusion.{method}.most", max(row["class"], row["predicted"])
+    for row in results["rare_classes"]:
+        yield "rare_classes", row["class"]
+        for others in row["confused_with"].values():
+            yield from (("rare_classes.confused_with", other["class"]) for other in others)
+        for example in row.get("examples", []):
+            yield from (("rare_classes.examples", number) for number in example["predicted"].values())
+
+
+def _methods(results: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Name each place that gives the name of a method."""
+    yield "verdict.best", results["verdict"].get("best")
+    for number, pair in enumerate((results["comparisons"] or {"pairs": []})["pairs"]):
+        yield f"comparisons.pairs[{number}].method", pair["method"]
+        yield f"comparisons.pairs[{number}].baseline", pair["baseline"]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
+from longtail.ranges import Range
 
 __all__ = ["class_probabilities", "effective_number_probabilities", "progressive_probabilities", "repeat_factors"]
 
@@ -33,11 +34,9 @@ def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64
         >>> class_probabilities([90, 10], q=0.5).tolist()
         [0.75, 0.25]
     """
-    counts = np.asarray(class_counts, dtype=np.float64)
+    counts = _checked(class_counts)
     if not 0 <= q <= 1:
         raise InputError(f"q is {q}; expected 0 (class-balanced) to 1 (instance-balanced).")
-    if counts.sum() <= 0:
-        raise InputError("there is no image to sample from: all class counts are 0.")
     weights = np.where(counts > 0, np.maximum(counts, 1) ** q, 0.0)
     return np.asarray(weights / weights.sum())
 
@@ -67,11 +66,8 @@ def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDAr
         >>> effective_number_probabilities([90, 10], beta=0.9999).round(3).tolist()
         [0.501, 0.499]
     """
-    counts = np.asarray(class_counts, dtype=np.float64)
-    if not 0 <= beta < 1:
-        raise InputError(f"beta is {beta}; expected at least 0 and below 1.")
-    if counts.sum() <= 0:
-        raise InputError("there is no image to sample from: all class counts are 0.")
+    counts = _checked(class_counts)
+    Range(0, below=1).check(beta, "beta")
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = -np.expm1(counts * np.log(beta))
     weights = np.where(counts > 0, counts / np.where(counts > 0, effective, 1.0), 0.0)
@@ -102,8 +98,8 @@ def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: i
         >>> [progressive_probabilities([90, 10], epoch, 3).tolist() for epoch in (0, 2)]
         [[0.9, 0.1], [0.5, 0.5]]
     """
-    if epoch < 0 or num_epochs < 1:
-        raise InputError(f"epoch {epoch} of {num_epochs}; expected an epoch from 0 on, of at least 1.")
+    Range(0).check(epoch, "epoch", whole=True)
+    Range(1).check(num_epochs, "num_epochs", whole=True)
     share = min(epoch / (num_epochs - 1), 1.0) if num_epochs > 1 else 0.0
     return (1 - share) * class_probabilities(class_counts, 1.0) + share * class_probabilities(class_counts, 0.0)
 
@@ -134,12 +130,21 @@ def repeat_factors(class_counts: ArrayLike, threshold: float) -> NDArray[np.int6
         >>> repeat_factors([90, 9, 1], threshold=0.36).tolist()
         [1, 2, 6]
     """
-    counts = np.asarray(class_counts, dtype=np.float64)
-    if not 0 < threshold <= 1:
-        raise InputError(f"the repeat threshold is {threshold}; expected a share above 0, up to 1.")
-    if counts.sum() <= 0:
-        raise InputError("there is no image to sample from: all class counts are 0.")
+    counts = _checked(class_counts)
+    Range(above=0, most=1).check(threshold, "the repeat threshold")
     share = counts / counts.sum()
     repeats = np.sqrt(np.divide(threshold, share, out=np.zeros_like(share), where=share > 0))
     # 1e-9: sqrt(0.36 / 0.09) must not round up to 3
     return np.where(share > 0, np.ceil(np.maximum(repeats, 1) - 1e-9), 0).astype(np.int64)
+
+
+def _checked(class_counts: ArrayLike) -> NDArray[np.float64]:
+    counts = np.asarray(class_counts, dtype=np.float64)
+    if counts.ndim != 1 or not np.isfinite(counts).all() or (counts < 0).any():
+        raise InputError(
+            f"class counts of shape {counts.shape}, from {counts.min(initial=0)} to {counts.max(initial=0)}; expected "
+            "numbers of images, at least 0, shape (C,)."
+        )
+    if counts.sum() <= 0:
+        raise InputError("there is no image to sample from: all class counts are 0.")
+    return counts

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.counts import class_counts
 from longtail.errors import InputError
+from longtail.ranges import Range
 from longtail.sampling.cycle import BalancedRounds, cycle_images
 from longtail.sampling.distributions import (
     class_probabilities,
@@ -26,7 +27,7 @@ EXPONENTS = {"instance": 1.0, "class": 0.0, "square-root": 0.5}
 
 
 class Sampler(torch.utils.data.Sampler[int]):
-    """Draw image indices with a chosen balance of classes; goes wherever torch takes a sampler.
+    """Draw image indices with a chosen balance of classes; goes wherever torch takes a `sampler`.
 
     The class of a draw has probability p_c proportional to n_c^q: q = 1 instance-balanced, 0 class-balanced, 1/2
     square-root; progressively-balanced goes from the first to the second over the epochs. Repeat-factor sampling shows
@@ -41,9 +42,13 @@ class Sampler(torch.utils.data.Sampler[int]):
       images. For other q the class of each visit is drawn by p_c.
 
     The stream of an epoch depends on seed and epoch alone; cycles begin afresh each epoch, where the original's go
-    on. Of several processes, rank r takes every `num_ranks`-th draw from the r-th on: together they take exactly the
-    one stream, with none added and none left out, so that lower ranks may have one draw more. After a restored
-    position they share what is left of it in the same way.
+    on. An iteration gives the epoch that was set by `set_epoch`, else the one after that of the iteration before, as
+    also after one that was broken off.
+
+    Of several processes, rank r takes every `num_ranks`-th draw from the r-th on: together they take exactly the one
+    stream, with none added and none left out, so that lower ranks may have one draw more. After a restored position
+    they share what is left of it in the same way. Give rank and num_ranks only where nothing else shares the draws:
+    Lightning and Fabric leave a sampler that has them alone and share one that has not; accelerate shares both.
 
     Args:
         labels: class indices, shape (N,).
@@ -59,6 +64,9 @@ class Sampler(torch.utils.data.Sampler[int]):
         rank: of this process.
         num_ranks: processes.
 
+    Attributes:
+        epoch: of the iteration under way, else of the next.
+
     Raises:
         InputError: an argument out of range, or a combination that makes no sense.
 
@@ -72,6 +80,11 @@ class Sampler(torch.utils.data.Sampler[int]):
         >>> np.bincount(np.asarray(labels)[list(sampler)]).tolist()
         [50, 50]
     """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> "Sampler":
+        """Make one that shares its draws itself a `DistributedSampler`, which Lightning does not share again."""
+        shares = cls is Sampler and named.get("num_ranks", 1) != 1
+        return super().__new__(_SharedSampler if shares else cls)
 
     def __init__(
         self,
@@ -95,8 +108,10 @@ class Sampler(torch.utils.data.Sampler[int]):
             raise InputError(
                 f"labels have shape {array.shape} and type {array.dtype}; expected whole numbers, shape (N,), N > 0."
             )
-        if strategy == "progressive" and q is None and (num_epochs is None or num_epochs < 1):
-            raise InputError("progressive sampling needs num_epochs: over how many epochs it goes to class-balanced.")
+        if strategy == "progressive" and q is None:
+            if num_epochs is None:
+                raise InputError("progressive sampling needs num_epochs: over how many it goes to class-balanced.")
+            Range(1).check(num_epochs, "num_epochs", whole=True)
         self.labels: NDArray[np.int64] = array.astype(np.int64)
         self.q = EXPONENTS.get(strategy) if q is None else q
         self.num_epochs = num_epochs
@@ -116,19 +131,13 @@ class Sampler(torch.utils.data.Sampler[int]):
         if repeats:
             self._pool = np.repeat(self._pool, repeat_factors(counts, repeat_threshold)[self.labels])
         self.num_samples = len(self._pool) if num_samples is None else num_samples
-        for name, value, lowest in (
-            ("run_length", run_length, 1),
-            ("num_samples", self.num_samples, 1),
-            ("num_ranks", num_ranks, 1),
-            ("rank", rank, 0),
-            ("seed", seed, 0),
-        ):
-            if value < lowest:
-                raise InputError(f"{name} is {value}; expected at least {lowest}.")
-        if rank >= num_ranks:
-            raise InputError(f"rank is {rank} of {num_ranks} processes; expected 0 to {num_ranks - 1}.")
+        Range(1).check(run_length, "run_length", whole=True)
+        Range(1).check(self.num_samples, "num_samples", whole=True)
+        Range(0).check(seed, "seed", whole=True)
+        Range(1).check(num_ranks, "num_ranks", whole=True)
+        Range(0, below=num_ranks).check(rank, "rank", whole=True)
         self.run_length, self.seed, self.rank, self.num_ranks = run_length, seed, rank, num_ranks
-        self.epoch, self._restored, self._position = 0, 0, 0
+        self.set_epoch(0)
         present = np.flatnonzero(counts)
         self._counts: NDArray[np.int64] = counts[present]
         class_probabilities(self._counts, 1.0 if self.q is None else self.q)  # checks q
@@ -171,24 +180,27 @@ class Sampler(torch.utils.data.Sampler[int]):
         return drawn
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration gives, from its beginning.
+        """Choose the epoch that the next iteration gives, from its beginning; those after it go on from there.
 
         Raises:
             InputError: epoch is negative.
         """
-        if epoch < 0:
-            raise InputError(f"epoch is {epoch}; expected 0 or later.")
+        Range(0).check(epoch, "epoch", whole=True)
         self.epoch, self._restored, self._position = epoch, 0, 0
+        self._begun = False  # an iteration of that epoch
 
     def __iter__(self) -> Iterator[int]:
-        """Give this rank's indices of the epoch, once from the restored position on, else from the beginning."""
+        """Give this rank's indices of the next epoch, once from the restored position on, else from the beginning."""
+        if self._begun:
+            self.set_epoch(self.epoch + 1)
+        self._begun = True
         first, self._restored = self._restored, 0
         self._position = first
         for index in self.epoch_indices(self.epoch)[first + self.rank :: self.num_ranks].tolist():
             # counted over all ranks, which go in step: another number of ranks can go on from here
             self._position += self.num_ranks
             yield index
-        self._position = 0
+        self.set_epoch(self.epoch + 1)
 
     def __len__(self) -> int:
         """Give the number of this rank's indices in a whole epoch."""
@@ -198,7 +210,8 @@ class Sampler(torch.utils.data.Sampler[int]):
         """Give the position in the stream, over all ranks: all draws before it have been given.
 
         Worker processes of a DataLoader are given indices ahead of the batches that come out. Torchdata's
-        StatefulDataLoader takes that into account; with a plain DataLoader, count the batches used.
+        StatefulDataLoader takes that into account (after a finished epoch it may leave one out); with a plain
+        DataLoader, count the batches used.
         """
         return {"epoch": self.epoch, "position": min(self._position, self.num_samples), "seed": self.seed}
 
@@ -225,6 +238,10 @@ class Sampler(torch.utils.data.Sampler[int]):
             )
         self.set_epoch(state["epoch"])
         self._restored = self._position = state["position"]
+
+
+class _SharedSampler(Sampler, torch.utils.data.DistributedSampler[int]):
+    """A sampler with ranks; of the other class it has only the name."""
 
 
 def _check_names(strategy: str, draw: str | None) -> None:

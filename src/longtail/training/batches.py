@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, augment_batch, image_transform, normalize
 from longtail.errors import InputError
+from longtail.ranges import Range
+from longtail.training.loading import load_batches
 
 __all__ = ["EpochSampler", "LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
 
@@ -34,6 +35,8 @@ class TrainingBatches(Protocol):
 
     steps_per_epoch: int
     images_per_step: int
+    smallest_part: int
+    """Images of the smallest micro-batch of any rank."""
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on, each a list of batches on the device: the task's inputs."""
@@ -62,7 +65,8 @@ class _Plan:
     """Cut an epoch's stream of indices into steps, ranks and micro-batches.
 
     A step takes the next `batch_size` draws of the one stream; a rank takes every `num_ranks`-th of them. An epoch has
-    floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step.
+    floor(N / batch size) steps, as in the papers' code; a data set smaller than a batch is one step, in fewer
+    micro-batches where they would hold single images.
     """
 
     def __init__(self, sampler: EpochSampler, batch_size: int, accumulate: int, rank: int, num_ranks: int) -> None:
@@ -75,14 +79,18 @@ class _Plan:
         self.num_draws = sampler.num_samples
         self.batch_size = min(batch_size, self.num_draws)
         self.steps_per_epoch = self.num_draws // self.batch_size
-        self.accumulate = accumulate
         self.rank, self.num_ranks = rank, num_ranks
+        share = self.batch_size // num_ranks  # of the rank with the fewest
+        if share == 0:
+            raise InputError(f"{self.num_draws} images an epoch for {num_ranks} processes; expected at least as many.")
+        self.parts = accumulate if self.batch_size == batch_size else min(accumulate, max(share // 2, 1))
+        self.smallest_part = share // self.parts
 
     def micro_batches(self, step: int) -> list[NDArray[np.int64]]:
         """Give this rank's positions in the epoch's stream, one array for each micro-batch."""
         first = step * self.batch_size
         mine = np.arange(first + self.rank, first + self.batch_size, self.num_ranks)
-        return np.array_split(mine, min(self.accumulate, len(mine)))
+        return np.array_split(mine, self.parts)
 
 
 class ResidentBatches:
@@ -125,6 +133,7 @@ class ResidentBatches:
         self._views = views
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
+        self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
@@ -144,7 +153,7 @@ class ResidentBatches:
             yield batches
 
 
-class _AugmentedImages(Dataset[tuple[Tensor | int, ...]]):
+class _AugmentedImages:
     """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
 
     def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int, views: int | None) -> None:
@@ -159,6 +168,9 @@ class _AugmentedImages(Dataset[tuple[Tensor | int, ...]]):
             torch.manual_seed(draw_seed(self.seed, epoch, position))
             views = tuple(self.transform(image) for _ in range(self.views or 1))
         return (*views, int(self.labels[index])) if self.views is None else views
+
+    def name_of(self, key: tuple[int, int, int]) -> str:
+        return self.source.identify(key[0])
 
 
 class LoaderBatches:
@@ -175,6 +187,7 @@ class LoaderBatches:
 
     Raises:
         InputError: the batch cannot be divided evenly, views is below 1, or an image cannot be read.
+        LongtailError: a process that loads was killed.
     """
 
     def __init__(
@@ -193,30 +206,27 @@ class LoaderBatches:
         views: int | None = None,
     ) -> None:
         _check_views(views)
+        Range(0).check(workers, "workers", whole=True)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
         self._dataset = _AugmentedImages(source, preprocessing, seed, views)
         self._labelled = views is None
         self._preprocessing, self._device, self._workers = preprocessing, device, workers
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
+        self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Give the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
-        parts = [self._plan.micro_batches(step) for step in range(first_step, self.steps_per_epoch)]
-        keys = [[(int(stream[p]), epoch, int(p)) for p in part] for step in parts for part in step]
-        loader = iter(
-            DataLoader(
-                self._dataset,
-                batch_sampler=keys,  # any iterable of index lists will do
-                num_workers=self._workers,
-                pin_memory=self._device.type == "cuda",
-            )
+        left = range(first_step, self.steps_per_epoch)
+        keys = (
+            [(int(stream[p]), epoch, int(p)) for p in part] for step in left for part in self._plan.micro_batches(step)
         )
-        for step in parts:
+        loaded = load_batches(self._dataset, keys, workers=self._workers, device=self._device)
+        for step in left:
             batches = []
-            for _ in step:
-                *images, last = next(loader)
+            for _ in self._plan.micro_batches(step):
+                *images, last = next(loaded)
                 if not self._labelled:
                     images.append(last)
                 moved = (image.to(self._device, non_blocking=True) for image in images)

@@ -1,55 +1,167 @@
-"""Checkpoints: written whole or not at all, read without running code from the file."""
+"""Checkpoints: written whole or not at all, read without running code from the file, checked before they are used."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict, TypeVar
 
 import torch
+from msgspec import Meta
+from torch import Tensor
 
 from longtail.backbones.torch_file import read_torch_file
+from longtail.data.transforms import Augmentation
 from longtail.errors import InputError
-from longtail.files.atomic import atomic_path
+from longtail.files.atomic import atomic_file
+from longtail.files.json_file import check_kind
 
-__all__ = ["FORMAT", "load_checkpoint", "load_weights", "save_checkpoint"]
+__all__ = [
+    "FORMAT",
+    "About",
+    "Checkpoint",
+    "about_of",
+    "check_plain",
+    "load_checkpoint",
+    "load_weights",
+    "save_checkpoint",
+    "weights_fingerprint",
+]
+
+Kind = TypeVar("Kind")
 
 FORMAT = 1
+EXPECTED = "a checkpoint that longtail wrote, such as RUN/checkpoints/last.pt"
+_Bounded = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
-def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write tensors, numbers, strings, lists and dicts to a file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        torch.save({"longtail_checkpoint": FORMAT, **state}, temporary)
+class PreprocessingFacts(TypedDict):
+    """How images become the network's input; `longtail.data.transforms.Preprocessing` says what it means."""
+
+    size: Annotated[int, Meta(ge=1, le=2**16)]
+    resize: Annotated[int, Meta(ge=1, le=2**16)]
+    channels: Annotated[int, Meta(ge=1, le=4)]
+    mean: list[_Bounded]
+    std: list[Annotated[float, Meta(gt=0, le=1e6)]]
+    augmentation: Augmentation
+    resident: bool
 
 
-def load_checkpoint(path: Path | str) -> dict[str, Any]:
+class About(TypedDict):
+    """What a checkpoint says of its network, in plain values: enough to build it and to feed it."""
+
+    backbone: str
+    class_names: Annotated[list[str], Meta(min_length=1)]
+    preprocessing: PreprocessingFacts
+    settings: dict[str, Any]
+
+
+class Checkpoint(TypedDict):
+    """The parts of a checkpoint.
+
+    Attributes:
+        task: weights and buffers of all that was trained, by name; those of the network begin with "model.".
+        optimizer: its state dict; empty where nothing was trained.
+        precision: of the loss scale; empty where there is none.
+        state: where the training stands, as `TrainingState` has it; empty where nothing was trained.
+        about: as `About` has it.
+    """
+
+    task: dict[str, Any]
+    optimizer: dict[str, Any]
+    precision: dict[str, Any]
+    state: dict[str, Any]
+    about: dict[str, Any]
+
+
+def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
+    """Write tensors, numbers, strings, lists and dicts to a file, whole or not at all.
+
+    Raises:
+        OSError: the disk is full, for example; `path` is as it was.
+    """
+    with atomic_file(path) as file:
+        # not by its name, which torch would write into it
+        torch.save({"longtail_checkpoint": FORMAT, **state}, file)
+
+
+def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint of ours onto the CPU.
 
     Args:
         path: file that `save_checkpoint` wrote.
 
     Returns:
-        What was saved.
+        Its parts; the kinds of what is in `about` and `state` are left to those who use them (`about_of`).
 
     Raises:
-        InputError: no such file, truncated, not a checkpoint of ours, or a pickle that would run code (never run).
+        InputError: no such file, truncated, not a checkpoint of ours, parts that are missing or of another kind, sparse
+            tensors, or a pickle that would run code (never run).
     """
     path = Path(path)
-    state = read_torch_file(path, expected="a checkpoint that longtail wrote, such as RUN/checkpoints/last.pt")
-    if not isinstance(state, dict) or state.get("longtail_checkpoint") != FORMAT:
+    content = read_torch_file(path, expected=EXPECTED)
+    if not isinstance(content, dict) or content.get("longtail_checkpoint") != FORMAT:
         raise InputError(
             f"{path}: not a checkpoint of longtail (format {FORMAT}). Expected a file such as RUN/checkpoints/last.pt."
         )
-    found: dict[str, Any] = state
-    return found
+    others = [name for name in Checkpoint.__annotations__ if not isinstance(content.get(name), dict)]
+    if others:
+        raise InputError(f"{path}: holds no {others[0]}, or not in a dict. Expected {EXPECTED}.")
+    checkpoint: Any = check_kind(content, Checkpoint, origin=str(path), expected=EXPECTED)
+    for name, tensor in checkpoint["task"].items():
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_quantized:
+            kind = str(getattr(tensor, "layout", type(tensor).__name__)).removeprefix("torch.")
+            raise InputError(f"{path}: the weight {name} is {kind}, no dense tensor. Expected {EXPECTED}.")
+    return checkpoint  # type: ignore[no-any-return]
 
 
-def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], origin: str) -> None:
+def about_of(checkpoint: Checkpoint, origin: str) -> About:
+    """Return what a checkpoint says of its network, checked.
+
+    Args:
+        checkpoint: as `load_checkpoint` gives it.
+        origin: its path, for messages.
+
+    Raises:
+        InputError: something is missing, of another kind, or out of its range.
+    """
+    about: Any = check_plain(checkpoint["about"], About, origin=f"{origin}, about", expected=EXPECTED)
+    preprocessing, channels = about["preprocessing"], about["preprocessing"]["channels"]
+    if not len(preprocessing["mean"]) == len(preprocessing["std"]) == channels:
+        raise InputError(
+            f"{origin}, about: {len(preprocessing['mean'])} means and {len(preprocessing['std'])} deviations of "
+            f"{channels} channels. Expected {EXPECTED}."
+        )
+    return about  # type: ignore[no-any-return]
+
+
+def check_plain(value: Any, kind: type[Kind], *, origin: str, expected: str) -> Kind:
+    """Make sure that a part of a checkpoint holds plain values alone, of the kinds that a type says.
+
+    Args:
+        value: as the file gave it; tensors are no plain values.
+        kind: as in `longtail.files.json_file.check_kind`.
+        origin: where it stands, for messages.
+        expected: what it should have been, for messages.
+
+    Raises:
+        InputError: naming what is of another kind.
+    """
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{origin}: holds more than plain values ({error}). Expected {expected}.") from None
+    return check_kind(value, kind, origin=origin, expected=expected)
+
+
+def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
     """Load a state dict into `model`, or say how the two architectures differ.
 
     Raises:
-        InputError: names or shapes do not match.
+        InputError: names, shapes or kinds (floating point or not) do not match.
     """
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    came = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    own = {name: _described(tensor) for name, tensor in model.state_dict().items()}
+    came = {name: _described(tensor) for name, tensor in weights.items()}
     if own == came:
         model.load_state_dict(weights)
         return
@@ -62,3 +174,28 @@ def load_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], origi
         f"{origin}: the weights are of another architecture: {told}. "
         "Build the backbone that the checkpoint was trained with."
     )
+
+
+def _described(tensor: Tensor) -> str:
+    kind = "complex" if tensor.is_complex() else "" if tensor.is_floating_point() else "whole numbers"
+    return f"{tuple(tensor.shape)}{f' of {kind}' if kind else ''}"
+
+
+def weights_fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a state dict: of the names, types, shapes and bytes of its tensors, in the order of names.
+
+    It is the same wherever the tensors lie, however they are laid out, and whenever they were trained.
+
+    Example:
+        >>> from torch import nn
+        >>> layer = nn.Linear(2, 3)
+        >>> before = weights_fingerprint(layer.state_dict())
+        >>> nn.init.zeros_(layer.bias) is layer.bias and before != weights_fingerprint(layer.state_dict())
+        True
+    """
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

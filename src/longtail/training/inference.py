@@ -7,22 +7,26 @@ import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from longtail.counts import class_counts
 from longtail.data.source import ImageSource
 from longtail.data.transforms import Preprocessing, image_transform, normalize
 from longtail.evaluation import accuracy_of_hits
+from longtail.ranges import Range
+from longtail.training.loading import load_batches
 
 __all__ = ["EvaluationBatches", "features_in_memory", "validation_accuracy"]
 
 
-class _PlainImages(Dataset[Tensor]):
+class _PlainImages:
     def __init__(self, source: ImageSource, preprocessing: Preprocessing) -> None:
         self.source, self.transform = source, image_transform(preprocessing, train=False)
 
     def __getitem__(self, index: int) -> Tensor:
         return self.transform(self.source.load(index))  # type: ignore[no-any-return]
+
+    def name_of(self, index: int) -> str:
+        return self.source.identify(index)
 
 
 class EvaluationBatches:
@@ -38,6 +42,10 @@ class EvaluationBatches:
         workers: processes that load; unused where the images are resident.
         rank: of this process.
         num_ranks: processes.
+
+    Raises:
+        InputError: a number out of its range; while iterating, an image that cannot be read.
+        LongtailError: while iterating, a process that loads was killed.
 
     Attributes:
         done: how many of this rank's batches were worked on earlier and are left out; 0 unless it is set.
@@ -56,6 +64,9 @@ class EvaluationBatches:
         rank: int = 0,
         num_ranks: int = 1,
     ) -> None:
+        Range(1).check(batch_size, "batch_size", whole=True)
+        Range(0).check(workers, "workers", whole=True)
+        Range(0, below=num_ranks).check(rank, "rank", whole=True)
         self._images, self._preprocessing, self._device = images, preprocessing, device
         self._workers, self.batch_size = workers, batch_size
         starts = range(0, len(images), batch_size)
@@ -72,13 +83,13 @@ class EvaluationBatches:
                 images = self._images[rows.start : rows.stop].to(self._device)
                 yield rows, normalize(images, self._preprocessing)
             return
-        loader = DataLoader(
+        loaded = load_batches(
             _PlainImages(self._images, self._preprocessing),
-            batch_sampler=[list(rows) for rows in left],
-            num_workers=self._workers,
-            pin_memory=self._device.type == "cuda",
+            (list(rows) for rows in left),
+            workers=self._workers,
+            device=self._device,
         )
-        for rows, images in zip(left, loader, strict=True):
+        for rows, images in zip(left, loaded, strict=True):
             yield rows, normalize(images.to(self._device, non_blocking=True), self._preprocessing)
 
 

@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
 from lightning.fabric import Fabric
+from msgspec import Meta
 from torch import Tensor, nn
 
-from longtail.errors import LongtailError
+from longtail.errors import InputError, LongtailError
+from longtail.ranges import Range
 from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
-from longtail.training.checkpoints import save_checkpoint
+from longtail.training.checkpoints import Checkpoint, check_plain, load_weights, save_checkpoint
 from longtail.training.progress import ProgressBar, progress_bar
 
 __all__ = ["Classification", "TrainingDiverged", "TrainingState", "train"]
@@ -56,6 +58,14 @@ class Classification(nn.Module):
         return self.loss(logits, labels), {"accuracy": accuracy}
 
 
+class _StoredState(TypedDict):
+    epoch: Annotated[int, Meta(ge=0)]
+    step: Annotated[int, Meta(ge=0)]
+    history: list[dict[str, float | None]]
+    best: float
+    seconds: float
+
+
 @dataclass
 class TrainingState:
     """Where a run stands: the epoch and step that come next, and what was measured so far.
@@ -76,6 +86,24 @@ class TrainingState:
     best: float = -math.inf
     seconds: float = 0.0
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, origin: str) -> "TrainingState":
+        """Return where the training of a checkpoint stands.
+
+        Raises:
+            InputError: the checkpoint does not say it, or of what was not trained.
+        """
+        expected = "a checkpoint of a training, such as RUN/checkpoints/last.pt"
+        sums = checkpoint["state"].get("sums")
+        others = {name: value for name, value in checkpoint["state"].items() if name != "sums"}
+        check_plain(others, _StoredState, origin=f"{origin}, state", expected=expected)
+        if not isinstance(sums, dict):
+            raise InputError(f"{origin}, state: holds no sums. Expected {expected}.")
+        for name, total in sums.items():
+            if not isinstance(total, Tensor) or total.numel() != 1 or not total.is_floating_point():
+                raise InputError(f"{origin}, state: the sum of {name} is no number. Expected {expected}.")
+        return cls(sums=dict(sums), **{name: others[name] for name in _StoredState.__annotations__})
+
 
 def train(
     fabric: Fabric,
@@ -91,7 +119,8 @@ def train(
     validate: Callable[[], dict[str, float]] | None = None,
     best_by: str = "balanced",
     before_epoch: Callable[[int], None] | None = None,
-    resume: dict[str, Any] | None = None,
+    after_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
+    resume: Checkpoint | None = None,
     save_every: float = 30.0,
     quiet: bool = False,
 ) -> TrainingState:
@@ -113,6 +142,7 @@ def train(
         validate: called after each epoch; gives metrics in percent.
         best_by: the metric of `validate` by which `best.pt` is chosen.
         before_epoch: called with the number of each epoch, from 0, before its first step or the first after resuming.
+        after_epoch: called in the first process with the history so far, before the epoch's checkpoint is written.
         resume: a checkpoint of this run, to go on from.
         save_every: seconds between checkpoints inside an epoch.
         quiet: show no progress.
@@ -121,8 +151,12 @@ def train(
         The final state, with a row of history for each epoch.
 
     Raises:
+        InputError: micro-batches of single images, which batch norm cannot normalise.
         TrainingDiverged: the loss of an epoch is not finite.
     """
+    Range(1).check(num_epochs, "num_epochs", whole=True)
+    Range(0).check(save_every, "save_every")
+    _check_batch_norm(task, batches, fabric.world_size)
     state = _restore(fabric, task, optimizer, resume) if resume else TrainingState()
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
@@ -151,10 +185,27 @@ def train(
             if validate is not None and measured[best_by] > state.best:
                 state.best = measured[best_by]
                 save("best.pt")
+            if after_epoch is not None and fabric.is_global_zero:
+                after_epoch(state.history)
             save("last.pt")
             bar.say(_told(row, num_epochs))
     fabric.barrier()  # no rank may look for last.pt before it is there
     return state
+
+
+def _check_batch_norm(task: Any, batches: TrainingBatches, num_ranks: int) -> None:
+    """Refuse what torch fails at in the midst of a step, or normalises by the statistics of a single image."""
+    if batches.smallest_part > 1:
+        return
+    task.train()
+    for module in task.modules():
+        over_all = isinstance(module, nn.SyncBatchNorm) and num_ranks > 1
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training and not over_all:
+            raise InputError(
+                f"parts of one image cannot go through batch norm: a step has {batches.images_per_step} images for "
+                f"{num_ranks} processes and their accumulated parts. Take a larger batch, fewer parts (--accumulate), "
+                "or fewer processes."
+            )
 
 
 def _train_epoch(
@@ -224,14 +275,28 @@ def _snapshot(fabric: Fabric, task: Any, optimizer: Any, state: TrainingState) -
     }
 
 
-def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: dict[str, Any]) -> TrainingState:
-    task.load_state_dict(checkpoint["task"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    if checkpoint["precision"]:
-        fabric.strategy.precision.load_state_dict(checkpoint["precision"])
-    state = TrainingState(**checkpoint["state"])
+def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: Checkpoint) -> TrainingState:
+    origin = "the checkpoint to go on from"
+    load_weights(task, checkpoint["task"], origin)
+    state = TrainingState.of(checkpoint, origin)
     # the sums are the first rank's; over several ranks the log of a resumed epoch's first stretch is that rank's alone
     state.sums = {name: total.to(fabric.device) for name, total in state.sums.items()}
+    try:
+        # rates and decays are those of the settings; of the past there is the momentum
+        momentum = checkpoint["optimizer"]["state"]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for number, buffers in momentum.items():
+            if any(tensor.shape != parameters[number].shape for tensor in buffers.values() if tensor is not None):
+                raise ValueError(f"momentum of other shapes than parameter {number}")
+        optimizer.load_state_dict({"state": momentum, "param_groups": optimizer.state_dict()["param_groups"]})
+        if checkpoint["precision"]:
+            fabric.strategy.precision.load_state_dict(checkpoint["precision"])
+    # what a damaged one makes torch stumble over is of a dozen kinds
+    except Exception as error:
+        raise InputError(
+            f"{origin} holds no optimizer that fits ({type(error).__name__}: {str(error).splitlines()[0][:120]}). "
+            "Begin anew in another folder."
+        ) from error
     return state
 
 

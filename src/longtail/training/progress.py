@@ -7,12 +7,17 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
-__all__ = ["ProgressBar", "progress_bar"]
+__all__ = ["ProgressBar", "display", "progress_bar"]
+
+LINE_EVERY = 30.0  # seconds, where there is no terminal
 
 
 class ProgressBar:
     """Count finished images; `advance` moves on, `say` writes a line about the last stretch.
+
+    Where there is no terminal, a line comes every half a minute of itself.
 
     Args:
         bar: rich's progress display, or None where lines are written instead.
@@ -24,7 +29,7 @@ class ProgressBar:
     def __init__(self, bar: Progress | None, label: str, total: int, *, quiet: bool) -> None:
         self._bar, self._label, self._total, self._quiet = bar, label, total, quiet
         self._done = self._counted = 0
-        self._started = time.monotonic()
+        self._started = self._told = time.monotonic()
         self._task = bar.add_task(label, total=total, rate="") if bar else None
 
     def skip(self, images: int) -> None:
@@ -39,6 +44,8 @@ class ProgressBar:
         self._counted += images
         if self._bar and self._task is not None:
             self._bar.update(self._task, advance=images, rate=f"{self.rate:,.0f} images/s")
+        elif time.monotonic() - self._told >= LINE_EVERY:
+            self._line(f"{self._done / max(self._total, 1):.0%}")
 
     @property
     def rate(self) -> float:
@@ -47,14 +54,34 @@ class ProgressBar:
 
     def say(self, text: str) -> None:
         """Write one line; on a terminal the bar already shows rate and time left."""
-        if self._quiet:
-            return
         if self._bar and self._task is not None:
             self._bar.update(self._task, description=f"{self._label}  {text}")
         else:
-            left = (self._total - self._done) / max(self.rate, 1e-9)
-            clock = f"{int(left) // 3600}:{int(left) // 60 % 60:02d}:{int(left) % 60:02d}"
-            print(f"{self._label}  {text}  {self.rate:,.0f} images/s  {clock} left", file=sys.stderr, flush=True)
+            self._line(text)
+
+    def _line(self, text: str) -> None:
+        self._told = time.monotonic()
+        if self._quiet:
+            return
+        left = (self._total - self._done) / max(self.rate, 1e-9)
+        clock = f"{int(left) // 3600}:{int(left) // 60 % 60:02d}:{int(left) % 60:02d}"
+        print(f"{self._label}  {text}  {self.rate:,.0f} images/s  {clock} left", file=sys.stderr, flush=True)
+
+
+def display(console: Console) -> Progress:
+    """Return a bar of which a narrow terminal cuts off words, and never the time that is left."""
+
+    def whole() -> Column:
+        return Column(no_wrap=True)
+
+    columns = (
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=None, table_column=Column(max_width=12)),
+        TaskProgressColumn(table_column=whole()),
+        TextColumn("{task.fields[rate]}", table_column=whole()),
+        TimeRemainingColumn(table_column=whole()),
+    )
+    return Progress(*columns, console=console, expand=True)
 
 
 @contextmanager
@@ -70,12 +97,5 @@ def progress_bar(label: str, total: int, *, quiet: bool = False) -> Iterator[Pro
     if quiet or not console.is_terminal:
         yield ProgressBar(None, label, total, quiet=quiet)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
+    with display(console) as bar:
         yield ProgressBar(bar, label, total, quiet=quiet)

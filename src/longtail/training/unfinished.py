@@ -5,20 +5,52 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
+import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from longtail.errors import InputError
 from longtail.features import FeatureRows, create_feature_file
+from longtail.files.json_file import read_json
 
-__all__ = ["UnfinishedFeatures"]
+__all__ = ["UnfinishedFeatures", "threads_begun_with"]
 
 SAVE_EVERY = 5.0  # seconds
 
 
+class _Progress(TypedDict):
+    key: str
+    batches: Annotated[int, Meta(ge=0)]
+    threads: Annotated[int, Meta(ge=1, le=2**16)]
+
+
+def threads_begun_with(path: Path) -> int | None:
+    """Return with how many threads the features that are to go to `path` were begun; None where none are.
+
+    Rows of other numbers would differ in their last digits.
+    """
+    said = _read(_progress(path, 0))
+    return None if said is None else said["threads"]
+
+
+def _progress(path: Path, rank: int | str) -> Path:
+    return path.with_name(f".{path.name}.done-{rank}")
+
+
+def _read(path: Path) -> _Progress | None:
+    try:
+        return read_json(path, _Progress, expected="how many batches are written")
+    except InputError:
+        return None
+
+
 class UnfinishedFeatures:
     """Rows of a feature file beside its final place; a killed process goes on where it was.
+
+    What is damaged there, or of another call, is begun anew.
 
     Args:
         path: where the finished file goes.
@@ -48,9 +80,10 @@ class UnfinishedFeatures:
         self._rank, self._num_ranks = rank, num_ranks
         said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-        counts = [self._read(other) for other in range(num_ranks)]
+        all_batches = range(0, len(labels), batch_size)
+        counts = [self._count(other, len(all_batches[other::num_ranks])) for other in range(num_ranks)]
         # all processes see the same files here, and so decide alike
-        self.goes_on = self._part.is_file() and all(count is not None for count in counts)
+        self.goes_on = all(count is not None for count in counts) and self._is_laid_out()
         self.done = (counts[rank] or 0) if self.goes_on else 0
         self._saved = time.monotonic()
 
@@ -82,18 +115,20 @@ class UnfinishedFeatures:
 
     def forget(self) -> None:
         """Remove what was written so far."""
-        for path in (self._part, *self._final.parent.glob(f"{self._progress('*').name}")):
+        for path in (self._part, *self._final.parent.glob(_progress(self._final, "*").name)):
             path.unlink(missing_ok=True)
 
-    def _progress(self, rank: int | str) -> Path:
-        return self._final.with_name(f".{self._final.name}.done-{rank}")
+    def _count(self, rank: int, most: int) -> int | None:
+        said = _read(_progress(self._final, rank))
+        return said["batches"] if said and said["key"] == self._key and said["batches"] <= most else None
 
-    def _read(self, rank: int) -> int | None:
+    def _is_laid_out(self) -> bool:
+        labels, dimension, dtype, _ = self._layout
         try:
-            said = json.loads(self._progress(rank).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return int(said["batches"]) if said.get("key") == self._key else None
+            FeatureRows(self._part)
+            return self._part.stat().st_size >= len(labels) * dimension * np.dtype(dtype).itemsize
+        except (OSError, KeyError, AttributeError, TypeError, IndexError):  # of h5py, in a damaged file
+            return False
 
     def _to_disk(self) -> None:
         """Wait until all rows are on the disk: what is said to be written has to be there after a power cut, too."""
@@ -102,7 +137,8 @@ class UnfinishedFeatures:
 
     def _write(self) -> None:
         self._to_disk()
-        path = self._progress(self._rank)
+        path = _progress(self._final, self._rank)
         new = path.with_name(f"{path.name}.new")
-        new.write_text(json.dumps({"key": self._key, "batches": self.done}), encoding="utf-8")
+        said = {"key": self._key, "batches": self.done, "threads": torch.get_num_threads()}
+        new.write_text(json.dumps(said), encoding="utf-8")
         new.replace(path)

@@ -1,11 +1,13 @@
 """The features that a model's last layer sees: read, or made of images, with labels numbered as the model does."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
     from longtail.data.transforms import Preprocessing
     from longtail.features import FeatureFile
+    from longtail.jobs.balancing.network import Network
 
-__all__ = ["extracted_features", "in_the_models_order", "read_features"]
+__all__ = ["extracted_features", "in_the_models_order", "in_timms_order", "read_features"]
 
 Splits = dict[str, "FeatureFile"]
 
@@ -29,25 +32,23 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
     Raises:
         InputError: unreadable, a row twice, or what stands behind the last layer instead: logits or probabilities.
     """
-    from longtail.embeddings import are_probabilities, open_embeddings
+    from longtail.embeddings import Reading, are_probabilities, open_embeddings
 
-    opened = open_embeddings(
-        path, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=data.split_seed
-    )
+    reading = Reading(val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=data.split_seed)
+    opened = open_embeddings(path, reading)
     first = opened.splits["train"].features
-    found = "probabilities" if any("are probabilities" in note for note in opened.notes) else None
-    if opened.head is not None or (first.shape[1] == num_classes and are_probabilities(first)):
-        found = found or ("probabilities" if are_probabilities(first) else "logits")
+    is_output = first.shape[1] == num_classes and are_probabilities(first)
+    if opened.kind != "features" or is_output:
         raise InputError(
-            f"{path}: holds {found}, what comes out of the model. Expected features: what its last layer sees. For "
-            "logits alone there is `longtail fit`."
+            f"{path}: holds {'probabilities' if is_output else opened.kind}, what comes out of the model. Expected "
+            "features: what its last layer sees. For logits alone there is `longtail fit`."
         )
     return opened.splits, opened.notes
 
 
 def extracted_features(
     file: "ModelFile",
-    architecture: str,
+    network: "Network",
     preprocessing: "Preprocessing",
     data: DataOptions,
     runtime: RuntimeOptions,
@@ -58,8 +59,8 @@ def extracted_features(
     """Run the model over images up to its last layer; features of an earlier call are taken where they are the same.
 
     Args:
-        file: the opened model.
-        architecture: of its network.
+        file: the opened model, with its last layer.
+        network: of its weights.
         preprocessing: from decoded images to its input.
         data: names the images.
         runtime: device and precision.
@@ -73,51 +74,93 @@ def extracted_features(
         InputError: no such images, or the layer is not what the network ends in.
     """
     from longtail.features import open_feature_folder
-    from longtail.jobs.balancing.network import build_network, split_model
+    from longtail.jobs.balancing.network import split_model
     from longtail.jobs.extract import extract_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
 
     splits = open_splits(str(data.data), replace(data, data=None))
-    model = split_model(build_network(file, architecture), file, architecture, preprocessing, splits.class_names)
+    model = split_model(network, file, preprocessing, splits.class_names)
     fabric = launch(runtime)
     model.model.to(fabric.device)
     extract_splits(fabric, model, splits, folder, dtype="float32", workers=workers, quiet=runtime.quiet)
     return open_feature_folder(folder), splits.notes
 
 
-def in_the_models_order(
-    splits: Splits, names: list[str] | None, origin: str, *, must_match: bool
-) -> tuple[Splits, tuple[str, ...]]:
+def in_the_models_order(splits: Splits, names: list[str] | None, origin: str) -> tuple[Splits, tuple[str, ...]]:
     """Number the labels as the model numbers its outputs, by the names of the classes.
 
     Args:
         splits: with the data's class names, or with numbers alone: those are taken to be the model's.
         names: of the model's outputs, in their order; None where they are not known.
         origin: of these names, for messages.
-        must_match: refuse names that differ from the data's; else the data's order is taken, and a note says so.
 
     Returns:
         Splits, and notes.
 
     Raises:
-        InputError: names that are only in one of them, or twice.
+        InputError: names that are only in one of them, or twice; or splits of other classes.
     """
-    from longtail.jobs.balancing.check import renumbered
+    from longtail.jobs.balancing.class_order import renumbered, same_names
 
-    if names is None:
+    train = splits["train"].class_names
+    if names is None and train is None:
         return splits, ()
-    stored = splits["train"].class_names
-    data_names = None if stored is None else list(stored)
-    numbers_only = data_names is None or data_names == [str(c) for c in range(len(data_names))]
-    if data_names is None or numbers_only:
-        data_names = names
-    elif not must_match and sorted(data_names) != sorted(names):
-        return splits, (f"{origin}: other class names than the data's; taken to be in the same order",)
+    # numbers alone are the model's, unless it calls its classes by them in another order
+    is_named = train is not None and (not _are_numbers(train) or names is None or sorted(train) == sorted(names))
+    if train is None or not is_named:
+        target = list(names or ())
+    else:
+        target = list(train) if names is None else same_names(train, names, origin)
     changed = {}
     for split, part in splits.items():
-        attributes = {**part.attributes, "class_names": json.dumps(names)}
-        labels = part.labels if numbers_only else renumbered(np.asarray(part.labels), data_names, names, origin)
-        changed[split] = replace(part, labels=labels, attributes=attributes)
-    moved = sum(ours != theirs for ours, theirs in zip(names, data_names, strict=True))
+        own = part.class_names or train
+        labels = np.asarray(part.labels)
+        if is_named and own is not None and list(own) != target:
+            labels = renumbered(labels, own, target, origin if split == "train" else str(part.path))
+        changed[split] = replace(part, labels=labels, attributes={**part.attributes, "class_names": json.dumps(target)})
+    moved = sum(ours != theirs for ours, theirs in zip(target, train or target, strict=True)) if is_named else 0
     return changed, (f"{moved} classes were renumbered by their names, as {origin} has them",) if moved else ()
+
+
+def in_timms_order(
+    splits: Splits, linear: tuple[NDArray[Any], NDArray[Any]], origin: str
+) -> tuple[Splits, tuple[str, ...]]:
+    """Number the labels as timm's reader of folders numbers classes, where the model's scores clearly say that it did.
+
+    Args:
+        splits: with the data's class names, and of the shape that the layer takes.
+        linear: weight (C, D) and bias (C,) of the model's last layer.
+        origin: the model, for notes.
+
+    Returns:
+        Splits, and notes.
+    """
+    from longtail.heads import Joint
+    from longtail.jobs.balancing.check import some_rows
+    from longtail.jobs.balancing.class_order import follows, timm_order
+
+    train = splits["train"]
+    # folders are numbered here as torchvision does, by character; names in another order are not of folders
+    if train.class_names is None or list(train.class_names) != sorted(train.class_names):
+        return splits, ()
+    order = timm_order(train.class_names)
+    labels = np.asarray(train.labels)
+    if int(labels.min()) < 0 or int(labels.max()) >= len(order):
+        return splits, ()
+    rows = some_rows(labels, len(order))
+    logits = Joint().take(*linear).logits(np.asarray(train.features[rows]))
+    if not follows(logits, labels[rows], order):
+        return splits, ()
+    names = [train.class_names[c] for c in np.argsort(order)]
+    changed, _ = in_the_models_order(splits, names, origin)
+    moved = int((order != np.arange(len(order))).sum())
+    return changed, (
+        f"{moved} classes were renumbered: by what {origin} says of the training rows, its outputs are in the order of "
+        f"timm's reader of folders ({', '.join(names[:3])}, ...), not in that of the labels; --class-names says it "
+        "otherwise",
+    )
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    return list(names) == [str(number) for number in range(len(names))]

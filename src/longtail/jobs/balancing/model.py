@@ -1,13 +1,15 @@
 """Rebalance a network that is in memory."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from longtail.backbones.last_layer import find_last_layer, replace_last_layer
+from longtail.backbones.measured_layer import last_layer_of
+from longtail.backbones.split import check_replaceable, put_in
 from longtail.counts import group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.selection import Metric
@@ -35,17 +37,23 @@ def balance_model(
     metric: Metric = "balanced",
     prior: Prior | None = None,
     layer: str | None = None,
+    images: Any = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> nn.Module:
-    """Give a copy of a network whose last linear layer is fair to rare classes.
+    """Return a copy of a network whose last linear layer is fair to rare classes.
 
     Each method is fitted on the features; the best one on `validation` (the network's own layer among them), or in
     cross-validation where there is none, is fitted again on all of it and put in.
 
+    That the layer ends the network is seen by running it on a few inputs: `images`, or noise of the shape that it
+    seems to take. Whether the features are what the layer sees of the training images is judged by the labels alone:
+    the layer's scores must have to do with them.
+
     Args:
-        model: ends in a linear layer; it stays as it is.
-        features: what that layer sees, of the training images, shape (N, D); `SplitNetwork` gives it.
+        model: ends in a linear layer, or in several whose scores are added; it stays as it is.
+        features: what that layer sees, of the training images, shape (N, D); `SplitNetwork` gives it. Of several
+            layers, what they see laid side by side.
         labels: in the order of its outputs, 0 .. C - 1, shape (N,).
         validation: features (M, D) and labels (M,) of images that the network was not trained on.
         methods: such as "tau,la", or "all" that are one linear layer; a single one is taken without a choice.
@@ -53,7 +61,9 @@ def balance_model(
         prior: how common the classes are where the network will be used: "uniform", "train", or the share of each
             class, shape (C,); it goes into the bias after the choice. None: the world of the chosen method, which for
             most makes all classes equally common.
-        layer: name of the last layer, where it has no usual one.
+        layer: name of the last layer; default: whatever ends the network.
+        images: a few inputs that the network takes: a tensor, or the tuple or dict of its arguments. Needed where it
+            cannot be run on noise.
         seed: of the fits.
         device: where the heads compute.
 
@@ -61,8 +71,10 @@ def balance_model(
         The balanced network.
 
     Raises:
-        InputError: no linear last layer, features that do not fit it, classes in another order, a method that is not
-            linear, or a prior that is unusable or has no bias to go into.
+        InputError: no linear layer ends the network (a softmax, a temperature or another head stands behind it, or its
+            weights are quantised or made by a norm), it cannot be run without `images`, features that do not fit it,
+            classes in another order or trained with a sigmoid each, a method that is not linear, or a prior that is
+            unusable or has no bias to go into.
 
     Example:
         >>> from longtail.backbones import create_backbone
@@ -71,19 +83,22 @@ def balance_model(
         >>> features = rng.normal(size=(72, 64)).astype(np.float32)
         >>> features[:, 0] += 8 * labels
         >>> fitted = Joint(random_state=0).fit(features, labels)
+        >>> from longtail.backbones import replace_last_layer
         >>> model = replace_last_layer(model, torch.from_numpy(fitted.weight_), torch.from_numpy(fitted.bias_))
         >>> balanced = balance_model(model, features, labels, methods="crt")
         >>> type(balanced) is type(model), bool((balanced.fc.weight != model.fc.weight).any())
         (True, True)
     """
-    found = find_last_layer(model.state_dict(), layer)
-    weight = found.weight.detach().flatten(1).float().cpu()
-    bias = torch.zeros(len(weight)) if found.bias is None else found.bias.detach().float().cpu()
+    _check_single_label(model)
+    last = last_layer_of(model, layer, images)
+    check_replaceable(model, last)
+    weight = last.weight.detach().float().cpu()
+    bias = torch.zeros(len(weight)) if last.bias is None else last.bias.detach().float().cpu()
     own = weight.numpy(), bias.numpy()
     options = HeadOptions(methods=methods, choice=ChoiceOptions(metric=metric))
-    names = linear_methods(options, has_bias=found.bias is not None)
-    origin = f"{type(model).__name__}: {found.name}"
-    if prior is not None and found.bias is None:
+    names = linear_methods(options, has_bias=last.bias is not None)
+    origin = f"{type(model).__name__}: {last.name or 'weight'}"
+    if prior is not None and last.bias is None:
         raise InputError(f"{origin}: has no bias, which a prior would go into. Leave the prior out.")
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
     splits = {split: _in_memory(split, *part) for split, part in parts.items()}
@@ -103,8 +118,19 @@ def balance_model(
     if not isinstance(chosen, LinearHead):
         raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
     moved = chosen.bias_ if prior is None else chosen.bias_for(prior)
-    new_bias = None if found.bias is None else torch.from_numpy(moved)
-    return replace_last_layer(model, torch.from_numpy(chosen.weight_), new_bias, layer)
+    new_bias = None if last.bias is None else torch.from_numpy(moved)
+    return put_in(model, last, torch.from_numpy(chosen.weight_), new_bias)
+
+
+def _check_single_label(model: nn.Module) -> None:
+    config: Any = getattr(model, "config", None)
+    kind = getattr(config, "problem_type", None)
+    if kind in ("multi_label_classification", "regression"):
+        raise InputError(
+            f"{type(model).__name__}: its config.problem_type is {kind}: the classes do not exclude each other. Where "
+            "each "
+            'image has one class all the same, set it to "single_label_classification" first.'
+        )
 
 
 def _in_memory(split: str, features: ArrayLike, labels: ArrayLike) -> FeatureFile:

@@ -1,180 +1,230 @@
-"""The network that a model's weights belong to: built by name, loaded, and cut before its last layer."""
+"""The network that a model's weights belong to: built by name, loaded, and looked at where it ends."""
 
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from longtail.backbones.last_layer import SplitNetwork, find_last_layer
+from longtail.backbones.example_inputs import noise
+from longtail.backbones.measured_layer import measure_last_layer
 from longtail.backbones.model_file import ModelFile
+from longtail.backbones.split import SplitNetwork
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
+from longtail.files.text import printable
+from longtail.jobs.balancing.architecture import EXPECTED, is_timm, timm_arguments
 from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.model import TrainedModel
 
-__all__ = ["architecture_of", "build_network", "split_model"]
+__all__ = ["Network", "build_network", "split_model", "with_measured_layer"]
 
-EXPECTED = "timm:NAME or torchvision:NAME, such as timm:resnet50 or torchvision:convnext_tiny"
+Build = Callable[[int, int], nn.Module]  # of the numbers of classes and of channels
 
 
-def architecture_of(file: ModelFile, given: str | None) -> str:
-    """Say which network the weights belong to, such as "timm:resnet18".
+@dataclass(frozen=True)
+class Network:
+    """A network with the weights of a file, in evaluation mode and in float32.
 
-    Args:
-        file: the opened model.
-        given: by the user; else it is read from config.json or from what stands beside the weights, or recognised.
-
-    Raises:
-        InputError: not known, not of timm, torchvision or Hugging Face, or no weights of a network at all.
+    Attributes:
+        model: maps images (B, channels, H, W) to logits, or to something that holds them.
+        architecture: such as "timm:resnet18".
+        channels: of the images.
+        prefix: what stands before its names in the file, such as "module.".
     """
-    from longtail.backbones.architecture import recognise
 
-    if file.file.suffix in (".npz", ".pt2") or not file.layer.name:
-        raise InputError(
-            f"{file.path}: no weights of a network that could be built here. Extract the features of its images "
-            "yourself and give them with --features, without --export."
-        )
-    if given is not None and ":" not in given:
-        return _library_of(given)
-    if given is not None:
-        library, _, name = given.partition(":")
-        if library not in ("timm", "torchvision") or not name:
-            raise InputError(f"--arch {given}; expected {EXPECTED}.")
-        return given
-    if "architecture" in file.config:
-        return f"timm:{file.config['architecture']}"
-    if "architectures" in file.config:
-        return f"transformers:{file.config['architectures'][0]}"
-    stored = file.stored.beside.get("arch")
-    if isinstance(stored, str):
-        return _library_of(stored)
-    prefix = file.layer.name.rpartition("fc")[0]
-    recognised, seen = recognise({name.removeprefix(prefix): tensor for name, tensor in file.weights.items()})
-    if recognised is None:
-        raise InputError(f"{file.path}: {seen}, so its network is not known. Name it: --arch {EXPECTED}.")
-    return f"timm:{recognised}"
+    model: nn.Module
+    architecture: str
+    channels: int
+    prefix: str = ""
 
 
-def build_network(file: ModelFile, architecture: str) -> nn.Module:
+def build_network(file: ModelFile, architecture: str) -> Network:
     """Build the network and load the file's weights, all of them and strictly.
 
     Args:
         file: the opened model; its weights are taken as they are in `file.weights`.
         architecture: as `architecture_of` gives it.
 
-    Returns:
-        The network in evaluation mode, in float32.
-
     Raises:
         InputError: no such network, weights of another one, or a Hugging Face model without `transformers`.
     """
-    from longtail.training.checkpoints import load_weights
-
     library, _, name = architecture.partition(":")
-    num_classes = len(file.layer.weight)
     match library:
         case "timm":
-            model = _of_timm(name, num_classes, file.channels)
+            return _loaded(_of_timm(name, timm_arguments(file.config, printable(file.path))), file, architecture)
         case "torchvision":
-            model = _of_torchvision(name, num_classes, file.weights)
+            return _loaded(_of_torchvision(name, file.weights), file, architecture)
         case _:
-            return _of_transformers(file)
-    own = find_last_layer(model.state_dict(), _own_layer(model, file.layer.name)).name
-    wrapper = file.layer.name.removesuffix(own)
-    weights = {n.removeprefix(wrapper): t.float() if t.is_floating_point() else t for n, t in file.weights.items()}
-    load_weights(model, weights, f"{file.path} as {architecture}")
-    return model.eval()
+            model = _of_transformers(file)
+            return Network(model, architecture, int(getattr(model.config, "num_channels", 3)))
+
+
+def with_measured_layer(file: ModelFile, network: Network, preprocessing: Preprocessing) -> ModelFile:
+    """Return the file with the layers that end its network, as they are seen when it runs.
+
+    Raises:
+        InputError: it takes no images, something stands behind the layer, or another layer was named.
+    """
+    shape = (preprocessing.channels, preprocessing.size, preprocessing.size)
+    asked = file.stored.layer
+    try:
+        layer = measure_last_layer(
+            network.model, noise(shape), None if asked is None else asked.removeprefix(network.prefix)
+        )
+        return file.with_layer(layer.of(file.weights, network.prefix))
+    except InputError as error:
+        raise InputError(
+            f"{printable(file.path)}, run as {network.architecture} on images of {preprocessing.size} pixels: {error}"
+        ) from error
 
 
 def split_model(
-    network: nn.Module, file: ModelFile, architecture: str, preprocessing: Preprocessing, names: tuple[str, ...]
+    network: Network, file: ModelFile, preprocessing: Preprocessing, names: tuple[str, ...]
 ) -> TrainedModel:
-    """Cut a network before its last layer, and make sure that this layer alone stands behind the cut.
-
-    Raises:
-        InputError: what comes out behind the layer is not what comes out of the network.
-    """
-    generator = torch.Generator().manual_seed(0)
-    shape = (2, preprocessing.channels, preprocessing.size, preprocessing.size)
-    images = torch.randn(shape, generator=generator)
-    with torch.inference_mode():
-        whole = _logits(network, images)
-        split = SplitNetwork(network, _own_layer(network, file.layer.name)).eval()
-        if not torch.allclose(split(images), whole, rtol=1e-3, atol=1e-4 * float(whole.abs().max().clamp(min=1))):
-            raise InputError(
-                f"{file.path}: {file.layer.name} is not what the network ends in: its logits are not those of the "
-                "network. Expected a linear layer with nothing behind it."
-            )
+    """Cut a network before its last layer, which was measured."""
+    single = [term.name.removeprefix(network.prefix) for term in file.layer.terms]
+    shape = (preprocessing.channels, preprocessing.size, preprocessing.size)
+    split = SplitNetwork(network.model, single[0] if len(single) == 1 else None, noise(shape)).eval()
     about = {
-        "backbone": architecture,
+        "backbone": network.architecture if len(single) == 1 else f"{network.architecture} ({file.layer.name})",
         "class_names": list(names),
         "preprocessing": plain_preprocessing(preprocessing),
         "settings": {"dataset": None, "data": {}},
     }
-    return TrainedModel(split, preprocessing, about, file.file)
+    return TrainedModel(split, preprocessing, about, next(iter(file.files)))
 
 
-def _logits(network: nn.Module, images: Tensor) -> Tensor:
-    found = network(images)
-    return getattr(found, "logits", found)  # type: ignore[no-any-return]
+def _loaded(build: Build, file: ModelFile, architecture: str) -> Network:
+    """Build a network for as many classes and channels as the weights have, and load them."""
+    from longtail.training.checkpoints import load_weights
+
+    origin = f"{printable(file.path)} as {architecture}"
+    try:
+        first = len(file.layer.weight), 3
+    except InputError:  # not known by its name
+        first = 1000, 3
+    model = build(*first)
+    prefix = _prefix(model, file, origin)
+    weights = {name.removeprefix(prefix): tensor for name, tensor in file.weights.items() if name.startswith(prefix)}
+    numbers = _numbers({name: tensor.shape for name, tensor in model.state_dict().items()}, weights, first)
+    if numbers != first:
+        model = build(*numbers)
+    # a plain dict has lost the versions that torch notes of each layer
+    state = OrderedDict(
+        (name, tensor.float() if tensor.is_floating_point() else tensor) for name, tensor in weights.items()
+    )
+    state._metadata = model.state_dict()._metadata  # type: ignore[attr-defined]
+    load_weights(model, state, origin)
+    return Network(model.eval(), architecture, numbers[1], prefix)
 
 
-def _own_layer(model: nn.Module, stored: str) -> str | None:
-    """Give the layer's name in the network, which may be wrapped in the file: module.fc is fc."""
-    own = {name.removesuffix(".weight") for name in model.state_dict()}
-    parts = stored.split(".")
-    return next((name for k in range(len(parts)) if (name := ".".join(parts[k:])) in own), None)
+def _prefix(model: nn.Module, file: ModelFile, origin: str) -> str:
+    """Return what stands before all the network's names in the file: "module." or nothing, for example."""
+    own = list(model.state_dict())
+    names = set(file.weights)
+    found = {name.removesuffix(key) for key in own[:1] + own[-1:] for name in names if f".{name}".endswith(f".{key}")}
+    shares = {prefix: sum(f"{prefix}{key}" in names for key in own) for prefix in sorted(found)}
+    best = [prefix for prefix, share in shares.items() if share == max(shares.values())]
+    if len(best) > 1:
+        layer = file.stored.layer or ""
+        best = [prefix for prefix in best if layer.startswith(prefix) and f"{layer.removeprefix(prefix)}.weight" in own]
+        if len(best) != 1:
+            raise InputError(
+                f"{origin}: holds that network several times ({', '.join(shares)}). Name the last layer of the one "
+                "that is meant, such as --layer student.fc."
+            )
+    return best[0] if best else ""
 
 
-def _library_of(name: str) -> str:
-    return f"{'timm' if _is_timm(name) else 'torchvision'}:{name}"
+def _numbers(own: Mapping[str, torch.Size], weights: Mapping[str, Tensor], built: tuple[int, int]) -> tuple[int, int]:
+    """Return for how many classes and channels a network has to be built for its shapes to be those of the weights."""
+    num_classes, channels = built
+    for name, shape in own.items():
+        theirs = weights[name].shape if name in weights else shape
+        if len(theirs) != len(shape):
+            continue
+        other = [axis for axis in range(len(shape)) if shape[axis] != theirs[axis]]
+        if other == [0] and shape[0] == built[0]:
+            num_classes = theirs[0]
+        elif other == [1] and len(shape) == 4:
+            channels = round(built[1] * theirs[1] / shape[1])
+    return num_classes, channels
 
 
-def _is_timm(name: str) -> bool:
+def _of_timm(name: str, arguments: dict[str, Any]) -> Build:
     import timm
 
-    import longtail.backbones.registry  # noqa: F401  makes our names known to timm
-
-    return bool(timm.is_model(name.split(".")[0]))
-
-
-def _of_timm(name: str, num_classes: int, channels: int) -> nn.Module:
-    import timm
-
-    if not _is_timm(name):
+    if not is_timm(name):
         raise InputError(f"timm has no model {name!r}. Expected {EXPECTED}.")
-    return timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=channels)
+
+    def build(num_classes: int, channels: int) -> nn.Module:
+        wanted = {**arguments, "num_classes": num_classes, "in_chans": channels}
+        try:
+            return timm.create_model(name, pretrained=False, **wanted)
+        except TypeError as error:
+            raise InputError(f"timm's {name} takes no such arguments as config.json has ({error}).") from error
+
+    return build
 
 
-def _of_torchvision(name: str, num_classes: int, weights: dict[str, Tensor]) -> nn.Module:
+def _of_torchvision(name: str, weights: Mapping[str, Tensor]) -> Build:
     from torchvision import models
 
     if name not in models.list_models(module=models):
         raise InputError(f"torchvision has no classifier {name!r}. Expected {EXPECTED}.")
     extra: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
-        extra = {
-            "aux_logits": any(key.split(".")[0] in ("aux1", "AuxLogits") for key in weights),
-            "init_weights": False,
-        }
-    return models.get_model(name, weights=None, num_classes=num_classes, **extra)  # type: ignore[no-any-return]
+        has_aux = any(part in ("aux1", "AuxLogits") for key in weights for part in key.split("."))
+        extra = {"aux_logits": has_aux, "init_weights": False}
+
+    def build(num_classes: int, channels: int) -> nn.Module:
+        # of other channels than 3 the names and shapes of the weights tell
+        return models.get_model(name, weights=None, num_classes=num_classes, **extra)  # type: ignore[no-any-return]
+
+    return build
 
 
-def _of_transformers(file: ModelFile) -> nn.Module:
+def _of_transformers(file: ModelFile) -> Any:
     try:
         from transformers import AutoModelForImageClassification  # type: ignore[import-not-found]
+        from transformers.utils import logging  # type: ignore[import-not-found]
     except ImportError as error:
         raise InputError(
-            f"{file.path}: its network is of `transformers`, which is not installed. Install it, or extract the "
-            "features yourself and give them with --features."
+            f"{printable(file.path)}: its network is of `transformers`, which is not installed. Install it, or "
+            "extract the features yourself and give them with --features."
         ) from error
-    # it stores weights under other names than it loads them into, so that it alone can load them
-    model, found = AutoModelForImageClassification.from_pretrained(
-        file.path, local_files_only=True, output_loading_info=True
-    )
-    if found["missing_keys"]:
-        raise InputError(
-            f"{file.path}: {len(found['missing_keys'])} weights of {type(model).__name__} are not there (first: "
-            f"{sorted(found['missing_keys'])[0]}). Expected all of them."
+    timm_arguments(file.config, printable(file.path))
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        # it stores weights under other names than it loads them into, so that it alone can load them; a folder may name
+        # code of its own, or kernels to be fetched: neither is ever taken
+        model, report = AutoModelForImageClassification.from_pretrained(
+            file.path,
+            local_files_only=True,
+            trust_remote_code=False,
+            attn_implementation="eager",
+            output_loading_info=True,
         )
-    return model.float().eval()  # type: ignore[no-any-return]
+    # transformers stumbles over a folder in every way there is
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        if "auto_map" in file.config:
+            reason = "its config.json names Python code of its own, which is never run"
+        raise InputError(
+            f"{printable(file.path)}: transformers cannot load it ({reason}). Extract the features yourself and give "
+            "them with --features."
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
+    if report["missing_keys"]:
+        raise InputError(
+            f"{printable(file.path)}: {len(report['missing_keys'])} weights of {type(model).__name__} are not there "
+            f"(first: {sorted(report['missing_keys'])[0]}). Expected all of them."
+        )
+    return model.float().eval()

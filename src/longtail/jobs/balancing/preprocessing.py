@@ -1,74 +1,193 @@
 """How images become the input of a model of others: as stored with it, or as usual for its architecture."""
 
-import json
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
+
+import msgspec
 
 from longtail.backbones.model_file import ModelFile
-from longtail.data.statistics import STATISTICS
+from longtail.data.statistics import STATISTICS, Statistics
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
+from longtail.files.json_file import check_kind, read_json
+from longtail.files.text import printable
+from longtail.jobs.balancing.network import Network
 from longtail.jobs.stage_one.images import preprocessing_for
 
 __all__ = ["known_preprocessing"]
 
+Pixels = Annotated[int, msgspec.Meta(ge=8, le=8192)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+Numbers = list[Annotated[float, msgspec.Meta(ge=-100, le=100)]]
+USUAL_SIZE = 224
+
+
+class _Size(TypedDict, total=False):
+    height: Pixels | None
+    width: Pixels | None
+    shortest_edge: Pixels | None
+
+
+class _Processor(TypedDict, total=False):
+    """What is asked of preprocessor_config.json; all else may stand there too."""
+
+    size: Pixels | _Size | None
+    crop_size: Pixels | _Size | None
+    crop_pct: Share | None
+    image_mean: Numbers | None
+    image_std: Numbers | None
+    do_normalize: bool | None
+    do_rescale: bool | None
+    rescale_factor: float | None
+
+
+class _Configured(TypedDict, total=False):
+    """What is asked of timm's configuration of a network."""
+
+    input_size: list[int] | None
+    test_input_size: list[int] | None
+    crop_pct: Share | None
+    test_crop_pct: Share | None
+    mean: Numbers | None
+    std: Numbers | None
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """Size, shorter side before the crop (None: as usual here), mean and deviation, and where that stands."""
+
+    size: int
+    resize: int | None
+    statistics: Statistics
+    source: str
+
 
 def known_preprocessing(
     file: ModelFile,
-    architecture: str,
+    network: Network,
     *,
     image_size: int | None = None,
     mean: tuple[float, float, float] | None = None,
     std: tuple[float, float, float] | None = None,
-) -> Preprocessing:
-    """Say how images become the network's input: as given, as stored, as usual for the network, or as for ImageNet.
+) -> tuple[Preprocessing, str]:
+    """Return how images become the network's input, and who says so.
+
+    As given, as stored with the model, as usual for the network, or as for ImageNet, in this order.
+
+    Args:
+        file: the opened model.
+        network: of its weights.
+        image_size: given by the user, in pixels.
+        mean: given by the user, of each channel, on the scale 0 to 1.
+        std: given by the user.
 
     Raises:
-        InputError: sizes or deviations out of range.
+        InputError: sizes or deviations out of range, other channels than 1 or 3, or settings of other kinds.
     """
+    if network.channels not in (1, 3):
+        raise InputError(
+            f"{printable(file.path)}: its network sees images of {network.channels} channels; expected 1 or 3. "
+            "Extract the features yourself and give them with --features."
+        )
     if std is not None and min(std) <= 0:
         raise InputError(f"--std {std}; expected three numbers above 0.")
-    size, resize, statistics = _usual(file, architecture)
-    size, resize = (size, resize) if image_size is None else (image_size, None)
-    found = preprocessing_for(size, file.channels, (mean or statistics[0], std or statistics[1]), "none")
-    return found if resize is None or found.resident else replace(found, resize=resize)
+    usual = _usual(file, network, is_told=mean is not None and std is not None)
+    statistics = mean or usual.statistics[0], std or usual.statistics[1]
+    if min(map(len, statistics)) < network.channels or min(statistics[1]) <= 0:
+        raise InputError(
+            f"{usual.source}: mean {statistics[0]} and deviation {statistics[1]} of images of {network.channels} "
+            "channels. Expected a number each, the deviations above 0; --mean and --std say it otherwise."
+        )
+    size, resize = (usual.size, usual.resize) if image_size is None else (image_size, None)
+    result = preprocessing_for(size, network.channels, statistics, "none")
+    given = [
+        f"--{name}" for name, value in (("image-size", image_size), ("mean", mean), ("std", std)) if value is not None
+    ]
+    words = f"{', '.join(given)}; else {usual.source}" if given else usual.source
+    return (result if resize is None or result.resident else replace(result, resize=resize)), words
 
 
-def _usual(file: ModelFile, architecture: str) -> tuple[int, int | None, Any]:
-    """Give size, shorter side before the crop (None: as usual), and mean and deviation."""
+def _usual(file: ModelFile, network: Network, *, is_told: bool) -> _Usual:
     from longtail.backbones.architecture import CIFAR_RESNETS
 
-    library, _, name = architecture.partition(":")
+    library, _, name = network.architecture.partition(":")
     if library == "timm" and name in CIFAR_RESNETS:
-        return 32, None, STATISTICS["cifar"]
+        return _Usual(32, None, STATISTICS["cifar"], "as usual for CIFAR")
     if library == "timm":
-        import timm
-
-        known: dict[str, Any] = file.config.get("pretrained_cfg") or {}
-        if not known.get("mean"):
-            stored = timm.get_pretrained_cfg(name)
-            known = asdict(stored) if stored else {}
-        if not known.get("mean"):
-            return 224, None, STATISTICS["imagenet"]
-        size = known.get("test_input_size") or known.get("input_size") or (3, 224, 224)
-        share = known.get("test_crop_pct") or known.get("crop_pct") or 0.875
-        return size[-1], round(size[-1] / share), (tuple(known["mean"]), tuple(known["std"]))
+        return _of_timm(file, name)
     if library == "torchvision":
         from torchvision import models
 
         best = models.get_model_weights(name).DEFAULT.transforms()
-        return best.crop_size[0], best.resize_size[0], (tuple(best.mean), tuple(best.std))
-    return _of_processor(file.path)
+        statistics = tuple(best.mean), tuple(best.std)
+        return _Usual(best.crop_size[0], best.resize_size[0], statistics, f"as torchvision has it for {name}")
+    return _of_processor(file.path, getattr(network.model, "config", None), is_told=is_told)
 
 
-def _of_processor(folder: Path) -> tuple[int, int | None, Any]:
-    about = folder / "preprocessor_config.json"
-    known = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
-    size = known.get("crop_size") or known.get("size") or 224
-    if isinstance(size, dict):
-        size = size.get("height") or size.get("shortest_edge") or 224
+def _of_timm(file: ModelFile, name: str) -> _Usual:
+    import timm
+
+    known: Mapping[str, Any] = file.config.get("pretrained_cfg") or {}
+    source = printable(file.path / "config.json")
+    if not known.get("mean"):
+        stored = timm.get_pretrained_cfg(name)
+        known, source = (asdict(stored) if stored else {}), f"as timm has it for {name}"
+    if not known.get("mean"):
+        return _Usual(USUAL_SIZE, None, STATISTICS["imagenet"], "as for ImageNet: nothing is stored with it")
+    plain: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
+    check_kind(plain, _Configured, origin=source, expected="a configuration of timm")
+    sizes = plain.get("test_input_size") or plain.get("input_size") or [3, USUAL_SIZE, USUAL_SIZE]
+    size = _square(sizes[-2:], source)
+    share = plain.get("test_crop_pct") or plain.get("crop_pct") or 0.875
+    mean, std = plain["mean"], plain.get("std") or STATISTICS["imagenet"][1]
+    return _Usual(size, round(size / share), (tuple(mean), tuple(std)), source)
+
+
+def _of_processor(folder: Path, config: Any, *, is_told: bool) -> _Usual:
+    """Return what preprocessor_config.json says, and else what the network's own settings say."""
     mean, std = STATISTICS["imagenet"]
-    statistics = (tuple(known.get("image_mean") or mean), tuple(known.get("image_std") or std))
+    path = folder / "preprocessor_config.json"
+    source = printable(path)
+    if not path.is_file():
+        pixels = getattr(config, "image_size", USUAL_SIZE)
+        size = _square(pixels if isinstance(pixels, list | tuple) else [pixels, pixels], source)
+        return _Usual(size, None, (mean, std), "as for ImageNet: there is no preprocessor_config.json")
+    known: Mapping[str, Any] = read_json(
+        path, _Processor, expected="how images are prepared, as Hugging Face writes it"
+    )
+    factor = known.get("rescale_factor") or 1 / 255
+    if not is_told and (known.get("do_rescale") is False or abs(factor * 255 - 1) > 1e-3):
+        scale = 1 if known.get("do_rescale") is False else factor
+        raise InputError(
+            f"{source}: pixels are multiplied by {scale:.4g}, not by 1/255. Say with --mean and --std how they are "
+            "normalised when black is 0 and white is 1."
+        )
+    statistics: Any = tuple(known.get("image_mean") or mean), tuple(known.get("image_std") or std)
+    if known.get("do_normalize") is False:
+        statistics = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    whole, crop = _sides(known.get("size"), source), _sides(known.get("crop_size"), source)
+    if crop is None and whole is not None and known.get("crop_pct") and whole < 384:  # as ConvNeXt's reads it
+        whole, crop = int(whole / known["crop_pct"]), whole
     # a square size without a crop: the whole image is squeezed into it, which resizing its shorter side comes close to
-    return int(size), None if "crop_size" in known else int(size), statistics
+    return _Usual(crop or whole or USUAL_SIZE, whole or crop, statistics, source)
+
+
+def _sides(size: Any, source: str) -> int | None:
+    """Return one side of a square, however it is written."""
+    if not isinstance(size, dict):
+        return size if isinstance(size, int) else None
+    if size.get("shortest_edge"):
+        return int(size["shortest_edge"])
+    sides = [size.get("height"), size.get("width")]
+    return _square(sides, source) if all(sides) else None
+
+
+def _square(sides: Any, source: str) -> int:
+    if len(sides) != 2 or sides[0] != sides[1] or not isinstance(sides[0], int):
+        raise InputError(
+            f"{source}: images of {' x '.join(map(str, sides))} pixels. Expected a square; --image-size says it "
+            "otherwise, or extract the features yourself and give them with --features."
+        )
+    return int(sides[0])

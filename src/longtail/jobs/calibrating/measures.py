@@ -153,6 +153,7 @@ def measure_calibration(
         "method": calibrator.method,
         "calibrated_on": found.stored.calibrated_on,
         "images": len(own.labels),
+        "right": int((own.logits.argmax(axis=1) == own.labels).sum()),
         "class_images": np.bincount(own.labels, minlength=len(groups)).tolist(),
         "choice": {name: value for name, value in vars(found.choice).items() if name != "calibrator"},
         "factors": _factors(calibrator, groups),

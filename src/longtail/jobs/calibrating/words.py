@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from longtail.counts import GROUPS
+from longtail.evaluation.scaling_choice import FEWEST_IMAGES
 
-__all__ = ["other_mix", "print_calibration", "sentences"]
+__all__ = ["few_images", "other_mix", "print_calibration", "sentences"]
 
 METHODS = {
     "none": "nothing (the scores serve as they are)",
@@ -85,6 +86,27 @@ def sentences(name: str, entry: dict[str, Any]) -> list[str]:
             f"{fair['before']:.1f} before, {fair['after']:.1f} after)."
         )
     return [text, *_sets(entry), _rejects(entry)]
+
+
+def few_images(entry: dict[str, Any]) -> list[str]:
+    """Say it where there are too few images, or no wrong answer, to learn from how sure an answer may be.
+
+    Args:
+        entry: as `measure_calibration` gives it.
+    """
+    images, right = entry["images"], entry["right"]
+    if images < FEWEST_IMAGES:
+        fitted = "serve as they are" if entry["method"] == "none" else "rest on next to nothing"
+        return [
+            f"{images} images are too few to calibrate: the scores {fitted}. With {FEWEST_IMAGES} or more it can be "
+            "said how often an answer of 80 % is right."
+        ]
+    if right == images:
+        return [
+            f"All {images:,} answers are right on {entry['calibrated_on']}: how sure a wrong one is cannot be learnt "
+            "there. Probabilities are held down as if one more had been wrong."
+        ]
+    return []
 
 
 def other_mix(entry: dict[str, Any]) -> list[str]:

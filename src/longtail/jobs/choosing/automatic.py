@@ -153,7 +153,8 @@ def _val_is_small(problem: FeatureProblem) -> bool:
     Not where the network's own classifier is known: its training images may be these, and their features too good.
     """
     few, many = len(problem.splits["val"].labels), len(problem.splits["train"].labels)
-    return problem.head is None and few < SMALL_VAL and many <= MOST_FOLDED
+    can_be_folded = problem.train_counts.max() > 1
+    return problem.head is None and few < SMALL_VAL and many <= MOST_FOLDED and bool(can_be_folded)
 
 
 def _nothing(names: list[str]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:

@@ -7,16 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.counts import gini, group_of_class, imbalance_ratio
-from longtail.evaluation import accuracy_intervals, accuracy_report, paired_differences, tally
+from longtail.evaluation import accuracy_intervals, accuracy_report, tally
 from longtail.heads import DLSA, folded, save_head
 from longtail.heads.base import Head
 from longtail.jobs.calibrating.measures import calibration_of
 from longtail.jobs.comparing.choice_curve import choice_curve
+from longtail.jobs.comparing.confusion import confusions
 from longtail.jobs.comparing.dlsa_facts import dlsa_facts, group_confusion
 from longtail.jobs.comparing.evidence import paired_comparisons
 from longtail.jobs.comparing.fitted_methods import FittedMethods, Predictions, Ready, fit_methods, selection_split
 from longtail.jobs.comparing.learning_curve import class_learning_curves
+from longtail.jobs.comparing.predictions_file import write_predictions
 from longtail.jobs.comparing.rare_classes import rare_classes
+from longtail.jobs.comparing.shared_rows import shared_row_facts
 from longtail.jobs.comparing.verdict import recommended
 from longtail.jobs.fitting.fitter import core, settings_of
 from longtail.jobs.fitting.head_options import HeadOptions
@@ -65,6 +68,9 @@ def compare_heads(
     entries: dict[str, Any] = {}
     for name, head in fitted.heads.items():
         stored = folded(head)
+        stored.class_names_ = np.array(problem.class_names)
+        if problem.feature_names is not None:
+            stored.feature_names_ = np.array(problem.feature_names)
         save_head(stored, folder / "heads" / f"{name}.npz")
         entries[name] = {
             "params": settings_of(head),
@@ -82,16 +88,19 @@ def compare_heads(
     test = problem.splits.get("test")
     if test is not None and "joint" in predictions:
         for name, entry in entries.items():
-            if name != "joint":
-                entry["versus_joint"] = paired_differences(
-                    test.labels, predictions[name]["test"], predictions["joint"]["test"], groups, seed=seed
-                )
             if "dlsa" in entry:
                 entry["dlsa"]["confusion"] = {
                     method: group_confusion(test.labels, predictions[method]["test"], groups)
                     for method in ("joint", name)
                 }
-    _write_predictions(problem, predictions, folder)
+    for split, file in problem.splits.items():
+        if split != "train":
+            of_split = {name: found[split] for name, found in predictions.items()}
+            write_predictions(folder / "predictions" / f"{split}.csv", file, of_split)
+    comparisons = _comparisons(problem, entries, predictions, groups, options, seed)
+    for pair in (comparisons or {"pairs": []})["pairs"]:
+        if pair["baseline"] == "joint":
+            entries[pair["method"]]["versus_joint"] = pair["metrics"]
     return {
         "schema": 1,
         "title": title,
@@ -99,10 +108,25 @@ def compare_heads(
         "data": _data_facts(problem, groups, options),
         "stage1": None,
         "methods": entries,
-        "comparisons": _comparisons(problem, entries, predictions, groups, options, seed),
+        "comparisons": comparisons,
         "learning_curve": _learning_curve(problem, entries, fitted, groups, options, seed),
+        "shared_rows": shared_row_facts(
+            problem,
+            predictions,
+            many_above=options.many_above,
+            few_below=options.few_below,
+            always=options.evidence.label_check == "full",
+        ),
         "label_problems": None,
         "rare_classes": rare_classes(problem, predictions, groups),
+        "confusion": {}
+        if test is None
+        else confusions(
+            test.labels,
+            {name: predicted["test"] for name, predicted in predictions.items()},
+            len(groups),
+            [name for name in ("joint", recommended(entries)[0]) if name in predictions],
+        ),
         "class_examples": {},
     }
 
@@ -179,6 +203,7 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
         "name": problem.splits["train"].attributes.get("data", problem.splits["train"].path.parent.name),
         "num_classes": len(counts),
         "class_names": list(problem.class_names),
+        "feature_names": None if problem.feature_names is None else list(problem.feature_names),
         "train_counts": counts.tolist(),
         "imbalance_ratio": imbalance_ratio(counts),
         "gini": gini(counts),
@@ -187,26 +212,3 @@ def _data_facts(problem: FeatureProblem, groups: NDArray[np.str_], options: Head
         "group_of_class": groups.tolist(),
         "notes": list(problem.notes),
     }
-
-
-def _write_predictions(problem: FeatureProblem, predictions: Predictions, folder: Path) -> None:
-    from longtail.files.atomic import atomic_path
-
-    for split, file in problem.splits.items():
-        if split == "train":
-            continue
-        names = ["row", "label", *predictions]
-        columns = [
-            np.arange(len(file.labels)),
-            file.labels,
-            *(predictions[name][split] for name in predictions),
-        ]
-        with atomic_path(folder / "predictions" / f"{split}.csv") as temporary:
-            np.savetxt(
-                temporary,
-                np.stack(columns, axis=1),
-                fmt="%d",
-                delimiter=",",
-                header=",".join(names),
-                comments="",
-            )

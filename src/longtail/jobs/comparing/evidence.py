@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.evaluation import corrected, group_discordance, paired_differences, paired_p_values, smallest_differences
+from longtail.evaluation import corrected, group_discordance, paired_metric_tests, smallest_differences
 from longtail.evaluation.paired_tests import Correction
 
 __all__ = ["LEVEL", "POWER", "paired_comparisons"]
@@ -26,7 +26,9 @@ def paired_comparisons(
 ) -> dict[str, Any]:
     """Compare each method with joint, and each with the best one, on the same images.
 
-    The p-values of a metric are corrected together: as many as there are pairs.
+    The p-values of a metric are corrected together: as many as there are pairs. Each interval is taken at the level
+    that the correction leaves its comparison, 1 - LEVEL p / p_corrected, so that it leaves 0 out exactly where the
+    corrected p is below LEVEL.
 
     Args:
         labels: class indices of the test split, shape (N,).
@@ -39,39 +41,39 @@ def paired_comparisons(
     Returns:
         {"split", "best", "correction", "level", "power", "pairs": [{"method", "baseline", "metrics": {NAME: None or
         {"difference", "interval", "p", "p_corrected", "smallest"}}}]}, in percentage points, method minus baseline;
-        "smallest" is the difference that would be found at that level with that power, None where none would be.
+        "smallest" is the difference that would be found at the corrected level with that power, None where none would
+        be.
     """
     pairs = [(name, "joint") for name in predictions if "joint" in predictions and name != "joint"]
     if best != "joint":
         pairs += [(name, best) for name in predictions if name not in ("joint", best)]
-    rows = [_pair(labels, predictions, method, baseline, groups, seed) for method, baseline in pairs]
-    for name in rows[0]["metrics"] if rows else ():
-        found = [row["metrics"][name] for row in rows]
-        for cell, p in zip(found, corrected([c and c["p"] for c in found], correction), strict=True):
-            if cell is not None:
-                cell["p_corrected"] = p
-    return {"split": "test", "best": best, "correction": correction, "level": LEVEL, "power": POWER, "pairs": rows}
-
-
-def _pair(
-    labels: NDArray[np.int64],
-    predictions: Mapping[str, NDArray[np.int64]],
-    method: str,
-    baseline: str,
-    groups: NDArray[np.str_],
-    seed: int,
-) -> dict[str, Any]:
-    ours, base = predictions[method], predictions[baseline]
-    differences = paired_differences(labels, ours, base, groups, seed=seed)
-    p_values = paired_p_values(labels, ours, base, groups, seed=seed)
+    tests = [
+        paired_metric_tests(labels, predictions[method], predictions[baseline], groups, seed=seed)
+        for method, baseline in pairs
+    ]
     totals = np.bincount(labels, minlength=len(groups))
-    shares = group_discordance(labels, ours, base, groups)
-    smallest = smallest_differences(totals, shares, groups, power=POWER, level=LEVEL)
-    return {
-        "method": method,
-        "baseline": baseline,
-        "metrics": {
-            name: None if found is None else {**found, "p": p_values[name], "smallest": smallest[name]}
-            for name, found in differences.items()
-        },
-    }
+    shares = [
+        group_discordance(labels, predictions[method], predictions[baseline], groups) for method, baseline in pairs
+    ]
+    cells: list[dict[str, Any]] = [{} for _ in pairs]
+    for metric in tests[0] if tests else ():
+        of_metric = [found[metric] for found in tests]
+        p_corrected = corrected([None if test is None else test.p for test in of_metric], correction)
+        for place, (test, p) in enumerate(zip(of_metric, p_corrected, strict=True)):
+            if test is None or p is None:
+                cells[place][metric] = None
+                continue
+            level = LEVEL * test.p / p if p > 0 else LEVEL / len(pairs)
+            could_show = smallest_differences(totals, shares[place], groups, power=POWER, level=level)
+            cells[place][metric] = {
+                "difference": test.difference,
+                "interval": test.interval(1 - level),
+                "p": test.p,
+                "p_corrected": p,
+                "smallest": could_show[metric],
+            }
+    rows = [
+        {"method": method, "baseline": baseline, "metrics": metrics}
+        for (method, baseline), metrics in zip(pairs, cells, strict=True)
+    ]
+    return {"split": "test", "best": best, "correction": correction, "level": LEVEL, "power": POWER, "pairs": rows}

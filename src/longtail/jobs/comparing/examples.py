@@ -8,6 +8,7 @@ from torch import Tensor
 
 from longtail.data.decode import write_png
 from longtail.data.source import DataSplits, ImageSource
+from longtail.jobs.comparing.predictions_file import read_predictions
 
 __all__ = ["add_examples"]
 
@@ -30,9 +31,8 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
     _add_label_problems(results, splits, folder)
     if splits.test is None or not results["rare_classes"]:
         return
-    predictions = _read_predictions(folder / "predictions" / "test.csv")
-    labels = predictions["label"]
-    methods = [name for name in predictions if name not in ("row", "label")]
+    labels, predictions = read_predictions(folder / "predictions" / "test.csv")
+    methods = list(predictions)
     train_labels = np.asarray(splits.train.labels)
     confused: set[int] = set()
     for row in results["rare_classes"]:
@@ -44,8 +44,9 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
             name = f"examples/test-{index:06d}.png"
             _save(splits.test, int(index), folder / name)
             said = {method: int(predictions[method][index]) for method in methods}
-            row["examples"].append({"file": name, "predicted": said})
+            row["examples"].append({"file": name, "name": splits.test.identify(int(index)), "predicted": said})
         row["train_example"] = _train_example(splits.train, train_labels, row["class"], folder)
+        row["train_name"] = splits.train.identify(_first(train_labels, row["class"]))
         confused |= {other["class"] for found in row["confused_with"].values() for other in found}
     for number in sorted(confused):
         results["class_examples"][str(number)] = _train_example(splits.train, train_labels, number, folder)
@@ -61,6 +62,10 @@ def _add_label_problems(results: dict[str, Any], splits: DataSplits, folder: Pat
     }
     train_labels = np.asarray(splits.train.labels)
     for row in (results.get("label_problems") or {"found": []})["found"]:
+        if row["split"] in sources:  # images have names that their features do not know
+            row["name"] = sources[row["split"]].identify(row["row"])
+        if row["other_split"] in sources:
+            row["other_name"] = sources[row["other_split"]].identify(row["other_row"])
         row["image"] = _split_image(sources, row["split"], row["row"], folder)
         if row["other_split"]:
             row["other_image"] = _split_image(sources, row["other_split"], row["other_row"], folder)
@@ -77,18 +82,15 @@ def _split_image(sources: dict[str, ImageSource], split: str, index: int, folder
     return name
 
 
-def _read_predictions(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8") as file:
-        names = file.readline().strip().split(",")
-        columns = np.loadtxt(file, dtype=np.int64, delimiter=",", ndmin=2).T
-    return dict(zip(names, columns, strict=True))
-
-
 def _train_example(train: ImageSource, labels: Any, number: int, folder: Path) -> str:
-    index = int(np.flatnonzero(labels == number)[0])
+    index = _first(labels, number)
     name = f"examples/train-{index:06d}.png"
     _save(train, index, folder / name)
     return name
+
+
+def _first(labels: Any, number: int) -> int:
+    return int(np.flatnonzero(labels == number)[0])
 
 
 def _save(source: ImageSource, index: int, path: Path) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from longtail.counts import GROUPS
+from longtail.jobs.comparing.doubts import further_doubts, leak
 
-__all__ = ["recommended", "verdict"]
+__all__ = ["recommended", "verdict", "verdict_lines"]
 
 
 def recommended(methods: dict[str, Any]) -> tuple[str, str]:
@@ -36,7 +37,7 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None, "doubt": what the test images do
-        not show of it, or None}.
+        not show of it, or None, "leak": rows that stand in two splits, or None, "doubts": what else is to be doubted}.
     """
     methods = results["methods"]
     best, selected_on = recommended(methods)
@@ -47,7 +48,19 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         "sentence": _sentence(results, best if choice is None or choice["method"] != "joint" else "joint", selected_on),
         "choice": None if choice is None else _choice_sentence(choice),
         "doubt": _unsupported(results, best),
+        "leak": leak(results, best),
+        "doubts": further_doubts(results),
     }
+
+
+def verdict_lines(verdict: dict[str, Any]) -> list[str]:
+    """Return what a verdict says, a paragraph each, as a terminal shows it.
+
+    Args:
+        verdict: that part of results.json.
+    """
+    told = [verdict.get("choice"), verdict.get("sentence"), verdict.get("doubt"), verdict.get("leak")]
+    return [line for line in (*told, *verdict.get("doubts", ())) if line]
 
 
 def _unsupported(results: dict[str, Any], best: str) -> str | None:
@@ -66,7 +79,8 @@ def _unsupported(results: dict[str, Any], best: str) -> str | None:
             could = (
                 "these test images are too few to show any"
                 if least is None
-                else f"these test images would show one of about {least:.0f} points or more"
+                else f"test images like these would show one of {least:.0f} points in "
+                f"{100 * comparisons['power']:.0f} of 100 cases"
             )
             p = f"p = {found['p_corrected']:.2g}{after if number > 1 else ''}"
             return f"A gain in the {what} is not shown ({p}): {could}."
@@ -115,9 +129,12 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     before, after, total = (_found(results, method, rare) for method in ("joint", best, None))
     change = versus[rare]
     low, high = change["interval"]
+    compared = len((results.get("comparisons") or {"pairs": []})["pairs"])
+    corrected = f", corrected for {compared} comparisons" if compared > 1 else ""
     text = (
         f"The {name[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
-        f"({change['difference']:+.1f} points of mean recall, 95 % interval [{low:+.1f}, {high:+.1f}]{_doubt(change)})"
+        f"({change['difference']:+.1f} points of mean recall, 95 % interval [{low:+.1f}, {high:+.1f}]{corrected}"
+        f"{_doubt(change)})"
     )
     if common != rare:
         cost = versus[common]

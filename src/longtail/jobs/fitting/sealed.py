@@ -54,6 +54,36 @@ class SealedFeatures:
         return self._file.attributes
 
     @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names in the order of the labels, where they have any."""
+        return self._file.class_names
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the columns, where they have any."""
+        return self._file.feature_names
+
+    @property
+    def ids(self) -> NDArray[np.str_] | None:
+        """Words that name the rows, shape (N,), or None."""
+        return self._file.ids
+
+    @property
+    def rows(self) -> NDArray[np.int64] | None:
+        """Numbers of the rows in the person's file, shape (N,); None where they are 0 .. N - 1."""
+        return self._file.rows
+
+    def row_name(self, row: int) -> str:
+        """Return what a person knows a row by."""
+        return self._file.row_name(row)
+
+    def take(self, rows: NDArray[Any]) -> FeatureFile:
+        """Return some of the rows, once it is unsealed."""
+        if self._sealed:
+            raise SealedLabelsError(f"{self.path}: its labels are sealed until everything is chosen.")
+        return self._file.take(rows)
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         """Class indices, shape (N,), once it is unsealed."""
         if self._sealed:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import check_whole
 from longtail.evaluation import tally
 from longtail.evaluation.label_shift import (
     SHIFT_RATIOS,
@@ -15,7 +16,7 @@ from longtail.evaluation.label_shift import (
     subsampled_rows,
 )
 from longtail.heads.base import Head
-from longtail.jobs.predicting.target_prior import PriorEstimator
+from longtail.jobs.predicting.prior_estimator import PriorEstimator
 from longtail.jobs.seeds import cell_text, mean_and_interval
 from longtail.priors import prior_of_counts, shift_logits, uniform_prior
 
@@ -59,6 +60,7 @@ def measure_shifts(
         For each world `accuracy`, by `SHIFT_COLUMNS`, and `distance` of the prior in use from the true one (half the
         summed difference, in percent): each {"mean", "interval", "values"} or None.
     """
+    check_whole("draws", draws, 1)
     features, labels = test
     num_classes = len(train_counts)
     logits = head.logits(features).astype(np.float64)
@@ -109,7 +111,7 @@ def shift_table(found: dict[str, dict[str, dict[str, Any]]]) -> str:
 def _estimators(
     head: Head, features: NDArray[Any], validation: Rows | None
 ) -> dict[str, Callable[[NDArray[np.int64]], Shares] | None]:
-    """Give, for each kind of estimate, what turns row numbers into a prior."""
+    """Return, for each kind of estimate, what turns row numbers into a prior."""
     plain = PriorEstimator(head, None)
     uncalibrated = plain.probabilities(features)
     found: dict[str, Callable[[NDArray[np.int64]], Shares] | None] = {"EM": None, "BBSE": None}

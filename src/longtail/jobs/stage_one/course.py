@@ -2,18 +2,24 @@
 
 import csv
 import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from longtail.data.source import DataSplits
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
+from longtail.jobs.pace import settle_threads
 from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.settings import plain
 from longtail.jobs.stage_one.start import Start
 from longtail.schedules import Schedule
-from longtail.threads import threads_for
+from longtail.threads import asked_threads, threads_for
 from longtail.training.batches import TrainingBatches
 from longtail.training.loop import TrainingState, train
 
@@ -38,7 +44,7 @@ def carry_out(
     validate: Callable[[], dict[str, float]] | None,
     before_epoch: Callable[[int], None] | None = None,
 ) -> TrainingState:
-    """Train to the last epoch; the folder then holds settings, splits, checkpoints and metrics.
+    """Train to the last epoch; the folder holds settings and splits from the start, and metrics from each epoch on.
 
     Args:
         fabric: launched.
@@ -64,9 +70,8 @@ def carry_out(
     if fabric.is_global_zero:
         write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
         write_json(record, settings)
-    images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
-    with threads_for(images_at_once * start.multiplications):
-        state = train(
+    with _threads(fabric, start, stage, quiet=runtime.quiet) as threads:
+        return train(
             fabric,
             task,
             optimizer,
@@ -75,16 +80,36 @@ def carry_out(
             schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
             seed=runtime.seed,
             folder=folder / "checkpoints",
-            about=plain(about),
+            about=plain({**about, "threads": threads}),
             validate=validate,
             before_epoch=before_epoch,
+            after_epoch=partial(_write_metrics, folder / "metrics.csv"),
             resume=start.checkpoint,
             save_every=stage.save_every,
             quiet=runtime.quiet,
         )
-    if fabric.is_global_zero:
-        _write_metrics(folder / "metrics.csv", state.history)
-    return state
+
+
+@contextmanager
+def _threads(fabric: "Fabric", start: Start, stage: StageOneOptions, *, quiet: bool) -> Iterator[dict[str, int]]:
+    """Settle with how many threads the command computes, and its training: small steps with one."""
+    began = {} if start.checkpoint is None else start.checkpoint["about"].get("threads", {})
+    images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
+    command = settle_threads(
+        fabric,
+        start.model,
+        start.preprocessing,
+        images_at_once=images_at_once,
+        images=stage.epochs * len(start.images.source),
+        learns=True,
+        began_with=began.get("command"),
+        quiet=quiet,
+    )
+    with threads_for(images_at_once * start.multiplications):
+        if began and asked_threads(os.environ) is None:
+            torch.set_num_threads(began["training"])
+        yield {"command": command, "training": torch.get_num_threads()}
+    torch.set_num_threads(command)
 
 
 def _write_metrics(path: Path, history: list[dict[str, Any]]) -> None:

@@ -41,7 +41,7 @@ def take_backbone(
 
     from longtail.backbones import create_backbone
     from longtail.jobs.stage_one.images import plain_preprocessing
-    from longtail.jobs.stage_one.settings import check_same, plain
+    from longtail.jobs.stage_one.settings import check_same, plain, read_about
     from longtail.jobs.stage_one.start import backbone_for
     from longtail.training.checkpoints import load_checkpoint, save_checkpoint
 
@@ -49,7 +49,7 @@ def take_backbone(
     settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "classifier_is_drawn": True})
     last = folder / "checkpoints" / "last.pt"
     if last.is_file():
-        check_same(load_checkpoint(last)["about"]["settings"], settings, folder)
+        check_same(read_about(load_checkpoint(last), last)["settings"], settings, folder)
     elif fabric.is_global_zero:
         channels = splits.train.load(0).shape[0]
         torch.manual_seed(0)
@@ -112,10 +112,11 @@ def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "P
     """Prepare images as the network saw them when it was trained, where that is known."""
     from longtail.jobs.stage_one.images import choose_preprocessing, preprocessing_for
     from longtail.jobs.stage_one.model import preprocessing_of
+    from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint
 
     if stage.init is not None:
-        own = preprocessing_of(load_checkpoint(stage.init)["about"])
+        own = preprocessing_of(read_about(load_checkpoint(stage.init), stage.init))
         if stage.image_size in (None, own.size):
             return own
         return replace(choose_preprocessing(splits, stage), mean=own.mean, std=own.std)

@@ -1,5 +1,7 @@
 """Open a data set for a job: the splits, and each split's images in the form that training and inference take."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,25 +60,49 @@ class Images:
         )
 
 
-def open_splits(dataset: str, options: DataOptions) -> DataSplits:
-    """Open a data set with the settings of a job."""
-    from longtail.data.open import open_data
+def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> DataSplits:
+    """Open a data set with the settings of a job.
 
-    return open_data(
-        dataset,
-        root=options.data,
-        profile=options.profile,
-        ratio=options.ratio,
-        largest=options.largest,
-        val_fraction=options.val_fraction,
-        test_fraction=options.test_fraction,
-        seed=options.split_seed,
-        skip_bad=options.skip_bad,
-        download=options.download,
-        lists=options.lists,
-        original_splits=options.original_splits,
-        other_counts=options.other_counts,
-    )
+    Args:
+        dataset: its name or path.
+        options: how.
+        quiet: show no progress of what looks at every image.
+
+    Raises:
+        InputError: in the words that a person types.
+    """
+    from longtail.data.open import open_data
+    from longtail.jobs.flags import as_typed
+
+    @contextmanager
+    def progress(what: str, images: int) -> Iterator[Callable[[int], object]]:
+        from longtail.training.progress import progress_bar
+
+        with progress_bar(what, images, quiet=quiet) as bar:
+            yield bar.advance
+
+    try:
+        return open_data(
+            dataset,
+            root=options.data,
+            profile=options.profile,
+            ratio=options.ratio,
+            largest=options.largest,
+            val_fraction=options.val_fraction,
+            test_fraction=options.test_fraction,
+            seed=options.split_seed,
+            skip_bad=options.skip_bad,
+            download=options.download,
+            lists=options.lists,
+            original_splits=options.original_splits,
+            other_counts=options.other_counts,
+            layout=options.layout,
+            alike_names=options.alike_names,
+            bits=options.bits,
+            progress=progress,
+        )
+    except InputError as error:
+        raise InputError(as_typed(str(error))) from error
 
 
 def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:

@@ -1,5 +1,6 @@
 """A trained network from its checkpoint: weights, classes, preprocessing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
-from longtail.training.checkpoints import load_checkpoint, load_weights
+from longtail.jobs.stage_one.settings import read_about
+from longtail.training.checkpoints import About, load_checkpoint, load_weights
 
 __all__ = ["TrainedModel", "find_checkpoint", "open_model", "preprocessing_of"]
 
@@ -27,7 +29,7 @@ class TrainedModel:
 
     model: nn.Module
     preprocessing: Preprocessing
-    about: dict[str, Any]
+    about: Mapping[str, Any]
     path: Path
 
     @property
@@ -49,12 +51,12 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     """Build the network of a checkpoint and load its weights.
 
     Raises:
-        InputError: unreadable file, or weights of another architecture.
+        InputError: unreadable file, something missing in it or of another kind, or weights of another architecture.
     """
     import torch
 
     checkpoint = load_checkpoint(path)
-    about = checkpoint["about"]
+    about = read_about(checkpoint, path)
     preprocessing = preprocessing_of(about)
     model = create_backbone(about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels)
     weights = {
@@ -69,8 +71,15 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
 
 
-def preprocessing_of(about: dict[str, Any]) -> Preprocessing:
-    """Read the preprocessing that stands in a checkpoint."""
-    stored = dict(about["preprocessing"])
-    stored["mean"], stored["std"] = tuple(stored["mean"]), tuple(stored["std"])
-    return Preprocessing(**stored)
+def preprocessing_of(about: About) -> Preprocessing:
+    """Return the preprocessing that stands in a checkpoint."""
+    stored = about["preprocessing"]
+    return Preprocessing(
+        size=stored["size"],
+        resize=stored["resize"],
+        channels=stored["channels"],
+        mean=tuple(stored["mean"]),
+        std=tuple(stored["std"]),
+        augmentation=stored["augmentation"],
+        resident=stored["resident"],
+    )

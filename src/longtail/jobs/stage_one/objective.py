@@ -19,7 +19,7 @@ from longtail.losses.build import LossName
 from longtail.losses.deferred import Deferred
 from longtail.sampling import DeferredSampler, Sampler, Strategy
 
-__all__ = ["Objective", "objective_of", "sampler_of", "trained_prior"]
+__all__ = ["Objective", "check_rebalanced_once", "objective_of", "sampler_of", "trained_prior"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,33 @@ class Objective:
 
     loss: nn.Module
     before_epoch: Callable[[int], None] | None
+
+
+def check_rebalanced_once(stage: StageOneOptions) -> None:
+    """Refuse two rebalancings at once: each of them makes all classes count alike already.
+
+    LDAM with weights is one: its margins move no prior, and LDAM-DRW is published so.
+
+    Raises:
+        InputError: samples, weights and a loss that knows the counts, two of them, without --rebalance-twice.
+    """
+    knows_counts = stage.loss == "balanced-softmax" or (stage.loss == "logit-adjusted" and stage.loss_tau > 0)
+    weighs = stage.reweight and stage.beta > 0
+    draws = stage.representation != "instance"
+    given = [
+        words
+        for words, is_given in (
+            (f"--representation {stage.representation} draws rare classes more often", draws),
+            ("--reweight weighs them more", weighs),
+            (f"--loss {stage.loss} counts on how rare they are", knows_counts or (stage.loss == "ldam" and draws)),
+        )
+        if is_given
+    ]
+    if len(given) > 1 and not stage.rebalance_twice:
+        raise InputError(
+            f"{' and '.join(given)}: each alone makes all classes count alike, and together they favour the rare ones "
+            "by as much as these were neglected. Leave one of them out, or say --rebalance-twice."
+        )
 
 
 def objective_of(stage: StageOneOptions, labels: NDArray[np.int64], num_classes: int) -> Objective:
@@ -116,10 +143,8 @@ def first_rebalanced_epoch(stage: StageOneOptions) -> int:
     """Give the epoch, from 0, from which on classes are weighed or sampled.
 
     Raises:
-        InputError: the share is out of range, or nothing is there to defer.
+        InputError: nothing is there to defer.
     """
-    if not 0 <= stage.rebalance_from < 1:
-        raise InputError(f"--rebalance-from {stage.rebalance_from}: expected a share of the epochs, 0 to below 1.")
     if stage.rebalance_from > 0 and not stage.reweight and stage.representation == "instance":
         raise InputError(
             f"--rebalance-from {stage.rebalance_from}: nothing is rebalanced. Add --reweight, or a --representation "

@@ -23,12 +23,7 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
 
     Returns:
         One group, or the classifier's and that of all else where their rates differ.
-
-    Raises:
-        InputError: backbone_rate is negative.
     """
-    if backbone_rate < 0:
-        raise InputError(f"--backbone-rate {backbone_rate}; expected a factor of at least 0.")
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if backbone_rate == 1:
         return [{"params": learning, "lr": learning_rate}]
@@ -51,6 +46,7 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     Raises:
         InputError: unreadable file, or weights of another architecture.
     """
+    from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint, load_weights
 
     prefix = classifier_prefix(model)
@@ -64,7 +60,7 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     try:
         load_weights(model, came | own, str(path))
     except InputError as error:
-        trained = checkpoint["about"]["backbone"]
+        trained = read_about(checkpoint, path)["backbone"]
         if trained == backbone:
             raise
         raise InputError(f"{path}: holds a {trained}, not a {backbone}. Say --backbone {trained}.") from error

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from longtail.data.transforms import Augmentation
 from longtail.errors import InputError
-from longtail.jobs.options import StageOneOptions
+from longtail.jobs.options import Count, Factor, PixelSize, Share, StageOneOptions, Workers
+from longtail.ranges import Range
 from longtail.schedules import ScheduleKind
 
 __all__ = ["PretrainOptions", "Task", "resolve", "stage_of"]
@@ -28,48 +29,48 @@ class PretrainOptions:
     """Start from timm's weights for that backbone."""
     init: Path | None = None
     """Checkpoint of ours to start from: its backbone."""
-    epochs: int = 200
+    epochs: Count = 200
     """Passes over the training images."""
-    batch_size: int | None = None
+    batch_size: Annotated[int, Range(2)] | None = None
     """Images of one step, over all processes; default 256, rotation of up to 64 pixels 128."""
-    learning_rate: float | None = None
+    learning_rate: Annotated[float, Range(above=0)] | None = None
     """At the start, after the warm-up; default: rotation 0.1, moco 0.03, simsiam 0.05, of up to 64 pixels 0.03."""
-    momentum: float = 0.9
+    momentum: Share = 0.9
     """Of stochastic gradient descent."""
-    weight_decay: float | None = None
+    weight_decay: Factor | None = None
     """Default 1e-4; of up to 64 pixels 5e-4, rotation 2e-4."""
     schedule: ScheduleKind = "cosine"
     """How the learning rate falls."""
-    warmup_epochs: float = 0.0
+    warmup_epochs: Factor = 0.0
     """Epochs over which it rises first."""
-    queue: int | None = None
+    queue: Annotated[int, Range(1, most=2**24)] | None = None
     """Of moco: keys to tell an image from; default 65536, of up to 64 pixels 4096, at most the training images."""
-    key_momentum: float | None = None
+    key_momentum: Share | None = None
     """Of moco: share of itself that the key encoder keeps at each step; default 0.999, of up to 64 pixels 0.99."""
-    temperature: float | None = None
+    temperature: Annotated[float, Range(above=0)] | None = None
     """Of moco: default 0.2, of up to 64 pixels 0.1."""
-    dimension: int | None = None
+    dimension: Annotated[int, Range(1, most=2**16)] | None = None
     """Of what is compared: default moco 128, simsiam 2048."""
-    bottleneck: int | None = None
+    bottleneck: Annotated[int, Range(1, most=2**16)] | None = None
     """Of simsiam's predictor: default 512."""
     predictor_decays: bool = False
     """Of simsiam: let the predictor's learning rate fall too; it stays in the released code."""
-    image_size: int | None = None
+    image_size: PixelSize | None = None
     """Height and width that the network sees; up to 64 are kept in memory. Default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """auto: MoCo v2's for moco and simsiam; for rotation shift for digits, crop-flip up to 64 pixels, else
     resized-crop."""
     monitor: Literal["knn", "none"] = "knn"
     """After each epoch, classify val by its nearest training images. It alone looks at labels, and chooses best.pt."""
-    neighbours: int = 20
+    neighbours: Count = 20
     """Training images that vote there."""
-    monitor_images: int = 20_000
+    monitor_images: Count = 20_000
     """Training images to look for them in, at most; a random part of more."""
     sync_bn: bool = False
     """Batch-norm statistics over all processes, on GPUs; not for moco, which shuffles its batches instead."""
-    workers: int = 2
+    workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
-    save_every: float = 30.0
+    save_every: Factor = 30.0
     """Seconds between checkpoints inside an epoch."""
 
 
@@ -129,8 +130,6 @@ def resolve(options: PretrainOptions, *, is_small: bool, num_images: int) -> Pre
         raise InputError(f"--{min(idle).replace('_', '-')} does nothing for --task {options.task}. Leave it out.")
     if options.augmentation == "none" and options.task != "rotation":
         raise InputError(f"--augmentation none: the two views that {options.task} compares would be the same image.")
-    if options.epochs < 1 or options.neighbours < 1 or options.monitor_images < 1:
-        raise InputError("--epochs, --neighbours and --monitor-images: expected at least 1 each.")
     batch_size = usual["batch_size"] if options.batch_size is None else options.batch_size
     if not 2 <= batch_size <= num_images:
         raise InputError(

@@ -18,8 +18,9 @@ from longtail.jobs.stage_one.batches import training_batches
 from longtail.jobs.stage_one.images import Images, plain_preprocessing, prepare
 from longtail.jobs.stage_one.model import TrainedModel
 from longtail.jobs.stage_one.optimisation import parameter_groups
+from longtail.jobs.stage_one.settings import read_about
 from longtail.schedules import Schedule
-from longtail.training.checkpoints import load_checkpoint
+from longtail.training.checkpoints import load_checkpoint, load_weights
 from longtail.training.loop import Classification, TrainingState, train
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ def retrain_from_images(
     }
     last = folder / "last.pt"
     resume = load_checkpoint(last) if last.is_file() else None
-    if resume is not None and resume["about"] != about:
+    if resume is not None and read_about(resume, last) != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
     task, optimizer = fabric.setup(module, optimizer)
-    if resume is not None and TrainingState(**resume["state"]).epoch >= heads.training.crt_epochs:
-        task.load_state_dict(resume["task"])
+    if resume is not None and TrainingState.of(resume, str(last)).epoch >= heads.training.crt_epochs:
+        load_weights(task, resume["task"], str(last))
     else:
         plan = replace(
             stage,

@@ -1,16 +1,25 @@
 """Settings of a training as its folder holds them, and whether it may go on with those of a later call."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict, get_type_hints
+
+from msgspec import Meta
 
 from longtail.errors import InputError
+from longtail.files.json_file import check_kind
 from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
+from longtail.training.checkpoints import About, Checkpoint, about_of
 
-__all__ = ["check_same", "plain", "usual_settings"]
+__all__ = ["check_same", "plain", "read_about", "usual_settings"]
 
-HARMLESS = frozenset({"save_every", "workers", "use", "download"})  # change no result
+MORE_EPOCHS = (
+    " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
+    "starts from the backbone of this: --init {folder}/checkpoints/last.pt and another --out."
+)
+HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice"})  # change no result
 
 
 def plain(value: Any) -> Any:
@@ -21,6 +30,56 @@ def plain(value: Any) -> Any:
         {'out': 'runs', 'points': [1, 2]}
     """
     return json.loads(json.dumps(value, default=str))
+
+
+class _Settings(TypedDict, total=False):
+    dataset: Required[str | None]
+    data: Required[dict[str, Any]]
+    stage: dict[str, Any]
+    unlabelled: dict[str, Any]
+    classifier_is_drawn: bool
+
+
+class _Threads(TypedDict):
+    command: Annotated[int, Meta(ge=1, le=2**16)]
+    training: Annotated[int, Meta(ge=1, le=2**16)]
+
+
+def read_about(checkpoint: Checkpoint, path: Path) -> About:
+    """Return what a checkpoint says of its network, with settings of the kinds that options have.
+
+    Args:
+        checkpoint: as `load_checkpoint` gives it.
+        path: of its file.
+
+    Raises:
+        InputError: something is missing or of another kind; the message names it.
+    """
+    about, origin = about_of(checkpoint, str(path)), f"{path}, settings"
+    expected = "the settings of a training, as longtail writes them"
+    if "threads" in checkpoint["about"]:
+        check_kind(checkpoint["about"]["threads"], _Threads, origin=f"{path}, threads", expected="numbers of threads")
+    settings = check_kind(about["settings"], _Settings, origin=origin, expected=expected)
+    for name, kind in (("data", DataOptions), ("stage", StageOneOptions), ("unlabelled", UnlabelledOptions)):
+        stored: Any = settings.get(name, {})
+        check_kind(stored, _stored(kind), origin=f"{origin}, {name}", expected=expected)
+        unknown = stored.keys() - {field.name for field in fields(kind)}
+        if unknown:
+            raise InputError(
+                f"{origin}, {name}: holds {', '.join(sorted(map(str, unknown)))}, which this version of longtail does "
+                "not know. Use the version that wrote it."
+            )
+    return about
+
+
+@cache
+def _stored(kind: type) -> Any:
+    """Return the kind of options as `plain` leaves them: paths are strings, tuples lists; any may be missing."""
+    hints = get_type_hints(kind)
+    kinds = {
+        field.name: str | None if hints[field.name] == Path | None else hints[field.name] for field in fields(kind)
+    }
+    return TypedDict(kind.__name__, kinds, total=False)  # type: ignore[operator]
 
 
 def usual_settings() -> dict[str, Any]:
@@ -46,14 +105,20 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
     """
     usual = {name: value for name, value in usual_settings().items() if name in now}
     old, new = _flat(usual) | _flat(before), _flat(now)
-    other = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
-    if other:
-        first = other[0]
-        raise InputError(
-            f"{folder} holds a run with other settings: {first.split('.')[-1].replace('_', '-')} {old[first]}, not "
-            f"{new.get(first)}{f' (and {len(other) - 1} more)' if len(other) > 1 else ''}. "
-            "Choose another --out, delete that folder, or call with its settings."
+    names = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
+    if names:
+        others = "; ".join(
+            f"{name.split('.')[-1].replace('_', '-')} {_said(old[name])}, not {_said(new.get(name))}" for name in names
         )
+        epochs = next((name for name in names if name.endswith(".epochs")), None)
+        raise InputError(
+            f"{folder} holds a run with other settings: {others}. Choose another --out, delete that folder, or call "
+            f"with its settings.{MORE_EPOCHS.format(folder=folder) if epochs and old[epochs] < new[epochs] else ''}"
+        )
+
+
+def _said(value: Any) -> Any:
+    return "none" if value is None else value
 
 
 def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -17,8 +17,8 @@ from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.images import Images, prepare
 from longtail.jobs.stage_one.model import preprocessing_of
 from longtail.jobs.stage_one.optimisation import start_from
-from longtail.jobs.stage_one.settings import check_same
-from longtail.training.checkpoints import load_checkpoint
+from longtail.jobs.stage_one.settings import check_same, read_about
+from longtail.training.checkpoints import About, Checkpoint, load_checkpoint
 from longtail.training.loop import TrainingState
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class Start:
     preprocessing: Preprocessing
     backbone: str
     model: nn.Module
-    checkpoint: dict[str, Any] | None
+    checkpoint: Checkpoint | None
     multiplications: int
 
 
 def stopped_at(
     folder: Path, settings: dict[str, Any], num_epochs: int, *, quiet: bool
-) -> tuple[dict[str, Any] | None, TrainingState]:
+) -> tuple[Checkpoint | None, TrainingState]:
     """Give the last checkpoint of a run and where it stands; None and the very beginning where there is none.
 
     Args:
@@ -60,14 +60,14 @@ def stopped_at(
         quiet: do not say that an unfinished run goes on.
 
     Raises:
-        InputError: the folder holds a run with other settings.
+        InputError: the folder holds a run with other settings, or a damaged checkpoint.
     """
     last = folder / "checkpoints" / "last.pt"
     if not last.is_file():
         return None, TrainingState()
     checkpoint = load_checkpoint(last)
-    check_same(checkpoint["about"]["settings"], settings, folder)
-    state = TrainingState(**checkpoint["state"])
+    check_same(read_about(checkpoint, last)["settings"], settings, folder)
+    state = TrainingState.of(checkpoint, str(last))
     if state.epoch < num_epochs and not quiet:
         print(f"going on after epoch {state.epoch}, step {state.step}", file=sys.stderr)
     return checkpoint, state
@@ -81,7 +81,7 @@ def begin(
     *,
     num_classes: int,
     seed: int,
-    checkpoint: dict[str, Any] | None,
+    checkpoint: Checkpoint | None,
 ) -> Start:
     """Load the images and build the network, as a checkpoint has them where there is one.
 
@@ -95,7 +95,7 @@ def begin(
         checkpoint: of an earlier call; its weights are loaded later, by the training loop.
     """
     if checkpoint is not None:
-        preprocessing = preprocessing_of(checkpoint["about"])
+        preprocessing = preprocessing_of(cast(About, checkpoint["about"]))
     images = prepare(source, preprocessing, fabric.device)
     if checkpoint is None and images.pixels is not None:
         mean, std = channel_statistics(images.pixels.cpu())
@@ -124,8 +124,7 @@ def backbone_for(stage: StageOneOptions, preprocessing: Preprocessing) -> str:
     if stage.backbone != "auto":
         return stage.backbone
     if stage.init is not None:
-        backbone: str = load_checkpoint(stage.init)["about"]["backbone"]
-        return backbone
+        return read_about(load_checkpoint(stage.init), stage.init)["backbone"]
     if preprocessing.size <= 16:
         return "digits_cnn"
     return "resnet32" if preprocessing.resident else "resnet18"

@@ -1,0 +1,163 @@
+"""The images of each split while splits are completed: some left out, some taken off train, copies kept together."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.counts import class_counts
+from longtail.data.fingerprint import fingerprints, same_content
+from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
+from longtail.data.shared_images import SharedImages, shared_images
+from longtail.data.source import ImageSource, Joined, Subset
+from longtail.errors import InputError
+from longtail.holdout import stratified_holdout
+
+__all__ = ["Carving", "Progress"]
+
+IntArray = NDArray[np.int64]
+
+# of a piece of work and its number of images: enters into what is called with the number that is done
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+
+
+class Carving:
+    """The images of each split while splits are completed.
+
+    Args:
+        parts: the splits that the data has, "train" among them.
+        progress: shows how far a look at all images is.
+
+    Attributes:
+        rows: of each split, into its part.
+        notes: sentences for people.
+    """
+
+    def __init__(self, parts: Mapping[str, ImageSource], progress: Progress) -> None:
+        self.parts = dict(parts)
+        self.rows: dict[str, IntArray] = {split: np.arange(len(source)) for split, source in parts.items()}
+        self.notes: list[str] = []
+        self._progress = progress
+        # of each split a number for each image that it shares with its copies; empty as long as nobody has looked
+        self._content: dict[str, IntArray] = {}
+
+    @property
+    def sources(self) -> dict[str, ImageSource]:
+        """The images that each split has by now."""
+        return {split: Subset(self.parts[split], rows) for split, rows in self.rows.items()}
+
+    def leave_out_unreadable(self) -> list[dict[str, str]]:
+        """Leave out what cannot be read; return split, name and reason of each.
+
+        Raises:
+            InputError: nothing is left of a split.
+        """
+        skipped = []
+        with self._progress("look", sum(map(len, self.parts.values()))) as advance:
+            for split, source in self.parts.items():
+                bad = find_unreadable(source, advance=advance)
+                skipped += [
+                    {"split": split, "image": source.identify(index), "reason": reason} for index, reason in bad
+                ]
+                self.rows[split] = np.setdiff1d(self.rows[split], [index for index, _ in bad])
+                if len(source) and not len(self.rows[split]):
+                    raise InputError(f"none of the {len(source):,} {split} images can be read. The first: {bad[0][1]}")
+        if skipped:
+            names = ", ".join(item["image"] for item in skipped[:3])
+            more = ", ..." if len(skipped) > 3 else ""
+            self.notes.append(f"{len(skipped)} unreadable images were left out: {names}{more}")
+        return skipped
+
+    def keep_of_train(self, chosen: IntArray) -> Subset:
+        """Keep chosen rows of train; return the images that this leaves out."""
+        rest = Subset(self.parts["train"], np.delete(self.rows["train"], chosen))
+        self.rows["train"] = self.rows["train"][chosen]
+        return rest
+
+    def look(self, bits: int | None) -> None:
+        """Compare the contents of all images, and ask what is white where nobody knows.
+
+        Args:
+            bits: of grey images of more than 8, as a person says.
+
+        Raises:
+            InputError: an image that does not say what is white, or a file that cannot be opened.
+        """
+        train, joined = self.sources["train"], Joined(tuple(self.sources.values()))
+        self.notes += note_on_stacks(train)
+        if bits is None and has_deep_images(train):
+            with self._progress("range", len(joined)) as advance:
+                check_white_levels(joined, advance=advance)
+        with self._progress("compare", len(joined)) as advance:
+            content = same_content(joined, fingerprints(joined, advance=advance))
+        ends = np.cumsum([len(rows) for rows in self.rows.values()])[:-1]
+        self._content = dict(zip(self.rows, np.split(content, ends), strict=True))
+        self.notes += _of_two_classes(train, self._content["train"])
+
+    def split_off(self, fractions: Mapping[str, float], seed: int) -> None:
+        """Take splits that are not there off train, class by class; copies stay on one side.
+
+        Args:
+            fractions: of each split its share of train; 0 for none.
+            seed: of the choice.
+        """
+        missing = {split: share for split, share in fractions.items() if split not in self.parts and share > 0}
+        content = self._content.get("train")
+        copies = 0 if content is None else len(content) - len(np.unique(content))
+        if copies and missing:
+            self.notes.append(
+                f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split"
+            )
+        for split, share in missing.items():
+            train, content = self.sources["train"], self._content.get("train")
+            rest, held_out = stratified_holdout(np.asarray(train.labels), share, seed, content)
+            self.notes.append(
+                f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, class by "
+                f"class, seed {seed}"
+            )
+            self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
+            self.rows["train"] = self.rows["train"][rest]
+            if content is not None:
+                self._content[split], self._content["train"] = content[held_out], content[rest]
+
+    def shared(self) -> SharedImages | None:
+        """Return the images that several splits share, and tell of them."""
+        sources = self.sources
+        found = shared_images(
+            self._content,
+            {split: np.asarray(source.labels) for split, source in sources.items()},
+            {split: source.identity for split, source in sources.items()},
+        )
+        if found is not None:
+            self.notes += found.sentences({split: len(source) for split, source in sources.items()})
+        return found
+
+    def tell_of_classes_without_images(self) -> None:
+        """Tell of classes on which nothing can be chosen, or measured."""
+        for split in ("val", "test"):
+            source = self.sources.get(split)
+            if source is None or not len(source):
+                continue
+            empty = np.flatnonzero(class_counts(source.labels, len(source.class_names)) == 0)
+            if len(empty):
+                shown = ", ".join(source.class_names[c] for c in empty[:3])
+                more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
+                them = "it" if len(empty) == 1 else "them"
+                self.notes.append(f"no {split} image of {shown}{more}: {split} figures say nothing of {them}")
+
+
+def _of_two_classes(train: ImageSource, content: IntArray) -> list[str]:
+    """Tell of training images that lie under two labels."""
+    first = {number: row for row, number in reversed(list(enumerate(content.tolist())))}
+    labels = np.asarray(train.labels)
+    found = [
+        (first[number], row) for row, number in enumerate(content.tolist()) if labels[first[number]] != labels[row]
+    ]
+    if not found:
+        return []
+    named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in found[:3])
+    return [
+        f"training images that lie in another class too, byte for byte: {len(found):,} ({named}"
+        f"{', ...' if len(found) > 3 else ''}); one of the labels is wrong"
+    ]

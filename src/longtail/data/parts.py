@@ -1,0 +1,94 @@
+"""The splits that a data set has, whatever it is: a name, a folder, lists or a pack."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+
+from longtail.class_names import AlikeNames, settled_names
+from longtail.data.cifar import open_cifar
+from longtail.data.folder import open_folder
+from longtail.data.folder_layout import FolderLayout
+from longtail.data.image_file import exists
+from longtail.data.list_file import LIST_SUFFIXES, open_lists
+from longtail.data.other_formats import READ_TODAY, recognised
+from longtail.data.pack import PACK_SUFFIXES, ImagePack, pack_splits
+from longtail.data.published import PUBLISHED
+from longtail.data.source import ImageSource, Relabelled
+from longtail.errors import InputError
+from longtail.files.text import printable
+
+__all__ = ["DATA_NAMES", "open_parts"]
+
+DATA_NAMES = ("digits", "cifar10", "cifar100", *PUBLISHED)
+
+Parts = dict[str, ImageSource]
+
+
+def open_parts(
+    dataset: str,
+    root: Path | None = None,
+    *,
+    layout: FolderLayout = "auto",
+    alike_names: AlikeNames = "ask",
+    bits: int | None = None,
+    download: bool = False,
+) -> tuple[Parts, tuple[str, ...]]:
+    """Open the splits that CIFAR, a folder, a list file or a pack has.
+
+    Args:
+        dataset: "cifar10", "cifar100", or a path.
+        root: of CIFAR: folder of torchvision's files, or an image pack of it; else folder of a list's images.
+        layout: of a folder, as of `open_folder`.
+        alike_names: as of `settled_names`.
+        bits: of grey images of more than 8 bits, as of `decode_image`.
+        download: fetch CIFAR.
+
+    Returns:
+        A source for each split that is there, "train" among them; and notes for people.
+
+    Raises:
+        InputError: nothing there, or nothing that is read here: then it says what it is.
+    """
+    if dataset in ("cifar10", "cifar100"):
+        if root is None:
+            raise InputError(f"{dataset} needs `root`: the folder of torchvision's files, or an image pack of it.")
+        if root.suffix not in PACK_SUFFIXES:
+            return dict(open_cifar(dataset, root, download=download)), ()
+        path = Path(root)
+    else:
+        path = Path(dataset)
+    if not exists(path):
+        close = [] if dataset in DATA_NAMES else difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
+        raise InputError(
+            f"no data '{printable(path)}': no such file or folder.{f' Did you mean {close[0]}?' if close else ''} "
+            f"Expected {', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
+        )
+    if path.is_dir():
+        folders, notes = open_folder(path, layout=layout, alike_names=alike_names, bits=bits)
+        return dict(folders), notes
+    if path.suffix.lower() in PACK_SUFFIXES:
+        return _of_pack(path, dataset, alike_names, bits), ()
+    other = recognised(path)
+    if path.suffix.lower() in LIST_SUFFIXES and not (other and other.is_known):
+        listed, notes = open_lists(path, root, alike_names=alike_names, bits=bits)
+        return dict(listed), notes
+    raise InputError(
+        other.sentence()
+        if other
+        else f"{printable(path)}: nothing that is known. {READ_TODAY} Features go to `longtail fit`."
+    )
+
+
+def _of_pack(path: Path, dataset: str, alike_names: AlikeNames, bits: int | None) -> Parts:
+    pack = ImagePack(path, bits=bits)
+    parts = pack_splits(pack)
+    if dataset in DATA_NAMES and len(pack.class_names) != int(dataset.removeprefix("cifar")):
+        raise InputError(
+            f"{printable(path)}: {len(pack.class_names)} classes; expected those of {dataset}. Give its pack as `root`."
+        )
+    if "train" not in parts:
+        raise InputError(f"{printable(path)}: no image of it is of the training split (code 0). Make the pack again.")
+    names, numbers = settled_names(pack.class_names, alike_names, printable(path))
+    labels = np.array(numbers)[pack.labels]
+    return {split: Relabelled(pack, rows, labels[rows], names) for split, rows in parts.items()}

@@ -1,0 +1,123 @@
+"""Images whose classes are not known."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from longtail.data.decode import check_bits
+from longtail.data.files import ImageFiles
+from longtail.data.folder_walk import walk
+from longtail.data.image_file import exists, open_image_file
+from longtail.data.image_kinds import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_readable, other_suffix
+from longtail.data.other_formats import recognised
+from longtail.data.pack import PACK_SUFFIXES, ImagePack
+from longtail.data.readable import find_unreadable
+from longtail.data.source import ImageSource, Subset
+from longtail.errors import InputError
+from longtail.files.text import printable
+
+__all__ = ["UnlabelledImages", "open_unlabelled"]
+
+
+class UnlabelledImages(Subset):
+    """Images without classes; the labels are not to be looked at.
+
+    Args:
+        source: where the images are.
+        rows: of those that can be read, where anybody looked.
+        left_out: name and reason of each of the others.
+        notes: sentences for people on what was passed over.
+        channels: 1 or 3, of the images that `load` returns.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        rows: NDArray[np.int64],
+        left_out: tuple[tuple[str, str], ...],
+        notes: tuple[str, ...],
+        channels: int,
+    ) -> None:
+        super().__init__(source, rows)
+        self.left_out, self.notes, self.channels = left_out, notes, channels
+
+    def load(self, index: int) -> torch.Tensor:
+        """Decode one image: uint8, shape (channels, H, W)."""
+        image: torch.Tensor = super().load(index)
+        if self.channels != 1:
+            return image
+        red, green, blue = image.float()
+        # the usual weights of brightness; they sum to 1, so that an image that is grey already stays as it is
+        grey = 0.299 * red + 0.587 * green + 0.114 * blue
+        rounded: torch.Tensor = grey.round().to(torch.uint8)
+        return rounded[None]
+
+
+def open_unlabelled(
+    path: Path, *, channels: int = 3, skip_bad: bool = False, bits: int | None = None
+) -> UnlabelledImages:
+    """Open images whose classes are not known: one file, all images below a folder, or a pack.
+
+    Args:
+        path: image, folder or pack.
+        channels: 1 or 3, as the network expects.
+        skip_bad: leave unreadable images out; `left_out` of the result names them.
+        bits: of grey images of more than 8 bits, as of `decode_image`.
+
+    Returns:
+        A source, with `left_out` and `notes`.
+
+    Raises:
+        InputError: no image there, or none that can be read.
+    """
+    check_bits(bits)
+    source, notes = _source(path, bits)
+    bad = find_unreadable(source) if skip_bad else []
+    if len(bad) == len(source):
+        raise InputError(
+            f"{printable(path)}: none of its {len(source):,} images can be read. The first: {bad[0][1]}"
+            if len(bad) > 1
+            else bad[0][1]
+        )
+    rows = np.setdiff1d(np.arange(len(source)), [index for index, _ in bad])
+    left_out = tuple((source.identify(index), reason) for index, reason in bad)
+    return UnlabelledImages(source, rows, left_out, notes, channels)
+
+
+def _source(path: Path, bits: int | None) -> tuple[ImageSource, tuple[str, ...]]:
+    if path.suffix.lower() in PACK_SUFFIXES and path.is_file():
+        return ImagePack(path, bits=bits), ()
+    where = printable(path)
+    if not exists(path):
+        raise InputError(f"{where}: no such file or folder. Expected an image, a folder of images or a pack.")
+    root, files = path, [path]
+    notes: tuple[str, ...] = ()
+    if path.is_dir():
+        below = walk(path)
+        files, notes = below.images, tuple(below.notes(where))
+        if not files:
+            told = f" {'. '.join(notes)}." if notes else ""
+            raise InputError(
+                f"{where}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.{told}"
+            )
+    else:
+        root = path.parent
+        _check_file(path)
+    return ImageFiles(files, np.zeros(len(files)), ("unknown",), printable(path.name), root=root, bits=bits), notes
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a file that nobody takes for an image, and say what it is where that is known."""
+    with open_image_file(path) as (file, _):
+        first = file.read(16)
+    if path.suffix.lower() in IMAGE_SUFFIXES or is_readable(first):
+        return
+    suffix = other_suffix(path.name)
+    known = None if suffix else recognised(path)
+    what = f"{OTHER_SUFFIXES[suffix]} ({suffix})" if suffix else known.name if known else "no image"
+    raise InputError(
+        f"{printable(path)}: this is {what}. Expected an image ({', '.join(sorted(IMAGE_SUFFIXES))}), a folder of "
+        "images or a pack (.h5)."
+    )

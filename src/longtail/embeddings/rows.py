@@ -1,0 +1,78 @@
+"""Rows of features in memory: a whole file, or a few thousand of its rows at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.embeddings.labels import Labels
+
+__all__ = ["Block", "ColumnTable", "Kind", "Table"]
+
+Kind = Literal["features", "logits"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as they stand in a file.
+
+    Attributes:
+        path: of the file.
+        values: features or logits, float, shape (N, D).
+        labels: by name; None where none were asked for.
+        kind: whether the file says that the values are logits.
+        split: words such as "train", shape (N,), or None.
+        ids: words that name the rows, shape (N,), or None.
+        class_names: in the order that the file has them, or None.
+        feature_names: of the columns, D of them, or None.
+        attributes: plain values that stand in the file besides.
+        notes: what a person should know of how it was read.
+        rows: numbers of these rows in the file, from 0, shape (N,); None where they are 0 .. N - 1.
+    """
+
+    path: Path
+    values: NDArray[Any]
+    labels: Labels | None
+    kind: Kind
+    split: NDArray[np.str_] | None = None
+    ids: NDArray[np.str_] | None = None
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    rows: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that stand one after the other.
+
+    Attributes:
+        first_row: number of the first in the file, from 0.
+        values: columns of numbers, shape (rows, columns).
+        words: other columns by name, as strings, shape (rows,) each.
+    """
+
+    first_row: int
+    values: NDArray[Any]
+    words: dict[str, NDArray[np.str_]]
+
+
+class ColumnTable(Protocol):
+    """A file of named columns, which is read in blocks."""
+
+    path: Path
+    names: tuple[str, ...]
+    numeric: frozenset[str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it was read."""
+        ...
+
+    def blocks(self, numbers: Sequence[str], words: Sequence[str], rows_at_once: int) -> Iterator[Block]:
+        """Walk over the rows; `numbers` are columns of `numeric`, `words` any others, as they stand."""
+        ...

@@ -1,0 +1,31 @@
+"""What a person calls a row of features."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longtail.features import FeatureFile
+    from longtail.jobs.fitting.sealed import SealedFeatures
+
+__all__ = ["row_id", "row_name", "row_number"]
+
+
+def row_name(file: "FeatureFile | SealedFeatures", row: int) -> str:
+    """Return the id or path of a row where the person's file has one, else its number there.
+
+    Args:
+        file: of the split.
+        row: place in the split.
+    """
+    return row_id(file, row) or f"row {row_number(file, row)}"
+
+
+def row_id(file: "FeatureFile | SealedFeatures", row: int) -> str:
+    """Return the id or path of a row, or nothing where the person's file has none."""
+    ids = getattr(file, "ids", None)
+    return "" if ids is None else str(ids[row])
+
+
+def row_number(file: "FeatureFile | SealedFeatures", row: int) -> int:
+    """Return the number of a row in the person's own file, which may hold all splits; else its place in the split."""
+    numbers = getattr(file, "row_numbers", None)
+    return row if numbers is None else int(numbers[row])

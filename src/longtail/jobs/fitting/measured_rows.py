@@ -1,0 +1,93 @@
+"""The rows of other features that a run's heads may be measured on: numbered by its classes, none that they learnt."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.embeddings import Table, read_tables
+from longtail.embeddings.known_rows import part_of, row_identity
+from longtail.errors import InputError
+from longtail.features import FeatureFile
+from longtail.files.text import printable
+from longtail.identity import match_rows
+from longtail.runs import Run
+
+__all__ = ["MeasuredRows", "rows_to_measure"]
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """Rows with labels, and which of them the run knows.
+
+    Attributes:
+        file: features and class indices, as the run numbers its classes.
+        learnt: whether the run had a row in another split, shape (N,).
+        known: in words, in which splits; empty where there are none.
+        notes: what a person should know.
+    """
+
+    file: FeatureFile
+    learnt: NDArray[np.bool_]
+    known: str
+    notes: tuple[str, ...]
+
+
+def rows_to_measure(run: Run, path: Path, split: str) -> MeasuredRows:
+    """Open features that are not the run's own, to measure its heads on them.
+
+    Columns are matched with the run's by name, classes by theirs. Of a file that says to which split its rows belong
+    those of `split` are taken, of any other all. Where most of those are rows of the run, these are its data once more,
+    and the rows that it had in other splits are left out.
+
+    Args:
+        run: opened.
+        path: folder or file.
+        split: "train", "val" or "test".
+
+    Raises:
+        InputError: unusable, of classes that the run does not know, or without rows of that split.
+    """
+    tables = read_tables(path, run.reading.columns, features=run.feature_names)
+    table = _of_split(tables, split, path)
+    notes = list(table.notes)
+    learnt, known = np.zeros(len(table.values), dtype=np.bool_), ""
+    if run.rows is not None:
+        places, _ = match_rows(run.rows, row_identity(table))
+        there = {name: rows[rows >= 0] for name, rows in places.items()}
+        others = {name: rows for name, rows in there.items() if name != split and len(rows)}
+        known = ", ".join(f"{len(rows):,} of {name}" for name, rows in others.items())
+        for rows in others.values():
+            learnt[rows] = True
+        states_split = "" not in tables or tables[""].split is not None
+        is_own = not states_split and 2 * sum(map(len, there.values())) > len(table.values)
+        if others and is_own and len(there.get(split, ())):
+            notes.append(
+                f"{printable(path)}: these are the run's own data: the rows that it had in other splits are left out "
+                f"({known})"
+            )
+            table = part_of(table, np.flatnonzero(~learnt))
+            learnt, known = np.zeros(len(table.values), dtype=np.bool_), ""
+    if table.labels is None:
+        raise InputError(f"{printable(path)}: has no labels.")
+    labels = table.labels.numbered(
+        run.class_names, origin=printable(table.path), known_from=f"the run in {printable(run.folder)}"
+    )
+    file = FeatureFile(table.path, table.values, labels, table.attributes, table.ids, table.rows)
+    return MeasuredRows(file, learnt, known, tuple(notes))
+
+
+def _of_split(tables: dict[str, Table], split: str, path: Path) -> Table:
+    if split in tables:
+        return tables[split]
+    if "" not in tables:
+        raise InputError(f"{printable(path)}: holds no rows of {split}; it has {', '.join(tables)} (`split`).")
+    table = tables[""]
+    if table.split is None:
+        return table
+    rows = np.flatnonzero(np.char.lower(np.strings.strip(table.split)) == split)
+    if not len(rows):
+        there = ", ".join(sorted(set(table.split.tolist()))[:5])
+        raise InputError(f"{printable(path)}: no row is of the split {split}; there are {there} (`split`).")
+    return part_of(table, rows)

@@ -1,0 +1,34 @@
+"""Messages of the library, which name arguments, in the words that a person types."""
+
+import re
+
+__all__ = ["as_typed"]
+
+# argument: flag, where it is not the argument with dashes
+_OTHER = {"root": "data", "seed": "split-seed", "dataset": "data"}
+_ARGUMENTS = (
+    "root|dataset|profile|ratio|largest|val_fraction|test_fraction|seed|skip_bad|download|lists|original_splits|"
+    "other_counts|layout|alike_names|bits"
+)
+_NAMED = re.compile(rf"`({_ARGUMENTS})(?:=('?)([^`']*)\2)?`")
+
+
+def as_typed(message: str) -> str:
+    """Write arguments of `longtail.data` as the command line has them.
+
+    Args:
+        message: names arguments as `skip_bad=True`, `layout='classes'` or `root`, between backquotes.
+
+    Example:
+        >>> as_typed("leave such images out with `skip_bad=True`, or say `layout='classes'`; `features` stay.")
+        'leave such images out with --skip-bad, or say --layout classes; `features` stay.'
+        >>> as_typed("cifar10 needs `root`: the folder of torchvision's files.")
+        "cifar10 needs --data: the folder of torchvision's files."
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, _, value = match.groups()
+        typed = f"--{_OTHER.get(name, name).replace('_', '-')}"
+        return typed if value in (None, "True") else f"{typed} {value}"
+
+    return _NAMED.sub(flag, message)

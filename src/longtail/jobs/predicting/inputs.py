@@ -1,0 +1,74 @@
+"""The features of what is to be predicted, in blocks: of any number of rows, in little memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from longtail.embeddings import SUFFIXES, FeatureBlock, are_probabilities, feature_blocks, log_probabilities
+from longtail.errors import InputError
+from longtail.features import check_finite
+from longtail.files.hdf5 import open_hdf5
+from longtail.files.text import printable
+from longtail.runs import Run
+
+__all__ = ["Inputs", "are_features", "inputs_of_features"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is to be predicted.
+
+    Attributes:
+        blocks: walks over the features from the first row on, as often as it is called.
+        notes: what a person should know.
+    """
+
+    blocks: Callable[[], Iterator[FeatureBlock]]
+    notes: tuple[str, ...] = ()
+
+
+def are_features(path: Path) -> bool:
+    """Say whether a path holds features, and not images.
+
+    Raises:
+        InputError: an HDF5 file that cannot be read.
+    """
+    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        return False
+    if path.suffix.lower() not in (".h5", ".hdf5"):
+        return True
+    with open_hdf5(path, expected="images, a folder of them, a pack, or features") as file:
+        return "bytes" not in file  # an image pack
+
+
+def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str) -> Inputs:
+    """Open a file of features for a head.
+
+    Args:
+        path: the file, with or without labels.
+        run: that the head belongs to, which says whether its features were logits.
+        names: of the columns that the head was fitted on, or None: columns are then matched by their places.
+        dimension: D of the head.
+        origin: the head, for messages.
+
+    Raises:
+        InputError: unusable, or of other columns than the head's.
+    """
+    kind, _ = feature_blocks(path, run.reading.columns, features=names)
+    as_logits = kind == "logits" or run.reading.logits
+
+    def blocks() -> Iterator[FeatureBlock]:
+        for block in feature_blocks(path, run.reading.columns, features=names)[1]:
+            if block.values.shape[1] != dimension:
+                raise InputError(
+                    f"{origin} was fitted on {dimension} features, {printable(path)} has {block.values.shape[1]}."
+                )
+            check_finite(block.values, printable(path), name_row=block.names.__getitem__)
+            values = block.values
+            if as_logits and are_probabilities(values):
+                values = log_probabilities(values)  # as `fit` took them
+            yield FeatureBlock(np.asarray(values), block.names)
+
+    return Inputs(blocks)

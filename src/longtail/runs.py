@@ -1,0 +1,195 @@
+"""A run's folder, read: its settings, its results, its heads, and the features that they were fitted on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.embeddings import Changed, ColumnChoice, Embeddings, Reading, open_embeddings
+from longtail.errors import InputError
+from longtail.files.json_file import check_kind, read_json
+from longtail.files.replacement import settle
+from longtail.files.text import printable
+from longtail.identity import RowIdentity, read_identities
+from longtail.report.results import read_results
+
+__all__ = ["Run", "run_of_head"]
+
+ROWS = "rows.npz"  # the rows that a run of `fit` was made of
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a finished run of `fit`, `run` or `balance`, or one that holds a head alone.
+
+    Args:
+        folder: as a person named it.
+    """
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        settle(self.folder)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What config.json holds; empty where there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        path = self.folder / "config.json"
+        return read_json(path, dict[str, Any], expected="the settings of a run") if path.is_file() else {}
+
+    def group(self, name: str) -> dict[str, Any]:
+        """Return a group of settings, such as "heads"; empty where there is none.
+
+        Raises:
+            InputError: it is no group.
+        """
+        origin = f"{printable(self.folder / 'config.json')}: {name}"
+        return check_kind(self.settings.get(name) or {}, dict[str, Any], origin=origin, expected="a group of settings")
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are results."""
+        return (self.folder / "results.json").is_file()
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """What results.json holds.
+
+        Raises:
+            InputError: there is none, it is damaged, or the folder holds several runs.
+        """
+        if not self.is_measured:
+            seeds = sorted(inside.parent.name for inside in self.folder.glob("seed-*/results.json"))
+            if seeds:
+                first = printable(self.folder / seeds[0])
+                raise InputError(
+                    f"{printable(self.folder)}: holds several runs, {', '.join(seeds)}. Name one of them: {first}."
+                )
+            raise InputError(
+                f"{printable(self.folder)}: no results.json. Expected the folder of a finished run, a head (.npz) or a "
+                "checkpoint (.pt)."
+            )
+        return read_results(self.folder)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names in the order of the classes."""
+        return tuple(self.results["data"]["class_names"])
+
+    @property
+    def train_counts(self) -> NDArray[np.int64]:
+        """n_c, shape (C,)."""
+        return np.array(self.results["data"]["train_counts"], dtype=np.int64)
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the D columns that the heads were fitted on, where they have any."""
+        names = self.results["data"].get("feature_names") if self.is_measured else None
+        return None if names is None else tuple(names)
+
+    @property
+    def recommended(self) -> str:
+        """The method that the report recommends."""
+        best: str = self.results["verdict"]["best"]
+        return best
+
+    def head_path(self, method: str | None = None) -> Path:
+        """Return the file of a head.
+
+        Args:
+            method: default: the one that the report recommends.
+
+        Raises:
+            InputError: the run has no such method.
+        """
+        wanted = method or self.recommended
+        if wanted not in self.results["methods"]:
+            raise InputError(
+                f"no method {wanted!r} in {printable(self.folder)}. It has {', '.join(self.results['methods'])}."
+            )
+        return self.folder / "heads" / f"{wanted}.npz"
+
+    def facts(self, method: str) -> dict[str, Any]:
+        """Return what results.json says of a method; empty where nothing is known."""
+        entry: dict[str, Any] = self.results["methods"].get(method, {}) if self.is_measured else {}
+        return entry
+
+    @property
+    def reading(self) -> Reading:
+        """How the features were read."""
+        settings, columns = self.settings, self.group("columns")
+        usual = Reading()
+        try:
+            return Reading(
+                logits=bool(settings.get("logits", usual.logits)),
+                val_fraction=float(settings.get("val_fraction", usual.val_fraction)),
+                test_fraction=float(settings.get("test_fraction", usual.test_fraction)),
+                seed=int(settings.get("split_seed", usual.seed)),
+                columns=_column_choice(columns),
+            )
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{printable(self.folder / 'config.json')}: settings of another kind ({error}).") from None
+
+    @cached_property
+    def rows(self) -> dict[str, RowIdentity] | None:
+        """The rows of each split that the heads were fitted on; None for features that lie in the run's own folder.
+
+        Raises:
+            InputError: damaged.
+        """
+        path = self.folder / ROWS
+        return read_identities(path) if path.is_file() else None
+
+    @property
+    def features(self) -> Path:
+        """Folder or file of the features: the run's own, or what `longtail fit` was given."""
+        inside, given = self.folder / "features", self.settings.get("features")
+        return Path(given) if isinstance(given, str) and not inside.is_dir() else inside
+
+    def open_features(self, path: Path | None = None, *, changed: Changed = "ask") -> Embeddings:
+        """Open the features that the heads were fitted on, divided as they were then, whatever has become of the file.
+
+        Args:
+            path: where they are now; default: where they were.
+            changed: what becomes of rows that are another than they were.
+
+        Raises:
+            InputError: they are not there, cannot be used, or have changed.
+        """
+        where = path or self.features
+        if not where.exists():
+            raise InputError(f"{printable(where)}: the features are not there. Say where they are: `features`.")
+        own = where.resolve() == (self.folder / "features").resolve()
+        known = None if own else self.rows
+        opened = open_embeddings(where, self.reading, known=known, features=self.feature_names, changed=changed)
+        self._check(opened, where)
+        return opened
+
+    def _check(self, opened: Embeddings, where: Path) -> None:
+        """Make sure that these are the classes, in the numbers, that the run knows."""
+        names = opened.splits["train"].class_names
+        if not self.is_measured or names is None or names == self.class_names:
+            return
+        different = next((name for name in names if name not in self.class_names), None)
+        what = f"{different!r} is none of its classes" if different is not None else "they stand in another order"
+        raise InputError(
+            f"{printable(where)}: has other classes than the run in {printable(self.folder)}: {what}. Expected "
+            f"{', '.join(self.class_names[:8])}{', ...' if len(self.class_names) > 8 else ''}."
+        )
+
+
+def _column_choice(stored: dict[str, Any]) -> ColumnChoice:
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    return ColumnChoice(**plain)
+
+
+def run_of_head(head: Path) -> Run:
+    """Return the run that RUN/heads/NAME.npz, or RUN/checkpoints/NAME.pt, belongs to."""
+    return Run(head.parent.parent)

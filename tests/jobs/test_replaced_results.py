@@ -1,0 +1,118 @@
+"""A second result in a folder: the whole new one or the whole old one; and no folder is shared by accident."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.jobs.places import place_for
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """Two files of features of the same name, and this folder as the present one."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["ant", "bee", "cow"], [40, 20, 12])
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        features = rng.normal(size=(72, 4)) + 2 * np.eye(3, 4)[np.unique(labels, return_inverse=True)[1]]
+        np.savez(tmp_path / folder / "birds.npz", features=features, labels=labels)
+    return tmp_path
+
+
+def fit(*words):
+    return main(["fit", *words, "--quiet"])
+
+
+def content(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_second_fit_leaves_nothing_of_the_first(rows):
+    assert fit("one/birds.npz", "--methods", "joint,ncm,lda", "--out", "r") == 0
+    assert main(["calibrate", "r", "--heads", "ncm", "--quiet"]) == 0
+    (rows / "r" / "mine.txt").write_text("a person's")
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    assert sorted(path.name for path in (rows / "r" / "heads").iterdir()) == ["ncm.npz"]
+    assert not (rows / "r" / "calibration").exists()
+    assert list(json.loads((rows / "r" / "results.json").read_text())["methods"]) == ["ncm"]
+    assert (rows / "r" / "mine.txt").read_text() == "a person's"
+
+
+@pytest.mark.parametrize("words", [["--methods", "nothing"], ["--select-on", "test"], ["--head", "no.npz"]])
+def test_a_fit_that_is_refused_leaves_the_earlier_one_as_it_was(rows, capsys, words):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    before = content(rows / "r")
+    assert fit("one/birds.npz", "--out", "r", *words) == 2
+    assert content(rows / "r") == before
+
+
+LIMITED = """
+import resource, sys
+from longtail.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+sys.exit(main(["fit", "one/birds.npz", "--methods", "joint,ncm", "--seed", "5", "--out", "r", "--quiet"]))
+"""
+
+
+@pytest.mark.parametrize("limit", [100, 2_000, 20_000])
+def test_a_full_disk_leaves_the_earlier_one_as_it_was(rows, limit):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    before = content(rows / "r")
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(limit)], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "nothing half-written was left" in done.stderr
+    assert content(rows / "r") == before
+
+
+def test_seeds_that_are_no_longer_asked_for_go(rows):
+    assert fit("one/birds.npz", "--methods", "joint,ncm", "--seeds", "2", "--out", "r") == 0
+    assert sorted(path.name for path in (rows / "r").glob("seed-*")) == ["seed-0", "seed-1"]
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    assert not list((rows / "r").glob("seed-*"))
+    assert not (rows / "r" / "summary.json").exists()
+
+
+def test_what_no_fit_wrote_stays(rows, capsys):
+    (rows / "heads").mkdir()
+    (rows / "heads" / "statue.jpg").write_text("a person's")
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", ".") == 2
+    assert "holds heads already, which no earlier result wrote" in capsys.readouterr().err
+    assert (rows / "heads" / "statue.jpg").read_text() == "a person's"
+
+
+def test_two_sources_never_share_a_default_folder(rows):
+    assert fit("one/birds.npz", "--methods", "ncm") == 0
+    first = content(rows / "runs" / "fit-birds")
+    assert fit("two/birds.npz", "--methods", "ncm") == 0
+    assert content(rows / "runs" / "fit-birds") == first
+    assert (rows / "runs" / "fit-birds-2" / "results.json").is_file()
+    assert place_for("fit", "one/birds.npz").name == "fit-birds"
+    assert place_for("fit", "two/birds.npz").name == "fit-birds-2"
+
+
+def test_predictions_are_not_overwritten_without_a_word(rows, capsys):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    assert main(["predict", "r", "one/birds.npz"]) == 0
+    before = (rows / "predictions.csv").read_bytes()
+    assert main(["predict", "r", "two/birds.npz"]) == 2
+    assert "predictions.csv is there already" in capsys.readouterr().err
+    assert (rows / "predictions.csv").read_bytes() == before
+    assert main(["predict", "r", "two/birds.npz", "--out", "predictions.csv"]) == 0
+    assert "replaced the file that was there, of 72 rows" in capsys.readouterr().out
+
+
+def test_one_prediction_is_printed(rows, capsys):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    with np.load("one/birds.npz") as file:
+        np.savez("new.npz", features=file["features"][:1])
+    capsys.readouterr()
+    assert main(["predict", "r", "new.npz", "--out", "p.csv"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("new.npz[0]: ant ")
+    assert "1 prediction of ncm in p.csv" in out

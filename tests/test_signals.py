@@ -1,0 +1,57 @@
+"""SIGTERM and Ctrl-C: told alike, nothing half-written, and the same words go on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from longtail.cli import main
+from longtail.signals import Terminated, stop_signals
+from longtail.training.checkpoints import load_checkpoint
+
+WORDS = ["train", "digits", "--backbone", "digits_cnn", "--batch-size", "8", "--device", "cpu", "--save-every", "0"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "status"), [(signal.SIGTERM, Terminated, 143), (signal.SIGINT, KeyboardInterrupt, 130)]
+)
+def test_the_command_says_how_it_was_stopped(number, kind, status, monkeypatch, capsys):
+    def work(config):
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    monkeypatch.setattr("longtail.jobs.report.run", work)
+    before = signal.getsignal(number)
+    assert main(["report", "x"]) == status
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("longtail: stopped. What was written is whole;")
+    assert signal.getsignal(number) is before
+
+
+def test_who_asks_twice_does_not_wait():
+    with stop_signals():
+        with pytest.raises(Terminated):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_was_written_is_whole_and_goes_on(tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "longtail", *WORDS, "--quiet", "--out", tmp_path, "--epochs", "3"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "checkpoints" / "last.pt"
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=120)[1].splitlines()
+    assert (process.returncode, len(told)) == (143, 1)
+    assert told[0].startswith("longtail: stopped.")
+    assert not list(tmp_path.rglob("*.part"))
+    stopped = load_checkpoint(last)["state"]
+    assert main([*map(str, command[3:]), "--resume"]) == 0
+    finished = load_checkpoint(last)["state"]
+    assert (finished["epoch"], finished["step"]) == (3, 0)
+    assert (stopped["epoch"], stopped["step"]) < (3, 0)
