@@ -12,7 +12,7 @@ from longtail.sampling import Sampler
 
 def test_logits_equal_the_slow_loop(tailed):
     (train, labels), (test, _) = tailed
-    head = CosineClassifier(scale=10.0, random_state=0).fit(train, labels)
+    head = CosineClassifier(scale=10.0, standardise=False, random_state=0).fit(train, labels)
     expected = np.array(
         [[10 * (x @ w) / (np.linalg.norm(x) * np.linalg.norm(w)) for w in head.directions_] for x in test]
     )
@@ -26,7 +26,14 @@ def test_training_equals_the_steps_written_out():
     labels = np.repeat(np.arange(3), [40, 16, 8])
     features = rng.normal(size=(64, 5)) + np.eye(3, 5)[labels]
     head = CosineClassifier(
-        scale=4.0, epochs=1, learning_rate=0.3, momentum=0.0, weight_decay=0.0, batch_size=8, random_state=7
+        4.0,
+        standardise=False,
+        epochs=1,
+        learning_rate=0.3,
+        momentum=0.0,
+        weight_decay=0.0,
+        batch_size=8,
+        random_state=7,
     ).fit(features, labels)
     seed = int(np.random.RandomState(7).randint(2**31 - 1))
     w = initial_linear(3, 5, seed, torch.float64)[0].numpy()
@@ -49,24 +56,25 @@ def test_training_equals_the_steps_written_out():
 
 def test_the_length_of_the_features_does_not_matter(tailed):
     (train, labels), (test, _) = tailed
-    head = CosineClassifier(random_state=0).fit(train, labels)
+    head = CosineClassifier(standardise=False, random_state=0).fit(train, labels)
     factors = np.random.default_rng(0).uniform(0.1, 10, size=(len(test), 1)).astype(np.float32)
     np.testing.assert_allclose(head.logits(test * factors), head.logits(test), rtol=1e-3, atol=1e-3)
-    other = CosineClassifier(random_state=0).fit(4 * train, labels)
+    other = CosineClassifier(standardise=False, random_state=0).fit(4 * train, labels)
     np.testing.assert_allclose(other.logits(test), head.logits(test), rtol=1e-3, atol=1e-3)
 
 
 def test_its_decisions_are_those_of_a_linear_layer(tailed):
     (train, labels), (test, _) = tailed
     head = CosineClassifier(random_state=0).fit(train, labels)
-    np.testing.assert_array_equal((test @ head.directions_.T).argmax(axis=1), head.predict(test))
+    standardised = (test - head.mean_) / head.deviation_
+    np.testing.assert_array_equal((standardised @ head.directions_.T).argmax(axis=1), head.predict(test))
 
 
 def test_a_learned_scale_takes_the_steps_of_its_logarithm(tailed):
     """s = 16 exp(0.1 t): t by plain gradient descent, beside the directions, by autograd on the formula."""
     train, labels = tailed[0][0].astype(np.float64), tailed[0][1]
-    settings = {"loss": "cross-entropy", "epochs": 1, "momentum": 0.0, "weight_decay": 0.0, "random_state": 7}
-    head = CosineClassifier("learned", batch_size=50, learning_rate=0.3, **settings).fit(train, labels)
+    settings = {"loss": "cross-entropy", "standardise": False, "epochs": 1, "momentum": 0.0, "weight_decay": 0.0}
+    head = CosineClassifier("learned", batch_size=50, learning_rate=0.3, random_state=7, **settings).fit(train, labels)
     seed = int(np.random.RandomState(7).randint(2**31 - 1))
     weight = torch.nn.functional.normalize(initial_linear(6, 8, seed, torch.float64)[0], dim=1).requires_grad_()
     growth = torch.zeros(1, dtype=torch.float64, requires_grad=True)
@@ -103,7 +111,7 @@ def test_the_implied_prior(settings, prior):
         ({"scale": 0.0}, "expected a number above 0, or 'learned'"),
         ({"scale": "large"}, "expected a number above 0, or 'learned'"),
         ({"loss": "ldam"}, "Use ClassifierRetraining"),
-        ({"loss": "hinge"}, "no loss 'hinge'"),
+        ({"loss": "hinge"}, "loss is 'hinge'; expected one of cross-entropy, focal"),
     ],
 )
 def test_mistakes_are_told(tailed, settings, sentence):

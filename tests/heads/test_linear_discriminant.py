@@ -158,13 +158,13 @@ def test_in_searches_of_scikit_learn(tailed):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shrinkage": 1.5}, "shrinkage is 1.5; expected a number from 0 to 1"),
+        ({"shrinkage": 1.5}, "shrinkage is 1.5; expected a number from 0 to 1, or 'auto'"),
         ({"shrinkage": "some"}, "shrinkage is 'some'"),
-        ({"grid": ()}, "grid has no values"),
+        ({"grid": ()}, "grid is \\(\\); expected at least one value"),
         ({"weighting": "pixels"}, "weighting is 'pixels'; expected one of rows, classes, auto"),
-        ({"corrected": "often"}, "corrected is 'often'; expected True, False or 'auto'"),
-        ({"prior": "even"}, "prior is 'even'; expected uniform, train"),
-        ({"prior": [0.5, 0.5]}, "expected 6 numbers above 0"),
+        ({"corrected": "often"}, "corrected is 'often'; expected True or False, or 'auto'"),
+        ({"prior": "even"}, "prior is 'even'; expected one of train, uniform, or the share of each class"),
+        ({"prior": [0.5, 0.5]}, "prior has 2 numbers; expected 6"),
     ],
 )
 def test_mistakes_are_told(tailed, settings, message):

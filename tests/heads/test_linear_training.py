@@ -93,7 +93,7 @@ def test_bfloat16_learns_what_float32_does(kind, tailed):
     rounded = kind(random_state=0, precision="bfloat16").fit(train, labels)
     assert rounded.weight_.dtype == np.float32
     assert not np.array_equal(rounded.weight_, plain.weight_)
-    assert np.linalg.norm(rounded.weight_ - plain.weight_) < 0.02 * np.linalg.norm(plain.weight_)
+    assert np.linalg.norm(rounded.weight_ - plain.weight_) < 0.03 * np.linalg.norm(plain.weight_)
     assert abs(rounded.score(test, truth) - plain.score(test, truth)) <= 0.02
     assert plain.score(test, truth) > 0.4
 

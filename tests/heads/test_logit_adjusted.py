@@ -76,5 +76,5 @@ def test_more_tau_finds_more_of_the_rare(tailed):
 
 @pytest.mark.parametrize("tau", [-1, "much", float("nan")])
 def test_mistakes_are_told(tailed, tau):
-    with pytest.raises(InputError, match="expected a number of at least 0"):
+    with pytest.raises(InputError, match="expected a number from 0 to 100, or 'auto'"):
         LogitAdjusted(tau=tau).fit(*tailed[0])

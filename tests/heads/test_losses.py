@@ -18,7 +18,8 @@ KINDS = [Joint, ClassifierRetraining]
 @pytest.mark.parametrize("loss", LOSSES)
 def test_training_lowers_the_loss_that_was_asked_for(kind, loss, tailed):
     (train, labels), _ = tailed
-    head = kind(loss=loss, epochs=12, random_state=0).fit(train, labels)
+    settings = {"sampling": "instance"} if kind is ClassifierRetraining else {}
+    head = kind(loss=loss, epochs=12, standardise=False, random_state=0, **settings).fit(train, labels)
     assert head.losses_[-1] < head.losses_[0]
     counts = torch.from_numpy(np.bincount(labels).astype(np.float32))
     rows = torch.from_numpy(train)
@@ -41,7 +42,7 @@ def test_balanced_softmax_finds_the_rare_classes(tailed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ldam_ends_in_directions(kind, tailed):
     (train, labels), (test, _) = tailed
-    head = kind(loss="ldam", epochs=5, random_state=0).fit(train, labels)
+    head = kind(loss="ldam", epochs=5, standardise=False, random_state=0).fit(train, labels)
     np.testing.assert_allclose(np.linalg.norm(head.weight_, axis=1), 1, rtol=1e-5)
     assert not head.bias_.any()
     cosines = (test / np.linalg.norm(test, axis=1, keepdims=True)) @ head.weight_.T
@@ -51,7 +52,9 @@ def test_ldam_ends_in_directions(kind, tailed):
 def test_ldam_is_minimised_over_cosines(tailed):
     """A few more steps of plain gradient descent on the written-out loss gain next to nothing."""
     (train, labels), _ = tailed
-    head = Joint(loss="ldam", epochs=200, batch_size=600, weight_decay=0.0, random_state=0).fit(train, labels)
+    head = Joint(loss="ldam", epochs=200, batch_size=600, weight_decay=0.0, standardise=False, random_state=0).fit(
+        train, labels
+    )
     loss = LDAM(torch.from_numpy(np.bincount(labels).astype(np.float32)))
     rows, targets = functional.normalize(torch.from_numpy(train), dim=1), torch.from_numpy(labels)
     weight = torch.from_numpy(head.weight_.copy()).requires_grad_()
@@ -65,5 +68,5 @@ def test_ldam_is_minimised_over_cosines(tailed):
 
 def test_an_unknown_loss_is_told(tailed):
     (train, labels), _ = tailed
-    with pytest.raises(InputError, match="no loss 'hinge'"):
+    with pytest.raises(InputError, match="loss is 'hinge'; expected one of cross-entropy, focal"):
         Joint(loss="hinge").fit(train, labels)

@@ -35,7 +35,14 @@ def test_projection_is_the_nearest_point_of_the_ball():
 def test_training_equals_the_steps_written_out(tailed, linear):
     (train, codes), _ = tailed
     train = train.astype(np.float64)
-    settings = {"epochs": 2, "batch_size": 32, "learning_rate": 0.3, "beta": 0.99, "random_state": 5}
+    settings = {
+        "epochs": 2,
+        "batch_size": 32,
+        "learning_rate": 0.3,
+        "beta": 0.99,
+        "standardise": False,
+        "random_state": 5,
+    }
     head = MaxNorm(0.6, 0.02, linear, **settings).fit(train, codes)
     seed = int(np.random.RandomState(5).randint(2**31 - 1))
     weight, bias = linear[0].astype(np.float64), linear[1].astype(np.float64)
@@ -65,14 +72,16 @@ def test_training_equals_the_steps_written_out(tailed, linear):
 
 def test_no_weight_vector_is_longer_than_the_radius(tailed, linear):
     head = MaxNorm(head=linear, random_state=0).fit(*tailed[0])
-    assert head.weight_norms_.max() <= head.radius_ * (1 + 1e-6)
-    assert head.weight_norms_.max() > 0.9 * head.radius_  # the ball is felt
+    assert head.lengths_.max() <= head.radius_ * (1 + 1e-6)
+    assert head.lengths_.max() > 0.9 * head.radius_  # the ball is felt
+    deviation = tailed[0][0].astype(np.float64).std(axis=0)
+    np.testing.assert_allclose(np.linalg.norm(head.weight_ * deviation, axis=1), head.lengths_, rtol=1e-5)
 
 
 def test_a_large_ball_changes_nothing(tailed, linear):
     train = tailed[0]
     free = MaxNorm(1e6, 5e-3, linear, random_state=0).fit(*train)
-    wide = MaxNorm(float(free.weight_norms_.max()) * 100, 5e-3, linear, random_state=0).fit(*train)
+    wide = MaxNorm(float(free.lengths_.max()) * 100, 5e-3, linear, random_state=0).fit(*train)
     np.testing.assert_array_equal(wide.weight_, free.weight_)
 
 
@@ -80,7 +89,7 @@ def test_the_best_pair_is_chosen_on_validation(tailed, linear):
     (train, labels), (test, truth) = tailed
     head = MaxNorm(head=linear, shares=(0.0, 1.0), weight_decays=(0.0, 0.3), random_state=0)
     head.fit(train, labels, validation=(test, truth))
-    lengths = np.linalg.norm(linear[0], axis=1)
+    lengths = np.linalg.norm(linear[0] * train.astype(np.float64).std(axis=0), axis=1)
     measured = {}
     for share in (0.0, 1.0):
         radius = float(lengths.min() + share * (lengths.max() - lengths.min()))
@@ -110,7 +119,7 @@ def test_without_validation_a_part_of_train_is_held_out(tailed):
         ({"radius": 0.0}, "radius is 0.0; expected a number above 0, or 'auto'"),
         ({"radius": "small"}, "radius is 'small'; expected a number above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; expected a number of at least 0"),
-        ({"radius": 1.0, "weight_decay": 0.0, "beta": 1.0}, "expected at least 0 and below 1"),
+        ({"radius": 1.0, "weight_decay": 0.0, "beta": 1.0}, "expected a number of at least 0 and below 1"),
     ],
 )
 def test_mistakes_are_told(tailed, settings, sentence):

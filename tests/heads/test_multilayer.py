@@ -46,6 +46,7 @@ def test_folded_layers_are_the_trained_network(unit_length):
     network.eval()
     expected = torch.log_softmax(network(scaling.apply(rows)), dim=1).detach().numpy()
     head = MultilayerPerceptron(unit_length=unit_length)
+    head.mean_, head.deviation_ = np.zeros(7), np.ones(7)
     parts = [part[None].numpy() for part in network.folded(scaling)]
     head.hidden_weight_, head.hidden_bias_, head.output_weight_, head.output_bias_ = parts
     np.testing.assert_allclose(head._chunk_logits(rows).numpy(), expected, rtol=1e-9, atol=1e-9)
@@ -53,7 +54,7 @@ def test_folded_layers_are_the_trained_network(unit_length):
 
 def test_scaling_gives_mean_zero_and_typical_deviation_one():
     features = np.random.default_rng(2).gamma(2, size=(5000, 4)) + 10
-    scaled = _scaling_of(features, unit_length=False).apply(torch.from_numpy(features))
+    scaled = _scaling_of(features, False).apply(torch.from_numpy(features))
     np.testing.assert_allclose(scaled.mean(dim=0), 0, atol=1e-9)
     assert scaled.std(dim=0).mean() == pytest.approx(1, rel=1e-3)
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-import longtail.heads.base as base
 import longtail.heads.nearest_neighbours as module
 from longtail.errors import InputError
 from longtail.heads import NearestNeighbours
@@ -48,7 +47,7 @@ def test_the_rows_may_come_in_blocks(tailed, monkeypatch):
     every = nearest_rows(torch.from_numpy(test), [(slice(0, len(train)), torch.from_numpy(train))], 10)
     np.testing.assert_array_equal(rows, every[1])
     np.testing.assert_allclose(similarity, every[0], rtol=1e-5)
-    monkeypatch.setattr(base, "CHUNK_BYTES", 256 * 4 * 8)
+    monkeypatch.setattr("longtail.heads.rows.CHUNK_BYTES", 256 * 4 * 8)
     np.testing.assert_allclose(head.logits(test), whole, rtol=1e-4)
 
 

@@ -97,7 +97,7 @@ def test_random_methods_within_a_point(problem, method):
     for seed in range(5):
         shared_settings = {"schedule": "cosine-epoch-shifted", "run_length": 4, "random_state": seed}
         head = (
-            ClassifierRetraining(**shared_settings)
+            ClassifierRetraining(epochs=10, standardise=False, **shared_settings)
             if method == "crt"
             else LearnableWeightScaling(problem.head, **shared_settings)
         )

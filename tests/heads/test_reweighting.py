@@ -97,18 +97,23 @@ def test_even_counts_change_nothing():
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 20)
     features = rng.normal(size=(80, 5)) + np.eye(4, 5)[labels]
-    plain = ClassifierRetraining(sampling="instance", random_state=0).fit(features, labels)
-    for settings in ({"reweight": True}, {"loss": "balanced-softmax"}, {"reweight": True, "rebalance_from": 0.5}):
-        other = ClassifierRetraining(sampling="instance", random_state=0, **settings).fit(features, labels)
-        np.testing.assert_allclose(other.weight_, plain.weight_, rtol=1e-8, atol=1e-10)
+    for solver in ("sgd", "lbfgs"):
+        shared = {"sampling": "instance", "solver": solver, "random_state": 0}
+        plain = ClassifierRetraining(**shared).fit(features, labels)
+        others = [{"reweight": True}, {"loss": "balanced-softmax"}]
+        if solver == "sgd":
+            others.append({"reweight": True, "rebalance_from": 0.5})
+        for settings in others:
+            other = ClassifierRetraining(**shared, **settings).fit(features, labels)
+            np.testing.assert_allclose(other.weight_, plain.weight_, rtol=1e-8, atol=1e-10)
 
 
 def test_no_weights_before_their_time(tailed):
     """With the last tenth of ten epochs rebalanced, the first nine are those of a training without weights."""
     train = tailed[0]
     shared = {"sampling": "instance", "loss": "ldam", "random_state": 0}
-    plain = ClassifierRetraining(**shared).fit(*train)
-    deferred = ClassifierRetraining(reweight=True, rebalance_from=0.9, **shared).fit(*train)
+    plain = ClassifierRetraining(epochs=10, **shared).fit(*train)
+    deferred = ClassifierRetraining(reweight=True, epochs=10, rebalance_from=0.9, **shared).fit(*train)
     assert deferred.losses_[:9] == plain.losses_[:9]
     assert deferred.losses_[9] != plain.losses_[9]
 
@@ -146,9 +151,9 @@ def test_the_implied_prior(settings, prior):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"reweight": True, "rebalance_from": 1.0}, "expected a share of the epochs, 0 to below 1"),
+        ({"reweight": True, "rebalance_from": 1.0}, "expected a number of at least 0 and below 1"),
         ({"rebalance_from": 0.5}, "nothing is rebalanced. Add reweight=True"),
-        ({"reweight": True, "beta": 1.0}, "expected at least 0 and below 1"),
+        ({"reweight": True, "beta": 1.0}, "beta is 1.0; expected a number of at least 0 and below 1"),
     ],
 )
 def test_mistakes_are_told(tailed, settings, sentence):

@@ -150,7 +150,7 @@ def test_mistakes_are_told(tailed):
         FeatureTransform("cube").fit(train[0])
     with pytest.raises(InputError, match="average is 'median'; expected one of log, probability"):
         Ensemble(average="median").fit(*train)
-    with pytest.raises(InputError, match="expected some heads of longtail"):
+    with pytest.raises(InputError, match="heads is \\[\\]; expected a list of heads of longtail"):
         Ensemble([]).fit(*train)
     with pytest.raises(InputError, match="expected a head of longtail"):
         Transformed(StandardScaler()).fit(*train)

@@ -147,7 +147,7 @@ def test_in_searches_of_scikit_learn(tailed):
         ({"penalty": "much"}, "penalty is 'much'"),
         ({"gamma": -1.0}, "gamma is -1.0; expected a number of at least 0"),
         ({"gamma": float("nan")}, "gamma is nan"),
-        ({"penalties": ()}, "penalty has no values"),
+        ({"penalties": ()}, "penalties is \\(\\); expected at least one value"),
     ],
 )
 def test_mistakes_are_told(tailed, settings, message):

@@ -1,7 +1,7 @@
 """What all heads share: checked features, encoded labels, predictions from logits in bounded memory."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -19,13 +19,11 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.features import check_finite
+from longtail.heads.parameters import Constraints, check_parameters
+from longtail.heads.rows import LazyRows, chunks, compute_dtype
 from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
 
-__all__ = ["Head", "HeadProtocol", "ImpliedPrior", "Prior", "RowSource", "chunks", "torch_rows"]
-
-CHUNK_BYTES = (
-    2**23
-)  # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
+__all__ = ["Head", "HeadProtocol", "ImpliedPrior", "Prior"]
 
 # the world in which softmax(logits) would be a probability: where classes are as common as in train, or equally common
 ImpliedPrior = Literal["train", "uniform"]
@@ -51,34 +49,32 @@ class HeadProtocol(Protocol):
         ...
 
 
-class RowSource(Protocol):
-    """What rows are taken from: an array, a mapped file, or something that puts them together when asked."""
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the numbers."""
-        ...
-
-    def __getitem__(self, rows: Any) -> Any:
-        """Give some rows."""
-        ...
-
-
 class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Turn logits into everything that scikit-learn asks of a classifier.
 
-    A subclass sets `classes_` through `_begin`, learns, and gives `_chunk_logits`: the logits of a few thousand rows.
-    Features may be float16, float32 or float64, in memory or memory-mapped; no second copy of them is made.
+    A subclass says in `_parameter_constraints` what each parameter may be, sets `classes_` through `_begin`, learns,
+    and gives `_chunk_logits`: the logits of a few thousand rows. Features may be float16, float32 or float64, in memory
+    or memory-mapped; no second copy of them is made.
 
     Attributes:
         classes_: labels in the order of the logits, shape (C,).
         class_counts_: rows of each class that it was fitted to, shape (C,).
+        class_names_: what people call the classes, shape (C,), where somebody has set it; stored with the head.
+        feature_names_: what people call the features, shape (D,), the same.
+        notes_: sentences about this fit that a person should read beside its results, such as one about an optimum that
+            was not reached.
         implied_prior: the world whose probabilities softmax(logits) stands for.
     """
 
+    _parameter_constraints: ClassVar[Constraints]
+
     classes_: NDArray[Any]
     class_counts_: NDArray[np.int64]
+    class_names_: NDArray[np.str_]
+    feature_names_: NDArray[np.str_]
     n_features_in_: int
+    selected_on_: str
+    notes_: tuple[str, ...] = ()
 
     @property
     def implied_prior(self) -> ImpliedPrior:
@@ -86,8 +82,18 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return "uniform"
 
     def _begin(self, features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
-        """Check what came, set classes and their counts; give features, class indices and the type to compute in."""
-        array = validate_data(self, features, **FEATURES)
+        """Check parameters, features and labels, and set classes and their counts.
+
+        Returns:
+            Features, class indices and the type to compute in.
+        """
+        check_parameters(self.get_params(deep=False), self._parameter_constraints)
+        self.notes_ = ()
+        array: Any
+        if isinstance(features, LazyRows):  # whose rows were checked where they came from
+            array, self.n_features_in_ = features, features.shape[1]
+        else:
+            array = validate_data(self, features, **FEATURES)
         if labels is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         target = column_or_1d(labels, warn=True)
@@ -107,11 +113,14 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "Expected at least two classes to tell apart."
             )
         self.class_counts_ = np.bincount(codes)
-        return array, codes.astype(np.int64), _compute_dtype(array)
+        return array, codes.astype(np.int64), compute_dtype(array)
 
     def _encode(self, labels: ArrayLike) -> NDArray[np.int64]:
-        """Give the class indices of labels that all were seen in training."""
+        """Return the class indices of labels that all were seen in training."""
         target = np.asarray(labels)
+        kinds = {self.classes_.dtype.kind in "US", target.dtype.kind in "US"}
+        if len(kinds) > 1 and "O" not in (self.classes_.dtype.kind, target.dtype.kind):
+            raise InputError(f"labels are {target.dtype}, and those of training {self.classes_.dtype}; expected alike.")
         codes = np.searchsorted(self.classes_, target).clip(max=len(self.classes_) - 1)
         unknown = target[self.classes_[codes] != target]
         if len(unknown):
@@ -119,9 +128,11 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return codes.astype(np.int64)
 
     def _judged(self, validation: tuple[ArrayLike, ArrayLike] | None) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
-        """Check validation data against those of training; give features and class indices."""
+        """Check validation data against those of training; return features and class indices."""
         if validation is None:
             return None
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise InputError(f"validation is {type(validation).__name__}; expected a pair (features, labels).")
         features, codes = check_features(validation[0]), self._encode(validation[1])
         if features.shape[1] != self.n_features_in_ or codes.shape != features.shape[:1]:
             raise InputError(
@@ -246,28 +257,8 @@ FEATURES: dict[str, Any] = {
 
 def check_features(features: ArrayLike) -> NDArray[Any]:
     """Check a matrix of features (N, D) outside an estimator's own input."""
+    if isinstance(features, LazyRows):  # whose rows were checked where they came from
+        return features  # type: ignore[return-value]
     array: NDArray[Any] = check_array(features, **FEATURES)
     check_finite(array)
     return array
-
-
-def _compute_dtype(features: RowSource) -> torch.dtype:
-    return torch.float64 if features.dtype == np.float64 else torch.float32
-
-
-def torch_rows(features: RowSource, rows: Any, device: str = "cpu") -> Tensor:
-    """Give some rows as a tensor of the type that heads compute in: float32, or float64 where it came so."""
-    block = np.asarray(features[rows])
-    # torch wants memory that could be written to, which a mapped file's cannot, and rows and columns that run forwards
-    if not block.flags.writeable or min(block.strides, default=0) < 0:
-        block = block.copy()
-    # torch converts float16 faster than numpy, and on the device after a copy of half the size
-    return torch.from_numpy(block).to(device).to(_compute_dtype(features))
-
-
-def chunks(features: NDArray[Any], device: str = "cpu") -> Iterator[tuple[slice, Tensor]]:
-    """Walk over features (N, D) in pieces of a few MiB, each as (rows, tensor)."""
-    size = max(CHUNK_BYTES // (4 * features.shape[1]), 256)
-    for start in range(0, len(features), size):
-        rows = slice(start, min(start + size, len(features)))
-        yield rows, torch_rows(features, rows, device)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import accuracy_of_hits
-from longtail.heads.base import ImpliedPrior, chunks
+from longtail.heads.base import ImpliedPrior
+from longtail.heads.rows import Features, SomeRows, chunks
 from longtail.holdout import stratified_holdout
 
 __all__ = [
@@ -69,17 +70,17 @@ class Evidence:
         selected_on: "val", or "train-cv" where the rows were held out of training.
     """
 
-    features: NDArray[Any]
+    features: Features
     codes: NDArray[np.int64]
-    judged_features: NDArray[Any]
+    judged_features: Features
     judged_codes: NDArray[np.int64]
     selected_on: Literal["val", "train-cv"]
 
 
 def evidence_for(
-    features: NDArray[Any],
+    features: Features,
     codes: NDArray[np.int64],
-    validation: tuple[NDArray[Any], NDArray[np.int64]] | None,
+    validation: tuple[Features, NDArray[np.int64]] | None,
     seed: int,
 ) -> Evidence:
     """Judge by the validation data, or by a stratified fifth of training that is held out.
@@ -97,7 +98,8 @@ def evidence_for(
     if validation is not None:
         return Evidence(features, codes, *validation, "val")
     rest, held_out = stratified_holdout(codes, 0.2, seed)
-    return Evidence(features[rest], codes[rest], features[held_out], codes[held_out], "train-cv")
+    parts = SomeRows(features, rest), codes[rest], SomeRows(features, held_out), codes[held_out]
+    return Evidence(*parts, "train-cv")
 
 
 def choose_value(

@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.base import chunks
+from longtail.heads.rows import Features, chunks
 
 __all__ = ["class_means", "within_class_scatter"]
 
 
-def class_means(features: NDArray[Any], codes: NDArray[np.int64], num_classes: int, *, device: str = "cpu") -> Tensor:
+def class_means(features: Features, codes: NDArray[np.int64], num_classes: int, *, device: str = "cpu") -> Tensor:
     """Average the features of each class.
 
     Args:
@@ -36,7 +36,7 @@ def class_means(features: NDArray[Any], codes: NDArray[np.int64], num_classes: i
 
 
 def within_class_scatter(
-    features: NDArray[Any],
+    features: Features,
     codes: NDArray[np.int64],
     means: Tensor,
     row_weights: Tensor,

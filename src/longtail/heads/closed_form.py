@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.base import chunks
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import fitted_scale, hits_of, rows_to_leave_out
+from longtail.heads.rows import chunks
 
 __all__ = ["Found", "ScoredRows", "Solutions", "search"]
 

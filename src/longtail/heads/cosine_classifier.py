@@ -1,6 +1,6 @@
 """Cosine classifier: classes are directions, and an image belongs to the nearest one."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,8 +10,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from longtail.errors import InputError
+from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import Head, ImpliedPrior
-from longtail.heads.linear_training import Precision, fit_by_sgd, initial_linear, plan_of, rows_sampler
+from longtail.heads.feature_transform import unit_length
+from longtail.heads.linear_training import (
+    SAMPLING_CONSTRAINTS,
+    SGD_CONSTRAINTS,
+    enough_epochs,
+    fit_by_sgd,
+    initial_linear,
+    plan_of,
+    rows_sampler,
+)
+from longtail.heads.parameters import AUTO, Constraints, StrOptions, real, whole, words
+from longtail.heads.precision import Precision
+from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses import LossName, build_loss, prior_of_loss
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
@@ -19,30 +32,37 @@ from longtail.schedules import ScheduleKind
 __all__ = ["CosineClassifier"]
 
 FIRST_SCALE = 16.0
+EPOCHS = 10, 500  # usually, and the fewest steps in all
 SLOWNESS = 0.1  # of a learned scale beside the directions: at first, while they are random, its gradient is to shrink
 
 
 class CosineClassifier(Head):
     """Cosine classifier: the logit of a class is the cosine of its direction and the features, times a scale.
 
-    logits_c = s (w_c . x) / (||w_c|| ||x||)
+    logits_c = s (w_c . t(x)) / (||w_c|| ||t(x)||),   t(x) = x,   or (x - m) / d, feature by feature
 
     No class can win by a long weight vector or a large bias, and bright or blurred images by no long feature vector.
-    Since x is divided by its length the logits are not linear in it. Their order is: a linear layer with weights
-    `directions_` and no bias makes the same decisions.
+    Since t(x) is divided by its length the logits are not linear in x. Their order is: the linear layer w_c . t(x) makes
+    the same decisions.
+
+    Cosines of features in unlike units go by the largest of them alone, and those of features far from 0 are nearly all
+    the same. m is the mean of the class means, d the deviation over the training rows.
 
     By default the loss makes up for the counts (balanced softmax) and every image is drawn alike. With sampling="class"
-    take loss="cross-entropy": both together overshoot.
+    take loss="cross-entropy".
 
     Args:
         scale: s, above 0; "learned" trains it, starting at 16. On features that a network knows by heart it then grows
             and grows.
+        standardise: True subtracts m and divides by d, False does not; "auto" does where the deviation of some feature is
+            more than 10 times the median one, or the mean more than 10 times as long, squared, as rows typically are
+            around it.
         loss: "balanced-softmax", "cross-entropy", "focal" or "logit-adjusted", as in `longtail.losses`.
         sampling: of the training rows, as in `longtail.sampling.Sampler`.
-        epochs: passes of N draws.
+        epochs: passes of N draws; "auto": 10, or as many as give 500 steps.
         batch_size: images a step.
         learning_rate: at the start.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         weight_decay: at least 0; it shortens w, which turns faster then, and pulls a learned s to 16.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
         repeat_threshold: of "repeat-factor" sampling.
@@ -50,16 +70,19 @@ class CosineClassifier(Head):
         random_state: seed of initialisation and sampling.
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16".
+        balance_twice: allow class-balanced sampling with a loss that knows the counts, which together overshoot.
 
     Attributes:
         directions_: w_c / ||w_c||, shape (C, D).
+        mean_: m, shape (D,); 0 where features are taken as they are.
+        deviation_: d, shape (D,); 1 there.
         scale_: s.
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features, labels, scale, loss or precision.
+        InputError: unusable features, labels or parameters, or classes that are balanced twice.
 
     Reference:
         Gidaris, Komodakis, "Dynamic Few-Shot Visual Learning without Forgetting", CVPR 2018, arXiv 1804.09458,
@@ -75,13 +98,24 @@ class CosineClassifier(Head):
         True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **SGD_CONSTRAINTS,
+        **SAMPLING_CONSTRAINTS,
+        "epochs": [whole(), AUTO],
+        "scale": [real(above=0), StrOptions({"learned"})],
+        "standardise": ["boolean", AUTO],
+        "loss": [words(LossName)],
+        "balance_twice": ["boolean"],
+    }
+
     def __init__(
         self,
         scale: float | Literal["learned"] = 25.0,
         *,
+        standardise: AutoOrNot = "auto",
         loss: LossName = "balanced-softmax",
         sampling: Strategy = "instance",
-        epochs: int = 10,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 512,
         learning_rate: float = 0.2,
         momentum: float = 0.9,
@@ -92,8 +126,10 @@ class CosineClassifier(Head):
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
         precision: Precision = "float32",
+        balance_twice: bool = False,
     ) -> None:
         self.scale = scale
+        self.standardise = standardise
         self.loss = loss
         self.sampling = sampling
         self.epochs = epochs
@@ -107,6 +143,7 @@ class CosineClassifier(Head):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+        self.balance_twice = balance_twice
 
     @property
     def implied_prior(self) -> ImpliedPrior:
@@ -115,39 +152,42 @@ class CosineClassifier(Head):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn directions and scale from features X (N, D) and labels y (N,)."""
-        given: Any = self.scale
-        if given != "learned" and (isinstance(given, str) or not given > 0):
-            raise InputError(f"scale is {self.scale!r}; expected a number above 0, or 'learned'.")
+        array, codes, dtype = self._begin(X, y)
         if self.loss == "ldam":
             raise InputError(
-                "ldam has a scale of its own. Use ClassifierRetraining(loss='ldam'), which trains cosines."
+                "loss is 'ldam', which has a scale of its own. Use ClassifierRetraining(loss='ldam'), which trains "
+                "cosines."
             )
-        array, codes, dtype = self._begin(X, y)
+        check_balanced_once(self.loss, self.sampling, reweight=False, balance_twice=self.balance_twice)
+        scaling = Standardisation.for_angles(array, codes, wanted=self.standardise, device=self.device)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        epochs = enough_epochs(self, len(codes), *EPOCHS)
         weight, bias = initial_linear(len(self.classes_), array.shape[1], seed, dtype, self.device)
         weight = functional.normalize(weight, dim=1)
         # the scale is this times an exponential: it stays above 0, and weight decay pulls it to the start
-        first = FIRST_SCALE if given == "learned" else float(given)
+        first = FIRST_SCALE if self.scale == "learned" else float(self.scale)
         growth = torch.zeros_like(bias[:1])
         counts = torch.from_numpy(self.class_counts_).to(weight)
         self.losses_ = fit_by_sgd(
-            array,
+            scaling.rows(array),
             codes,
-            [weight, growth] if given == "learned" else [weight],
+            [weight, growth] if self.scale == "learned" else [weight],
             lambda rows: first * (SLOWNESS * growth).exp() * _cosines(rows, weight),
-            plan=plan_of(self, self.schedule),
-            sampler=rows_sampler(self, codes, seed),
+            plan=plan_of(self, self.schedule, epochs),
+            sampler=rows_sampler(self, codes, epochs, seed),
             device=self.device,
             loss=build_loss(self.loss, counts),
         )
         self.directions_: NDArray[Any] = functional.normalize(weight, dim=1).cpu().numpy()
+        self.mean_, self.deviation_ = scaling.mean.numpy(), scaling.deviation.numpy()
         self.scale_ = float(first * (SLOWNESS * growth).exp())
         self.selected_on_ = "not selected"
         return self
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
-        return self.scale_ * _cosines(features, torch.from_numpy(self.directions_).to(features))
+        scaling = Standardisation(torch.from_numpy(self.mean_), torch.from_numpy(self.deviation_))
+        return self.scale_ * _cosines(scaling.apply(features), torch.from_numpy(self.directions_).to(features))
 
 
 def _cosines(features: Tensor, weight: Tensor) -> Tensor:
-    return functional.normalize(features, dim=1) @ functional.normalize(weight, dim=1).T
+    return unit_length(features) @ unit_length(weight).T

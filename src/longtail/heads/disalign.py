@@ -1,7 +1,7 @@
 """DisAlign: correct a trained head's scores, more for some images than for others."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -9,17 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
-from longtail.heads.base import Head, ImpliedPrior, check_features, chunks
+from longtail.heads.base import Head, ImpliedPrior, check_features
 from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
-from longtail.heads.joint import starting_tensors
+from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearParameters
-from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
+from longtail.heads.linear_training import SGD_CONSTRAINTS, enough_epochs, fit_by_sgd, plan_of
+from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
+from longtail.heads.precision import Precision
+from longtail.heads.rows import Features, chunks
+from longtail.heads.standardisation import Standardisation
 from longtail.losses import generalized_weights
 from longtail.sampling import Sampler
 from longtail.schedules import ScheduleKind
 
 __all__ = ["DisAlign", "aligned_logits"]
+
+EPOCHS = 5, 250  # usually, and the fewest steps in all
 
 
 class DisAlign(Head):
@@ -33,13 +39,15 @@ class DisAlign(Head):
 
     Args:
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        standardise: learn s on features of mean 0 and deviation 1, and fold both into the result, so that neither size
+            nor unit of a feature matters; False learns on them as they are.
         rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common; more where
             the head knows its training images too well for the loss to say much; "auto" chooses as `TauNormalized`
             does: on `validation`, or on a stratified fifth of train that is held out.
-        epochs: passes over the data.
+        epochs: passes over the data; "auto": 5, or as many as give 250 steps; 0 leaves the trained head.
         batch_size: images a step.
         learning_rate: at the start.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         weight_decay: at least 0; it pulls to the trained head.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
         grid: the values that "auto" tries.
@@ -62,7 +70,7 @@ class DisAlign(Head):
             single row.
 
     Raises:
-        InputError: unusable features, labels, head, rho or precision.
+        InputError: unusable features, labels, head or parameters.
 
     Reference:
         Zhang, Li, Yan, He, Sun, "Distribution Alignment: A Unified Framework for Long-tail Visual Recognition", CVPR
@@ -79,13 +87,22 @@ class DisAlign(Head):
         ((3,), (100,))
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **SGD_CONSTRAINTS,
+        "standardise": ["boolean"],
+        "rho": [real(0), AUTO],
+        "grid": [Each(real(0))],
+        "epochs": [whole(0), AUTO],
+    }
+
     def __init__(
         self,
         head: LinearParameters | None = None,
         *,
+        standardise: bool = True,
         rho: float | Literal["auto"] = "auto",
         grid: tuple[float, ...] = RHO_GRID,
-        epochs: int = 5,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 512,
         learning_rate: float = 0.1,
         momentum: float = 0.9,
@@ -96,6 +113,7 @@ class DisAlign(Head):
         precision: Precision = "float32",
     ) -> None:
         self.head = head
+        self.standardise = standardise
         self.rho = rho
         self.grid = grid
         self.epochs = epochs
@@ -138,19 +156,20 @@ class DisAlign(Head):
             lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed), rows, num_classes, self.device),
             num_classes,
         )
-        rows_of = self._rows(array, codes, seed)
-        correction, self.losses_ = self._trained(rows_of, codes, self.rho_, seed)
-        arrays = [part.cpu().numpy() for part in (*correction, rows_of.weight, rows_of.bias)]
+        scaling, rows_of = self._rows(array, codes, seed)
+        correction, self.losses_ = self._trained(scaling, rows_of, codes, self.rho_, seed)
+        start = scaling.folded(rows_of.weight, rows_of.bias)
+        arrays = [part.cpu().numpy() for part in (*correction, *start)]
         self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
         self.head_weight_, self.head_bias_ = arrays[4:]
         return self
 
     def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
-        rows_of = self._rows(rows.features, rows.codes, seed)
+        scaling, rows_of = self._rows(rows.features, rows.codes, seed)
+        weight, bias = scaling.folded(rows_of.weight, rows_of.bias)
 
         def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            correction, _ = self._trained(rows_of, rows.codes, rho, seed)
-            weight, bias = rows_of.weight, rows_of.bias
+            correction, _ = self._trained(scaling, rows_of, rows.codes, rho, seed)
             return lambda block: aligned_logits(
                 torch.addmm(bias.to(block), block, weight.to(block).T),
                 block,
@@ -159,13 +178,17 @@ class DisAlign(Head):
 
         return fitted
 
-    def _rows(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
+    def _rows(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[Standardisation, FixedLogits]:
+        """Return how features are standardised, and with them so the logits of the head and the features."""
         shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
-        weight, bias = starting_tensors(self.head, features, codes, random_state=seed, **shared)
-        return FixedLogits(features, weight, bias, with_features=True, **shared)
+        start = linear_or_joint(self.head, features, codes, random_state=seed, **shared)
+        self.notes_ = start.notes
+        scaling = Standardisation.of(features, wanted=self.standardise, device=self.device)
+        head = scaling.unfolded(*start.tensors(features, self.device))
+        return scaling, FixedLogits(scaling.rows(features), *head, with_features=True, **shared)
 
     def _trained(
-        self, rows_of: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
+        self, scaling: Standardisation, rows_of: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
     ) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], list[float]]:
         bias = rows_of.bias
         stretch, shifts, offset = torch.zeros_like(bias), torch.zeros_like(bias), torch.zeros_like(bias[:1])
@@ -184,12 +207,13 @@ class DisAlign(Head):
             codes,
             [stretch, shifts, direction, offset],
             aligned,
-            plan=plan_of(self, self.schedule),
-            sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
+            plan=plan_of(self, self.schedule, enough_epochs(self, len(codes), *EPOCHS)),
+            sampler=Sampler(codes, strategy="instance", seed=seed),
             device=self.device,
             loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
         )
-        return (1 + stretch, shifts, unit * direction, offset), losses
+        confidence, offset = scaling.folded(unit * direction[None], offset)
+        return (1 + stretch, shifts, confidence[0], offset), losses
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         def of(array: NDArray[Any]) -> Tensor:
@@ -222,7 +246,7 @@ class DisAlign(Head):
         )
 
 
-def _usual_length(features: NDArray[Any], device: str) -> float:
+def _usual_length(features: Features, device: str) -> float:
     squares = sum(float(block.square().sum()) for _, block in chunks(features, device))
     return float(np.sqrt(squares / len(features))) or 1.0
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from longtail.errors import InputError
 from longtail.heads.base import Head
 from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.nearest_neighbours import NearestNeighbours
+from longtail.heads.parameters import DEVICE, Constraints, words
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = ["Average", "Ensemble", "averaged", "log_prior_of"]
@@ -56,7 +57,7 @@ class Ensemble(Head):
         (array(['up'], dtype='<U5'), ['NearestClassMean', 'LinearDiscriminant'])
     """
 
-    selected_on_: str
+    _parameter_constraints: ClassVar[Constraints] = {"average": [words(Average)], "device": [DEVICE]}
 
     def __init__(
         self,
@@ -99,8 +100,6 @@ class Ensemble(Head):
             y: labels, shape (N,).
             validation: features and labels on which members make their choices, where they do.
         """
-        if self.average not in get_args(Average):
-            raise InputError(f"average is {self.average!r}; expected one of {', '.join(get_args(Average))}.")
         array, codes, _ = self._begin(X, y)
         labels, judged = self.classes_[codes], self._judged(validation)
         members: dict[str, Head] = {}
@@ -119,10 +118,10 @@ class Ensemble(Head):
         if self.heads is None:
             kinds = (LinearDiscriminant, WeightedRidge, NearestNeighbours)
             return [kind(device=self.device) for kind in kinds]
-        heads = [clone(head) for head in self.heads]
-        if not heads or not all(isinstance(head, Head) for head in heads):
-            raise InputError(f"heads are {[type(head).__name__ for head in heads]}; expected some heads of longtail.")
-        return heads
+        given: Any = self.heads
+        if not isinstance(given, list | tuple) or not given or not all(isinstance(head, Head) for head in given):
+            raise InputError(f"heads is {given!r}; expected a list of heads of longtail, or None.")
+        return [clone(head) for head in given]
 
     def _take(self, members: dict[str, Head]) -> None:
         if not members:
@@ -130,6 +129,7 @@ class Ensemble(Head):
         self.heads_: list[Any] = list(members.values())
         self.members_ = list(members)
         first = self.heads_[0]
+        self.notes_ = tuple(f"{name}: {note}" for name, head in members.items() for note in head.notes_)
         self.classes_, self.class_counts_, self.n_features_in_ = (
             first.classes_,
             first.class_counts_,

@@ -1,6 +1,6 @@
 """What is done to features before a head sees them: centred, brought to length 1, rooted, standardised."""
 
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -11,7 +11,10 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.features import check_finite
-from longtail.heads.base import FEATURES, chunks
+from longtail.heads.base import FEATURES
+from longtail.heads.parameters import Constraints, check_parameters, words
+from longtail.heads.rows import TransformedRows, chunks
+from longtail.heads.standardisation import feature_moments
 
 __all__ = ["TRANSFORMS", "FeatureTransform", "TransformKind", "signed_root", "unit_length"]
 
@@ -89,27 +92,24 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     n_features_in_: int
 
+    _parameter_constraints: ClassVar[Constraints] = {"kind": [words(TransformKind)], "keep_length": ["boolean"]}
+
     def __init__(self, kind: TransformKind = "l2", *, keep_length: bool = False) -> None:
         self.kind = kind
         self.keep_length = keep_length
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Measure mean and deviation of features X (N, D), where they are needed."""
-        if self.kind not in TRANSFORMS:
-            raise InputError(f"kind is {self.kind!r}; expected one of {', '.join(TRANSFORMS)}.")
+        check_parameters(self.get_params(deep=False), self._parameter_constraints)
         array = validate_data(self, X, **FEATURES)
         check_finite(array)
         self.mean_: NDArray[np.float64] | None = None
         self.deviation_: NDArray[np.float64] | None = None
         self.length_ = 1.0
         if self.kind in ("centre", "centre-l2", "standardise"):
-            self.mean_ = sum(block.sum(dim=0, dtype=torch.float64) for _, block in chunks(array)).numpy() / len(array)  # type: ignore[union-attr]
-        if self.kind == "standardise":
-            mean = np.asarray(self.mean_)
-            squares = sum((block.double() - torch.from_numpy(mean)).square().sum(dim=0) for _, block in chunks(array))
-            deviation = np.sqrt(squares.numpy() / len(array))  # type: ignore[union-attr]
-            # the mean of equal numbers is off by rounding: what is left of them is none of their spread
-            self.deviation_ = np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
+            moments = feature_moments(array)
+            self.mean_ = moments.mean.numpy()
+            self.deviation_ = moments.divisor.numpy() if self.kind == "standardise" else None
         if self.keep_length and self.kind.endswith("l2"):
             squares_of_all = sum(float(block.double().square().sum()) for _, block in chunks(array))
             self.length_ = float(np.sqrt(squares_of_all / len(array))) or 1.0
@@ -127,13 +127,18 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             InputError: features that are not finite.
         """
+        return np.asarray(self.rows(X))
+
+    def rows(self, X: ArrayLike) -> TransformedRows:
+        """Return features X (N, D) that are transformed block by block when they are asked for, with no copy of all.
+
+        Raises:
+            InputError: features that are not finite.
+        """
         check_is_fitted(self)
         array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
-        found = np.empty(array.shape, dtype=np.float64 if array.dtype == np.float64 else np.float32)
-        for rows, block in chunks(array):
-            found[rows] = self.apply(block).numpy()
-        return found
+        return TransformedRows(array, self.apply)
 
     def apply(self, features: Tensor) -> Tensor:
         """Transform a tensor of features, shape (N, D)."""

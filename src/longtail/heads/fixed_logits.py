@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.base import chunks, torch_rows
-from longtail.heads.linear_training import Precision, computing_in
+from longtail.heads.precision import Precision, computing_in
+from longtail.heads.rows import Features, chunks, torch_rows
 
 __all__ = ["MOST_CACHED_LOGITS", "FixedLogits", "fixed_products"]
 
 MOST_CACHED_LOGITS = 2**28  # 1 GiB of float32: above it they are computed again for each batch
 
 
-def fixed_products(features: NDArray[Any], weight: Tensor, device: str) -> NDArray[Any]:
+def fixed_products(features: Features, weight: Tensor, device: str) -> NDArray[Any]:
     """Compute features W^T in pieces.
 
     Args:
@@ -55,7 +55,7 @@ class FixedLogits:
 
     def __init__(
         self,
-        features: NDArray[Any],
+        features: Features,
         weight: Tensor,
         bias: Tensor,
         *,
@@ -83,6 +83,6 @@ class FixedLogits:
         logits = (self._products(block) if self.products is None else self.products[rows]) + bias
         return np.concatenate([logits, block], axis=1) if self.with_features else logits
 
-    def _products(self, features: NDArray[Any]) -> NDArray[Any]:
+    def _products(self, features: Features) -> NDArray[Any]:
         with computing_in(self.precision, self.device):
             return fixed_products(features, self.weight, self.device)

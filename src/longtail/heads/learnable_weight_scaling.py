@@ -1,6 +1,6 @@
 """LWS: learn one factor a class, on class-balanced samples."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -8,15 +8,18 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from longtail.errors import InputError
 from longtail.heads.fixed_logits import MOST_CACHED_LOGITS, fixed_products
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import Precision, computing_in, fit_by_sgd, plan_of, rows_sampler
+from longtail.heads.linear_training import SAMPLING_CONSTRAINTS, SGD_CONSTRAINTS, fit_by_sgd, plan_of, rows_sampler
+from longtail.heads.parameters import Constraints, real, whole, words
+from longtail.heads.precision import Precision, computing_in
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
 __all__ = ["LearnableWeightScaling"]
+
+Initial = Literal["ones", "tau"]
 
 
 class LearnableWeightScaling(LinearHead):
@@ -30,10 +33,10 @@ class LearnableWeightScaling(LinearHead):
             equation 4.
         tau: exponent of that start, at least 0.
         scale_bias: multiply the bias too, as the released code does.
-        epochs: passes of N draws.
+        epochs: passes of N draws; 0 leaves the start.
         batch_size: images a step.
         learning_rate: at the start.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         weight_decay: at least 0; it pulls f towards 0.
         schedule: "cosine-epoch" (the paper), "cosine-epoch-shifted" (its code on a recent torch), "cosine", "constant".
         sampling: of the training rows, as in `longtail.sampling.Sampler`; "class" is the paper's.
@@ -53,7 +56,7 @@ class LearnableWeightScaling(LinearHead):
         selected_on_: "not selected".
 
     Raises:
-        InputError: unusable features, labels, head or precision.
+        InputError: unusable features, labels, head or parameters.
 
     Reference:
         Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
@@ -67,11 +70,20 @@ class LearnableWeightScaling(LinearHead):
         (3,)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **SGD_CONSTRAINTS,
+        **SAMPLING_CONSTRAINTS,
+        "initial": [words(Initial)],
+        "tau": [real(0, most=100)],
+        "scale_bias": ["boolean"],
+        "epochs": [whole(0)],
+    }
+
     def __init__(
         self,
         head: LinearParameters | None = None,
         *,
-        initial: Literal["ones", "tau"] = "ones",
+        initial: Initial = "ones",
         tau: float = 1.0,
         scale_bias: bool = True,
         epochs: int = 5,
@@ -106,13 +118,14 @@ class LearnableWeightScaling(LinearHead):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the factors from features X (N, D) and labels y (N,)."""
-        if self.initial not in ("ones", "tau"):
-            raise InputError(f"initial is {self.initial!r}; expected 'ones' or 'tau'.")
         array, codes, dtype = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         plan = plan_of(self, self.schedule)
-        head = linear_or_joint(self.head, array, codes, random_state=seed, device=self.device, precision=self.precision)
-        weight, bias = (torch.from_numpy(np.array(part)).to(self.device, dtype) for part in head)
+        start = linear_or_joint(
+            self.head, array, codes, random_state=seed, device=self.device, precision=self.precision
+        )
+        self.notes_ = start.notes
+        weight, bias = start.tensors(array, self.device)
         scales = torch.ones_like(bias)
         if self.initial == "tau":
             scales = weight.norm(dim=1).clamp(min=torch.finfo(dtype).tiny) ** -self.tau
@@ -127,7 +140,7 @@ class LearnableWeightScaling(LinearHead):
         if len(array) * len(bias) <= MOST_CACHED_LOGITS:
             with computing_in(plan.precision, self.device):
                 inputs, logits_of = fixed_products(array, fixed, self.device), scaled
-        sampler = rows_sampler(self, codes, seed)
+        sampler = rows_sampler(self, codes, self.epochs, seed)
         self.losses_ = fit_by_sgd(inputs, codes, [scales], logits_of, plan=plan, sampler=sampler, device=self.device)
         self.scales_ = scales.cpu().numpy()
         self._set_linear(scales[:, None] * weight, scales * bias if self.scale_bias else bias)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, Prior
-from longtail.priors import log_odds_shift
+from longtail.heads.linear_fit import TrainedLayer
+from longtail.priors import log_odds_shift, prior_of_counts
 
 __all__ = ["LinearHead", "LinearParameters", "check_linear"]
 
@@ -42,18 +43,34 @@ class LinearHead(Head):
             bias: shape (C,).
             classes: labels in the order of the logits, shape (C,); default 0 .. C-1.
             class_counts: images of each class that it was trained on, shape (C,); needed to predict for another prior.
+
+        Raises:
+            InputError: other shapes, numbers that are not finite, or labels or counts that are none.
         """
-        self.weight_, self.bias_ = check_linear((weight, bias), *np.shape(weight))
-        self.classes_ = np.arange(len(weight)) if classes is None else np.asarray(classes)
+        shape = np.shape(weight)
+        if len(shape) != 2:
+            raise InputError(f"weight has shape {shape}; expected a row for each class, (C, D).")
+        self.weight_, self.bias_ = check_linear((weight, bias), *shape)
+        self.classes_ = np.arange(shape[0]) if classes is None else np.asarray(classes)
+        if self.classes_.shape != shape[:1] or len(np.unique(self.classes_)) != shape[0]:
+            raise InputError(f"classes have shape {self.classes_.shape}; expected {shape[0]} different labels.")
         if class_counts is not None:
+            prior_of_counts(class_counts)  # checks them
             self.class_counts_ = np.asarray(class_counts)
-        self.n_features_in_ = weight.shape[1]
+            if self.class_counts_.shape != shape[:1]:
+                raise InputError(f"class_counts have shape {self.class_counts_.shape}; expected ({shape[0]},).")
+        self.n_features_in_ = shape[1]
         self.selected_on_ = "not selected"
         return self
 
     def _set_linear(self, weight: Tensor, bias: Tensor) -> None:
-        self.weight_ = weight.detach().cpu().numpy()
-        self.bias_ = bias.detach().cpu().numpy()
+        arrays = (np.ascontiguousarray(part.detach().cpu().numpy()) for part in (weight, bias))
+        self.weight_, self.bias_ = (_finite(part) for part in arrays)
+
+    def _take_layer(self, layer: TrainedLayer) -> None:
+        self._set_linear(layer.weight, layer.bias)
+        self.losses_, self.converged_ = layer.losses, layer.converged
+        self.notes_ = (*self.notes_, *layer.notes)
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         weight = torch.from_numpy(self.weight_).to(features)
@@ -107,11 +124,17 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
         Weight and bias as arrays of their own: float32, or float64 where they are no floats of at most 32 bits.
 
     Raises:
-        InputError: not two arrays, other shapes than (C, D) and (C,), or numbers that are not finite.
+        InputError: not two arrays of numbers, other shapes than (C, D) and (C,), or numbers that are not finite.
+
+    Example:
+        >>> check_linear((np.ones((2, 3)), ["a", "b"]), 2, 3)
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: the head's bias holds strings; expected real numbers.
     """
     if not isinstance(head, tuple | list) or len(head) != 2:
         raise InputError(f"head is {type(head).__name__}; expected a pair (weight C x D, bias C).")
-    weight, bias = (_own_floats(part) for part in head)
+    weight, bias = (_own_floats(part, name) for part, name in zip(head, ("weight", "bias"), strict=True))
     if weight.shape != (num_classes, dimension) or bias.shape != (num_classes,):
         raise InputError(
             f"head has weight {weight.shape} and bias {bias.shape}; expected ({num_classes}, {dimension}) and "
@@ -123,8 +146,25 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
     return weight, bias
 
 
-def _own_floats(values: ArrayLike) -> NDArray[Any]:
-    found = np.array(values)
-    if found.dtype in (np.float32, np.float64):
-        return found
-    return found.astype(np.float32 if found.dtype == np.float16 else np.float64)
+KINDS = {"c": "complex numbers", "b": "booleans", "S": "bytes", "U": "strings", "M": "dates", "m": "spans of time"}
+
+
+def _own_floats(values: ArrayLike, name: str) -> NDArray[Any]:
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        values = values.float() if values.dtype == torch.bfloat16 else values
+    try:
+        found = np.array(values)
+    except ValueError as error:
+        raise InputError(f"the head's {name} has rows of different lengths; expected real numbers.") from error
+    if found.dtype.kind not in "iuf":
+        held = KINDS.get(found.dtype.kind, "Python objects" if found.dtype.kind == "O" else "records")
+        raise InputError(f"the head's {name} holds {held}; expected real numbers.")
+    kind = np.float32 if found.dtype in (np.float16, np.float32) else np.float64
+    return np.ascontiguousarray(found, dtype=kind)  # in this machine's order, rows one after another
+
+
+def _finite(array: NDArray[Any]) -> NDArray[Any]:
+    if not np.isfinite(array).all():
+        raise InputError("the weights became infinite or NaN: a parameter is far too large, or the features are.")
+    return array

@@ -1,7 +1,7 @@
 """Linear discriminant analysis with a shrunk covariance, for any prior: a linear head in closed form."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from longtail.heads.base import ImpliedPrior
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.linear import LinearHead
+from longtail.heads.parameters import AUTO, DEVICE, SHARES, Constraints, Each, real, words
+from longtail.priors import prior_of_counts, uniform_prior
 
 __all__ = ["SHRINKAGE_GRID", "DiscriminantSolutions", "LinearDiscriminant"]
 
@@ -79,6 +81,16 @@ class LinearDiscriminant(LinearHead):
         (True, True)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "shrinkage": [real(0, most=1), AUTO],
+        "weighting": [words(Literal[Weighting, "auto"])],
+        "prior": [words(ImpliedPrior), SHARES],
+        "corrected": ["boolean", AUTO],
+        "calibrated": ["boolean"],
+        "grid": [Each(real(0, most=1))],
+        "device": [DEVICE],
+    }
+
     def __init__(
         self,
         shrinkage: float | Literal["auto"] = "auto",
@@ -122,9 +134,10 @@ class LinearDiscriminant(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which to choose, and to fit the scale, instead of leave-one-out.
         """
-        shrinkages, weightings = self._shrinkages(), self._weightings()
-        corrections = (True, False) if self.corrected == "auto" else (bool(self.corrected),)
         array, codes, dtype = self._begin(X, y)
+        shrinkages = tuple(map(float, self.grid if self.shrinkage == "auto" else (self.shrinkage,)))
+        weightings = get_args(Weighting) if self.weighting == "auto" else (self.weighting,)
+        corrections = (True, False) if self.corrected == "auto" else (bool(self.corrected),)
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         self.prior_ = self._shares()
         evidence = ScoredRows(array, codes, self._judged(validation), self.device)
@@ -159,39 +172,14 @@ class LinearDiscriminant(LinearHead):
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         return self
 
-    def _shrinkages(self) -> tuple[float, ...]:
-        given: Any = self.shrinkage
-        values = tuple(self.grid) if isinstance(given, str) and given == "auto" else (given,)
-        for value in values:
-            if isinstance(value, str) or not 0 <= value <= 1:
-                raise InputError(f"shrinkage is {value!r}; expected a number from 0 to 1, or 'auto'.")
-        if not values:
-            raise InputError("grid has no values to try; expected at least one shrinkage.")
-        return tuple(float(value) for value in values)
-
-    def _weightings(self) -> tuple[Weighting, ...]:
-        if self.corrected not in (True, False, "auto"):
-            raise InputError(f"corrected is {self.corrected!r}; expected True, False or 'auto'.")
-        known: tuple[Weighting, ...] = get_args(Weighting)
-        if self.weighting == "auto":
-            return known
-        if self.weighting not in known:
-            raise InputError(f"weighting is {self.weighting!r}; expected one of {', '.join(known)}, auto.")
-        return (self.weighting,)
-
     def _shares(self) -> NDArray[np.float64]:
-        num_classes = len(self.class_counts_)
+        counts = self.class_counts_
         if isinstance(self.prior, str):
-            if self.prior not in ("uniform", "train"):
-                raise InputError(f"prior is {self.prior!r}; expected uniform, train, or the share of each class.")
-            counts = self.class_counts_ if self.prior == "train" else np.ones(num_classes)
-            return np.asarray(counts / counts.sum(), dtype=np.float64)
-        shares = np.asarray(self.prior, dtype=np.float64)
-        if shares.shape != (num_classes,) or not np.isfinite(shares).all() or not (shares > 0).all():
-            raise InputError(
-                f"prior has shape {shares.shape}; expected {num_classes} numbers above 0, the share of each class."
-            )
-        return np.asarray(shares / shares.sum(), dtype=np.float64)
+            return prior_of_counts(counts) if self.prior == "train" else uniform_prior(len(counts))
+        shares = np.asarray(self.prior)
+        if shares.shape != counts.shape:
+            raise InputError(f"prior has {len(shares)} numbers; expected {len(counts)}, the share of each class.")
+        return prior_of_counts(shares)
 
 
 def _row_weights(counts: Tensor, weighting: Weighting) -> Tensor:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from longtail.errors import InputError, LongtailError
-from longtail.heads.base import RowSource, torch_rows
+from longtail.errors import InputError
+from longtail.heads.feature_transform import unit_length
+from longtail.heads.parameters import DEVICE, RANDOM_STATE, Constraints, real, whole, words
+from longtail.heads.precision import Precision, computing_in
+from longtail.heads.rows import RowSource, torch_rows
 from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
-from longtail.sampling import Sampler
+from longtail.sampling import Sampler, Strategy
 from longtail.schedules import Schedule, ScheduleKind
 from longtail.threads import threads_for
 
 __all__ = [
-    "Precision",
+    "SAMPLING_CONSTRAINTS",
+    "SGD_CONSTRAINTS",
     "Reweighting",
     "SGDPlan",
-    "computing_in",
+    "enough_epochs",
     "fit_by_sgd",
     "fit_linear",
     "initial_linear",
@@ -30,8 +34,25 @@ __all__ = [
     "rows_sampler",
 ]
 
-Precision = Literal["float32", "bfloat16"]
 FEWEST_STEPS = 8
+
+# what the parameters may be that estimators share
+SGD_CONSTRAINTS: Constraints = {
+    "epochs": [whole()],
+    "batch_size": [whole()],
+    "learning_rate": [real(above=0)],
+    "momentum": [real(0, below=1)],
+    "weight_decay": [real(0)],
+    "schedule": [words(ScheduleKind)],
+    "precision": [words(Precision)],
+    "random_state": [RANDOM_STATE],
+    "device": [DEVICE],
+}
+SAMPLING_CONSTRAINTS: Constraints = {
+    "sampling": [words(Strategy)],
+    "repeat_threshold": [real(above=0, most=1)],
+    "run_length": [whole(most=10_000)],
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +69,6 @@ class SGDPlan:
         precision: of the matrix products.
         fewest_steps: of an epoch, where there are as many rows.
         drop_last: leave out the rows at the end of an epoch that fill no batch.
-
-    Raises:
-        InputError: no such precision.
     """
 
     epochs: int
@@ -62,10 +80,6 @@ class SGDPlan:
     precision: Precision = "float32"
     fewest_steps: int = FEWEST_STEPS
     drop_last: bool = True
-
-    def __post_init__(self) -> None:
-        if self.precision not in get_args(Precision):
-            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
 
 
 @dataclass(frozen=True)
@@ -90,10 +104,16 @@ class Reweighting:
             raise InputError(f"rebalance_from is {self.start}, but nothing is rebalanced. Add reweight=True.")
 
 
-def plan_of(head: Any, schedule: ScheduleKind) -> SGDPlan:
-    """Read the plan from an estimator's parameters, which scikit-learn wants one by one in its constructor."""
+def plan_of(head: Any, schedule: ScheduleKind, epochs: int | None = None) -> SGDPlan:
+    """Read the plan from an estimator's parameters, which scikit-learn wants one by one in its constructor.
+
+    Args:
+        head: the estimator.
+        schedule: of the learning rate.
+        epochs: None reads them too.
+    """
     return SGDPlan(
-        head.epochs,
+        head.epochs if epochs is None else epochs,
         head.batch_size,
         head.learning_rate,
         head.momentum,
@@ -103,36 +123,35 @@ def plan_of(head: Any, schedule: ScheduleKind) -> SGDPlan:
     )
 
 
-def rows_sampler(head: Any, codes: NDArray[np.int64], seed: int) -> Sampler:
-    """Build the sampler that an estimator's parameters ask for.
+def enough_epochs(head: Any, num_rows: int, usual: int, fewest_steps: int) -> int:
+    """Return the epochs of an estimator; "auto" is the usual number, or as many as give the fewest steps in all.
 
-    Raises:
-        InputError: no such sampling.
+    Args:
+        head: the estimator.
+        num_rows: N; of few rows an epoch has few steps.
+        usual: of many rows.
+        fewest_steps: in all epochs together.
     """
+    if head.epochs != "auto":
+        return int(head.epochs)
+    steps = max(num_rows // _batch_size(head.batch_size, num_rows, FEWEST_STEPS), 1)
+    return max(usual, math.ceil(fewest_steps / steps))
+
+
+def _batch_size(wanted: int, num_rows: int, fewest_steps: int) -> int:
+    return max(min(wanted, num_rows // fewest_steps), 1)
+
+
+def rows_sampler(head: Any, codes: NDArray[np.int64], epochs: int, seed: int) -> Sampler:
+    """Build the sampler that an estimator's parameters ask for."""
     return Sampler(
         codes,
         strategy=head.sampling,
-        num_epochs=head.epochs,
+        num_epochs=epochs,
         run_length=head.run_length if head.sampling == "class" else 1,
         repeat_threshold=head.repeat_threshold,
         seed=seed,
     )
-
-
-def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
-    """Give a context in which matrix products of float32 are computed in a precision.
-
-    Args:
-        precision: "float32" leaves everything as it is; "bfloat16" rounds the factors of each product and its result
-            to 8 significant bits. Tensors of float64 stay what they are.
-        device: of the tensors.
-
-    Example:
-        >>> with computing_in("bfloat16"):
-        ...     (torch.ones(2, 3) @ torch.ones(3)).dtype
-        torch.bfloat16
-    """
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def initial_linear(
@@ -189,7 +208,7 @@ def fit_linear(
         return fit_by_sgd(inputs, codes, [weight, bias], lambda rows: torch.addmm(bias, rows, weight.T), **shared)
 
     def cosines(rows: Tensor) -> Tensor:
-        return functional.normalize(rows, dim=1) @ functional.normalize(weight, dim=1).T
+        return unit_length(rows) @ unit_length(weight).T
 
     losses = fit_by_sgd(inputs, codes, [weight], cosines, **shared)
     with torch.no_grad():
@@ -237,7 +256,7 @@ def fit_by_sgd(
         The mean loss of each epoch.
 
     Raises:
-        LongtailError: the loss is not finite.
+        InputError: the loss is not finite.
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
@@ -249,7 +268,7 @@ def fit_by_sgd(
         fused=True,  # one pass over weights, gradient and momentum instead of one for each term
     )
     targets = torch.from_numpy(codes).to(device)
-    batch_size = max(min(plan.batch_size, len(codes) // plan.fewest_steps), 1)
+    batch_size = _batch_size(plan.batch_size, len(codes), plan.fewest_steps)
     losses: list[float] = []
     with threads_for(batch_size * sum(parameter.numel() for parameter in parameters)):
         for epoch in range(plan.epochs):
@@ -273,9 +292,10 @@ def fit_by_sgd(
                 total += found.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
-                raise LongtailError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head: the features are too large "
-                    f"for learning rate {plan.learning_rate}. Lower learning_rate, or scale the features."
+                raise InputError(
+                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head, with learning_rate "
+                    f"{plan.learning_rate:g} and weight_decay {plan.weight_decay:g}. Lower learning_rate, or scale the "
+                    "features."
                 )
             if after_epoch is not None and after_epoch(epoch + 1):
                 break

@@ -1,16 +1,18 @@
 """Logit adjustment: take the class counts out of a trained head's scores, after training."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from longtail.heads.base import ImpliedPrior, chunks
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
-from longtail.heads.joint import linear_or_joint
+from longtail.heads.joint import LinearStart, linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
+from longtail.heads.rows import Features, chunks
 from longtail.heads.tau_normalized import SWEEP_CHUNK, TAU_GRID
 from longtail.priors import prior_of_counts
 
@@ -59,6 +61,13 @@ class LogitAdjusted(LinearHead):
         array([1])
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "tau": [real(0, most=100), AUTO],
+        "grid": [Each(real(0, most=100))],
+        "random_state": [RANDOM_STATE],
+        "device": [DEVICE],
+    }
+
     def __init__(
         self,
         tau: float | Literal["auto"] = "auto",
@@ -104,24 +113,24 @@ class LogitAdjusted(LinearHead):
             lambda rows: self._hits(rows, shares, seed),
             len(self.classes_),
         )
-        weight, bias = self._start(array, codes, seed)
-        self.weight_ = np.array(weight)
-        self.bias_ = bias - (self.tau_ * shares).astype(bias.dtype)
+        start = self._start(array, codes, seed)
+        self.notes_ = start.notes
+        self.weight_ = start.weight
+        self.bias_ = start.bias - (self.tau_ * shares).astype(start.bias.dtype)
         return self
 
-    def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
-        return np.asarray(weight), np.asarray(bias)
+    def _start(self, features: Features, codes: NDArray[np.int64], seed: int) -> LinearStart:
+        return linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
 
     def _hits(self, rows: Evidence, log_shares: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-        weight, bias = self._start(rows.features, rows.codes, seed)
+        start = self._start(rows.features, rows.codes, seed)
         return adjustment_sweep(
-            rows.judged_features, rows.judged_codes, weight, bias, log_shares, self.grid, device=self.device
+            rows.judged_features, rows.judged_codes, start.weight, start.bias, log_shares, self.grid, device=self.device
         )
 
 
 def adjustment_sweep(
-    features: NDArray[Any],
+    features: Features,
     codes: NDArray[np.int64],
     weight: NDArray[Any],
     bias: NDArray[Any],
@@ -159,7 +168,7 @@ def adjustment_sweep(
         logits = torch.addmm(offset, block, linear.T)
         for start in range(0, len(logits), SWEEP_CHUNK):
             part, labels = logits[start : start + SWEEP_CHUNK], truth[rows][start : start + SWEEP_CHUNK]
-            for number, tau in enumerate(grid):
+            for row, tau in enumerate(grid):
                 found = labels[(part - tau * shares).argmax(dim=1) == labels]
-                hits[number] += torch.bincount(found, minlength=num_classes)
+                hits[row] += torch.bincount(found, minlength=num_classes)
     return hits.cpu().numpy()

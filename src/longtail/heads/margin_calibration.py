@@ -1,7 +1,7 @@
 """MARC: learn for each class how far its margin is to be stretched and moved."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -12,36 +12,44 @@ from torch import Tensor, nn
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
-from longtail.heads.joint import starting_tensors
+from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
+from longtail.heads.linear_training import SGD_CONSTRAINTS, enough_epochs, fit_by_sgd, plan_of
+from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
+from longtail.heads.precision import Precision
+from longtail.heads.rows import Features
+from longtail.heads.standardisation import Standardisation
 from longtail.losses import generalized_weights
 from longtail.sampling import Sampler
 from longtail.schedules import ScheduleKind
 
 __all__ = ["MarginCalibration"]
 
+EPOCHS = 5, 250  # usually, and the fewest steps in all
+
 
 class MarginCalibration(LinearHead):
     """Margin calibration (MARC): the margins of a trained head, stretched and moved class by class.
 
-    z'_c = a_c z_c + b_c ||w_c||,   z_c = w_c . x + bias_c
+    z'_c = a_c z_c + b_c l_c,   z_c = w_c . x + bias_c,   l_c = C ||w_c|| / sum_j ||w_j||
 
-    The margin of an image to class c's boundary is z_c / ||w_c||; a_c stretches it and b_c moves it. Only these 2 C
-    numbers are trained, on logits that are computed once, by cross-entropy with each image weighed by
-    (n_c / N)^-rho. The result is one linear layer: weight a_c w_c, bias a_c bias_c + b_c ||w_c||.
+    The margin of an image to class c's boundary is z_c / ||w_c||; a_c stretches it and b_c moves it. Lengths are those
+    of a layer on features of deviation 1, relative to their mean: the units of the features change nothing. Only these
+    2 C numbers are trained, on logits that are computed once, by cross-entropy with each image weighed by
+    (n_c / N)^-rho. The result is one linear layer: weight a_c w_c, bias a_c bias_c + b_c l_c.
 
-    On logits alone (W the identity) all ||w_c|| are 1: it is vector scaling with weights.
+    On logits alone (W the identity) it is vector scaling with weights.
 
     Args:
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
+        standardise: False takes lengths as they are on the features as they are, relative to their mean.
         rho: how far the loss makes up for the counts: 0 not at all, 1 as if all classes were equally common; more where
             the head knows its training images too well for the loss to say much; "auto" chooses as `TauNormalized`
             does: on `validation`, or on a stratified fifth of train that is held out.
-        epochs: passes over the data.
+        epochs: passes over the data; "auto": 5, or as many as give 250 steps; 0 leaves the trained head.
         batch_size: images a step.
         learning_rate: at the start.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         weight_decay: at least 0; it pulls a towards 1 and b towards 0, which is the trained head.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
         grid: the values that "auto" tries.
@@ -55,14 +63,14 @@ class MarginCalibration(LinearHead):
         scales_: a, shape (C,).
         shifts_: b, shape (C,).
         weight_: a_c w_c, shape (C, D).
-        bias_: a_c bias_c + b_c ||w_c||, shape (C,).
+        bias_: a_c bias_c + b_c l_c, shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
         selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
             single row.
 
     Raises:
-        InputError: unusable features, labels, head, rho or precision.
+        InputError: unusable features, labels, head or parameters.
 
     Reference:
         Wang, Zhang, Hou, Wu, Wang, Shinozaki, "Margin Calibration for Long-Tailed Visual Recognition", ACML 2022, arXiv
@@ -76,13 +84,22 @@ class MarginCalibration(LinearHead):
         (3,)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **SGD_CONSTRAINTS,
+        "standardise": ["boolean"],
+        "rho": [real(0), AUTO],
+        "grid": [Each(real(0))],
+        "epochs": [whole(0), AUTO],
+    }
+
     def __init__(
         self,
         head: LinearParameters | None = None,
         *,
+        standardise: bool = True,
         rho: float | Literal["auto"] = "auto",
         grid: tuple[float, ...] = RHO_GRID,
-        epochs: int = 5,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int = 512,
         learning_rate: float = 0.05,
         momentum: float = 0.9,
@@ -93,6 +110,7 @@ class MarginCalibration(LinearHead):
         precision: Precision = "float32",
     ) -> None:
         self.head = head
+        self.standardise = standardise
         self.rho = rho
         self.grid = grid
         self.epochs = epochs
@@ -135,31 +153,36 @@ class MarginCalibration(LinearHead):
             lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed), rows, num_classes, self.device),
             num_classes,
         )
-        logits = self._logits_of_head(array, codes, seed)
-        linear, scales, shifts, self.losses_ = self._trained(logits, codes, self.rho_, seed)
+        logits, lengths = self._logits_of_head(array, codes, seed)
+        linear, scales, shifts, self.losses_ = self._trained(logits, lengths, codes, self.rho_, seed)
         self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
         self._set_linear(*linear)
         return self
 
     def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
-        logits = self._logits_of_head(rows.features, rows.codes, seed)
+        logits, lengths = self._logits_of_head(rows.features, rows.codes, seed)
 
         def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            (weight, bias), *_ = self._trained(logits, rows.codes, rho, seed)
+            (weight, bias), *_ = self._trained(logits, lengths, rows.codes, rho, seed)
             return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
 
         return fitted
 
-    def _logits_of_head(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> FixedLogits:
+    def _logits_of_head(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[FixedLogits, Tensor]:
+        """Return the logits of the trained head, and l."""
         shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
-        weight, bias = starting_tensors(self.head, features, codes, random_state=seed, **shared)
-        return FixedLogits(features, weight, bias, **shared)
+        start = linear_or_joint(self.head, features, codes, random_state=seed, **shared)
+        self.notes_ = start.notes
+        weight, bias = start.tensors(features, self.device)
+        scaling = Standardisation.of(features, wanted=self.standardise, device=self.device)
+        lengths = scaling.unfolded(weight, bias)[0].norm(dim=1)
+        relative = lengths / lengths.mean().clamp(min=torch.finfo(lengths.dtype).tiny)
+        return FixedLogits(features, weight, bias, **shared), relative
 
     def _trained(
-        self, logits: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
+        self, logits: FixedLogits, lengths: Tensor, codes: NDArray[np.int64], rho: float, seed: int
     ) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]:
         weight, bias = logits.weight, logits.bias
-        lengths = weight.norm(dim=1)
         # a is 1 plus what is trained, so that weight decay pulls to the trained head and not to none
         stretch, shifts = torch.zeros_like(bias), torch.zeros_like(bias)
         counts = torch.bincount(torch.from_numpy(codes), minlength=len(bias)).to(bias)
@@ -168,8 +191,8 @@ class MarginCalibration(LinearHead):
             codes,
             [stretch, shifts],
             lambda rows: (1 + stretch) * rows + shifts * lengths,
-            plan=plan_of(self, self.schedule),
-            sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
+            plan=plan_of(self, self.schedule, enough_epochs(self, len(codes), *EPOCHS)),
+            sampler=Sampler(codes, strategy="instance", seed=seed),
             device=self.device,
             loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,11 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
-from longtail.errors import InputError
 from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
-from longtail.heads.joint import starting_tensors
+from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import Precision, fit_by_sgd, plan_of
+from longtail.heads.linear_training import SGD_CONSTRAINTS, fit_by_sgd, plan_of
+from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
+from longtail.heads.precision import Precision
+from longtail.heads.rows import Features
+from longtail.heads.standardisation import Standardisation
 from longtail.losses import effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import ScheduleKind
@@ -36,6 +39,9 @@ class MaxNorm(LinearHead):
     Weights of common classes are long; the ball caps them and lets those of rare classes grow up to it, and weight
     decay keeps all small. Images are weighed by the inverse of the effective number of their class.
 
+    Lengths are those of a layer on features of mean 0 and deviation 1, unless `standardise` is False: on plain features
+    they would go by the units of the features.
+
     Args:
         radius: d, above 0; "auto" chooses among l + share (L - l), where l and L are the shortest and longest weight
             vector of the head it starts from.
@@ -44,11 +50,13 @@ class MaxNorm(LinearHead):
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
         shares: the shares that "auto" tries; the released code's demonstration has 0.1.
         weight_decays: the values that "auto" tries.
+        standardise: learn, and measure lengths, on features of mean 0 and deviation 1, and fold both into the result,
+            so that neither size nor unit of a feature matters; False learns on them as they are.
         beta: of the effective number, 0 to below 1.
         epochs: passes over the data.
         batch_size: images a step.
         learning_rate: at the start.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         schedule: "cosine-epoch", "cosine-epoch-shifted", "cosine" or "constant".
         random_state: seed of the sampling, the `Joint` and the held-out fifth.
         device: where to compute, such as "cpu" or "cuda".
@@ -56,9 +64,10 @@ class MaxNorm(LinearHead):
 
     Attributes:
         radius_: d in use.
+        lengths_: length of each class's weight vector, at most d, shape (C,).
         weight_decay_: in use.
         curve_: None, or what was measured at each pair of share (or radius) and weight decay.
-        weight_: shape (C, D), no row longer than the radius.
+        weight_: shape (C, D).
         bias_: shape (C,).
         classes_: labels in the order of the logits, shape (C,).
         losses_: mean loss of each epoch.
@@ -66,7 +75,7 @@ class MaxNorm(LinearHead):
             single row.
 
     Raises:
-        InputError: unusable features, labels, head, radius, weight decay, beta or precision.
+        InputError: unusable features, labels, head or parameters.
 
     Reference:
         Alshammari, Wang, Ramanan, Kong, "Long-Tailed Recognition via Weight Balancing", CVPR 2022, arXiv 2203.14197,
@@ -77,9 +86,20 @@ class MaxNorm(LinearHead):
         >>> labels = np.repeat([0, 1, 2], [80, 15, 5])
         >>> features = rng.normal(size=(100, 3)) + 2 * np.eye(3)[labels]
         >>> head = MaxNorm(radius=0.5, weight_decay=5e-3, random_state=0).fit(features, labels)
-        >>> bool((head.weight_norms_ < 0.5 + 1e-6).all())
+        >>> bool((head.lengths_ < 0.5 + 1e-6).all())
         True
     """
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        **SGD_CONSTRAINTS,
+        "radius": [real(above=0), AUTO],
+        "weight_decay": [real(0), AUTO],
+        "shares": [Each(real(0, most=1))],
+        "weight_decays": [Each(real(0))],
+        "standardise": ["boolean"],
+        "beta": [real(0, below=1)],
+        "epochs": [whole(0)],
+    }
 
     def __init__(
         self,
@@ -89,6 +109,7 @@ class MaxNorm(LinearHead):
         *,
         shares: tuple[float, ...] = RADIUS_SHARES,
         weight_decays: tuple[float, ...] = WEIGHT_DECAYS,
+        standardise: bool = True,
         beta: float = 0.9999,
         epochs: int = 10,
         batch_size: int = 512,
@@ -104,6 +125,7 @@ class MaxNorm(LinearHead):
         self.head = head
         self.shares = shares
         self.weight_decays = weight_decays
+        self.standardise = standardise
         self.beta = beta
         self.epochs = epochs
         self.batch_size = batch_size
@@ -128,11 +150,6 @@ class MaxNorm(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which they are chosen.
         """
-        for name, value, least in (("radius", self.radius, 1e-12), ("weight_decay", self.weight_decay, 0.0)):
-            given: Any = value
-            if given != "auto" and (isinstance(given, str) or not given >= least):
-                wanted = "above 0" if least else "of at least 0"
-                raise InputError(f"{name} is {value!r}; expected a number {wanted}, or 'auto'.")
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.curve_: dict[str, Any] | None = None
@@ -145,20 +162,24 @@ class MaxNorm(LinearHead):
             if len(evidence.judged_codes):
                 (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, seed)
                 self.selected_on_ = evidence.selected_on
-        start = self._start(array, codes, seed)
+        scaling, start = self._start(array, codes, seed)
         self.radius_, self.weight_decay_ = self._radius(start, share), decay
-        (weight, bias), self.losses_ = self._trained(start, array, codes, self.radius_, self.weight_decay_, seed)
-        self._set_linear(weight, bias)
+        rows = scaling.rows(array)
+        layer, self.losses_ = self._trained(start, rows, codes, self.radius_, self.weight_decay_, seed)
+        self.lengths_ = layer[0].norm(dim=1).cpu().numpy()
+        self._set_linear(*scaling.folded(*layer))
         return self
 
     def _choose(
         self, settings: list[tuple[float, float]], evidence: Evidence, seed: int
     ) -> tuple[tuple[float, float], dict[str, Any]]:
-        start = self._start(evidence.features, evidence.codes, seed)
+        scaling, start = self._start(evidence.features, evidence.codes, seed)
+        features = scaling.rows(evidence.features)
 
         def fitted(setting: tuple[float, float]) -> Callable[[Tensor], Tensor]:
             radius = self._radius(start, setting[0])
-            (weight, bias), _ = self._trained(start, evidence.features, evidence.codes, radius, setting[1], seed)
+            layer, _ = self._trained(start, features, evidence.codes, radius, setting[1], seed)
+            weight, bias = scaling.folded(*layer)
             return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
 
         hits = hits_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
@@ -166,10 +187,13 @@ class MaxNorm(LinearHead):
         best, curve = choose_from_hits(settings, hits, totals)
         return best, curve | {"parameter": None}  # of two
 
-    def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> Linear:
-        return starting_tensors(
-            self.head, features, codes, random_state=seed, device=self.device, precision=self.precision
-        )
+    def _start(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[Standardisation, Linear]:
+        """Return how features are standardised, and the trained head on them."""
+        shared: dict[str, Any] = {"device": self.device, "precision": self.precision}
+        start = linear_or_joint(self.head, features, codes, random_state=seed, **shared)
+        self.notes_ = start.notes
+        scaling = Standardisation.of(features, wanted=self.standardise, device=self.device)
+        return scaling, scaling.unfolded(*start.tensors(features, self.device))
 
     def _radius(self, start: Linear, share: float) -> float:
         if self.radius != "auto":
@@ -180,7 +204,7 @@ class MaxNorm(LinearHead):
     def _trained(
         self,
         start: Linear,
-        features: NDArray[Any],
+        features: Features,
         codes: NDArray[np.int64],
         radius: float,
         weight_decay: float,

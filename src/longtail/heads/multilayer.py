@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,9 +11,13 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 from torch.nn import functional
 
-from longtail.errors import InputError, LongtailError
-from longtail.heads.base import Head, ImpliedPrior, RowSource, chunks, torch_rows
-from longtail.heads.linear_training import Precision, computing_in
+from longtail.errors import InputError
+from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.feature_transform import unit_length
+from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
+from longtail.heads.precision import Precision, computing_in
+from longtail.heads.rows import Features, RowSource, chunks, torch_rows
+from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses.balanced_softmax import log_counts
 from longtail.threads import threads_for
 
@@ -26,10 +30,11 @@ MOST_HIDDEN = 1024
 class MultilayerPerceptron(Head):
     """A network with one hidden layer on the features, trained by balanced softmax with dropout and mixup.
 
-    h = dropout(gelu(BN(W_1 u + b_1))),  u = dropout((x / ||x|| - m) / s)
+    h = dropout(gelu(BN(W_1 u + b_1))),  u = dropout((t(x) / ||t(x)|| - m) / s)
     logits = log softmax(W_2 h + b_2);  loss: cross-entropy of W_2 h + b_2 + tau log n
 
-    m is the mean of x / ||x|| over the training rows, s its typical deviation, n the class counts. Adding log n in the
+    t(x) = x, or x standardised; m is the mean of t(x) / ||t(x)|| over the training rows, s its typical deviation, n the
+    class counts. Adding log n in the
     loss alone makes the logits those of a world in which every class is as common. Several networks that differ in
     their seeds vote by the mean of their log-probabilities.
 
@@ -48,11 +53,16 @@ class MultilayerPerceptron(Head):
         learning_rate: the highest of a one-cycle schedule, of AdamW.
         weight_decay: of AdamW, at least 0.
         unit_length: divide each row by its length first.
+        standardise: before that, subtract the mean of the class means and divide by the deviation, feature by feature;
+            "auto" does where the deviation of some feature is more than 10 times the median one, or the mean more than
+            10 times as long, squared, as rows typically are around it.
         random_state: seed of initialisation, order, dropout and mixing.
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products of training, "float32" or "bfloat16".
 
     Attributes:
+        mean_: what t subtracts, shape (D,); 0 where it leaves features as they are.
+        deviation_: what t divides by, shape (D,); 1 there.
         hidden_weight_: W_1 with batch norm, m and s folded in, shape (members, H, D).
         hidden_bias_: shape (members, H).
         output_weight_: W_2, shape (members, C, H).
@@ -78,7 +88,23 @@ class MultilayerPerceptron(Head):
         True
     """
 
-    selected_on_: str
+    _parameter_constraints: ClassVar[Constraints] = {
+        "hidden": [whole(most=2**16), AUTO],
+        "epochs": [whole(), AUTO],
+        "members": [whole()],
+        "tau": [real(0)],
+        "dropout": [real(0, below=1)],
+        "input_dropout": [real(0, below=1)],
+        "mixup": [real(0)],
+        "batch_size": [whole()],
+        "learning_rate": [real(above=0)],
+        "weight_decay": [real(0)],
+        "unit_length": ["boolean"],
+        "standardise": ["boolean", AUTO],
+        "random_state": [RANDOM_STATE],
+        "device": [DEVICE],
+        "precision": [words(Precision)],
+    }
 
     def __init__(
         self,
@@ -94,6 +120,7 @@ class MultilayerPerceptron(Head):
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-2,
         unit_length: bool = True,
+        standardise: AutoOrNot = "auto",
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
         precision: Precision = "float32",
@@ -109,6 +136,7 @@ class MultilayerPerceptron(Head):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.unit_length = unit_length
+        self.standardise = standardise
         self.random_state = random_state
         self.device = device
         self.precision = precision
@@ -120,12 +148,14 @@ class MultilayerPerceptron(Head):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from features X (N, D) and labels y (N,)."""
-        self._check()
         array, codes, dtype = self._begin(X, y)
         counts = torch.from_numpy(np.bincount(codes)).to(dtype)
         width = array.shape[1]
         hidden = min(max(4 * width, 64), MOST_HIDDEN) if self.hidden == "auto" else int(self.hidden)
-        scaling = _scaling_of(array, self.unit_length)
+        outer = Standardisation.for_angles(array, codes, wanted=self.standardise, device=self.device)
+        self.mean_, self.deviation_ = outer.mean.numpy(), outer.deviation.numpy()
+        inputs = outer.rows(array)
+        scaling = _scaling_of(inputs, self.unit_length)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.members)
         self.losses_: list[float] = []
         folded = []
@@ -136,31 +166,14 @@ class MultilayerPerceptron(Head):
                 network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout).to(self.device, dtype)
                 weights = sum(parameter.numel() for parameter in network.parameters())
                 with threads_for(self._batch_size(len(codes)) * weights):
-                    self.losses_ = self._train(network, scaling, array, codes, self.tau * log_counts(counts), int(seed))
+                    self.losses_ = self._train(
+                        network, scaling, inputs, codes, self.tau * log_counts(counts), int(seed)
+                    )
             folded.append(network.folded(scaling))
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
         self.selected_on_ = "not selected"
         return self
-
-    def _check(self) -> None:
-        whole: dict[str, Any] = {
-            "hidden": self.hidden,
-            "epochs": self.epochs,
-            "members": self.members,
-            "batch_size": self.batch_size,
-        }
-        for name, value in whole.items():
-            if value != "auto" and (isinstance(value, str) or value < 1):
-                raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
-        if self.precision not in get_args(Precision):
-            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(get_args(Precision))}.")
-        for name in ("dropout", "input_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; expected a share from 0 to below 1.")
-        for name in ("mixup", "weight_decay", "tau"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} is {getattr(self, name)}; expected a number of at least 0.")
 
     def _batch_size(self, num_rows: int) -> int:
         # batch norm needs two rows
@@ -208,13 +221,14 @@ class MultilayerPerceptron(Head):
                 total += loss.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
-                raise LongtailError(
+                raise InputError(
                     f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head. Lower learning_rate."
                 )
         return losses
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
-        rows = functional.normalize(features, dim=1) if self.unit_length else features
+        outer = Standardisation(torch.from_numpy(self.mean_), torch.from_numpy(self.deviation_))
+        rows = unit_length(outer.apply(features)) if self.unit_length else outer.apply(features)
         total: Any = 0
         for member in range(len(self.hidden_weight_)):
             arrays = (self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_)
@@ -233,20 +247,20 @@ class _Scaling:
     deviation: float
 
     def apply(self, rows: Tensor) -> Tensor:
-        rows = functional.normalize(rows, dim=1) if self.unit_length else rows
+        rows = unit_length(rows) if self.unit_length else rows
         return (rows - self.mean.to(rows)) / self.deviation
 
 
-def _scaling_of(features: NDArray[Any], unit_length: bool) -> _Scaling:
+def _scaling_of(features: Features, is_unit: bool) -> _Scaling:
     total = torch.zeros(features.shape[1], dtype=torch.float64)
     squares = torch.zeros_like(total)
     for _, rows in chunks(features):
-        scaled = (functional.normalize(rows, dim=1) if unit_length else rows).double()
+        scaled = (unit_length(rows) if is_unit else rows).double()
         total += scaled.sum(dim=0)
         squares += scaled.square().sum(dim=0)
     mean = total / len(features)
     deviation = float((squares / len(features) - mean.square()).clamp(min=0).sqrt().mean())
-    return _Scaling(unit_length, mean, deviation or 1.0)
+    return _Scaling(is_unit, mean, deviation or 1.0)
 
 
 class _Network(nn.Module):

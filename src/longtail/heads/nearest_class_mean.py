@@ -1,19 +1,20 @@
 """NCM: the class whose mean feature is nearest."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from longtail.errors import InputError
-from longtail.heads.base import Head, chunks
+from longtail.heads.base import Head
+from longtail.heads.parameters import DEVICE, Constraints, words
+from longtail.heads.rows import chunks
 
 __all__ = ["NearestClassMean"]
 
-TRANSFORMS = ("un", "l2n", "cl2n")
-METRICS = ("l2", "cosine", "dot")
+Transform = Literal["un", "l2n", "cl2n"]
+Metric = Literal["l2", "cosine", "dot"]
 
 
 class _ParameterOnly:
@@ -64,13 +65,19 @@ class NearestClassMean(Head):
         array(['right'], dtype='<U5')
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "transform": [words(Transform)],
+        "metric": [words(Metric)],
+        "device": [DEVICE],
+    }
+
     transform = _ParameterOnly()
 
     def __init__(
         self,
         *,
-        transform: Literal["un", "l2n", "cl2n"] = "cl2n",
-        metric: Literal["l2", "cosine", "dot"] = "l2",
+        transform: Transform = "cl2n",
+        metric: Metric = "l2",
         device: str = "cpu",
     ) -> None:
         self.transform = transform
@@ -87,12 +94,6 @@ class NearestClassMean(Head):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Average the features X (N, D) of each class of labels y (N,)."""
-        for name, value, valid in (
-            ("transform", self._transform, TRANSFORMS),
-            ("metric", self.metric, METRICS),
-        ):
-            if value not in valid:
-                raise InputError(f"{name} is {value!r}; expected one of {', '.join(valid)}.")
         array, codes, dtype = self._begin(X, y)
         self.center_: NDArray[Any] = np.zeros(array.shape[1], dtype=np.float64)
         if self._transform == "cl2n":

@@ -1,18 +1,19 @@
 """k-NN: the most similar training images vote, those of rare classes with more weight."""
 
 import itertools
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from longtail.errors import InputError
-from longtail.heads.base import Head, ImpliedPrior, chunks, torch_rows
+from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import rows_to_leave_out
 from longtail.heads.nearest_rows import Similarity, class_votes, nearest_rows
+from longtail.heads.parameters import AUTO, DEVICE, Constraints, real, whole, words
+from longtail.heads.rows import chunks, torch_rows
 
 __all__ = ["NearestNeighbours"]
 
@@ -68,6 +69,14 @@ class NearestNeighbours(Head):
         array(['b'], dtype='<U1')
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "neighbours": [whole(), AUTO],
+        "temperature": [real(above=0), AUTO],
+        "gamma": [real(0), AUTO],
+        "metric": [words(Similarity)],
+        "device": [DEVICE],
+    }
+
     def __init__(
         self,
         neighbours: int | Literal["auto"] = "auto",
@@ -102,8 +111,8 @@ class NearestNeighbours(Head):
             y: labels, shape (N,).
             validation: features and labels on which to choose instead of leave-one-out.
         """
-        grids = self._grids()
         array, self.codes_, _ = self._begin(X, y)
+        grids = self._grids()
         self.rows_ = np.array(array)
         self.length_ = 1.0 if self.metric == "cosine" else _mean_squared_distance(array)
         self.curve_: dict[str, Any] | None = None
@@ -124,25 +133,11 @@ class NearestNeighbours(Head):
         return self
 
     def _grids(self) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:
-        if self.metric not in get_args(Similarity):
-            raise InputError(f"metric is {self.metric!r}; expected one of {', '.join(get_args(Similarity))}.")
-        grids = []
-        settings: tuple[tuple[str, Any, tuple[float, ...], str], ...] = (
-            ("neighbours", self.neighbours, NEIGHBOUR_GRID, "a whole number of at least 1"),
-            ("temperature", self.temperature, TEMPERATURE_GRID, "a number above 0"),
-            ("gamma", self.gamma, GAMMA_GRID, "a number of at least 0"),
+        return (
+            NEIGHBOUR_GRID if self.neighbours == "auto" else (int(self.neighbours),),
+            TEMPERATURE_GRID if self.temperature == "auto" else (float(self.temperature),),
+            GAMMA_GRID if self.gamma == "auto" else (float(self.gamma),),
         )
-        for name, value, grid, expected in settings:
-            lowest = {"neighbours": 1, "temperature": np.finfo(np.float64).tiny, "gamma": 0}[name]
-            if isinstance(value, str) and value == "auto":
-                grids.append(grid)
-            elif (
-                isinstance(value, str) or not lowest <= value < np.inf or (name == "neighbours" and value != int(value))
-            ):
-                raise InputError(f"{name} is {value!r}; expected {expected}, or 'auto'.")
-            else:
-                grids.append((value,))
-        return grids[0], grids[1], grids[2]  # type: ignore[return-value]
 
     def _nearest(self, features: Tensor, k: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Give similarities and class indices of the k nearest training rows, both (M, k)."""
@@ -183,9 +178,9 @@ class NearestNeighbours(Head):
     def _chunk_logits(self, features: Tensor) -> Tensor:
         k, num_classes = min(int(self.neighbours_), len(self.rows_)), len(self.classes_)
         nearest, labels = self._nearest(features, k)
-        weights = torch.from_numpy(self.class_counts_).to(features) ** -self.gamma_
-        votes = class_votes(nearest, labels, weights, self.temperature_)
-        shares = votes / votes.sum(dim=1, keepdim=True)
+        counts = torch.from_numpy(self.class_counts_).to(features)
+        votes = class_votes(nearest, labels, (counts / counts.min()) ** -self.gamma_, self.temperature_)
+        shares = votes / votes.sum(dim=1, keepdim=True).clamp(min=torch.finfo(votes.dtype).tiny)
         return torch.log((shares + 1 / (k * num_classes)) / (1 + 1 / k))
 
 
@@ -202,13 +197,14 @@ def _hits(
     Votes are summed over pairs of neighbours of one class instead of over all classes: there may be thousands.
     """
     hits = np.zeros((len(combinations), num_classes), dtype=np.int64)
+    relative = counts / counts.min()  # no power of it overflows
     for start in range(0, len(nearest), PAIR_ROWS):
         part = slice(start, start + PAIR_ROWS)
         alike = (labels[part, :, None] == labels[part, None, :]).to(nearest)
         falling, factors = nearest[part] - nearest[part, :1], {}
         for number, (k, temperature, gamma) in enumerate(combinations):
             if (temperature, gamma) not in factors:
-                factors[temperature, gamma] = torch.exp(falling / temperature) * counts[part] ** -gamma
+                factors[temperature, gamma] = torch.exp(falling / temperature) * relative[part] ** -gamma
             votes = (alike[:, :k, :k] @ factors[temperature, gamma][:, :k, None])[:, :, 0]
             predicted = labels[part, :k].gather(1, votes.argmax(dim=1, keepdim=True))[:, 0]
             found = truth[part][predicted == truth[part]]

@@ -1,16 +1,20 @@
 """tau-normalisation: shrink each class's weight vector by a power of its length."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from longtail.heads.base import ImpliedPrior, chunks
+from longtail.errors import InputError
+from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearHead, LinearParameters
+from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
+from longtail.heads.rows import Features, chunks, compute_dtype
+from longtail.heads.standardisation import Standardisation
 
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
@@ -26,6 +30,10 @@ class TauNormalized(LinearHead):
     Weight vectors of common classes are long because they are seen often; tau = 0 leaves them, tau = 1 makes all
     equally long. Nothing is trained. Where tau is to be chosen, all values of the grid cost one matrix product.
 
+    The length of w_c depends on the units of the features, and what dropping the bias means on where they are 0. A
+    network trains its features together with its classifier; a classifier that was trained on features afterwards is
+    normalised as one of features of mean 0 and deviation 1.
+
     Args:
         tau: exponent, at least 0; "auto" chooses the one with the best balanced accuracy on `validation`, the
             smallest of equals. Without validation data a stratified fifth of the training features is held out: a
@@ -33,6 +41,7 @@ class TauNormalized(LinearHead):
             tends to choose too low.
         head: weight (C, D) and bias (C,) of the trained head; None fits a `Joint` first.
         keep_bias: add b_c unchanged.
+        standardise: take lengths and bias as for features of mean 0 and deviation 1; None: where no head is given.
         grid: the values that "auto" tries.
         random_state: seed, of the `Joint` and the held-out fifth.
         device: where to compute, such as "cpu" or "cuda".
@@ -42,7 +51,7 @@ class TauNormalized(LinearHead):
         curve_: None, or what was measured at each value of the grid: {"grid", "all", "balanced", "hits", "totals",
             "parameter"}.
         weight_: normalised, shape (C, D).
-        bias_: shape (C,); zeros unless kept.
+        bias_: shape (C,); zeros unless kept, or folded from features of mean 0.
         classes_: labels in the order of the logits, shape (C,).
         selected_on_: "val", "train-cv" (held out of training), "given", or "not selected" where every class has a
             single row.
@@ -63,12 +72,22 @@ class TauNormalized(LinearHead):
         array([0, 1])
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "tau": [real(0, most=100), AUTO],
+        "keep_bias": ["boolean"],
+        "standardise": ["boolean", None],
+        "grid": [Each(real(0, most=100))],
+        "random_state": [RANDOM_STATE],
+        "device": [DEVICE],
+    }
+
     def __init__(
         self,
         tau: float | Literal["auto"] = "auto",
         head: LinearParameters | None = None,
         *,
         keep_bias: bool = False,
+        standardise: bool | None = None,
         grid: tuple[float, ...] = TAU_GRID,
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
@@ -76,6 +95,7 @@ class TauNormalized(LinearHead):
         self.tau = tau
         self.head = head
         self.keep_bias = keep_bias
+        self.standardise = standardise
         self.grid = grid
         self.random_state = random_state
         self.device = device
@@ -110,19 +130,30 @@ class TauNormalized(LinearHead):
             lambda rows: self._hits(rows, seed),
             len(self.classes_),
         )
-        weight, bias = self._start(array, codes, seed)
-        self.weight_ = normalized_weight(weight, self.tau_)
-        self.bias_ = np.array(bias) if self.keep_bias else np.zeros_like(self.weight_[:, 0])
+        scaling, weight, bias = self._start(array, codes, seed)
+        normalized = normalized_weight(weight, self.tau_)
+        if not np.isfinite(normalized).all():
+            raise InputError(f"tau is {self.tau_:g}; the head has weight vectors of lengths whose power is infinite.")
+        kept = bias if self.keep_bias else np.zeros_like(bias)
+        self._set_linear(*scaling.folded(torch.from_numpy(normalized), torch.from_numpy(kept)))
         return self
 
-    def _start(self, features: NDArray[Any], codes: NDArray[np.int64], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
-        return np.asarray(weight), np.asarray(bias)
+    def _start(
+        self, features: Features, codes: NDArray[np.int64], seed: int
+    ) -> tuple[Standardisation, NDArray[Any], NDArray[Any]]:
+        """Return how features are standardised, and weight and bias of the trained head on them."""
+        start = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
+        self.notes_ = start.notes
+        wanted = self.head is None if self.standardise is None else self.standardise
+        scaling = Standardisation.of(features, wanted=wanted, device=self.device)
+        weight, bias = scaling.unfolded(torch.from_numpy(start.weight), torch.from_numpy(start.bias))
+        return scaling, weight.numpy(), bias.numpy()
 
     def _hits(self, rows: Evidence, seed: int) -> NDArray[np.int64]:
-        weight, bias = self._start(rows.features, rows.codes, seed)
+        scaling, weight, bias = self._start(rows.features, rows.codes, seed)
         kept = bias if self.keep_bias else None
-        return tau_sweep(rows.judged_features, rows.judged_codes, weight, self.grid, bias=kept, device=self.device)
+        judged = scaling.rows(rows.judged_features)
+        return tau_sweep(judged, rows.judged_codes, weight, self.grid, bias=kept, device=self.device)
 
 
 def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
@@ -150,7 +181,7 @@ def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:
 
 
 def tau_sweep(
-    features: NDArray[Any],
+    features: Features,
     codes: NDArray[np.int64],
     weight: NDArray[Any],
     grid: tuple[float, ...] = TAU_GRID,
@@ -182,7 +213,7 @@ def tau_sweep(
     num_classes = len(weight)
     hits = torch.zeros(len(grid), num_classes, dtype=torch.int64, device=device)
     targets = torch.from_numpy(codes).to(device)
-    dtype = torch.float64 if features.dtype == np.float64 else torch.float32
+    dtype = compute_dtype(features)
     matrix = torch.from_numpy(np.array(weight)).to(device, dtype)
     shift = None if bias is None else torch.from_numpy(np.array(bias)).to(device, dtype)
     factors = [torch.from_numpy(_row_factors(np.asarray(weight), tau)).to(device, dtype) for tau in grid]

@@ -1,7 +1,7 @@
 """A head behind a feature transform, as one head."""
 
 import inspect
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
 from longtail.heads.linear import LinearHead
 from longtail.heads.nearest_class_mean import NearestClassMean
+from longtail.heads.parameters import Constraints, words
 
 __all__ = ["Transformed", "folded"]
 
@@ -44,7 +45,7 @@ class Transformed(Head):
         array(['up'], dtype='<U5')
     """
 
-    selected_on_: str
+    _parameter_constraints: ClassVar[Constraints] = {"feature_transform": [words(TransformKind), FeatureTransform]}
 
     def __init__(self, head: Head | None = None, feature_transform: TransformKind | FeatureTransform = "l2") -> None:
         self.head = head
@@ -90,17 +91,18 @@ class Transformed(Head):
         head: Head = NearestClassMean() if self.head is None else clone(self.head)
         if not isinstance(head, Head):
             raise InputError(f"head is {type(head).__name__}; expected a head of longtail.")
-        inner = transform.fit(array).transform(array)
         settings: dict[str, Any] = {}
+        transform.fit(array)
         if judged is not None and "validation" in inspect.signature(head.fit).parameters:
-            settings["validation"] = transform.transform(judged[0]), self.classes_[judged[1]]
-        self._take(transform, head.fit(inner, self.classes_[codes], **settings))
+            settings["validation"] = transform.rows(judged[0]), self.classes_[judged[1]]
+        self._take(transform, head.fit(transform.rows(array), self.classes_[codes], **settings))
         return self
 
     def _take(self, feature_transform: FeatureTransform, head: Head) -> None:
         self.feature_transform_, self.head_ = feature_transform, head
         self.classes_, self.class_counts_ = head.classes_, head.class_counts_
         self.n_features_in_, self.selected_on_ = head.n_features_in_, head.selected_on_
+        self.notes_ = head.notes_
 
     @property
     def _device(self) -> str:

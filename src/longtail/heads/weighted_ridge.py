@@ -1,19 +1,18 @@
 """Weighted ridge regression on one-hot targets: a linear head in closed form, chosen by leave-one-out."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.linear import LinearHead
+from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real
 
 __all__ = ["GAMMA_GRID", "PENALTY_GRID", "RidgeSolutions", "WeightedRidge"]
 
@@ -65,6 +64,7 @@ class WeightedRidge(LinearHead):
         ours.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> labels = np.repeat([0, 1], [950, 50])
         >>> features = rng.normal(size=(1000, 2)) + 2 * labels[:, None]
@@ -73,6 +73,14 @@ class WeightedRidge(LinearHead):
         >>> plain.score(features[rare], labels[rare]) < 0.7, fair.score(features[rare], labels[rare]) > 0.8
         (True, True)
     """
+
+    _parameter_constraints: ClassVar[Constraints] = {
+        "penalty": [real(above=0), AUTO],
+        "gamma": [real(0), AUTO],
+        "penalties": [Each(real(above=0))],
+        "gammas": [Each(real(0))],
+        "device": [DEVICE],
+    }
 
     def __init__(
         self,
@@ -108,8 +116,9 @@ class WeightedRidge(LinearHead):
             y: labels, shape (N,).
             validation: features and labels on which to choose, and to fit the scale, instead of leave-one-out.
         """
-        penalties, gammas = self._grids()
         array, codes, dtype = self._begin(X, y)
+        penalties = tuple(map(float, self.penalties if self.penalty == "auto" else (self.penalty,)))
+        gammas = tuple(map(float, self.gammas if self.gamma == "auto" else (self.gamma,)))
         evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
@@ -139,26 +148,10 @@ class WeightedRidge(LinearHead):
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         return self
 
-    def _grids(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        grids = []
-        settings: tuple[tuple[str, Any, tuple[Any, ...], str, float], ...] = (
-            ("penalty", self.penalty, self.penalties, "above 0", 0.0),
-            ("gamma", self.gamma, self.gammas, "of at least 0", -1.0),
-        )
-        for name, value, grid, lowest, lowest_excluded in settings:
-            values = tuple(grid) if isinstance(value, str) and value == "auto" else (value,)
-            for number in values:
-                if isinstance(number, str) or not np.isfinite(number) or number < 0 or number == lowest_excluded:
-                    raise InputError(f"{name} is {number!r}; expected a number {lowest}, or 'auto'.")
-            if not values:
-                raise InputError(f"{name} has no values to try; expected at least one.")
-            grids.append(tuple(float(number) for number in values))
-        return grids[0], grids[1]
-
 
 def _row_weights(counts: Tensor, gamma: float) -> Tensor:
     """Weigh a row of each class by n^-gamma, of mean 1 over the rows; shape (C,)."""
-    weights = counts.double() ** -gamma
+    weights = (counts / counts.min()).double() ** -gamma  # no power of it overflows
     return weights * counts.sum() / (weights @ counts.double())
 
 

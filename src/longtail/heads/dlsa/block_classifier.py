@@ -1,7 +1,7 @@
 """The classifiers of DLSA's blocks: linear or cosine, on features and on what the row's cluster holds."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import torch_rows
 from longtail.heads.dlsa.epoch_curve import EpochCurve
 from longtail.heads.linear_training import SGDPlan, fit_by_sgd, initial_linear
+from longtail.heads.rows import Features, torch_rows
+from longtail.heads.standardisation import Standardisation
 from longtail.losses import log_counts
 from longtail.sampling import Sampler
 
@@ -68,12 +69,12 @@ class Validation:
     """Rows on which choices are made, and what each counts.
 
     Attributes:
-        features: shape (N, D).
+        features: as they are, shape (N, D).
         codes: class indices, shape (N,).
         weights: of the rows, sum 1: alike for top-1 accuracy, by class for balanced accuracy.
     """
 
-    features: NDArray[Any]
+    features: Features
     codes: NDArray[np.int64]
     weights: NDArray[np.float64]
 
@@ -91,7 +92,7 @@ class BlockInputs:
             part is then taken out of its cluster's shares.
     """
 
-    features: NDArray[Any]
+    features: Features
     rows: NDArray[np.int64]
     priors: NDArray[np.float32] | None = None
     clusters: NDArray[np.int64] | None = None
@@ -152,8 +153,13 @@ class BlockClassifier:
             scores = torch.addmm(scores, inputs[:, dimension:], self.prior_weight.T)
         return scores
 
+    def folded(self, scaling: Standardisation) -> "BlockClassifier":
+        """Return the classifier on plain features that this one is on standardised ones."""
+        weight, bias = scaling.folded(self.weight, self.bias)
+        return replace(self, weight=weight, bias=bias)
+
     def parameters(self) -> list[Tensor]:
-        """Give what is trained."""
+        """Return what is trained."""
         learned = [self.weight] if self.cosine else [self.weight, self.bias]
         return learned if self.prior_weight is None else [*learned, self.prior_weight]
 

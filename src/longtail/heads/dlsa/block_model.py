@@ -98,20 +98,19 @@ class BlockModel:
         return cls(flows, [float(value) for value in arrays["thresholds"]], priors, classifiers)
 
 
-def arrays_of(blocks: Sequence[Block], rest: BlockClassifier, clusters: int) -> dict[str, Any]:
+def arrays_of(blocks: Sequence[Block], classifiers: Sequence[BlockClassifier], clusters: int) -> dict[str, Any]:
     """Give all that prediction needs, as arrays.
 
     Args:
         blocks: those in use, T of them.
-        rest: classifier of the rows that none takes.
+        classifiers: of theirs and, last, of the rows that none takes, T + 1 of them.
         clusters: K.
 
     Returns:
         `thresholds` (T,), `cluster_priors` (T, K, C), `weights` (T + 1, C, D), `biases` (T + 1, C), `prior_weights`
         (T, C, C), and `flow_states`, a dict of arrays.
     """
-    classifiers = [*(block.classifier for block in blocks), rest]
-    num_classes = len(rest.weight)
+    num_classes = len(classifiers[-1].weight)
     prior_weights = [one.prior_weight.cpu().numpy() for one in classifiers if one.prior_weight is not None]
     return {
         "thresholds": np.array([block.threshold for block in blocks], dtype=np.float64),

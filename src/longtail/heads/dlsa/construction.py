@@ -19,6 +19,8 @@ from longtail.heads.dlsa.block_classifier import (
 from longtail.heads.dlsa.clusters import class_shares, clusters_of, likelihood_histogram
 from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
 from longtail.heads.dlsa.flow_filter import FlowPlan, assign, fit_flow, new_flow
+from longtail.heads.rows import Features, SomeRows
+from longtail.heads.standardisation import Standardisation
 
 __all__ = ["Block", "BuildPlan", "Built", "Choices", "build"]
 
@@ -96,6 +98,8 @@ class Block:
 class Built:
     """All blocks, the plain classifier that they are measured against, and what was seen on validation.
 
+    All classifiers are layers on standardised features.
+
     Attributes:
         plain: trained on all rows; None in the original's way.
         blocks: as many as could be built.
@@ -115,7 +119,8 @@ class Built:
 class _Site:
     """What every step of building looks at."""
 
-    features: NDArray[Any]
+    features: Features
+    scaling: Standardisation
     codes: Rows
     num_classes: int
     plan: BuildPlan
@@ -140,11 +145,12 @@ class _Site:
         validation = None
         if self.validation is not None:
             of_validation = () if clusters is None else (clusters.priors, clusters.of_validation)
-            validation = (BlockInputs(self.validation.features, seen, *of_validation), self.validation)
+            inputs = BlockInputs(self.scaling.rows(self.validation.features), seen, *of_validation)
+            validation = (inputs, self.validation)
         of_train = () if clusters is None else (clusters.priors, clusters.of_train, own)
         counted = self.codes[rows if prior_rows is None else prior_rows]
         return fit_classifier(
-            BlockInputs(self.features, rows, *of_train),
+            BlockInputs(self.scaling.rows(self.features), rows, *of_train),
             self.codes[rows],
             start,
             self.plan.classifier,
@@ -182,7 +188,7 @@ class _Site:
 
     def _pure_clusters(self, flow: MixtureFlow, rows: Rows) -> float:
         """The released code's criterion: clusters of one class in training, unless one cluster swallows everything."""
-        _, clusters = assign(flow, self.features[rows], self.device)
+        _, clusters = assign(flow, SomeRows(self.features, rows), self.device)
         counted = clusters_of(clusters, self.codes[rows], self.plan.flow.clusters, self.num_classes)
         return float(counted.count_pure()) if counted.sizes.max() < 5000 else -np.inf
 
@@ -193,7 +199,7 @@ class _Site:
         _, clusters = assign(flow, self.features, self.device)
         counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
         shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
-        _, found = assign(flow, self.validation.features[seen], self.device)
+        _, found = assign(flow, SomeRows(self.validation.features, seen), self.device)
         told = np.log(shares[found, self.validation.codes[seen]].clip(1e-12))
         return float((self.validation.weights[seen] * told).sum())
 
@@ -209,7 +215,8 @@ class _Clustering:
 
 
 def build(
-    features: NDArray[Any],
+    features: Features,
+    scaling: Standardisation,
     codes: Rows,
     num_classes: int,
     plan: BuildPlan,
@@ -225,17 +232,18 @@ def build(
 
     Args:
         features: shape (N, D), memory-mapped or not.
+        scaling: how features are standardised for the classifiers; flows do it themselves, block by block.
         codes: class indices, shape (N,).
         num_classes: C.
         plan: how.
-        start: weight (C, D) and bias (C,) that the classifiers begin with; None draws them.
+        start: weight (C, D) and bias (C,) on standardised features that the classifiers begin with; None draws them.
         validation: where epochs are chosen; None takes the last, or those of `again`.
         again: what an earlier call chose.
         seed: of everything random.
         dtype: to compute in.
         device: where.
     """
-    site = _Site(features, codes, num_classes, plan, validation, again, dtype, device)
+    site = _Site(features, scaling, codes, num_classes, plan, validation, again, dtype, device)
     rows, seen = np.arange(len(codes)), np.arange(0 if validation is None else len(validation.codes))
     half = None if validation is None else halves(validation.codes)
     built = Built(None, [], np.full(len(codes), -1), Choices(), [])

@@ -1,7 +1,7 @@
 """DLSA as an estimator: build, choose how many blocks help, predict block by block."""
 
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,15 +11,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from longtail.features import check_finite
-from longtail.heads.base import FEATURES, Head, chunks
+from longtail.heads.base import FEATURES, Head
 from longtail.heads.dlsa.block_classifier import ClassifierKind, Validation
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
 from longtail.heads.dlsa.construction import Built, build
 from longtail.heads.dlsa.depth_choice import choice_of
-from longtail.heads.dlsa.parameters import build_plan_of
+from longtail.heads.dlsa.parameters import CONSTRAINTS, build_plan_of
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.linear import LinearParameters
-from longtail.heads.linear_training import Precision
+from longtail.heads.parameters import Constraints
+from longtail.heads.precision import Precision
+from longtail.heads.rows import Features, SomeRows, chunks
+from longtail.heads.standardisation import Standardisation
 from longtail.holdout import stratified_holdout
 from longtail.schedules import ScheduleKind
 
@@ -54,20 +57,20 @@ class DLSA(Head):
         flow_epochs: of as many pairs as the block has rows.
         flow_batch_size: pairs a step.
         flow_learning_rate: constant.
-        flow_momentum: 0 to 1.
+        flow_momentum: 0 to below 1.
         weight_power: q; the likelihood of a class weighs (n_max / n_c)^q.
         likelihood_weight: of the weighted likelihood in the loss.
         balance_weight: of the cluster balance.
         separation_weight: of the cluster separation (the purity loss).
         posterior_momentum: of the cluster balance's moving average, 0 to below 1.
         clip_norm: longest gradient of a flow; None does not clip.
-        standardize: give each feature mean 0 and variance 1 before a flow.
+        standardize: give each feature mean 0 and variance 1 before a flow and, unless it is "cosine", a classifier.
         classifier: "balanced-softmax", "class-balanced" (sampling, cross-entropy) or "cosine".
         epochs: of each classifier.
         batch_size: rows a step.
         learning_rate: of the classifiers, at the start; "auto" takes 0.1 or 0.01, whichever makes the better plain
             classifier on validation.
-        momentum: 0 to 1.
+        momentum: 0 to below 1.
         weight_decay: at least 0.
         schedule: of the classifiers' learning rate.
         eval_every: epochs between two measurements on validation.
@@ -96,8 +99,7 @@ class DLSA(Head):
         selected_on_: "val", "train-cv" (held out of training) or "not selected".
 
     Raises:
-        InputError: unusable features, labels, head or settings.
-        LongtailError: the loss of a flow or classifier is not finite.
+        InputError: unusable features, labels, head or parameters, or a loss of a flow or classifier that is not finite.
 
     Reference:
         Xu, Chen, Li, Lu, "Constructing Balance from Imbalance for Long-tailed Image Recognition", ECCV 2022, arXiv
@@ -111,6 +113,8 @@ class DLSA(Head):
         >>> head.score(features, labels) > 0.9, head.selected_on_
         (True, 'train-cv')
     """
+
+    _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
 
     depth_: int
 
@@ -209,25 +213,27 @@ class DLSA(Head):
             if (features.dtype == np.float64) != (dtype == torch.float64):  # numbers that go with those of training
                 features = features.astype(np.float64 if dtype == torch.float64 else np.float32)
             seen = self._validation(features, truth)
-            start = self._start(array, codes, seed, dtype)
-            built = build(array, codes, num_classes, plan, start=start, validation=seen, **shared)
+            scaling, start = self._start(array, codes, seed)
+            built = build(array, scaling, codes, num_classes, plan, start=start, validation=seen, **shared)
             self.selected_on_ = "val"
             self._choose_depth(built)
-            return self._take(built)
+            return self._take(built, scaling)
         rest, held_out = stratified_holdout(codes, 0.2, seed)
         if self.original or not len(held_out) or len(np.unique(codes[rest])) < 2:
-            start = self._start(array, codes, seed, dtype)
-            built = build(array, codes, num_classes, plan, start=start, validation=None, **shared)
+            scaling, start = self._start(array, codes, seed)
+            built = build(array, scaling, codes, num_classes, plan, start=start, validation=None, **shared)
             self._choose_depth(built)
-            return self._take(built)
-        seen = self._validation(array[held_out], codes[held_out])
-        start = self._start(array, codes, seed, dtype, rest)
-        tried = build(array[rest], codes[rest], num_classes, plan, start=start, validation=seen, **shared)
+            return self._take(built, scaling)
+        seen = self._validation(SomeRows(array, held_out), codes[held_out])
+        some = SomeRows(array, rest)
+        scaling, start = self._start(some, codes[rest], seed)
+        tried = build(some, scaling, codes[rest], num_classes, plan, start=start, validation=seen, **shared)
         self._choose_depth(tried)
         self.selected_on_ = "train-cv"
-        start = self._start(array, codes, seed, dtype)
+        scaling, start = self._start(array, codes, seed)
         built = build(
             array,
+            scaling,
             codes,
             num_classes,
             replace(plan, depth=self.depth_),
@@ -237,7 +243,7 @@ class DLSA(Head):
             **shared,
         )
         self.depth_ = min(self.depth_, len(built.blocks))
-        self._take(built)
+        self._take(built, scaling)
         self.blocks_ = [block.facts for block in (built if self.depth_ else tried).blocks]
         return self
 
@@ -259,27 +265,26 @@ class DLSA(Head):
         check_finite(array)
         return array
 
-    def _validation(self, features: NDArray[Any], codes: NDArray[np.int64]) -> Validation:
+    def _validation(self, features: Features, codes: NDArray[np.int64]) -> Validation:
         if self.original:
             return Validation(features, codes, np.full(len(codes), 1 / len(codes)))
         counts = np.bincount(codes, minlength=len(self.classes_))
         return Validation(features, codes, 1 / (counts[codes] * (counts > 0).sum()))
 
     def _start(
-        self,
-        features: NDArray[Any],
-        codes: NDArray[np.int64],
-        seed: int,
-        dtype: torch.dtype,
-        rows: NDArray[np.int64] | None = None,
-    ) -> tuple[Tensor, Tensor] | None:
-        """Give the classifier that all begin with: the given one, or a `Joint` of some rows; None draws it."""
+        self, features: Features, codes: NDArray[np.int64], seed: int
+    ) -> tuple[Standardisation, tuple[Tensor, Tensor] | None]:
+        """Return how features are standardised for classifiers, and the one on them that all begin with; None draws it.
+
+        It is the given one, or a `Joint` of these rows.
+        """
+        wanted = self.standardize and self.classifier != "cosine"
+        scaling = Standardisation.of(features, wanted=wanted, device=self.device)
         if self.head is None and self.original:
-            return None
-        if rows is not None and self.head is None:
-            features, codes = features[rows], codes[rows]
-        weight, bias = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
-        return tuple(torch.from_numpy(np.array(part)).to(self.device, dtype) for part in (weight, bias))  # type: ignore[return-value]
+            return scaling, None
+        start = linear_or_joint(self.head, features, codes, random_state=seed, device=self.device)
+        self.notes_ = start.notes
+        return scaling, scaling.unfolded(*start.tensors(features, self.device))
 
     def _choose_depth(self, built: Built) -> None:
         """Use the number of blocks that is best on validation, or none where that may be chance."""
@@ -289,12 +294,13 @@ class DLSA(Head):
         everything = self.original or not self.choose_depth
         self.depth_ = len(built.blocks) if everything else choice.best if choice is not None and self.helps_ else 0
 
-    def _take(self, built: Built) -> Self:
-        """Keep what prediction needs, as arrays."""
+    def _take(self, built: Built, scaling: Standardisation) -> Self:
+        """Keep what prediction needs, as arrays, for features as they are."""
         used = built.blocks[: self.depth_]
         rest = used[-1].rest if used else built.plain
         assert rest is not None, "building ends with a classifier for what is left"
-        for name, value in arrays_of(used, rest, self.clusters).items():
+        classifiers = [one.folded(scaling) for one in (*(block.classifier for block in used), rest)]
+        for name, value in arrays_of(used, classifiers, self.clusters).items():
             setattr(self, f"{name}_", value)
         self.learning_rate_ = built.choices.learning_rate
         self.blocks_ = [block.facts for block in built.blocks]

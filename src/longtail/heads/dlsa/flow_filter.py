@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.errors import LongtailError
+from longtail.errors import InputError
 from longtail.flows import MixtureFlow, masked_gradients
-from longtail.heads.base import chunks, torch_rows
-from longtail.heads.linear_training import Precision, computing_in
+from longtail.heads.precision import Precision, computing_in
+from longtail.heads.rows import Features, SomeRows, chunks, torch_rows
+from longtail.heads.standardisation import feature_moments
 from longtail.losses import ClusterBalance, cluster_separation, likelihood_weights, weighted_likelihood
 from longtail.sampling import class_pairs
 
@@ -59,20 +60,13 @@ class FlowPlan:
     precision: Precision
 
 
-def new_flow(features: NDArray[Any], rows: NDArray[np.int64], plan: FlowPlan, seed: int, device: str) -> MixtureFlow:
+def new_flow(features: Features, rows: NDArray[np.int64], plan: FlowPlan, seed: int, device: str) -> MixtureFlow:
     """Build an untrained flow for some rows of features (N, D)."""
     dimension = features.shape[1]
     location = spread = None
     if plan.standardize:
-        sums, squares = torch.zeros(2, dimension, dtype=torch.float64)
-        for start in range(0, len(rows), 4096):
-            block = torch_rows(features, rows[start : start + 4096]).double()
-            sums += block.sum(dim=0)
-            squares += (block * block).sum(dim=0)
-        location = sums / len(rows)
-        variance = (squares / len(rows) - location**2).clamp(min=0)
-        # a feature that is constant stays as it is: divided by its own deviation it would be noise
-        spread = torch.where(variance > 1e-12 * (location**2 + 1), variance.sqrt(), 1.0)
+        moments = feature_moments(SomeRows(features, rows))
+        location, spread = moments.mean, moments.divisor
     flow = MixtureFlow(
         dimension,
         plan.clusters,
@@ -105,7 +99,7 @@ def flow_loss(first: Tensor, second: Tensor, weights: Tensor, balance: ClusterBa
 
 def fit_flow(
     flow: MixtureFlow,
-    features: NDArray[Any],
+    features: Features,
     rows: NDArray[np.int64],
     codes: NDArray[np.int64],
     plan: FlowPlan,
@@ -130,7 +124,7 @@ def fit_flow(
         The mean loss of each epoch.
 
     Raises:
-        LongtailError: the loss is not finite.
+        InputError: the loss is not finite.
     """
     labels = codes[rows]
     class_weights = likelihood_weights(torch.from_numpy(np.bincount(labels).astype(np.float64)), plan.weight_power)
@@ -164,7 +158,7 @@ def fit_flow(
             total += loss.detach()
         losses.append(float(total) / steps)
         if not math.isfinite(losses[-1]):
-            raise LongtailError(
+            raise InputError(
                 f"the loss of the flow filter became {losses[-1]} in epoch {epoch}. "
                 "Lower flow_learning_rate or set clip_norm."
             )
@@ -174,7 +168,7 @@ def fit_flow(
 
 
 @torch.no_grad()
-def assign(flow: MixtureFlow, features: NDArray[Any], device: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def assign(flow: MixtureFlow, features: Features, device: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Give the log-likelihood and the likeliest cluster of each row of features (N, D), each of shape (N,)."""
     flow.eval()
     likelihoods, clusters = [np.empty(0)], [np.empty(0, dtype=np.int64)]

@@ -1,94 +1,62 @@
 """What the parameters of DLSA may be, and the plan that they make."""
 
-import math
-from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from longtail.errors import InputError
 from longtail.heads.dlsa.block_classifier import ClassifierPlan
 from longtail.heads.dlsa.construction import BuildPlan
 from longtail.heads.dlsa.flow_filter import FlowPlan
-from longtail.heads.linear_training import FEWEST_STEPS, SGDPlan
+from longtail.heads.linear_training import FEWEST_STEPS, SGD_CONSTRAINTS, SGDPlan
+from longtail.heads.parameters import AUTO, Constraints, real, whole
 from longtail.schedules import Schedule
 
-__all__ = ["build_plan_of", "check_parameters"]
+__all__ = ["CONSTRAINTS", "build_plan_of"]
 
 LEARNING_RATES = (0.1, 0.01)  # that "auto" tries
 
-WHOLE_NUMBERS = (
-    "depth",
-    "clusters",
-    "flow_blocks",
-    "flow_epochs",
-    "flow_batch_size",
-    "epochs",
-    "batch_size",
-    "eval_every",
-)
-OPTIONAL = ("center_scale", "threshold", "clip_norm")
-
-Test = tuple[Callable[[float], bool], str]
-SHARE: Test = (lambda value: 0 < value < 1, "above 0 and below 1")
-POSITIVE: Test = (lambda value: 0 < value < math.inf, "above 0")
-NOT_NEGATIVE: Test = (lambda value: 0 <= value < math.inf, "of at least 0")
-BELOW_ONE: Test = (lambda value: 0 <= value < 1, "of at least 0 and below 1")
-UP_TO_ONE: Test = (lambda value: 0 <= value <= 1, "between 0 and 1")
-NUMBERS: dict[str, Test] = {
-    "proportion": SHARE,
-    "center_scale": POSITIVE,
-    "clip_norm": POSITIVE,
-    "threshold": (lambda value: not math.isnan(value), "that is not NaN"),
-    "prior_smoothing": NOT_NEGATIVE,
-    "weight_power": (math.isfinite, "that is finite"),
-    **dict.fromkeys(("likelihood_weight", "balance_weight", "separation_weight"), NOT_NEGATIVE),
-    **dict.fromkeys(("flow_learning_rate", "learning_rate", "weight_decay"), NOT_NEGATIVE),
-    **dict.fromkeys(("flow_momentum", "momentum"), UP_TO_ONE),
-    "posterior_momentum": BELOW_ONE,
+CONSTRAINTS: Constraints = {
+    **SGD_CONSTRAINTS,
+    "depth": [whole()],
+    "choose_depth": ["boolean"],
+    "clusters": [whole()],
+    "center_scale": [real(above=0), None],
+    "proportion": [real(above=0, below=1)],
+    "threshold": [real(), None],
+    "prior_smoothing": [real(0)],
+    "flow_blocks": [whole()],
+    "flow_epochs": [whole()],
+    "flow_batch_size": [whole()],
+    "flow_learning_rate": [real(0)],
+    "flow_momentum": [real(0, below=1)],
+    "weight_power": [real()],
+    "likelihood_weight": [real(0)],
+    "balance_weight": [real(0)],
+    "separation_weight": [real(0)],
+    "posterior_momentum": [real(0, below=1)],
+    "clip_norm": [real(above=0), None],
+    "standardize": ["boolean"],
+    "classifier": [str],  # those that are not there are told with the reason
+    "learning_rate": [real(0), AUTO],
+    "eval_every": [whole()],
+    "original": ["boolean"],
 }
-
-
-def check_parameters(parameters: dict[str, Any]) -> None:
-    """Check the numbers among the parameters of DLSA.
-
-    Args:
-        parameters: as `get_params` gives them, with a number for the learning rate.
-
-    Raises:
-        InputError: naming the first that is out of range.
-
-    Example:
-        >>> from longtail.heads import DLSA
-        >>> check_parameters(DLSA(proportion=0.5, learning_rate=0.1).get_params())
-    """
-    for name in WHOLE_NUMBERS:
-        value = parameters[name]
-        if not (isinstance(value, int | np.integer) and value >= 1):
-            raise InputError(f"{name} is {value!r}; expected a whole number of at least 1.")
-    for name, (is_allowed, words) in NUMBERS.items():
-        value = parameters[name]
-        if value is None and name in OPTIONAL:
-            continue
-        if not (isinstance(value, int | float | np.integer | np.floating) and is_allowed(float(value))):
-            raise InputError(
-                f"{name} is {value!r}; expected a number {words}{', or None' if name in OPTIONAL else ''}"
-                f"{', or auto' if name == 'learning_rate' and not parameters['original'] else ''}."
-            )
 
 
 def build_plan_of(head: Any) -> BuildPlan:
     """Read all that decides how DLSA is built from an estimator's parameters.
 
     Args:
-        head: a `DLSA`.
+        head: a `DLSA` whose parameters were checked.
 
     Raises:
-        InputError: a parameter is out of range.
+        InputError: no such classifier, or a learning rate to choose in the original's way.
     """
-    is_auto = isinstance(head.learning_rate, str) and head.learning_rate == "auto" and not head.original
+    is_auto = head.learning_rate == "auto"
+    if is_auto and head.original:
+        raise InputError(
+            "learning_rate is 'auto'; expected a number with original=True: the released code chooses none."
+        )
     rate = LEARNING_RATES[0] if is_auto else head.learning_rate
-    check_parameters(head.get_params(deep=False) | {"learning_rate": rate})
     flow = FlowPlan(
         clusters=head.clusters,
         center_scale=head.center_scale,

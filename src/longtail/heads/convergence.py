@@ -1,0 +1,75 @@
+"""Has a training ended near its optimum? If not, the sentence that says so."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from longtail.heads.linear_solver import CURVATURE, LinearProblem
+
+__all__ = ["learned_nothing", "not_reached", "unfinished"]
+
+LEFT = 0.5  # of the loss, which one more step is expected to take off: trainings that are long enough have 0.04 to 0.4
+NOTHING = 0.97  # of the loss of a classifier that knows the class shares alone
+
+
+def not_reached(steps: int, penalty: float) -> str:
+    """Return what to say where L-BFGS was stopped."""
+    return (
+        f"the optimum was not reached in {steps} steps with penalty {penalty:g}: results may change with a larger "
+        "penalty, whose optimum is nearer"
+    )
+
+
+def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | None:
+    """Judge a layer by how much its likelihood would gain from one more step, whatever penalty it was trained with.
+
+    sum_j g_j^2 / (2 h_j),   h_j the curvature of a weight as `maximise_likelihood` takes it, the features uncorrelated
+
+    Args:
+        problem: whose rows it was trained on; its penalty is left out.
+        weight: shape (C, D).
+        bias: shape (C,).
+
+    Returns:
+        A sentence, or None where it is near enough.
+    """
+    likelihood, shares = replace(problem, penalty=0.0), problem.shares
+    loss, of_weight, of_bias = likelihood.value_and_gradient(weight.double().cpu(), bias.double().cpu())
+    of_shares = float(-(shares * shares.log()).sum())
+    if loss > of_shares:
+        return (
+            f"the training did not settle: its loss on train is {loss:.3g}, and that of a classifier that knows the "
+            f"class shares alone {of_shares:.3g}; lower learning_rate, or take standardise=True"
+        )
+    squares = likelihood.squares().cpu()
+    curvature = CURVATURE * shares.sqrt()
+    of_features = (of_weight.square() / (squares + 1e-6 * squares.mean()).clamp(min=1e-300)).sum(dim=1)
+    left = float(((of_features + of_bias.square()) / curvature).sum() / 2)
+    if left <= LEFT * max(loss, 1e-3 * of_shares):
+        return None
+    return (
+        f"the training ended far from its optimum, at a loss of {loss:.3g} on train (class shares alone: "
+        f"{of_shares:.3g}); train for more epochs, raise learning_rate, or take standardise=True"
+    )
+
+
+def learned_nothing(loss: float, shares: Tensor) -> str | None:
+    """Judge a training by its last loss: return a sentence where it is that of a classifier that knows shares alone.
+
+    Args:
+        loss: mean cross-entropy of the last epoch.
+        shares: part of each class in it, of sum 1, shape (C,).
+
+    Example:
+        >>> import torch
+        >>> learned_nothing(0.69, torch.tensor([0.5, 0.5]))
+        'it learned next to nothing: its loss on train is 0.69, and that of a classifier that knows the class shares...
+        >>> learned_nothing(0.3, torch.tensor([0.5, 0.5]))
+    """
+    of_shares = float(-(shares * shares.log()).sum())
+    if loss < NOTHING * of_shares:
+        return None
+    return (
+        f"it learned next to nothing: its loss on train is {loss:.3g}, and that of a classifier that knows the class "
+        f"shares alone {of_shares:.3g}"
+    )

@@ -1,0 +1,148 @@
+"""Rows of features as tensors, a block at a time, wherever they lie and whatever is done to them on the way."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Features", "LazyRows", "RowSource", "SomeRows", "TransformedRows", "chunks", "compute_dtype", "torch_rows"]
+
+# of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
+CHUNK_BYTES = 2**23
+
+
+class RowSource(Protocol):
+    """What rows are taken from: an array, a mapped file, or something that puts them together when asked."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+        ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Return some rows."""
+        ...
+
+
+class LazyRows(ABC):
+    """Features (N, D) that are made of others when they are asked for, so that no second copy of them is needed."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> Any:
+        """Type of the numbers."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """(N, D)."""
+
+    @abstractmethod
+    def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
+        """Return some rows on a device."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        return np.asarray(self.tensor(rows).numpy())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all rows, a copy, filled block by block."""
+        found = np.empty(self.shape, dtype=dtype or self.dtype)
+        for rows, block in chunks(self):
+            found[rows] = block.numpy()
+        return found
+
+
+Features = NDArray[Any] | LazyRows
+
+
+class TransformedRows(LazyRows):
+    """Rows to which something is done.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        apply: maps a block of them, a tensor (B, D) on any device, to one of the same shape.
+
+    Example:
+        >>> rows = TransformedRows(np.eye(3), lambda block: 2 * block)
+        >>> rows[1:].tolist(), rows.shape
+        ([[0.0, 2.0, 0.0], [0.0, 0.0, 2.0]], (3, 3))
+    """
+
+    def __init__(self, features: Features, apply: Callable[[Tensor], Tensor]) -> None:
+        self.features, self.apply = features, apply
+
+    @property
+    def dtype(self) -> Any:
+        """float64 where the features are, else float32."""
+        return np.dtype(np.float64 if self.features.dtype == np.float64 else np.float32)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, D)."""
+        return self.features.shape
+
+    def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
+        """Return some rows on a device, transformed there."""
+        return self.apply(torch_rows(self.features, rows, device))
+
+
+class SomeRows(LazyRows):
+    """A part of the rows.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        chosen: row numbers, shape (n,).
+
+    Example:
+        >>> SomeRows(np.eye(3), np.array([2, 0]))[:].tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+
+    def __init__(self, features: Features, chosen: NDArray[np.int64]) -> None:
+        self.features, self.chosen = features, chosen
+
+    @property
+    def dtype(self) -> Any:
+        """That of the features."""
+        return self.features.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, D)."""
+        return len(self.chosen), self.features.shape[1]
+
+    def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
+        """Return some of the rows on a device."""
+        return torch_rows(self.features, self.chosen[rows], device)
+
+
+def compute_dtype(features: RowSource) -> torch.dtype:
+    """Return the type that heads compute in: float32, or float64 where the features came so."""
+    return torch.float64 if features.dtype == np.float64 else torch.float32
+
+
+def torch_rows(features: RowSource, rows: Any, device: str = "cpu") -> Tensor:
+    """Return some rows as a tensor of the type that heads compute in."""
+    if isinstance(features, LazyRows):
+        return features.tensor(rows, device)
+    block = np.asarray(features[rows])
+    # torch wants memory that could be written to, which a mapped file's cannot, and rows and columns that run forwards
+    if not block.flags.writeable or min(block.strides, default=0) < 0:
+        block = block.copy()
+    # torch converts float16 faster than numpy, and on the device after a copy of half the size
+    return torch.from_numpy(block).to(device).to(compute_dtype(features))
+
+
+def chunks(features: Features, device: str = "cpu") -> Iterator[tuple[slice, Tensor]]:
+    """Walk over features (N, D) in pieces of a few MiB, each as (rows, tensor)."""
+    size = max(CHUNK_BYTES // (4 * features.shape[1]), 256)
+    for start in range(0, len(features), size):
+        rows = slice(start, min(start + size, len(features)))
+        yield rows, torch_rows(features, rows, device)
