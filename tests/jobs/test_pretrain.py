@@ -49,7 +49,8 @@ def moco(tmp_path_factory):
 
 
 def test_a_run_leaves_what_a_training_leaves(rotation):
-    assert {path.name for path in rotation.iterdir()} == {"checkpoints", "metrics.csv", "pretrain.json", "splits.json"}
+    written = {"checkpoints", "images.npz", "metrics.csv", "pretrain.json", "splits.json"}
+    assert {path.name for path in rotation.iterdir()} == written
     assert {path.name for path in (rotation / "checkpoints").iterdir()} == {"last.pt", "best.pt"}
     checkpoint = load_checkpoint(rotation / "checkpoints" / "last.pt")
     (row,) = checkpoint["state"]["history"]

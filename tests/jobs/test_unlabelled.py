@@ -37,7 +37,7 @@ def test_the_teacher_labels_what_was_held_back(teacher, tmp_path):
     rows = labelled(tmp_path)
     splits = open_data("digits", largest=60, ratio=3)
     assert len(rows) == len(splits.held_back) == 1190 - len(splits.train)
-    assert rows[0]["input"] == splits.held_back.identify(0)
+    assert rows[0]["input"] == splits.held_back.identity(0)
     right = np.mean(np.array([int(row["pseudo_label"]) for row in rows]) == splits.held_back.labels)
     record = json.loads((tmp_path / "splits.json").read_text())
     assert sum(record["pseudo_label_counts"]) == len(rows)

@@ -1,6 +1,7 @@
 """`longtail extract`: images to feature files, with the network's own classifier beside them."""
 
 import json
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,6 +43,7 @@ def run(config: ExtractConfig) -> Path:
     """Write feature_{train,val,test}.h5 and joint_head.npz."""
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.known_images import as_known
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
 
     path = find_checkpoint(config.checkpoint)
@@ -62,6 +64,10 @@ def run(config: ExtractConfig) -> Path:
         )
     # a checkpoint of a run lies in its folder checkpoints; one that was imported lies anywhere
     beside = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    if same and path.parent.name == "checkpoints":
+        splits = as_known(splits, beside, config.data.changed)
+        if fabric.is_global_zero and not config.runtime.quiet:
+            print("; ".join(splits.notes), file=sys.stderr)
     folder = config.runtime.out or beside / "features"
     extract_splits(
         fabric, model, splits, folder, dtype=config.dtype, workers=config.workers, quiet=config.runtime.quiet

@@ -81,6 +81,10 @@ class ColumnOptions:
         return ColumnChoice(self.label_column, self.id_column, self.split_column, self.drop_columns, self.keep_columns)
 
 
+# what becomes of a run whose images are others than they were
+ChangedImages = Literal["ask", "leave-out"]
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """Which images, and how they are split."""
@@ -115,6 +119,9 @@ class DataOptions:
     alike_names: AlikeNames = "ask"
     """Of classes whose names differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them;
     ask: stop and list them."""
+    changed: ChangedImages = "ask"
+    """Of a folder that holds a trained run already, where images came, went or changed since: leave-out goes on with
+    those of then, divided as then; ask: stop and name them."""
     bits: Annotated[int, Range(1, most=32)] | None = None
     """Of grey images of more than 8 bits, such as a camera's 10, 12 or 14 in 16: white is 2^bits - 1. Default: as each
     file states it; where none does, stop and ask."""

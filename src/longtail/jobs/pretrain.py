@@ -71,15 +71,21 @@ def pretrain(
     from longtail.jobs.stage_one.course import carry_out
     from longtail.jobs.stage_one.feature_monitor import knn_monitor, some_of
     from longtail.jobs.stage_one.images import Images, choose_preprocessing, prepare
+    from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.optimisation import synchronised
     from longtail.jobs.stage_one.settings import plain
     from longtail.jobs.stage_one.start import begin, stopped_at
-    from longtail.jobs.unlabelled import open_extra
+    from longtail.jobs.unlabelled import HELD_BACK, open_extra
 
     unlabelled = unlabelled or UnlabelledOptions()
     if unlabelled.teacher is not None or unlabelled.confidence > 0:
         raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
-    learnt = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed)).learnt
+    if unlabelled.unlabelled != HELD_BACK:
+        splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))
+    splits = opened = as_known(splits, folder, data.changed)
+    if unlabelled.unlabelled == HELD_BACK:
+        splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))
+    learnt = splits.learnt
     preprocessing = choose_preprocessing(splits, stage_of(options))
     options = resolve(options, is_small=preprocessing.resident, num_images=len(learnt))
     stage = stage_of(options)
@@ -121,6 +127,8 @@ def pretrain(
         validate = knn_monitor(
             fabric, start.model, start.preprocessing, known, val_images, num_classes, options.neighbours, stage.workers
         )
+    if checkpoint is None and fabric.is_global_zero:
+        remember_images(opened, folder)
     views = 1 if options.task == "rotation" else 2
     task, optimizer = fabric.setup(task, optimizer)
     carry_out(

@@ -189,15 +189,20 @@ def _run_one(
     from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
+    from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import retrain_from_images
     from longtail.jobs.train import train_stage_one
 
     runtime, stage = config.runtime, config.stage
+    if not stage.frozen:  # a network that does not learn looks at other images without harm
+        splits = as_known(splits, folder, data.changed)
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     if stage.frozen:
         stage_facts = take_backbone(fabric, splits, dataset, data, stage, folder)
         model = open_model(find_checkpoint(folder), fabric.device)
+        if fabric.is_global_zero:
+            remember_images(splits, folder)
     else:
         state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder, config.unlabelled)
         model = open_model(find_checkpoint(folder, stage.use), fabric.device)

@@ -36,6 +36,7 @@ def run(config: TrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.known_images import as_known
 
     folder = config.runtime.out or Path("runs") / f"train-{Path(config.dataset).stem}"
     if config.stage.frozen or config.stage.weights is not None:
@@ -45,7 +46,7 @@ def run(config: TrainConfig) -> Path:
     last = folder / "checkpoints" / "last.pt"
     if last.is_file() and not config.resume:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
-    splits = open_splits(config.dataset, config.data)
+    splits = as_known(open_splits(config.dataset, config.data), folder, config.data.changed)
     fabric = launch(config.runtime)
     train_stage_one(
         fabric, splits, config.dataset, config.data, config.stage, config.runtime, folder, config.unlabelled
@@ -77,6 +78,7 @@ def train_stage_one(
     from longtail.jobs.stage_one.batches import training_batches
     from longtail.jobs.stage_one.course import carry_out
     from longtail.jobs.stage_one.images import choose_preprocessing, prepare
+    from longtail.jobs.stage_one.known_images import remember_images
     from longtail.jobs.stage_one.objective import check_rebalanced_once, objective_of
     from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
     from longtail.jobs.stage_one.settings import plain
@@ -103,7 +105,8 @@ def train_stage_one(
         go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
         return done
 
-    splits = with_pseudo_labels(fabric, splits, unlabelled, seed=data.split_seed, folder=folder, workers=stage.workers)
+    known = splits
+    splits = with_pseudo_labels(fabric, splits, unlabelled, data, folder=folder, workers=stage.workers)
     num_classes = len(splits.class_names)
     start = begin(
         fabric,
@@ -141,6 +144,8 @@ def train_stage_one(
             return validation_accuracy(fabric, model, val_batches, val_images.labels, num_classes)
 
     task, optimizer = fabric.setup(task, optimizer)
+    if checkpoint is None and fabric.is_global_zero:
+        remember_images(known, folder)
     return carry_out(
         fabric,
         start,

@@ -1,6 +1,7 @@
 """Images without labels for stage 1: opened, drawn, and labelled by a network that is there already."""
 
 import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 from longtail.data.source import DataSplits, ImageSource, Subset
 from longtail.errors import InputError
-from longtail.jobs.options import UnlabelledOptions
+from longtail.files.text import read_text
+from longtail.jobs.options import ChangedImages, DataOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["open_extra", "with_pseudo_labels"]
+__all__ = ["HELD_BACK", "open_extra", "with_pseudo_labels"]
 
 HELD_BACK = "held-back"
 
@@ -58,7 +60,7 @@ def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> Ima
 
 
 def with_pseudo_labels(
-    fabric: "Fabric", splits: DataSplits, options: UnlabelledOptions, *, seed: int, folder: Path, workers: int
+    fabric: "Fabric", splits: DataSplits, options: UnlabelledOptions, data: DataOptions, *, folder: Path, workers: int
 ) -> DataSplits:
     """Label the unlabelled images by their teacher, and let stage 1 learn from them too.
 
@@ -68,7 +70,7 @@ def with_pseudo_labels(
         fabric: launched.
         splits: the opened data.
         options: which images, and what labels them.
-        seed: of the draw from the images held back.
+        data: the seed of the draw from the images held back, and what becomes of a run whose images have changed.
         folder: of the run.
         workers: processes that load images of more than 64 pixels.
 
@@ -84,7 +86,7 @@ def with_pseudo_labels(
     """
     from longtail.data.source import Relabelled
 
-    unlabelled = open_extra(splits, options, seed)
+    unlabelled = open_extra(splits, options, data.split_seed)
     if unlabelled is None:
         return splits
     if options.teacher is None:
@@ -93,7 +95,7 @@ def with_pseudo_labels(
         )
     path = folder / "pseudo_labels.csv"
     if (folder / "checkpoints" / "last.pt").is_file() and path.is_file():
-        labels, confidences = _read(path, splits.class_names)
+        unlabelled, labels, confidences = _read(path, unlabelled, splits.class_names, data.changed)
     else:
         labels, confidences = _labelled_by(fabric, options.teacher, unlabelled, splits, workers)
         if fabric.is_global_zero:
@@ -147,12 +149,28 @@ def _write(
         writer = csv.writer(file)
         writer.writerow(["input", "pseudo_label", "confidence"])
         for row, (label, confidence) in enumerate(zip(labels, confidences, strict=True)):
-            writer.writerow([source.identify(row), class_names[label], f"{confidence:.6f}"])
+            writer.writerow([source.identity(row), class_names[label], f"{confidence:.6f}"])
 
 
-def _read(path: Path, class_names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _read(
+    path: Path, source: ImageSource, class_names: tuple[str, ...], changed: ChangedImages
+) -> tuple[ImageSource, NDArray[np.int64], NDArray[Any]]:
+    """Read what the teacher said of the images that are there, by their names."""
+    expected = "the labels that a teacher gave, as longtail writes them"
     codes = {name: code for code, name in enumerate(class_names)}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    labels = np.array([codes[row["pseudo_label"]] for row in rows], dtype=np.int64)
-    return labels, np.array([float(row["confidence"]) for row in rows])
+    known: dict[str, tuple[int, float]] = {}
+    lines = csv.reader(io.StringIO(read_text(path, expected=expected), newline=""), strict=True)
+    try:
+        for name, label, confidence in list(lines)[1:]:
+            known[name] = codes[label], float(confidence)
+    except (KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}, line {lines.line_num}: is damaged. Expected {expected}.") from error
+    rows = [row for row in range(len(source)) if source.identity(row) in known]
+    if changed == "ask" and not len(rows) == len(source) == len(known):
+        raise InputError(
+            f"{len(source) - len(rows):,} of the {len(source):,} unlabelled images are new, and "
+            f"{len(known) - len(rows):,} of the {len(known):,} that {path} labels are gone. To go on with those of "
+            "then, say --changed leave-out; to begin anew with all, name another --out."
+        )
+    labels, confidences = zip(*(known[source.identity(row)] for row in rows), strict=True) if rows else ((), ())
+    return Subset(source, np.array(rows)), np.array(labels, dtype=np.int64), np.array(confidences, dtype=np.float64)

@@ -68,7 +68,8 @@ def carry_out(
         "settings": settings,
     }
     if fabric.is_global_zero:
-        write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
+        if start.checkpoint is None:  # else it was divided before, whatever lies there by now
+            write_json(folder / "splits.json", {"notes": list(splits.notes), **splits.record})
         write_json(record, settings)
     with _threads(fabric, start, stage, quiet=runtime.quiet) as threads:
         return train(

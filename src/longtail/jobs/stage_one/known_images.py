@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,39 +20,32 @@ from longtail.identity import (
     read_identities,
     write_identities,
 )
+from longtail.jobs.options import ChangedImages
 
-__all__ = ["ChangedImages", "as_known", "remember_images"]
+__all__ = ["as_known", "remember_images"]
 
-# what becomes of a run whose images are others than they were
-ChangedImages = Literal["ask", "leave-out"]
-
-ROWS = "rows.npz"
-PARTS = ("train", "val", "test", "held_back")
+IMAGES = "images.npz"
+EXTRA = "unlabelled"
+PARTS = ("train", "val", "test", "held_back", "extra")
 
 
 def remember_images(splits: DataSplits, folder: Path) -> None:
-    """Note down which images a run is made of, where nobody has yet.
+    """Note down which images a run is made of, before it learns.
 
     Args:
         splits: the opened data.
         folder: of the run.
     """
-    path = folder / ROWS
-    if not path.is_file():
-        sources = _sources(splits)
-        every = _identity(splits, Joined(tuple(sources.values())))
-        ends = np.cumsum([0, *map(len, sources.values())])
-        write_identities(
-            path,
-            {
-                split: every.take(np.arange(start, end))
-                for split, start, end in zip(sources, ends[:-1], ends[1:], strict=True)
-            },
-        )
+    sources = _sources(splits)
+    every = _identity(splits, sources)
+    ends = np.cumsum([0, *map(len, sources.values())]).tolist()
+    stretches = zip(sources, ends[:-1], ends[1:], strict=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_identities(folder / IMAGES, {split: every.take(np.arange(start, end)) for split, start, end in stretches})
 
 
-def as_known(splits: DataSplits, folder: Path, changed: ChangedImages = "ask") -> DataSplits:
-    """Divide images as a run in a folder did, wherever they stand now; where there is no run yet, as they are.
+def as_known(splits: DataSplits, folder: Path, changed: ChangedImages) -> DataSplits:
+    """Divide images as a run in a folder did, wherever they stand now; where nothing was trained yet, as they are.
 
     Files are known by their paths below the data's folder, images in packs and in memory by their content.
 
@@ -67,42 +60,47 @@ def as_known(splits: DataSplits, folder: Path, changed: ChangedImages = "ask") -
     Raises:
         InputError: images that are new, gone or changed, and nobody said what becomes of them.
     """
-    path = folder / ROWS
-    if not path.is_file():
+    if not any((folder / "checkpoints").glob("*.pt")):
         return splits
+    path = folder / IMAGES
+    if not path.is_file():
+        note = (
+            f"which images {printable(folder)} learnt from was not written down by the version of longtail that made "
+            "it: that the data are the same is taken for granted"
+        )
+        return replace(splits, notes=(*splits.notes, note))
     known, sources = read_identities(path), _sources(splits)
     pool = Joined(tuple(sources.values()))
-    now = _identity(splits, pool)
+    now = _identity(splits, sources)
     places, changes = match_rows(known, now)
     if not changes and _in_place(places, sources):
         return splits
     notes = splits.notes
     if changes:
+        number = sum(map(len, known.values()))
+        if changes.counts[1] == number:
+            raise InputError(
+                f"{splits.name} holds none of the {number:,} images that {printable(folder)} was made of. Expected its "
+                "data, or another --out."
+            )
         told = (
             f"{splits.name} is not what it was when {printable(folder)} was made: {changes.told(known, now, 'image')}"
         )
         if changed == "ask":
             raise InputError(
                 f"{told}. The network there has learnt from the images of then: measured on others as they are divided "
-                "now, it would seem better than it is. To go on with those of then: `changed` leave-out. To begin anew "
-                "with all: another `out`, or delete that folder."
+                "now, it would seem better than it is. To go on with those of then, say --changed leave-out; to begin "
+                "anew with all, name another --out, or delete that folder."
             )
-        notes = (*notes, f"{told}; those of then are taken, new and changed ones are left out")
+        notes = (*notes, f"{told}; those of then are taken as they were divided, new and changed ones are left out")
         for split, rows in changes.changed.items():
             places[split][rows] = -1
     parts = {split: Subset(pool, rows[rows >= 0]) for split, rows in places.items()}
     empty = next((split for split in known if not len(parts[split]) and len(known[split])), None)
     if empty is not None:
         raise InputError(f"{splits.name}: none of the {empty} images of {printable(folder)} is there any more.")
-    return replace(
-        splits,
-        train=parts["train"],
-        val=parts.get("val"),
-        test=parts.get("test"),
-        held_back=parts.get("held_back"),
-        notes=notes,
-        shared=None,
-    )
+    others: dict[str, Any] = {name: parts.get(name) for name in PARTS if name != "train"}
+    return replace(splits, train=parts["train"], **others, notes=notes, shared=None)
 
 
 def _sources(splits: DataSplits) -> dict[str, ImageSource]:
@@ -110,15 +108,21 @@ def _sources(splits: DataSplits) -> dict[str, ImageSource]:
     return {name: source for name, source in parts.items() if source is not None and len(source)}
 
 
-def _identity(splits: DataSplits, source: ImageSource) -> RowIdentity:
+def _identity(splits: DataSplits, sources: dict[str, ImageSource]) -> RowIdentity:
+    source = Joined(tuple(sources.values()))
     has_files = source.status(0) is not None
-    names = identities(source) if has_files else None
+    names = [name for split, part in sources.items() for name in _names(split, part)] if has_files else None
     labels = np.array([hash_content(name.encode()) for name in splits.class_names], dtype=np.uint64)[source.labels]
     if has_files and splits.record.get("source") in PUBLISHED:
         # hundreds of thousands of files, whose lists say what they are
         return identify_rows(labels, names)
     marks = fingerprints(source)[:, :8].copy().view(np.uint64)[:, 0]
     return identify_rows(marks ^ labels, names, known_by=marks)
+
+
+def _names(split: str, source: ImageSource) -> list[str]:
+    # another folder than that of the data, in which a path may be the same
+    return [f"{EXTRA}: {name}" if split == "extra" else name for name in identities(source)]
 
 
 def _in_place(places: dict[str, NDArray[np.int64]], sources: dict[str, ImageSource]) -> bool:

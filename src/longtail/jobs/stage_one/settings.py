@@ -19,7 +19,7 @@ MORE_EPOCHS = (
     " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
     "starts from the backbone of this: --init {folder}/checkpoints/last.pt and another --out."
 )
-HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice"})  # change no result
+HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice", "changed"})  # change no result
 
 
 def plain(value: Any) -> Any:
