@@ -151,7 +151,7 @@ def test_auto_refuses_validation_labels_that_train_lacks(tailed, linear):
 
 @pytest.mark.parametrize("tau", [-0.1, "best", float("nan")])
 def test_tau_out_of_range(tailed, tau):
-    with pytest.raises(InputError, match="expected a number (of at least 0|from 0 to 100), or 'auto'"):
+    with pytest.raises(InputError, match=r"expected a number (of at least 0|from 0 to 100), or 'auto'"):
         TauNormalized(tau=tau).fit(*tailed[0])
 
 

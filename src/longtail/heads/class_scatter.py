@@ -1,7 +1,5 @@
 """Means of classes, and how features scatter around them, in bounded memory."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -42,8 +42,8 @@ class CosineClassifier(Head):
     logits_c = s (w_c . t(x)) / (||w_c|| ||t(x)||),   t(x) = x,   or (x - m) / d, feature by feature
 
     No class can win by a long weight vector or a large bias, and bright or blurred images by no long feature vector.
-    Since t(x) is divided by its length the logits are not linear in x. Their order is: the linear layer w_c . t(x) makes
-    the same decisions.
+    Since t(x) is divided by its length the logits are not linear in x. Their order is: the linear layer w_c . t(x)
+    makes the same decisions.
 
     Cosines of features in unlike units go by the largest of them alone, and those of features far from 0 are nearly all
     the same. m is the mean of the class means, d the deviation over the training rows.
@@ -54,9 +54,9 @@ class CosineClassifier(Head):
     Args:
         scale: s, above 0; "learned" trains it, starting at 16. On features that a network knows by heart it then grows
             and grows.
-        standardise: True subtracts m and divides by d, False does not; "auto" does where the deviation of some feature is
-            more than 10 times the median one, or the mean more than 10 times as long, squared, as rows typically are
-            around it.
+        standardise: True subtracts m and divides by d, False does not; "auto" does where the deviation of some feature
+            is more than 10 times the median one, or the mean more than 10 times as long, squared, as rows typically
+            are around it.
         loss: "balanced-softmax", "cross-entropy", "focal" or "logit-adjusted", as in `longtail.losses`.
         sampling: of the training rows, as in `longtail.sampling.Sampler`.
         epochs: passes of N draws; "auto": 10, or as many as give 500 steps.

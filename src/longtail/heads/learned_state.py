@@ -133,7 +133,7 @@ class ArrayDict:
 class Part:
     """A fitted head or transform inside."""
 
-    kind: type
+    kind: type[Any]
     optional: bool = False
 
     def check(self, name: str, value: Any, sizes: Sizes) -> None:

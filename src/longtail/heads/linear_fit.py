@@ -35,8 +35,8 @@ class LayerPlan:
         loss: by name.
         solver: "lbfgs" finds the optimum over all rows, "sgd" follows `sgd`; "auto" takes the first where the loss is
             convex, every row counts alike from the first step to the last, and memory allows it.
-        standardise: train on features of mean 0 and deviation 1; "auto": always, but for the cosines of "ldam" only where
-            `Standardisation.for_angles` does.
+        standardise: train on features of mean 0 and deviation 1; "auto": always, but for the cosines of "ldam" only
+            where `Standardisation.for_angles` does.
         penalty: of "lbfgs", see `LinearProblem`.
         sgd: length and rates of "sgd".
         reweighting: of the classes in the loss.
