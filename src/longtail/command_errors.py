@@ -88,18 +88,22 @@ def named_as_flags(message: str, names: frozenset[str]) -> str:
     """Name the settings of a command as they are typed, where the library names its arguments.
 
     Args:
-        message: with arguments as `val_fraction`.
+        message: with arguments as `val_fraction`, `skip_bad=True` or `layout='classes'`.
         names: of the command's settings.
 
     Example:
-        >>> named_as_flags("`val_fraction` is 2 (`labels` are fine).", frozenset({"val_fraction"}))
-        '--val-fraction is 2 (`labels` are fine).'
+        >>> named_as_flags("`val_fraction` is 2 (`labels` are fine); `bits=12`", frozenset({"val_fraction", "bits"}))
+        '--val-fraction is 2 (`labels` are fine); --bits 12'
     """
 
     def flag(match: re.Match[str]) -> str:
-        return f"--{match[1].replace('_', '-')}" if match[1] in names else match[0]
+        name, _, value = match.groups()
+        if name not in names:
+            return match[0]
+        typed = f"--{name.replace('_', '-')}"
+        return typed if value in (None, "True") else f"{typed} {value}"
 
-    return re.sub(r"`([a-z_]+)`", flag, message)
+    return re.sub(r"`([a-z_]+)(?:=('?)([^`']*)\2)?`", flag, message)
 
 
 def flag_names(kind: Any) -> frozenset[str]:

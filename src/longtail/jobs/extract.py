@@ -106,6 +106,7 @@ def extract_splits(
     A file that holds the features of these images by these weights already is left as it is.
     """
     from longtail.backbones import linear_parameters
+    from longtail.data.fingerprint import identities
     from longtail.files.atomic import atomic_path
     from longtail.jobs.pace import settle_threads
     from longtail.jobs.stage_one.images import prepare
@@ -153,6 +154,7 @@ def extract_splits(
             dimension=model.dimension,
             dtype=dtype,
             attributes=attributes,
+            ids=identities(source),
             quiet=quiet,
         )
     if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):
@@ -161,23 +163,24 @@ def extract_splits(
     elif fabric.is_global_zero and is_new:
         weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
         with atomic_path(head) as temporary, temporary.open("wb") as file:
-            np.savez(file, weight=weight, bias=bias, prior=np.array(trained_prior(model.about["settings"])))
+            prior = np.array(trained_prior(model.about["settings"]))
+            np.savez(file, weight=weight, bias=bias, prior=prior, class_names=np.array(splits.class_names))
     fabric.barrier()
 
 
 def images_key(source: "ImageSource") -> str:
-    """Give the SHA-256 of which images these are: names, labels and, of files, size and time of the last change."""
+    """Return the SHA-256 of which images these are: names, labels and, of files, size and time of the last change.
+
+    What has no file of its own, a row of a pack or an image in memory, is known by its content.
+    """
     import hashlib
 
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     for row, label in enumerate(np.asarray(source.labels).tolist()):
-        name = source.identify(row)
-        try:
-            status = Path(name).stat()
-            found.update(f"{name}\0{label}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-        except OSError:  # a row of a pack or of images in memory
-            found.update(f"{name}\0{label}\n".encode())
-    return found.hexdigest()
+        status = source.status(row)
+        mark = source.fingerprint(row).hex() if status is None else f"{status.st_size}\0{status.st_mtime_ns}"
+        result.update(f"{source.identity(row)}\0{label}\0{mark}\n".encode("utf-8", "surrogateescape"))
+    return result.hexdigest()
 
 
 def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int, dtype: str) -> bool:

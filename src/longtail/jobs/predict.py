@@ -23,6 +23,7 @@ __all__ = ["PredictConfig", "run"]
 
 DEFAULT_OUT = Path("predictions.csv")
 MOST_PRINTED = 5  # predictions that are printed, beside being written
+MOST_NAMED = 20  # images that are left out
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def run(config: PredictConfig) -> Path:
     predictor = open_predictor(config.model, config.method)
     calibration = _calibration(config, predictor.path, predictor.class_names)
     inputs = _inputs(config, predictor)
+    if not inputs.is_first:
+        return _beside(path, inputs)
     for note in inputs.notes:
         print(f"note: {note}")
     prior = _prior(config, predictor, inputs, path)
@@ -79,6 +82,13 @@ def run(config: PredictConfig) -> Path:
         again = f"; replaced the {replaced}" if replaced else ""
         told = "; ".join([report.how, *report.promises()])
         print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({told}){again}")
+    return path
+
+
+def _beside(path: Path, inputs: "Inputs") -> Path:
+    """Compute along with the process that writes."""
+    for _ in inputs.blocks():
+        pass
     return path
 
 
@@ -99,6 +109,7 @@ def _out(config: PredictConfig) -> tuple[Path, str | None]:
 
 def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path: Path) -> NDArray[np.float64] | None:
     """Return the shares to predict for, told and written beside the predictions; None for the head's own."""
+    from longtail.jobs.predicting.inputs import some_rows
     from longtail.jobs.predicting.predictor import validation_of
     from longtail.jobs.predicting.prior_estimator import ESTIMATED
     from longtail.jobs.predicting.target_prior import Inputs, find_prior, write_prior
@@ -110,9 +121,10 @@ def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path
             "--prior: what --sets and --reject promise holds for the classes' shares that the head was calibrated for. "
             "Calibrate for others: longtail calibrate --prior."
         )
-    features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
     if config.prior in ESTIMATED:
-        features = np.concatenate([block.values for block in inputs.blocks()])
+        features = some_rows(inputs.blocks())
+    else:
+        features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
     prior = find_prior(
         config.prior,
         predictor.class_names,
@@ -180,7 +192,9 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
+    from longtail.jobs.predicting.prior_estimator import ESTIMATED
     from longtail.jobs.stage_one.model import open_model
+    from longtail.training.progress import progress_bar
 
     fabric = launch(config.runtime)
     model = open_model(predictor.checkpoint, fabric.device)
@@ -190,13 +204,22 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
             f"{predictor.path} was fitted on {predictor.head.n_features_in_} features, the network in "
             f"{predictor.checkpoint} gives {model.dimension}."
         )
-    features = image_features(fabric, model, source, config.workers).cpu().numpy()
-    names = [source.identify(row) for row in range(len(source))]
+    quiet = config.runtime.quiet or not fabric.is_global_zero
 
     def blocks() -> Iterator[FeatureBlock]:
-        yield FeatureBlock(features, names)
+        with progress_bar("predict", len(source), quiet=quiet) as bar:
+            for rows, features in image_features(fabric, model, source, config.workers):
+                yield FeatureBlock(features, [source.identify(row) for row in rows])
+                bar.advance(len(rows))
 
-    return Inputs(blocks)
+    left_out = tuple(f"left out: {reason}" for _, reason in source.left_out)
+    notes = (*source.notes, *left_out[:MOST_NAMED])
+    if len(left_out) > MOST_NAMED:
+        notes = (*notes, f"left out besides: {len(left_out) - MOST_NAMED:,} images that cannot be read either")
+    if config.prior in ESTIMATED:  # they are needed twice
+        all_blocks = list(blocks())
+        return Inputs(lambda: iter(all_blocks), notes, is_first=fabric.is_global_zero)
+    return Inputs(blocks, notes, is_first=fabric.is_global_zero)
 
 
 class _Report:

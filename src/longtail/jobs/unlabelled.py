@@ -130,7 +130,8 @@ def _labelled_by(
             f"({len(splits.class_names)}). Expected the same ones in the same order."
         )
     model = open_model(predictor.checkpoint, fabric.device)
-    probabilities = predictor.head.predict_proba(image_features(fabric, model, unlabelled, workers).cpu().numpy())
+    blocks = image_features(fabric, model, unlabelled, workers)
+    probabilities = np.concatenate([predictor.head.predict_proba(features) for _, features in blocks])
     # as many digits as are written down, so that a run that goes on keeps the same images
     confidences = np.round(probabilities.max(axis=1).astype(np.float64), 6)
     return probabilities.argmax(axis=1).astype(np.int64), confidences

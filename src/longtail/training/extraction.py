@@ -1,6 +1,6 @@
 """From images to a feature file, on any number of processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def extract_features(
     dimension: int,
     dtype: str = "float32",
     attributes: dict[str, Any] | None = None,
+    ids: Sequence[str] | None = None,
     quiet: bool = False,
 ) -> None:
     """Write the features of one split to a file, whole or not at all; every process writes its own rows.
@@ -44,6 +45,7 @@ def extract_features(
         dimension: D.
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
+        ids: words that name the rows, N of them, or None.
         quiet: show no progress.
 
     Raises:
@@ -55,6 +57,7 @@ def extract_features(
         dimension,
         dtype,
         attributes or {},
+        ids,
         batch_size=batches.batch_size,
         rank=fabric.global_rank,
         num_ranks=fabric.world_size,

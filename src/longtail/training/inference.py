@@ -15,7 +15,7 @@ from longtail.evaluation import accuracy_of_hits
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
 
-__all__ = ["EvaluationBatches", "features_in_memory", "validation_accuracy"]
+__all__ = ["EvaluationBatches", "feature_blocks", "features_in_memory", "validation_accuracy"]
 
 
 class _PlainImages:
@@ -149,3 +149,32 @@ def features_in_memory(
             features[rows.start : rows.stop] = features_of(images).float()
     # every row was computed by one process, all others hold 0 there
     return fabric.all_reduce(features, reduce_op="sum")  # type: ignore[return-value]
+
+
+@torch.inference_mode()
+def feature_blocks(
+    fabric: Fabric,
+    features_of: Callable[[Tensor], Tensor],
+    batches: EvaluationBatches,
+    num_rows: int,
+    dimension: int,
+) -> Iterator[tuple[range, NDArray[np.float32]]]:
+    """Walk over the features of a whole split in order: on one process batch by batch, on several all at once.
+
+    Args:
+        fabric: launched.
+        features_of: maps images (B, channels, H, W) to features (B, D); in evaluation mode.
+        batches: this process's batches of the split.
+        num_rows: N.
+        dimension: D.
+
+    Yields:
+        Rows, and their features, float32, shape (rows, D).
+    """
+    if fabric.world_size > 1:
+        yield range(num_rows), features_in_memory(fabric, features_of, batches, num_rows, dimension).cpu().numpy()
+        return
+    for rows, images in batches:
+        with fabric.autocast():
+            features = features_of(images).float().cpu().numpy()
+        yield rows, features

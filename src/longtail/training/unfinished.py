@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -58,6 +59,7 @@ class UnfinishedFeatures:
         dimension: D.
         dtype: "float32" or "float16".
         attributes: where the features come from; a file of other attributes is begun anew.
+        ids: words that name the rows, N of them, or None.
         batch_size: rows of a batch.
         rank: of this process.
         num_ranks: processes; another number begins anew.
@@ -70,13 +72,14 @@ class UnfinishedFeatures:
         dimension: int,
         dtype: str,
         attributes: dict[str, Any],
+        ids: Sequence[str] | None = None,
         *,
         batch_size: int,
         rank: int,
         num_ranks: int,
     ) -> None:
         self._final, self._part = path, path.with_name(f".{path.name}.part")
-        self._layout = (labels, dimension, dtype, attributes)
+        self._layout = (labels, dimension, dtype, attributes, ids)
         self._rank, self._num_ranks = rank, num_ranks
         said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -123,7 +126,7 @@ class UnfinishedFeatures:
         return said["batches"] if said and said["key"] == self._key and said["batches"] <= most else None
 
     def _is_laid_out(self) -> bool:
-        labels, dimension, dtype, _ = self._layout
+        labels, dimension, dtype, *_ = self._layout
         try:
             FeatureRows(self._part)
             return self._part.stat().st_size >= len(labels) * dimension * np.dtype(dtype).itemsize

@@ -21,11 +21,10 @@ def row_name(file: "FeatureFile | SealedFeatures", row: int) -> str:
 
 def row_id(file: "FeatureFile | SealedFeatures", row: int) -> str:
     """Return the id or path of a row, or nothing where the person's file has none."""
-    ids = getattr(file, "ids", None)
-    return "" if ids is None else str(ids[row])
+    return "" if file.ids is None else str(file.ids[row])
 
 
 def row_number(file: "FeatureFile | SealedFeatures", row: int) -> int:
     """Return the number of a row in the person's own file, which may hold all splits; else its place in the split."""
-    numbers = getattr(file, "row_numbers", None)
+    numbers = file.rows
     return row if numbers is None else int(numbers[row])

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from longtail.embeddings import SUFFIXES, FeatureBlock, are_probabilities, feature_blocks, log_probabilities
 from longtail.errors import InputError
@@ -13,7 +15,9 @@ from longtail.files.hdf5 import open_hdf5
 from longtail.files.text import printable
 from longtail.runs import Run
 
-__all__ = ["Inputs", "are_features", "inputs_of_features"]
+__all__ = ["Inputs", "are_features", "inputs_of_features", "some_rows"]
+
+ENOUGH = 2**26  # numbers of features that the shares of classes are estimated from: 256 MiB
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,12 @@ class Inputs:
     Attributes:
         blocks: walks over the features from the first row on, as often as it is called.
         notes: what a person should know.
+        is_first: whether this process tells and writes; others compute along.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
     notes: tuple[str, ...] = ()
+    is_first: bool = True
 
 
 def are_features(path: Path) -> bool:
@@ -41,6 +47,32 @@ def are_features(path: Path) -> bool:
         return True
     with open_hdf5(path, expected="images, a folder of them, a pack, or features") as file:
         return "bytes" not in file  # an image pack
+
+
+def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[Any]:
+    """Return the features of all rows or, where they are many, of every second, fourth, ... one.
+
+    Args:
+        blocks: all rows.
+        enough: numbers that are kept at most.
+
+    Returns:
+        Shape (rows, D).
+
+    Example:
+        >>> blocks = [FeatureBlock(np.arange(3 * k, 3 * k + 3)[:, None], ["a"] * 3) for k in range(4)]
+        >>> some_rows(iter(blocks), enough=5)[:, 0].tolist()
+        [0, 4, 8]
+    """
+    kept: list[NDArray[Any]] = []
+    step, seen = 1, 0
+    for block in blocks:
+        kept.append(np.array(block.values[-seen % step :: step]))
+        seen += len(block.values)
+        while sum(part.size for part in kept) > enough and sum(map(len, kept)) > 1:
+            kept = [np.concatenate(kept)[::2].copy()]
+            step *= 2
+    return np.concatenate(kept)
 
 
 def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str) -> Inputs:

@@ -9,10 +9,11 @@ from longtail.files.text import printable
 from longtail.runs import Run, run_of_head
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from lightning.fabric import Fabric
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from longtail.data.source import ImageSource
     from longtail.heads.base import Head
@@ -123,21 +124,23 @@ def check_stored_features(head_path: Path) -> None:
         )
 
 
-def image_features(fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int) -> "Tensor":
-    """Compute the features of all images of a source; every process gets all of them.
+def image_features(
+    fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int
+) -> "Iterator[tuple[range, NDArray[np.float32]]]":
+    """Walk over the features of the images of a source; every process gets all of them.
 
-    Returns:
-        float32, shape (N, D), on the device.
+    Yields:
+        Rows, and their features, float32, shape (rows, D).
     """
     from longtail.jobs.pace import settle_threads
     from longtail.jobs.stage_one.images import prepare
-    from longtail.training.inference import features_in_memory
+    from longtail.training.inference import feature_blocks
 
     settle_threads(
         fabric, model.model, model.preprocessing, images_at_once=256, images=len(source), learns=False, quiet=True
     )
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
-    return features_in_memory(fabric, model.features, batches, len(source), model.dimension)
+    return feature_blocks(fabric, model.features, batches, len(source), model.dimension)
 
 
 def _own_classifier(checkpoint: Path) -> Predictor:
