@@ -172,3 +172,21 @@ def test_memory_is_bounded_by_the_block(monkeypatch):
     monkeypatch.setattr("longtail.evaluation.copies.BLOCK", 1000)
     near_copies(*noise(200, 4, 2, 0))
     assert max(sizes) <= 1000
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 8, 16])
+@pytest.mark.parametrize("scale", [1, 5000])
+def test_features_in_several_units_raise_no_false_alarm(dimension, scale):
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(300, dimension)), rng.integers(0, 2, 300)
+    rows[:, 0] *= scale
+    assert len(near_copies(rows, labels, across=False).first) <= 1
+
+
+def test_copies_are_found_whatever_the_units():
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(300, 16)), np.zeros(300, dtype=int)
+    rows[299] = rows[7] + 0.02 * rng.normal(size=16)
+    rows[:, 0] *= 5000
+    pairs = near_copies(rows, labels)
+    assert list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)) == [(7, 299)]

@@ -114,3 +114,17 @@ def test_report_and_inspect_count_alike(tmp_path):
     totals = json.loads((tmp_path / "out" / "results.json").read_text())["label_problems"]["totals"]
     assert totals == {kind: listed.count(kind) for kind in dict.fromkeys(listed)}
     assert len(totals) == 3
+
+
+def test_rows_shared_with_val_do_not_hide_those_of_test(tmp_path, monkeypatch):
+    """Splits are compared in the order in which they are used, whatever the order in which they came about."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(120, 8)).round(4)
+    rows[110:] = rows[:10]
+    lines = [f"{'ant' if row % 2 else 'bee'},{','.join(map(str, values))}" for row, values in enumerate(rows)]
+    (tmp_path / "e.csv").write_text(f"label,{','.join('abcdefgh')}\n" + "\n".join(lines) + "\n")
+    assert main(["fit", "e.csv", "--methods", "ncm", "--out", "run", "--quiet"]) == 0
+    shared = json.loads((tmp_path / "run" / "results.json").read_text())["shared_rows"]
+    assert list(shared["pairs"]) == ["val", "test"]
+    assert shared["pairs"]["test"]["of"] == ["train", "val"]

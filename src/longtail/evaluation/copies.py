@@ -22,6 +22,7 @@ NEIGHBOURS = 10  # of the same class, that a row's nearest one is compared with
 FEWEST_NEIGHBOURS = 6  # of a class, below which a row's surroundings are taken to be as wide as the others'
 FEWEST_ROWS = 20  # whose surroundings say how many directions rows vary in
 MOST_DIRECTIONS = 30.0
+MOST_UNLIKE = 10.0  # times the median deviation of a feature, above which features are in several units
 RESOLUTION = 1e-3  # of distances that come from float32 cosines
 BLOCK = 2**23  # similarities that are held at once
 ROWS = 8192  # that are read at once
@@ -108,7 +109,8 @@ def near_copies(
     and pairs whose P is small enough are copies: so small that of all rows called so about `false_share` are not. Rows
     of two classes are copies where they are as near as that in the surroundings of both.
 
-    Distances are those of directions, after the mean of all rows was taken off. Rows of one class are compared with
+    Distances are those of directions, after the mean of all rows was taken off, and each feature divided by its
+    deviation where the largest is more than 10 times the median one. Rows of one class are compared with
     each other, about sum n_c^2 D operations, and then those of two classes, N^2 D; in memory for the rows and 2^23
     similarities. Up to nine copies of a row are found. Where rows vary in fewer than about four directions, near ones
     are no sign, and none may be found.
@@ -152,7 +154,7 @@ def near_copies(
     distances, neighbours = _within_classes(directions, labels)
     spread = _surroundings(distances)
     if spread is None:
-        return NearCopies.none("there are too few rows of a class to say what is near")
+        return NearCopies.none("too few rows of a class, or too much alike, to say what is near")
     radius, others, varied = spread
     pairs = [_accepted(distances, neighbours, radius, others, varied, false_share)]
     left_out_across = "it takes long here" if float(rows) ** 2 * dimension > limit else None
@@ -166,11 +168,20 @@ def near_copies(
 
 @torch.no_grad()
 def _directions(features: NDArray[np.floating]) -> torch.Tensor:
-    total = np.zeros(features.shape[1])
+    number = max(len(features), 1)
+    total, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
     for start in range(0, len(features), ROWS):
         total += features[start : start + ROWS].sum(axis=0, dtype=np.float64)
+    mean = total / number
+    for start in range(0, len(features), ROWS):
+        squares += ((features[start : start + ROWS] - mean) ** 2).sum(axis=0)
+    deviation = np.sqrt(squares / number)
     rows = torch.from_numpy(np.array(features, dtype=np.float32))
-    rows -= torch.from_numpy((total / max(len(features), 1)).astype(np.float32))
+    rows -= torch.from_numpy(mean.astype(np.float32))
+    changing = deviation[deviation > 0]
+    if len(changing) and changing.max() > MOST_UNLIKE * np.median(changing):
+        # in several units: the directions would be those of the feature with the largest numbers
+        rows /= torch.from_numpy(np.where(deviation > 0, deviation, 1.0).astype(np.float32))
     return torch.nn.functional.normalize(rows, dim=1)
 
 
@@ -225,7 +236,7 @@ def _distance(cosines: torch.Tensor) -> FloatArray:
 def _surroundings(distances: FloatArray) -> tuple[FloatArray, IntArray, float] | None:
     """Return for each row the radius of its surroundings, how many rows lie inside, and d; None where none is known."""
     full = np.isfinite(distances).all(axis=1) & (distances[:, NEIGHBOURS // 2 - 1] > 0)
-    if full.sum() < FEWEST_ROWS:
+    if full.sum() < FEWEST_ROWS or np.median(distances[full, NEIGHBOURS // 2 - 1]) < 2 * RESOLUTION:
         return None
     growth = float(np.median(distances[full, -1] / distances[full, NEIGHBOURS // 2 - 1]))
     directions = min(np.log(2) / np.log(growth), MOST_DIRECTIONS) if growth > 1 else MOST_DIRECTIONS

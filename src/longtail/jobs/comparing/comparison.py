@@ -80,6 +80,7 @@ def compare_heads(
             "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
             "curve": choice_curve(core(head), groups, select_on),
             "versus_joint": None,
+            "notes": list(head.notes_),
             **fitted.facts.get(name, {}),
         }
         inner = core(head)

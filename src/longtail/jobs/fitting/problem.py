@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.counts import class_counts
 from longtail.errors import InputError
-from longtail.features import FeatureFile, check_finite
+from longtail.features import SPLITS, FeatureFile, check_finite
 from longtail.files.arrays import read_npz
 from longtail.files.text import printable
 from longtail.heads.base import ImpliedPrior
@@ -81,7 +81,8 @@ def check_problem(
     """
     notes: list[str] = []
     checked = {}
-    for split, file in splits.items():
+    for split in (name for name in SPLITS if name in splits):
+        file = splits[split]
         checked[split] = file = _finite(file, notes) if drop_nonfinite else file
         check_finite(file.features, printable(file.path), advice="`drop_nonfinite`", name_row=file.row_name)
         zeros = int((~np.any(file.features, axis=1)).sum())
