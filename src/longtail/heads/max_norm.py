@@ -108,7 +108,7 @@ class MaxNorm(LinearHead):
         "weight_decay_": NOT_NEGATIVE,
         "curve_": CURVE,
         "losses_": LOSSES,
-        "lengths_": Array(("C",), least=0),
+        "lengths_": Array(("C",), least=0, optional=True),
     }
 
     def __init__(

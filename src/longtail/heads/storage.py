@@ -139,7 +139,7 @@ def load_head(path: Path | str) -> Head:
             "(.pt) too."
         )
     stored = parse_json(str(text), dict[str, Any], origin=where, expected=EXPECTED)
-    if stored.get("format") != FORMAT or stored.get("class") not in _classes():
+    if stored.get("format") != FORMAT or stored.get("class") not in list(_classes()):
         raise InputError(
             f"{where}: format {stored.get('format')!r:.40}, class {stored.get('class')!r:.80}; expected format "
             f"{FORMAT} and one of {', '.join(_classes())}."
