@@ -167,6 +167,31 @@ def open_head_beside(path):
     check_problem({"train": file}, head=path)
 
 
+def damaged_head(content, rng):
+    if rng.random() < 0.6:
+        return damaged_npz(content, rng)
+    with np.load(io.BytesIO(content)) as file:
+        arrays = dict(file)
+    meta = damaged_json(str(arrays["meta"]).encode(), rng)
+    return write_arrays(arrays | {"meta": np.array(meta.decode("utf-8", "replace"))})
+
+
+def head_content():
+    from longtail.heads import Ensemble, LogitAdjusted, NearestClassMean, Transformed, save_head
+
+    head = Ensemble([LogitAdjusted(tau=1.0), Transformed(NearestClassMean(), "standardise")]).fit(ROWS, CODES)
+    path = Path(tempfile.mkdtemp()) / "head.npz"
+    save_head(head, path)
+    return path.read_bytes()
+
+
+def open_head(path):
+    from longtail.heads import load_head
+
+    head = load_head(path)
+    head.predict(np.zeros((2, head.n_features_in_)))
+
+
 def open_rows(path):
     from longtail.identity import read_identities
 
@@ -268,6 +293,7 @@ KINDS = [
         damaged_npz,
         open_head_beside,
     ),
+    Kind("head.npz", head_content, damaged_head, open_head),
     Kind("rows.npz", rows_content, damaged_npz, open_rows),
     Kind("predictions.csv", predictions_content, damaged_table, open_predictions),
     Kind("prior.csv", lambda: b"class,share\nant,0.2\nbee,0.3\ncow,0.5\n", damaged_table, open_prior),

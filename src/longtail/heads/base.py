@@ -1,10 +1,11 @@
 """What all heads share: checked features, encoded labels, predictions from logits in bounded memory."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.features import check_finite
+from longtail.heads.learned_state import NUMBERS, STRINGS, Array, Labels, Learned, Plain
 from longtail.heads.parameters import Constraints, check_parameters
 from longtail.heads.rows import LazyRows, chunks, compute_dtype
 from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
@@ -52,8 +54,9 @@ class HeadProtocol(Protocol):
 class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Turn logits into everything that scikit-learn asks of a classifier.
 
-    A subclass says in `_parameter_constraints` what each parameter may be, sets `classes_` through `_begin`, learns,
-    and gives `_chunk_logits`: the logits of a few thousand rows. Features may be float16, float32 or float64, in memory
+    A subclass says in `_parameter_constraints` what each parameter may be, in `_learned` what it learns, and in
+    `_predicts_by` which parameters prediction reads. It sets `classes_` through `_begin`, learns, and gives
+    `_chunk_logits`: the logits of a few thousand rows. Features may be float16, float32 or float64, in memory
     or memory-mapped; no second copy of them is made.
 
     Attributes:
@@ -67,6 +70,17 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[Constraints]
+    _learned: ClassVar[Learned] = {
+        "n_features_in_": Plain(Annotated[int, Meta(ge=1, le=2**31 - 1)]),
+        "classes_": Labels(),
+        "class_counts_": Array(("C",), NUMBERS, least=0, optional=True),
+        "class_names_": Array(("C",), STRINGS, optional=True),
+        "feature_names_": Array(("D",), STRINGS, optional=True),
+        "feature_names_in_": Array(("D",), STRINGS, optional=True),
+        "selected_on_": Plain(str),
+        "notes_": Plain(tuple[str, ...], optional=True),
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ()
 
     classes_: NDArray[Any]
     class_counts_: NDArray[np.int64]
@@ -89,6 +103,8 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_parameters(self.get_params(deep=False), self._parameter_constraints)
         self.notes_ = ()
+        for name in ("class_names_", "feature_names_"):  # of what it was fitted to before
+            self.__dict__.pop(name, None)
         array: Any
         if isinstance(features, LazyRows):  # whose rows were checked where they came from
             array, self.n_features_in_ = features, features.shape[1]
@@ -140,6 +156,11 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{self.n_features_in_}) and (N,), as in training."
             )
         return features, codes
+
+    def _check_learned(self, sizes: dict[str, int]) -> None:
+        """Check what `_learned` cannot say, once all that it says is true; `sizes` are the lengths of its axes."""
+        if hasattr(self, "class_counts_"):
+            prior_of_counts(self.class_counts_)
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         raise NotImplementedError
@@ -262,3 +283,9 @@ def check_features(features: ArrayLike) -> NDArray[Any]:
     array: NDArray[Any] = check_array(features, **FEATURES)
     check_finite(array)
     return array
+
+
+def check_same_classes(name: str, part: Head, whole: Head) -> None:
+    """Check that a head inside another one knows the same classes in the same order."""
+    if not np.array_equal(part.classes_, whole.classes_):
+        raise InputError(f"{name} has the classes {part.classes_!r:.80}; expected {whole.classes_!r:.80}")

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import ImpliedPrior
+from longtail.heads.learned_state import LOSSES, Learned, Plain
 from longtail.heads.linear import LinearHead
 from longtail.heads.linear_fit import LayerPlan, Solver, train_layer
 from longtail.heads.linear_training import (
@@ -108,6 +109,12 @@ class ClassifierRetraining(LinearHead):
         "beta": [real(0, below=1)],
         "rebalance_from": [real(0, below=1)],
         "balance_twice": ["boolean"],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "losses_": LOSSES,
+        "converged_": Plain(bool, optional=True),
     }
 
     def __init__(

@@ -13,6 +13,7 @@ from longtail.errors import InputError
 from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.feature_transform import unit_length
+from longtail.heads.learned_state import LOSSES, POSITIVE, Array, Learned
 from longtail.heads.linear_training import (
     SAMPLING_CONSTRAINTS,
     SGD_CONSTRAINTS,
@@ -106,6 +107,15 @@ class CosineClassifier(Head):
         "standardise": ["boolean", AUTO],
         "loss": [words(LossName)],
         "balance_twice": ["boolean"],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "losses_": LOSSES,
+        "directions_": Array(("C", "D")),
+        "mean_": Array(("D",), before=0.0),
+        "deviation_": Array(("D",), above=0, before=1.0),
+        "scale_": POSITIVE,
     }
 
     def __init__(

@@ -13,6 +13,7 @@ from longtail.heads.base import Head, ImpliedPrior, check_features
 from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, Array, Learned
 from longtail.heads.linear import LinearParameters
 from longtail.heads.linear_training import SGD_CONSTRAINTS, enough_epochs, fit_by_sgd, plan_of
 from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
@@ -93,6 +94,19 @@ class DisAlign(Head):
         "rho": [real(0), AUTO],
         "grid": [Each(real(0))],
         "epochs": [whole(0), AUTO],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "rho_": NOT_NEGATIVE,
+        "curve_": CURVE,
+        "losses_": LOSSES,
+        "scales_": Array(("C",)),
+        "shifts_": Array(("C",)),
+        "confidence_weight_": Array(("D",)),
+        "confidence_bias_": Array(("1",)),
+        "head_weight_": Array(("C", "D")),
+        "head_bias_": Array(("C",)),
     }
 
     def __init__(

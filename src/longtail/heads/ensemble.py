@@ -11,7 +11,8 @@ from sklearn.base import clone
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head
+from longtail.heads.base import Head, check_same_classes
+from longtail.heads.learned_state import Learned, Parts, Plain
 from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.parameters import DEVICE, Constraints, words
@@ -58,6 +59,13 @@ class Ensemble(Head):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {"average": [words(Average)], "device": [DEVICE]}
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "heads_": Parts(Head),
+        "members_": Plain(list[str]),
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("average",)
 
     def __init__(
         self,
@@ -135,6 +143,17 @@ class Ensemble(Head):
             first.class_counts_,
             first.n_features_in_,
         )
+
+    def _check_learned(self, sizes: dict[str, int]) -> None:
+        super()._check_learned(sizes)
+        if len(self.members_) != len(self.heads_):
+            raise InputError(
+                f"members_ has {len(self.members_)} names; expected one for each of {len(self.heads_)} heads"
+            )
+        for name, head in zip(self.members_, self.heads_, strict=True):
+            check_same_classes(name, head, self)
+            if not head.implied_shares.all():
+                raise InputError(f"class_counts_ of {name} has a 0; expected rows of every class")
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         members = (head._chunk_logits(features.to(head._device)).to(self.device) for head in self.heads_)

@@ -1,9 +1,10 @@
 """What is done to features before a head sees them: centred, brought to length 1, rooted, standardised."""
 
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -12,6 +13,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.base import FEATURES
+from longtail.heads.learned_state import POSITIVE, STRINGS, Array, Learned, Plain
 from longtail.heads.parameters import Constraints, check_parameters, words
 from longtail.heads.rows import TransformedRows, chunks
 from longtail.heads.standardisation import feature_moments
@@ -20,6 +22,7 @@ __all__ = ["TRANSFORMS", "FeatureTransform", "TransformKind", "signed_root", "un
 
 TransformKind = Literal["none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"]
 TRANSFORMS: tuple[TransformKind, ...] = get_args(TransformKind)
+CENTRED = ("centre", "centre-l2", "standardise")
 
 
 def unit_length(features: Tensor) -> Tensor:
@@ -94,9 +97,25 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[Constraints] = {"kind": [words(TransformKind)], "keep_length": ["boolean"]}
 
+    _learned: ClassVar[Learned] = {
+        "n_features_in_": Plain(Annotated[int, Meta(ge=1, le=2**31 - 1)]),
+        "feature_names_in_": Array(("D",), STRINGS, optional=True),
+        "mean_": Array(("D",), or_none=True),
+        "deviation_": Array(("D",), above=0, or_none=True),
+        "length_": POSITIVE,
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("kind",)
+
     def __init__(self, kind: TransformKind = "l2", *, keep_length: bool = False) -> None:
         self.kind = kind
         self.keep_length = keep_length
+
+    def _check_learned(self, sizes: dict[str, int]) -> None:
+        """Check that what its kind needs is there, and nothing else."""
+        needs = {"mean_": self.kind in CENTRED, "deviation_": self.kind == "standardise"}
+        for name, is_needed in needs.items():
+            if (getattr(self, name) is not None) != is_needed:
+                raise InputError(f"{name} is {'None' if is_needed else 'an array'}, which {self.kind!r} cannot use")
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Measure mean and deviation of features X (N, D), where they are needed."""
@@ -106,7 +125,7 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.mean_: NDArray[np.float64] | None = None
         self.deviation_: NDArray[np.float64] | None = None
         self.length_ = 1.0
-        if self.kind in ("centre", "centre-l2", "standardise"):
+        if self.kind in CENTRED:
             moments = feature_moments(array)
             self.mean_ = moments.mean.numpy()
             self.deviation_ = moments.divisor.numpy() if self.kind == "standardise" else None

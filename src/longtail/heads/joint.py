@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from longtail.heads.base import ImpliedPrior
+from longtail.heads.learned_state import LOSSES, Learned, Plain
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
 from longtail.heads.linear_fit import LayerPlan, Solver, train_layer
 from longtail.heads.linear_training import SGD_CONSTRAINTS, plan_of
@@ -87,6 +88,12 @@ class Joint(LinearHead):
         "penalty": [real(0)],
         "loss": [words(LossName)],
         "head_prior": [words(ImpliedPrior), None],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "losses_": LOSSES,
+        "converged_": Plain(bool, optional=True),
     }
 
     def __init__(

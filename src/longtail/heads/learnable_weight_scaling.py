@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longtail.heads.fixed_logits import MOST_CACHED_LOGITS, fixed_products
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import SAMPLING_CONSTRAINTS, SGD_CONSTRAINTS, fit_by_sgd, plan_of, rows_sampler
 from longtail.heads.parameters import Constraints, real, whole, words
@@ -77,6 +78,12 @@ class LearnableWeightScaling(LinearHead):
         "tau": [real(0, most=100)],
         "scale_bias": ["boolean"],
         "epochs": [whole(0)],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "losses_": LOSSES,
+        "scales_": Array(("C",)),
     }
 
     def __init__(

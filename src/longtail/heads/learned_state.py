@@ -1,8 +1,9 @@
-"""What a fitted head consists of: declared on each class, and checked when one is read from a file."""
+"""What a fitted head consists of: declared on each class, and checked when one is stored or read."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 import numpy as np
 from msgspec import Meta
@@ -15,7 +16,10 @@ __all__ = [
     "CURVE",
     "LOSSES",
     "NOT_NEGATIVE",
+    "NUMBERS",
     "POSITIVE",
+    "STRINGS",
+    "WHOLE",
     "Array",
     "ArrayDict",
     "Labels",
@@ -27,7 +31,10 @@ __all__ = [
 ]
 
 Sizes = dict[str, int]
-WORDS = {"f": "floats", "i": "whole numbers", "U": "strings"}
+
+FLOATS, WHOLE, NUMBERS, STRINGS = "f", "iu", "fiu", "U"  # kinds of numpy
+WORDS = {FLOATS: "floats", WHOLE: "whole numbers", NUMBERS: "numbers", STRINGS: "strings"}
+MAY_BE_EMPTY = "T"  # the blocks of DLSA: there may be none
 
 
 @dataclass(frozen=True)
@@ -35,49 +42,69 @@ class Array:
     """An array of numbers or strings.
 
     Attributes:
-        shape: a letter for each axis; the same letter means the same length everywhere in a head.
-        kind: "f", "i" or "U", as numpy names kinds.
+        shape: a letter for each axis, or such as "T+1" or "1"; the same letter means the same length in all of a head.
+        kind: what it holds: FLOATS, WHOLE, NUMBERS or STRINGS.
         least: of all numbers.
         above: below all numbers.
+        below: the letter of the axis that all numbers are places on.
         optional: whether it may be missing.
         or_none: whether None may be in its place.
+        before: all its numbers in heads that were stored before it was, which may lack it.
     """
 
     shape: tuple[str, ...]
-    kind: str = "f"
+    kind: str = FLOATS
     least: float | None = None
     above: float | None = None
+    below: str | None = None
     optional: bool = False
     or_none: bool = False
+    before: float | None = None
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else; learn the lengths that were not known."""
+    def check(self, name: str, value: Any, sizes: Sizes) -> NDArray[Any] | None:
+        """Return the array in C order; learn the lengths that were not known.
+
+        Raises:
+            InputError: it is something else.
+        """
         if value is None and self.or_none:
-            return
+            return None
         if not isinstance(value, np.ndarray):
-            raise InputError(f"{name} is {type(value).__name__}; expected an array {self._axes(sizes)}")
-        if value.ndim != len(self.shape):
+            raise InputError(f"{name} is {_kind_of(value)}; expected an array {self._axes(sizes)}")
+        lengths = {} if value.ndim != len(self.shape) else dict(zip(self.shape, value.shape, strict=True))
+        if not lengths or not all(_fits(axis, length, sizes) for axis, length in lengths.items()):
             raise InputError(f"{name} has shape {value.shape}; expected {self._axes(sizes)}")
-        for axis, length in zip(self.shape, value.shape, strict=True):
-            if sizes.setdefault(axis, length) != length:
-                raise InputError(f"{name} has shape {value.shape}; expected {self._axes(sizes)}")
-        kinds = "iu" if self.kind == "i" else self.kind
-        if value.dtype.kind not in kinds or (self.kind == "f" and value.dtype.itemsize > 8):
+        if value.dtype.kind not in self.kind or (value.dtype.kind == "f" and value.dtype.itemsize > 8):
             raise InputError(f"{name} holds {value.dtype}; expected {WORDS[self.kind]}")
-        if self.kind != "U" and value.size:
-            self._check_numbers(name, value)
+        if self.kind != STRINGS and value.size:
+            self._check_numbers(name, value, sizes)
+        return np.ascontiguousarray(value, dtype=np.int64 if value.dtype.kind in WHOLE else None)
 
-    def _check_numbers(self, name: str, value: NDArray[Any]) -> None:
-        if not np.isfinite(value).all():
-            raise InputError(f"{name} holds NaN or infinity")
-        lowest = value.min()
-        if (self.least is not None and lowest < self.least) or (self.above is not None and lowest <= self.above):
-            bound = f"above {self.above:g}" if self.least is None else f"of at least {self.least:g}"
-            raise InputError(f"{name} holds {lowest}; expected numbers {bound}")
+    def missing(self, sizes: Sizes) -> NDArray[Any]:
+        """Return what heads meant that were stored before it was."""
+        return np.full([sizes[axis] for axis in self.shape], self.before)
+
+    def _check_numbers(self, name: str, value: NDArray[Any], sizes: Sizes) -> None:
+        low, high = value.min(), value.max()  # NaN where one of them is: no mask as large as the array
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
+        if self.least is not None and low < self.least:
+            raise InputError(f"{name} holds {low}; expected numbers of at least {self.least:g}")
+        if self.above is not None and low <= self.above:
+            raise InputError(f"{name} holds {low}; expected numbers above {self.above:g}")
+        most = np.iinfo(np.int64).max if self.below is None else sizes[self.below] - 1
+        if self.kind == WHOLE and high > most:
+            raise InputError(f"{name} holds {high}; expected whole numbers of at most {most}")
 
     def _axes(self, sizes: Sizes) -> str:
         inner = ", ".join(str(sizes.get(axis, axis)) for axis in self.shape)
         return f"({inner},)" if len(self.shape) == 1 else f"({inner})"
+
+
+def _fits(axis: str, length: int, sizes: Sizes) -> bool:
+    letter, _, more = axis.partition("+")
+    length -= int(more or 0)
+    return length >= (0 if letter in MAY_BE_EMPTY else 1) and sizes.setdefault(letter, length) == length
 
 
 @dataclass(frozen=True)
@@ -86,13 +113,22 @@ class Labels:
 
     optional: bool = False
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else; it says how many classes there are."""
+    def check(self, name: str, value: Any, sizes: Sizes) -> NDArray[Any]:
+        """Return the labels; learn how many there are.
+
+        Raises:
+            InputError: they are something else.
+        """
         if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype.kind not in "biufUS" or not value.size:
-            raise InputError(f"{name} is no list of labels")
+            raise InputError(
+                f"{name} is {_kind_of(value)}; expected the labels of the classes (C,), numbers or strings"
+            )
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise InputError(f"{name} holds NaN or infinity; expected labels")
         if len(np.unique(value)) != len(value):
-            raise InputError(f"{name} holds a label twice")
+            raise InputError(f"{name} holds a label twice; expected a label for each class")
         sizes["C"] = len(value)
+        return value
 
 
 @dataclass(frozen=True)
@@ -107,26 +143,38 @@ class Plain:
     kind: Any
     optional: bool = False
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else."""
+    def check(self, name: str, value: Any, sizes: Sizes) -> Any:
+        """Return the value.
+
+        Raises:
+            InputError: it is something else.
+        """
         if isinstance(value, np.ndarray):
-            raise InputError(f"{name} is an array; expected {self.kind}")
-        check_kind(value, self.kind, origin=name, expected="what was learned")
+            raise InputError(f"{name} is an array; expected one value, as JSON has it")
+        check_kind(value, self.kind, origin=name, expected="what the head learned")
+        return tuple(value) if get_origin(self.kind) is tuple else value
 
 
 @dataclass(frozen=True)
 class ArrayDict:
-    """Arrays by name."""
+    """Finite numbers by name; without any there is nothing to store."""
 
-    optional: bool = True  # without arrays there is nothing to store
+    optional: bool = False
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else."""
-        for key, array in value.items() if isinstance(value, dict) else [("", value)]:
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-                raise InputError(f"{name} {key} is no array of numbers")
-            if not np.isfinite(array).all():
-                raise InputError(f"{name} {key} holds NaN or infinity")
+    def check(self, name: str, value: Any, sizes: Sizes) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name.
+
+        Raises:
+            InputError: they are something else.
+        """
+        if not isinstance(value, dict):
+            raise InputError(f"{name} is {_kind_of(value)}; expected arrays by name")
+        for key, array in value.items():
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in NUMBERS or array.dtype.itemsize > 8:
+                raise InputError(f"{name} {key} is {_kind_of(array)}; expected an array of numbers")
+            if array.size and not np.isfinite(array).all():
+                raise InputError(f"{name} {key} holds NaN or infinity; expected finite numbers")
+        return value
 
 
 @dataclass(frozen=True)
@@ -136,38 +184,50 @@ class Part:
     kind: type[Any]
     optional: bool = False
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else, or of other features."""
+    def check(self, name: str, value: Any, sizes: Sizes) -> Any:
+        """Return the part.
+
+        Raises:
+            InputError: it is something else, or of other features or another number of classes.
+        """
         if not isinstance(value, self.kind):
-            raise InputError(f"{name} is {type(value).__name__}; expected {self.kind.__name__}")
+            raise InputError(f"{name} is {_kind_of(value)}; expected {self.kind.__name__}")
         if value.n_features_in_ != sizes["D"]:
             raise InputError(f"{name} takes {value.n_features_in_} features; expected {sizes['D']}")
+        classes = getattr(value, "classes_", None)
+        if classes is not None and len(classes) != sizes["C"]:
+            raise InputError(f"{name} knows {len(classes)} classes; expected {sizes['C']}")
+        return value
 
 
 @dataclass(frozen=True)
 class Parts:
     """Several of them."""
 
-    kind: type
+    kind: type[Any]
     optional: bool = False
 
-    def check(self, name: str, value: Any, sizes: Sizes) -> None:
-        """Raise InputError where a value is something else, or there is none."""
+    def check(self, name: str, value: Any, sizes: Sizes) -> list[Any]:
+        """Return the parts.
+
+        Raises:
+            InputError: one is something else, or there is none.
+        """
         if not isinstance(value, list) or not value:
-            raise InputError(f"{name} is no list of heads")
-        for number, one in enumerate(value):
-            Part(self.kind).check(f"{name} {number}", one, sizes)
+            raise InputError(f"{name} is {_kind_of(value)}; expected a list of {self.kind.__name__}, not empty")
+        return [Part(self.kind).check(f"{name} {number}", one, sizes) for number, one in enumerate(value)]
 
 
-Learned = Mapping[str, Array | Labels | Plain | ArrayDict | Part | Parts]
+Learned = dict[str, Array | Labels | Plain | ArrayDict | Part | Parts]
 
-NOT_NEGATIVE = Plain(Annotated[float, Meta(ge=0)])
-POSITIVE = Plain(Annotated[float, Meta(gt=0)])
+_LARGEST = sys.float_info.max  # JSON has numbers beyond it, which are read as infinity
+NOT_NEGATIVE = Plain(Annotated[float, Meta(ge=0, le=_LARGEST)])
+POSITIVE = Plain(Annotated[float, Meta(gt=0, le=_LARGEST)])
 LOSSES = Plain(list[float], optional=True)
 CURVE = Plain(dict[str, Any] | None, optional=True)
 
 
-def check_learned(values: Mapping[str, Any], learned: Learned, num_features: int) -> Sizes:
+def check_learned(values: Mapping[str, Any], learned: Learned, num_features: int) -> tuple[dict[str, Any], Sizes]:
     """Check that attributes are what a class needs.
 
     Args:
@@ -176,22 +236,30 @@ def check_learned(values: Mapping[str, Any], learned: Learned, num_features: int
         num_features: D.
 
     Returns:
-        The length of each axis by its letter.
+        The attributes by name, and the length of each axis by its letter.
 
     Raises:
         InputError: something is missing, unknown, of another shape or kind, or not finite.
 
     Example:
         >>> check_learned({"bias_": np.zeros(3)}, {"bias_": Array(("C",))}, num_features=2)
-        {'D': 2, 'C': 3}
+        ({'bias_': array([0., 0., 0.])}, {'D': 2, '1': 1, 'C': 3})
     """
     unknown = sorted(set(values) - set(learned))
     if unknown:
-        raise InputError(f"holds {unknown[0]}, which it does not know")
-    sizes = {"D": num_features}
+        raise InputError(f"it holds {unknown[0]!r:.80}; expected {', '.join(learned)}")
+    sizes, checked = {"D": num_features, "1": 1}, {}
     for name, needed in learned.items():
         if name in values:
-            needed.check(name, values[name], sizes)
+            checked[name] = needed.check(name, values[name], sizes)
+        elif isinstance(needed, Array) and needed.before is not None:
+            checked[name] = needed.missing(sizes)
         elif not needed.optional:
-            raise InputError(f"lacks {name}")
-    return sizes
+            raise InputError(f"it lacks {name}")
+    return checked, sizes
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} {value.shape}"
+    return {"NoneType": "None", "list": "a list", "dict": "a dict"}.get(type(value).__name__, type(value).__name__)

@@ -1,6 +1,6 @@
 """Linear heads: logits = features W^T + b."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, Prior
+from longtail.heads.learned_state import Array, Learned
 from longtail.heads.linear_fit import TrainedLayer
 from longtail.priors import log_odds_shift, prior_of_counts
 
@@ -24,6 +25,8 @@ class LinearHead(Head):
         weight_: W, shape (C, D).
         bias_: b, shape (C,).
     """
+
+    _learned: ClassVar[Learned] = {**Head._learned, "weight_": Array(("C", "D")), "bias_": Array(("C",))}
 
     weight_: NDArray[Any]
     bias_: NDArray[Any]

@@ -1,10 +1,11 @@
 """Linear discriminant analysis with a shrunk covariance, for any prior: a linear head in closed form."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
+from longtail.heads.learned_state import CURVE, POSITIVE, Array, Learned, Plain
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, SHARES, Constraints, Each, real, words
 from longtail.priors import prior_of_counts, uniform_prior
@@ -89,6 +91,16 @@ class LinearDiscriminant(LinearHead):
         "calibrated": ["boolean"],
         "grid": [Each(real(0, most=1))],
         "device": [DEVICE],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "prior_": Array(("C",), above=0),
+        "weighting_": Plain(Weighting),
+        "corrected_": Plain(bool),
+        "shrinkage_": Plain(Annotated[float, Meta(ge=0, le=1)]),
+        "curve_": CURVE,
+        "scale_": POSITIVE,
     }
 
     def __init__(

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
 from longtail.heads.joint import LinearStart, linear_or_joint
+from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
 from longtail.heads.rows import Features, chunks
@@ -66,6 +67,12 @@ class LogitAdjusted(LinearHead):
         "grid": [Each(real(0, most=100))],
         "random_state": [RANDOM_STATE],
         "device": [DEVICE],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "tau_": NOT_NEGATIVE,
+        "curve_": CURVE,
     }
 
     def __init__(

@@ -13,6 +13,7 @@ from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import SGD_CONSTRAINTS, enough_epochs, fit_by_sgd, plan_of
 from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
@@ -90,6 +91,15 @@ class MarginCalibration(LinearHead):
         "rho": [real(0), AUTO],
         "grid": [Each(real(0))],
         "epochs": [whole(0), AUTO],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "rho_": NOT_NEGATIVE,
+        "curve_": CURVE,
+        "losses_": LOSSES,
+        "scales_": Array(("C",)),
+        "shifts_": Array(("C",)),
     }
 
     def __init__(

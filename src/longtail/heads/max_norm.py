@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.linear_training import SGD_CONSTRAINTS, fit_by_sgd, plan_of
 from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
@@ -99,6 +100,15 @@ class MaxNorm(LinearHead):
         "standardise": ["boolean"],
         "beta": [real(0, below=1)],
         "epochs": [whole(0)],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "radius_": POSITIVE,
+        "weight_decay_": NOT_NEGATIVE,
+        "curve_": CURVE,
+        "losses_": LOSSES,
+        "lengths_": Array(("C",), least=0, optional=True),
     }
 
     def __init__(

@@ -14,6 +14,7 @@ from torch.nn import functional
 from longtail.errors import InputError
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.feature_transform import unit_length
+from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, RowSource, chunks, torch_rows
@@ -106,6 +107,18 @@ class MultilayerPerceptron(Head):
         "precision": [words(Precision)],
     }
 
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "losses_": LOSSES,
+        "mean_": Array(("D",), before=0.0),
+        "deviation_": Array(("D",), above=0, before=1.0),
+        "hidden_weight_": Array(("M", "H", "D")),
+        "hidden_bias_": Array(("M", "H")),
+        "output_weight_": Array(("M", "C", "H")),
+        "output_bias_": Array(("M", "C")),
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("unit_length",)
+
     def __init__(
         self,
         *,
@@ -196,8 +209,12 @@ class MultilayerPerceptron(Head):
         optimizer = torch.optim.AdamW(
             network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
         )
+        total_steps = epochs * steps + 1
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=epochs * steps + 1, pct_start=0.1
+            optimizer,
+            self.learning_rate,
+            total_steps=total_steps,
+            pct_start=max(0.1, 2 / total_steps),  # of fewer than two steps torch cannot make a rise
         )
         losses = []
         for epoch in range(epochs):

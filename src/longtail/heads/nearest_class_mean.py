@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.heads.base import Head
+from longtail.heads.learned_state import Array, Learned
 from longtail.heads.parameters import DEVICE, Constraints, words
 from longtail.heads.rows import chunks
 
@@ -70,6 +71,13 @@ class NearestClassMean(Head):
         "metric": [words(Metric)],
         "device": [DEVICE],
     }
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "center_": Array(("D",)),
+        "means_": Array(("C", "D")),
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("transform", "metric")
 
     transform = _ParameterOnly()
 

@@ -1,15 +1,17 @@
 """k-NN: the most similar training images vote, those of rare classes with more weight."""
 
 import itertools
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.choice import choose_from_hits
+from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, WHOLE, Array, Learned, Plain
 from longtail.heads.left_out import rows_to_leave_out
 from longtail.heads.nearest_rows import Similarity, class_votes, nearest_rows
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, real, whole, words
@@ -76,6 +78,19 @@ class NearestNeighbours(Head):
         "metric": [words(Similarity)],
         "device": [DEVICE],
     }
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "class_counts_": Array(("C",), WHOLE, above=0),
+        "rows_": Array(("N", "D")),
+        "codes_": Array(("N",), WHOLE, least=0, below="C"),
+        "length_": POSITIVE,
+        "neighbours_": Plain(Annotated[int, Meta(ge=1, le=2**31 - 1)]),
+        "temperature_": POSITIVE,
+        "gamma_": NOT_NEGATIVE,
+        "curve_": CURVE,
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("metric",)
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class Each:
 
     def is_satisfied_by(self, value: Any) -> bool:
         """Return whether it is a sequence of such values."""
-        if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) != 1:
+        if not isinstance(value, tuple | list | np.ndarray) or (isinstance(value, np.ndarray) and value.ndim != 1):
             return False
         return len(value) > 0 and all(_satisfies(self.of, one) for one in value)
 

@@ -11,6 +11,7 @@ from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
 from longtail.heads.rows import Features, chunks, compute_dtype
@@ -79,6 +80,12 @@ class TauNormalized(LinearHead):
         "grid": [Each(real(0, most=100))],
         "random_state": [RANDOM_STATE],
         "device": [DEVICE],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "tau_": NOT_NEGATIVE,
+        "curve_": CURVE,
     }
 
     def __init__(

@@ -9,8 +9,9 @@ from sklearn.base import clone
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.base import Head, ImpliedPrior, check_same_classes
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
+from longtail.heads.learned_state import Learned, Part
 from longtail.heads.linear import LinearHead
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.parameters import Constraints, words
@@ -46,6 +47,12 @@ class Transformed(Head):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {"feature_transform": [words(TransformKind), FeatureTransform]}
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "feature_transform_": Part(FeatureTransform),
+        "head_": Part(Head),
+    }
 
     def __init__(self, head: Head | None = None, feature_transform: TransformKind | FeatureTransform = "l2") -> None:
         self.head = head
@@ -103,6 +110,10 @@ class Transformed(Head):
         self.classes_, self.class_counts_ = head.classes_, head.class_counts_
         self.n_features_in_, self.selected_on_ = head.n_features_in_, head.selected_on_
         self.notes_ = head.notes_
+
+    def _check_learned(self, sizes: dict[str, int]) -> None:
+        super()._check_learned(sizes)
+        check_same_classes("head_", self.head_, self)
 
     @property
     def _device(self) -> str:

@@ -11,6 +11,7 @@ from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
+from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Learned
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real
 
@@ -80,6 +81,14 @@ class WeightedRidge(LinearHead):
         "penalties": [Each(real(above=0))],
         "gammas": [Each(real(0))],
         "device": [DEVICE],
+    }
+
+    _learned: ClassVar[Learned] = {
+        **LinearHead._learned,
+        "gamma_": NOT_NEGATIVE,
+        "penalty_": NOT_NEGATIVE,
+        "curve_": CURVE,
+        "scale_": POSITIVE,
     }
 
     def __init__(

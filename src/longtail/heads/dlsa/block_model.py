@@ -9,11 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.errors import InputError
 from longtail.flows import MixtureFlow
 from longtail.heads.dlsa.block_classifier import BlockClassifier
 from longtail.heads.dlsa.construction import Block
 
-__all__ = ["BlockModel", "arrays_of"]
+__all__ = ["BlockModel", "arrays_of", "check_flow_states"]
+
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,48 @@ def arrays_of(blocks: Sequence[Block], classifiers: Sequence[BlockClassifier], c
         "flow_states": {
             f"{number}.{name}": value.cpu().numpy()
             for number, block in enumerate(blocks)
-            for name, value in block.flow.state_dict().items()
-            if not name.endswith((".mask", ".order"))  # they follow from D
+            for name, value in _stored_state(block.flow).items()
         },
     }
+
+
+def check_flow_states(
+    states: dict[str, NDArray[Any]], *, number: int, dimension: int, clusters: int, flow_blocks: int
+) -> None:
+    """Check that stored arrays are those of flows.
+
+    Args:
+        states: as `arrays_of` gives them.
+        number: of flows, T.
+        dimension: D.
+        clusters: K.
+        flow_blocks: of each flow.
+
+    Raises:
+        InputError: an array is missing, too much, of another shape, or a spread or variance that is none.
+    """
+    of_each = {f"{flow}.norms.{block}.gamma" for flow in range(number) for block in range(len(states))} & states.keys()
+    if len(of_each) != number * flow_blocks:  # before a flow is built of a number that may be a slip
+        raise InputError(f"flow_states_ hold {len(of_each)} blocks; expected {number} times flow_blocks, {flow_blocks}")
+    first = states.get("0.blocks.0.hyper.0.weight")
+    if number and dimension > 1 and (first is None or first.shape != (dimension, dimension)):
+        raise InputError(f"flow_states_ 0.blocks.0.hyper.0.weight is missing or not ({dimension}, {dimension})")
+    wanted = {
+        f"{flow}.{name}": tuple(value.shape)
+        for name, value in (
+            _stored_state(MixtureFlow(dimension, clusters, blocks=flow_blocks)) if number else {}
+        ).items()
+        for flow in range(number)
+    }
+    for name in sorted(states.keys() ^ wanted.keys()):
+        raise InputError(f"flow_states_ {name!r:.80} is {'unknown' if name in states else 'missing'}")
+    for name, array in states.items():
+        if array.shape != wanted[name]:
+            raise InputError(f"flow_states_ {name} has shape {array.shape}; expected {wanted[name]}")
+        if name.endswith(("spread", "running_var")) and array.min() < (0 if name.endswith("var") else SMALLEST):
+            raise InputError(f"flow_states_ {name} holds {array.min()}; expected numbers above 0")
+
+
+def _stored_state(flow: MixtureFlow) -> dict[str, Tensor]:
+    # masks and order follow from D
+    return {name: value for name, value in flow.state_dict().items() if not name.endswith((".mask", ".order"))}

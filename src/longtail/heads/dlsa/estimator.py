@@ -1,23 +1,26 @@
 """DLSA as an estimator: build, choose how many blocks help, predict block by block."""
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
+from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.base import FEATURES, Head
 from longtail.heads.dlsa.block_classifier import ClassifierKind, Validation
-from longtail.heads.dlsa.block_model import BlockModel, arrays_of
+from longtail.heads.dlsa.block_model import BlockModel, arrays_of, check_flow_states
 from longtail.heads.dlsa.construction import Built, build
 from longtail.heads.dlsa.depth_choice import choice_of
 from longtail.heads.dlsa.parameters import CONSTRAINTS, build_plan_of
 from longtail.heads.joint import linear_or_joint
+from longtail.heads.learned_state import NOT_NEGATIVE, WHOLE, Array, ArrayDict, Learned, Plain
 from longtail.heads.linear import LinearParameters
 from longtail.heads.parameters import Constraints
 from longtail.heads.precision import Precision
@@ -115,6 +118,23 @@ class DLSA(Head):
     """
 
     _parameter_constraints: ClassVar[Constraints] = CONSTRAINTS
+
+    _learned: ClassVar[Learned] = {
+        **Head._learned,
+        "depth_": Plain(Annotated[int, Meta(ge=0)]),
+        "helps_": Plain(bool),
+        "choice_": Plain(dict[str, Any] | None),
+        "blocks_": Plain(list[dict[str, Any]]),
+        "which_block_": Array(("N",), WHOLE, least=0),
+        "learning_rate_": NOT_NEGATIVE,
+        "thresholds_": Array(("T",)),
+        "cluster_priors_": Array(("T", "K", "C"), least=0),
+        "weights_": Array(("T+1", "C", "D")),
+        "biases_": Array(("T+1", "C")),
+        "prior_weights_": Array(("T", "C", "C")),
+        "flow_states_": ArrayDict(),
+    }
+    _predicts_by: ClassVar[tuple[str, ...]] = ("clusters", "flow_blocks", "classifier")
 
     depth_: int
 
@@ -323,6 +343,23 @@ class DLSA(Head):
                 device=self.device,
             )
         return self._models[dtype]
+
+    def _check_learned(self, sizes: dict[str, int]) -> None:
+        super()._check_learned(sizes)
+        if self.depth_ != sizes["T"]:
+            raise InputError(f"thresholds_ are of {sizes['T']} blocks; expected depth_, which is {self.depth_}")
+        if sizes["T"] and self.clusters != sizes["K"]:
+            raise InputError(
+                f"cluster_priors_ are of {sizes['K']} clusters; expected clusters, which is {self.clusters}"
+            )
+        build_plan_of(self)  # it knows the classifiers
+        check_flow_states(
+            self.flow_states_,
+            number=sizes["T"],
+            dimension=sizes["D"],
+            clusters=self.clusters,
+            flow_blocks=self.flow_blocks,
+        )
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         return self._blocks_in(features.dtype).logits(features)
