@@ -54,6 +54,11 @@ class Run:
         return check_kind(self.settings.get(name) or {}, dict[str, Any], origin=origin, expected="a group of settings")
 
     @property
+    def is_balanced(self) -> bool:
+        """Whether it is one of `balance`, which has a model beside its results."""
+        return self.is_measured and bool(self.results.get("model"))
+
+    @property
     def is_measured(self) -> bool:
         """Whether there are results."""
         return (self.folder / "results.json").is_file()
@@ -96,8 +101,8 @@ class Run:
 
     @property
     def recommended(self) -> str:
-        """The method that the report recommends."""
-        best: str = self.results["verdict"]["best"]
+        """The method that the report recommends, or that the balanced model has."""
+        best: str = self.results["model"]["method"] if self.is_balanced else self.results["verdict"]["best"]
         return best
 
     def head_path(self, method: str | None = None) -> Path:

@@ -72,7 +72,7 @@ def test_a_torchvision_model_and_a_folder_of_images(of_torchvision, colours, col
     results = results_of(tmp_path / "fair")
     assert results["model"] == {
         "read": str(tmp_path / "net.pth"),
-        "written": str(tmp_path / "fair" / "net.pth"),
+        "written": "net.pth",
         "layer": "fc",
         "method": "crt",
         "prior": None,
@@ -185,15 +185,15 @@ def test_the_last_layer_alone(of_torchvision, colours, network):
     torch.save(fc.state_dict(), network / "head.pt")
     words = ["--features", str(network / "embeddings"), "--methods", "la", "--la-tau", "1"]
     for name in ("head.npz", "head.pt"):
-        assert balance(network / name, network / "fair", *words) == 0
-    with np.load(network / "fair" / "head.npz") as after:
+        assert balance(network / name, network / f"fair-{name}", *words) == 0
+    with np.load(network / "fair-head.npz" / "head.npz") as after:
         assert str(after["note"]) == "kept"
         np.testing.assert_array_equal(after["weight"], weight)
         # Menon et al., equation 9
         shares = np.array(colours.counts["train"]) / sum(colours.counts["train"])
         np.testing.assert_allclose(after["bias"], bias - np.log(shares), rtol=1e-5)
         layer = torch.nn.Linear(weight.shape[1], len(weight))
-        layer.load_state_dict(torch.load(network / "fair" / "head.pt", weights_only=True))
+        layer.load_state_dict(torch.load(network / "fair-head.pt" / "head.pt", weights_only=True))
         np.testing.assert_array_equal(layer.bias.detach(), after["bias"])
 
 

@@ -1,5 +1,6 @@
 """`longtail balance` on networks that end in other ways, and on names that do not tell it: seen by running them."""
 
+import csv
 import json
 from collections import OrderedDict
 from pathlib import Path
@@ -142,6 +143,48 @@ def test_a_file_and_its_network_by_name(kind, layers, prefix, suffix, taught, co
     assert logits(fair, colours).argmax(dim=1).tolist() == table["crt"].tolist()
     results = json.loads((tmp_path / "fair" / "results.json").read_text())
     assert results["model"]["same_predictions"] == 1.0
+
+
+@pytest.mark.parametrize("prior", [None, "train"])
+def test_the_folder_predicts_images_as_the_model_in_it_does(prior, taught, colours, colour_photos, tmp_path):
+    network, _, _ = taught[TwoHeads]
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    words = ["--data", colour_photos, "--arch", NAMES[TwoHeads], *IMAGES, "--methods", "crt"]
+    words += [] if prior is None else ["--prior", prior]
+    assert balance(tmp_path / "net.pth", *words, "--out", tmp_path / "fair") == 0
+    (tmp_path / "fair").rename(tmp_path / "moved")
+    predicted = tmp_path / "p.csv"
+    inputs = ["predict", str(tmp_path / "moved"), str(colour_photos), "--out", str(predicted), "--workers", "0"]
+    assert main([*inputs, *FAST, "--quiet"]) == 0
+    fair = TwoHeads(3)
+    fair.load_state_dict(torch.load(tmp_path / "moved" / "net.pth"))
+    with predicted.open() as file:
+        shares = {row["input"]: row for row in csv.DictReader(file)}
+    with torch.inference_mode():
+        images = normalize(colours.split("test")[0], colours.imagenet)
+        expected = torch.softmax(fair.eval()(images), dim=1).numpy()
+    rows = open_features(tmp_path / "moved" / "features" / "feature_test.h5")
+    for name, label_shares in zip(rows.ids, expected, strict=True):
+        row = shares[str(colour_photos / name)]
+        found = [float(value) for value in list(row.values())[2:]]
+        np.testing.assert_allclose(found, label_shares, rtol=1e-3, atol=1e-4)
+
+
+def test_a_second_call_into_the_same_folder_leaves_nothing_of_the_first(taught, colour_photos, tmp_path, capsys):
+    network, _, _ = taught[TwoHeads]
+    words = ["--data", colour_photos, "--arch", NAMES[TwoHeads], *IMAGES, "--out", tmp_path / "fair"]
+    for name in ("first.pth", "second.pth"):
+        torch.save(network.state_dict(), tmp_path / name)
+    assert balance(tmp_path / "first.pth", *words, "--methods", "crt,tau") == 0
+    (tmp_path / "fair" / "mine.pth").write_bytes(b"a person's")
+    assert balance(tmp_path / "second.pth", *words, "--methods", "crt") == 0
+    names = {path.name for path in (tmp_path / "fair").iterdir()}
+    assert {"second.pth", "mine.pth"} < names
+    assert "first.pth" not in names
+    assert {path.name for path in (tmp_path / "fair" / "heads").iterdir()} == {"joint.npz", "crt.npz"}
+    before = (tmp_path / "fair" / "results.json").read_bytes()
+    assert balance(tmp_path / "second.pth", *words, "--methods", "nothing") == 2
+    assert (tmp_path / "fair" / "results.json").read_bytes() == before
 
 
 def test_features_that_are_laid_side_by_side(taught, colours, tmp_path, capsys):

@@ -63,6 +63,11 @@ def read_weights(file: Path, layer: str | None = None) -> StoredWeights:
         return StoredWeights(read_program(file), layer=layer)
     refuse_other_format(file, expected=EXPECTED)
     content = read_torch_file(file, expected=EXPECTED)
+    if isinstance(content, dict) and "longtail_checkpoint" in content:
+        raise InputError(
+            f"{printable(file)}: is a checkpoint of longtail. Its classifier is rebalanced by `longtail extract` and "
+            "`longtail fit`; `longtail export` writes it as a model that others can read."
+        )
     weights, way, layer = _state_dict(content, layer, file)
     beside = {key: value for key, value in content.items() if key not in way[:1] and not isinstance(value, Tensor)}
     foreign = {str(key): foreign_object(value) for key, value in beside.items()}

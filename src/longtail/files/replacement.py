@@ -45,6 +45,7 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
         ['r.json']
     """
     settle(folder)
+    is_new = not folder.exists()
     make_folder(folder)
     _clear(folder)
     stage = folder / _STAGE.format(os.getpid())
@@ -65,6 +66,9 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
         stage.replace(folder / _COMPLETE)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
     settle(folder)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tyro
@@ -15,11 +15,16 @@ from longtail.jobs.options import DataOptions, RuntimeOptions
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
-    from longtail.data.transforms import Preprocessing
-    from longtail.jobs.balancing.network import Network
+    from longtail.jobs.balancing.opened import OpenedModel
     from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
+
+# what a call may leave in its folder, beside the model: a second one replaces all of it
+OWNED = (
+    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html"),
+    *("evaluation.json", ".made_of"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,12 @@ def run(config: BalanceConfig) -> Path:
     Returns:
         The model that was written.
     """
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.comparing.verdict import verdict
-    from longtail.jobs.launch import resolve_device
-    from longtail.jobs.outcome import finish, tell
+    from longtail.files.replacement import replacing
+    from longtail.jobs.outcome import tell
+    from longtail.jobs.places import place_for
 
     runtime = config.runtime
-    folder = runtime.out or Path("runs") / f"balance-{config.model.resolve().stem}"
+    folder = place_for("balance", config.model, runtime.out)
     if (folder / config.model.resolve().name).resolve() == config.model.resolve():
         raise InputError(f"--out {printable(folder)}: the model that is read lies there. Expected another folder.")
     if config.features is not None and config.data.data is not None:
@@ -88,26 +92,11 @@ def run(config: BalanceConfig) -> Path:
         f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
     )
     problem = _problem(config, opened, folder)
-    results = compare_heads(
-        problem,
-        options,
-        title=file.path.resolve().name,
-        seed=runtime.seed,
-        device=resolve_device(runtime.device),
-        folder=folder,
-        quiet=runtime.quiet,
-    )
-    best = wanted or verdict(results)["best"]
-    written, agreement = _written(config, file, problem, folder, best)
-    results["model"] = {
-        "read": printable(file.path),
-        "written": printable(written),
-        "layer": file.layer.name,
-        "method": best,
-        "prior": config.prior,
-        "same_predictions": agreement,
-    }
-    results = finish(results, folder, config)
+    with replacing(folder, (*OWNED, *_models_in(folder)), marker="results.json") as new:
+        results = _compared(config, opened, problem, options, wanted, new)
+        exported = _exported(config, opened, new / Path(results["model"]["written"]).name, problem.class_names)
+    model = results["model"]
+    best, written, agreement = model["method"], folder / Path(model["written"]).name, model["same_predictions"]
     tell(results, folder, quiet=runtime.quiet)
     what = results["methods"][best].get("choice", {}).get("method", best)
     where = "" if config.prior is None else f", moved to the prior {config.prior} (the table is of {what} without that)"
@@ -120,49 +109,83 @@ def run(config: BalanceConfig) -> Path:
             f"  note     stored as {stored}, it predicts the class that the table is of for {100 * agreement:.1f} % "
             "of rows"
         )
-    _export_all(config, opened, written, problem.class_names, folder)
+    for name, difference in exported.written.items():
+        print(f"{printable(folder / name)}  (checked: differs by at most {difference:.1e})")
+    if exported.failures:
+        raise LongtailError(
+            f"{' '.join(exported.failures)} {printable(written)} and the report beside it are written, and whole."
+        )
     return written
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """The model, and where it was built: its network and how images become its input."""
-
-    file: "ModelFile"
-    network: "Network | None"
-    preprocessing: "Preprocessing | None"
-
-
-def _opened(config: BalanceConfig) -> _Opened:
+def _opened(config: BalanceConfig) -> "OpenedModel":
     """Read the model and find what ends it: by running its network where that is known, else by names."""
-    from longtail.backbones.model_file import open_model_file
     from longtail.deploy import require_onnx
-    from longtail.jobs.balancing.architecture import architecture_of, check_single_label
-    from longtail.jobs.balancing.network import build_network, with_measured_layer
-    from longtail.jobs.balancing.preprocessing import known_preprocessing
+    from longtail.jobs.balancing.opened import ModelReading, open_model_to_balance
 
     if "onnx" in config.export:
         require_onnx()
-    file = open_model_file(config.model, config.layer)
-    check_single_label(file.config, printable(config.model / "config.json"), is_told=config.single_label)
-    if config.data.data is None and not config.export and config.arch is None:
-        try:
-            file.layer  # noqa: B018  looked for by its name
-            return _Opened(file, None, None)
-        except InputError as unnamed:
-            try:
-                architecture = architecture_of(file, None)
-            except InputError:
-                raise unnamed from None
-    else:
-        architecture = architecture_of(file, config.arch)
-    network = build_network(file, architecture)
-    preprocessing, source = known_preprocessing(
-        file, network, image_size=config.image_size, mean=config.mean, std=config.std
+    reading = ModelReading(config.layer, config.arch, config.image_size, config.mean, config.std)
+    opened = open_model_to_balance(
+        config.model,
+        reading,
+        runs=config.data.data is not None or bool(config.export) or config.arch is not None,
+        is_single_label=config.single_label,
     )
-    file = with_measured_layer(file, network, preprocessing)
-    _say(config, f"{architecture}, images of {preprocessing.size} pixels ({source})")
-    return _Opened(file, network, preprocessing)
+    if opened.network is not None and opened.preprocessing is not None:
+        _say(config, f"{opened.network.architecture}, images of {opened.preprocessing.size} pixels ({opened.source})")
+    return opened
+
+
+def _compared(
+    config: BalanceConfig,
+    opened: "OpenedModel",
+    problem: "FeatureProblem",
+    options: HeadOptions,
+    wanted: str | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """Fit and measure the layers, and write the model with the best one, and all else, into a folder."""
+    from longtail.jobs.comparing.comparison import compare_heads
+    from longtail.jobs.comparing.verdict import verdict
+    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.outcome import finish
+    from longtail.jobs.places import remember_source
+
+    file = opened.file
+    results = compare_heads(
+        problem,
+        options,
+        title=file.path.resolve().name,
+        seed=config.runtime.seed,
+        device=resolve_device(config.runtime.device),
+        folder=folder,
+        quiet=config.runtime.quiet,
+    )
+    best = wanted or verdict(results)["best"]
+    written, agreement = _written(config, file, problem, folder, best)
+    results["model"] = {
+        "read": printable(file.path),
+        "written": printable(written.name),
+        "layer": file.layer.name,
+        "method": best,
+        "prior": config.prior,
+        "same_predictions": agreement,
+    }
+    remember_source(folder, config.model)
+    return finish(results, folder, config)
+
+
+def _models_in(folder: Path) -> list[str]:
+    """Return the names of the models that an earlier call wrote there."""
+    from longtail.runs import Run
+
+    run = Run(folder)
+    try:
+        name = Path(run.results["model"]["written"]).name if run.is_balanced else None
+    except InputError:  # damaged, and about to be replaced
+        name = None
+    return [] if name is None else [name, f"{Path(name).stem}.onnx", f"{Path(name).stem}.pt2"]
 
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:
@@ -188,7 +211,7 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
     return replace(heads, methods=methods), None if choice else named[0]
 
 
-def _problem(config: BalanceConfig, opened: _Opened, folder: Path) -> "FeatureProblem":
+def _problem(config: BalanceConfig, opened: "OpenedModel", folder: Path) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
     from longtail.jobs.balancing.check import check_fit, check_shape, rare_note
     from longtail.jobs.balancing.data import extracted_features, in_the_models_order, in_timms_order, read_features
@@ -278,32 +301,33 @@ def _prior(text: str, problem: "FeatureProblem") -> NDArray[np.float64]:
     return find_prior(text, problem.class_names, problem.train_counts).shares
 
 
-def _export_all(
-    config: BalanceConfig, opened: _Opened, written: Path, class_names: tuple[str, ...], folder: Path
-) -> None:
-    """Write the balanced model as programs too; what fails takes nothing of the rest with it."""
+@dataclass
+class _Exported:
+    """What became of the programs that were asked for: by how much each differs at most, or why there is none."""
+
+    written: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def _exported(config: BalanceConfig, opened: "OpenedModel", written: Path, class_names: tuple[str, ...]) -> _Exported:
+    """Write the balanced model as programs beside it; what fails takes nothing of the rest with it."""
     from longtail.backbones.model_file import open_model_file
     from longtail.deploy import Deployed, traceable, write_deployed
     from longtail.jobs.balancing.network import build_network
 
+    result = _Exported()
     if opened.network is None or opened.preprocessing is None:
-        return
-    failures = []
+        return result
     for kind in config.export:
         with traceable(kind):
             network = build_network(open_model_file(written, config.layer), opened.network.architecture)
         model = Deployed(network.model, opened.preprocessing, opened.file.layer.output)
-        path = folder / f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}"
+        path = written.with_name(f"{written.stem}{'.onnx' if kind == 'onnx' else '.pt2'}")
         try:
-            difference = write_deployed(model, path, kind, class_names=class_names)
+            result.written[path.name] = write_deployed(model, path, kind, class_names=class_names)
         except LongtailError as error:
-            failures.append(str(error))
-            continue
-        print(f"{printable(path)}  (checked: differs by at most {difference:.1e})")
-    if failures:
-        raise LongtailError(
-            f"{' '.join(failures)} {printable(written)} and the report beside it are written, and whole."
-        )
+            result.failures.append(str(error))
+    return result
 
 
 def _say(config: BalanceConfig, text: str) -> None:

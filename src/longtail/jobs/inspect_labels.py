@@ -20,7 +20,7 @@ class InspectConfig:
     """List rows that are nearly the same, in two splits or with two labels, and rows that are likely mislabelled."""
 
     features: tyro.conf.Positional[Path]
-    """Features as for `fit`: a folder with a file for each split, or one file."""
+    """Features as for `fit`: a folder with a file for each split, or one file; or the folder of a run."""
     false_share: float = 0.01
     """Share of the rows that are called nearly the same which may be near by chance; less calls fewer rows so."""
     most: int = 60_000
@@ -36,15 +36,15 @@ class InspectConfig:
 
 def run(config: InspectConfig) -> Path:
     """Write label_problems.csv and print what is in it."""
-    from longtail.embeddings import open_embeddings
     from longtail.evaluation.label_check import check_labels
     from longtail.files.atomic import write_text
     from longtail.jobs.comparing.label_problems import COLUMNS, named_rows
     from longtail.jobs.comparing.shared_rows import split_rows
-    from longtail.jobs.fitting.problem import check_problem
+    from longtail.jobs.fitting.run_features import problem_at
+    from longtail.jobs.places import place_for, remember_source
 
     _check(config)
-    problem = check_problem(open_embeddings(config.features).splits)
+    problem = problem_at(config.features)
     problem.unseal_test()  # nothing is fitted or chosen here
     dimension = problem.splits["train"].features.shape[1]
     checked = check_labels(
@@ -57,9 +57,11 @@ def run(config: InspectConfig) -> Path:
         most_comparisons=float(config.most) ** 2 * dimension,
     )
     rows = named_rows(problem, checked)
-    folder = config.runtime.out or Path("runs") / f"inspect-{config.features.resolve().stem}"
+    folder = place_for("inspect", config.features, config.runtime.out)
     path = folder / "label_problems.csv"
     write_text(path, _csv(rows, COLUMNS))
+    if config.runtime.out is None:
+        remember_source(folder, config.features)
     _print(rows, checked.not_looked_for, config)
     if not config.runtime.quiet:
         print(f"\n{len(rows):,} in {path}. None of this is proof: look at the images before you change a label.")

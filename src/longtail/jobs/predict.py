@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,8 @@ def run(config: PredictConfig) -> Path:
         raise InputError(f"`top` is {config.top}; expected at least 1.")
     path, replaced = _out(config)
     predictor = open_predictor(config.model, config.method)
+    if config.prior is None and not config.sets and not config.reject and predictor.run.is_balanced:
+        config = replace(config, prior=predictor.run.settings.get("prior"))  # as the model has it in its bias
     calibration = _calibration(config, predictor.path, predictor.class_names)
     inputs = _inputs(config, predictor)
     if not inputs.is_first:
@@ -189,6 +191,7 @@ def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
     from longtail.embeddings import FeatureBlock
+    from longtail.jobs.balancing.opened import open_balanced
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
@@ -197,12 +200,16 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.training.progress import progress_bar
 
     fabric = launch(config.runtime)
-    model = open_model(predictor.checkpoint, fabric.device)
+    if predictor.run.is_balanced:
+        model = open_balanced(predictor.run)
+        model.model.to(fabric.device)
+    else:
+        model = open_model(predictor.checkpoint, fabric.device)
     source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
     if model.dimension != predictor.head.n_features_in_:
         raise InputError(
             f"{predictor.path} was fitted on {predictor.head.n_features_in_} features, the network in "
-            f"{predictor.checkpoint} gives {model.dimension}."
+            f"{model.path} gives {model.dimension}."
         )
     quiet = config.runtime.quiet or not fabric.is_global_zero
 
