@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
@@ -186,6 +187,8 @@ class MultilayerPerceptron(Head):
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
         self.selected_on_ = "not selected"
+        note = learned_nothing(self.losses_[-1], counts.double() / counts.sum())
+        self.notes_ = () if note is None else (note,)
         return self
 
     def _batch_size(self, num_rows: int) -> int:
