@@ -11,7 +11,7 @@ from longtail.errors import InputError
 
 KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
 NONSENSE = [
-    *(math.nan, math.inf, -math.inf, -1, -0.5, 0, 2**70, 10**400, 1e300, True),
+    *(math.nan, math.inf, -math.inf, -1, -0.5, 0, 10**14, 2**70, 10**400, 1e300, True),
     *("nonsense", "", "\ud800", b"x", None, [], {}, [math.nan], [[1.0], 2], ("nonsense",), [1.0] * 3, object()),
     *(np.nan, np.float64(-1.0), np.array([1.0, np.inf]), np.array("x"), 1 + 1j, (None, None)),
 ]
@@ -68,7 +68,7 @@ def test_nonsense_is_refused_by_name_or_fits(kind, name):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_parameter_has_a_constraint(kind):
     given = {"head", "heads"}  # which are checked against the data
-    assert kind().get_params(deep=False).keys() - given == kind._parameter_constraints.keys()
+    assert kind().get_params(deep=False).keys() - given <= kind._parameter_constraints.keys()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | No
     if loss > of_shares:
         return (
             f"the training ended with a loss of {loss:.3g} on train, and a classifier that knows the class shares "
-            f"alone has {of_shares:.3g}; take standardise=True, more epochs, or a learning_rate that is larger or smaller"
+            f"alone has {of_shares:.3g}; take standardise=True, more epochs, or another learning_rate"
         )
     squares = likelihood.squares().cpu()
     curvature = CURVATURE * shares.sqrt()

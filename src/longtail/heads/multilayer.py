@@ -94,7 +94,7 @@ class MultilayerPerceptron(Head):
         "hidden": [whole(most=2**16), AUTO],
         "epochs": [whole(), AUTO],
         "members": [whole()],
-        "tau": [real(0)],
+        "tau": [real(0, 100)],
         "dropout": [real(0, below=1)],
         "input_dropout": [real(0, below=1)],
         "mixup": [real(0)],
@@ -242,7 +242,8 @@ class MultilayerPerceptron(Head):
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
                 raise InputError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head. Lower learning_rate."
+                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head, with learning_rate "
+                    f"{self.learning_rate:g} and weight_decay {self.weight_decay:g}. Lower them."
                 )
         return losses
 

@@ -128,7 +128,7 @@ class WeightedRidge(LinearHead):
         """
         array, codes, dtype = self._begin(X, y)
         penalties = tuple(map(float, self.penalties if self.penalty == "auto" else (self.penalty,)))
-        gammas = tuple(map(float, self.gammas if self.gamma == "auto" else (self.gamma,)))
+        gammas = tuple(dict.fromkeys(map(float, self.gammas if self.gamma == "auto" else (self.gamma,))))
         evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
