@@ -1,11 +1,12 @@
 """Features may be larger than the memory: a fit of a linear head goes through them in blocks."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-ROWS, WIDTH = 200_000, 384
+ROWS, WIDTH = 200_000, 256
 SCRIPT = f"""
 import resource, sys
 import numpy as np
@@ -33,6 +34,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["joint", "sgd", "bsm", "lda", "ridge", "ncm"])
 def test_a_fit_makes_no_second_copy_of_the_features(head):
-    done = subprocess.run([sys.executable, "-c", SCRIPT, head], capture_output=True, text=True, check=True)
+    # blocks go back to the system when they are freed: what is left counts, and not how the heap is cut up
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, head], capture_output=True, text=True, check=True, env=environment
+    )
     unit = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stdout) * unit < 0.8 * ROWS * WIDTH * 4
+    assert int(done.stdout) * unit < 0.5 * ROWS * WIDTH * 4
