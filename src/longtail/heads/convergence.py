@@ -38,8 +38,8 @@ def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | No
     of_shares = float(-(shares * shares.log()).sum())
     if loss > of_shares:
         return (
-            f"the training did not settle: its loss on train is {loss:.3g}, and that of a classifier that knows the "
-            f"class shares alone {of_shares:.3g}; lower learning_rate, or take standardise=True"
+            f"the training ended with a loss of {loss:.3g} on train, and a classifier that knows the class shares "
+            f"alone has {of_shares:.3g}; take standardise=True, more epochs, or another learning_rate"
         )
     squares = likelihood.squares().cpu()
     curvature = CURVATURE * shares.sqrt()
@@ -71,5 +71,5 @@ def learned_nothing(loss: float, shares: Tensor) -> str | None:
         return None
     return (
         f"it learned next to nothing: its loss on train is {loss:.3g}, and that of a classifier that knows the class "
-        f"shares alone {of_shares:.3g}"
+        f"shares alone {of_shares:.3g}; take more epochs, or a learning_rate that is larger or smaller"
     )

@@ -12,8 +12,10 @@ from torch.nn import functional
 from longtail.errors import InputError
 from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
 from longtail.heads.learned_state import LOSSES, POSITIVE, Array, Learned
+from longtail.heads.linear_fit import DRAWN
 from longtail.heads.linear_training import (
     SAMPLING_CONSTRAINTS,
     SGD_CONSTRAINTS,
@@ -192,6 +194,10 @@ class CosineClassifier(Head):
         self.mean_, self.deviation_ = scaling.mean.numpy(), scaling.deviation.numpy()
         self.scale_ = float(first * (SLOWNESS * growth).exp())
         self.selected_on_ = "not selected"
+        if self.sampling in DRAWN:
+            drawn = counts.double() ** (1 + DRAWN[self.sampling])
+            note = learned_nothing(self.losses_[-1], drawn / drawn.sum())
+            self.notes_ = () if note is None else (note,)
         return self
 
     def _chunk_logits(self, features: Tensor) -> Tensor:

@@ -91,8 +91,8 @@ class DisAlign(Head):
     _parameter_constraints: ClassVar[Constraints] = {
         **SGD_CONSTRAINTS,
         "standardise": ["boolean"],
-        "rho": [real(0), AUTO],
-        "grid": [Each(real(0))],
+        "rho": [real(0, 100), AUTO],
+        "grid": [Each(real(0, 100))],
         "epochs": [whole(0), AUTO],
     }
 

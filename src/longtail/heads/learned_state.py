@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 from msgspec import Meta
@@ -152,7 +152,10 @@ class Plain:
         if isinstance(value, np.ndarray):
             raise InputError(f"{name} is an array; expected one value, as JSON has it")
         check_kind(value, self.kind, origin=name, expected="what the head learned")
-        return tuple(value) if get_origin(self.kind) is tuple else value
+        kind = get_args(self.kind)[0] if get_origin(self.kind) is Annotated else self.kind
+        if kind is float:  # torch takes no whole number beyond 64 bits
+            return float(value)
+        return tuple(value) if get_origin(kind) is tuple else value
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, POSITIVE, Array, Learned, Plain
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, SHARES, Constraints, Each, real, words
+from longtail.heads.standardisation import scale_note
 from longtail.priors import prior_of_counts, uniform_prior
 
 __all__ = ["SHRINKAGE_GRID", "DiscriminantSolutions", "LinearDiscriminant"]
@@ -182,6 +183,7 @@ class LinearDiscriminant(LinearHead):
         self.scale_ = evidence.scale(found.solutions, self.shrinkage_, world) if self.calibrated else 1.0
         weight, bias = found.solutions.at(self.shrinkage_)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
+        self.notes_ = scale_note(array, device=self.device)
         return self
 
     def _shares(self) -> NDArray[np.float64]:

@@ -18,12 +18,13 @@ from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses import LossName, effective_number_weights, log_counts
 from longtail.sampling import Sampler, Strategy
 
-__all__ = ["LayerPlan", "Solver", "TrainedLayer", "train_layer"]
+__all__ = ["DRAWN", "LayerPlan", "Solver", "TrainedLayer", "train_layer"]
 
 Solver = Literal["auto", "lbfgs", "sgd"]
 # the convex losses, and whether they add log n_c to the logits
 CONVEX: dict[LossName, bool] = {"cross-entropy": False, "balanced-softmax": True, "logit-adjusted": True}
 NOT_WEIGHED = Reweighting()
+DRAWN: dict[Strategy, float] = {"instance": 0.0, "square-root": -0.5, "class": -1.0}  # each row n_c to this often
 MOST_WEIGHTS = 2**22  # of L-BFGS: it keeps 25 numbers of float64 for each, 840 MB
 
 
@@ -133,10 +134,9 @@ def _likelihood(rows: Features, codes: NDArray[np.int64], sampling: Strategy, pl
     if plan.loss not in CONVEX or plan.reweighting.start > 0:
         return None
     counts = torch.from_numpy(np.bincount(codes)).double()
-    drawn = {"instance": 0.0, "square-root": -0.5, "class": -1.0}
-    if sampling not in drawn:
+    if sampling not in DRAWN:
         return None
-    weights = counts ** drawn[sampling]
+    weights = counts ** DRAWN[sampling]
     if plan.reweighting.beta is not None:
         weights = weights * effective_number_weights(counts, plan.reweighting.beta)
     offset = log_counts(counts / counts.sum()) if CONVEX[plan.loss] else torch.zeros_like(counts)

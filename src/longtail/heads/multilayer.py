@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
@@ -93,7 +94,7 @@ class MultilayerPerceptron(Head):
         "hidden": [whole(most=2**16), AUTO],
         "epochs": [whole(), AUTO],
         "members": [whole()],
-        "tau": [real(0)],
+        "tau": [real(0, 100)],
         "dropout": [real(0, below=1)],
         "input_dropout": [real(0, below=1)],
         "mixup": [real(0)],
@@ -186,6 +187,8 @@ class MultilayerPerceptron(Head):
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
         self.selected_on_ = "not selected"
+        note = learned_nothing(self.losses_[-1], counts.double() / counts.sum())
+        self.notes_ = () if note is None else (note,)
         return self
 
     def _batch_size(self, num_rows: int) -> int:
@@ -239,7 +242,8 @@ class MultilayerPerceptron(Head):
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
                 raise InputError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head. Lower learning_rate."
+                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head, with learning_rate "
+                    f"{self.learning_rate:g} and weight_decay {self.weight_decay:g}. Lower them."
                 )
         return losses
 

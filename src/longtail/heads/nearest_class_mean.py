@@ -11,6 +11,7 @@ from longtail.heads.base import Head
 from longtail.heads.learned_state import Array, Learned
 from longtail.heads.parameters import DEVICE, Constraints, words
 from longtail.heads.rows import chunks
+from longtail.heads.standardisation import scale_note
 
 __all__ = ["NearestClassMean"]
 
@@ -116,6 +117,7 @@ class NearestClassMean(Head):
         counts = torch.from_numpy(np.bincount(codes)).to(self.device)
         self.means_ = (sums / counts[:, None]).to(dtype).cpu().numpy()
         self.selected_on_ = "not selected"
+        self.notes_ = scale_note(array, device=self.device)
         return self
 
     def _transformed(self, features: Tensor) -> Tensor:

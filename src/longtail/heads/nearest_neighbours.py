@@ -16,6 +16,7 @@ from longtail.heads.left_out import rows_to_leave_out
 from longtail.heads.nearest_rows import Similarity, class_votes, nearest_rows
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, real, whole, words
 from longtail.heads.rows import chunks, torch_rows
+from longtail.heads.standardisation import scale_note
 
 __all__ = ["NearestNeighbours"]
 
@@ -145,6 +146,7 @@ class NearestNeighbours(Head):
                 self.selected_on_ = "val"
             values = self._choose(grids, found, truth, own) if len(truth) else WITHOUT_EVIDENCE
         self.neighbours_, self.temperature_, self.gamma_ = values
+        self.notes_ = scale_note(array, device=self.device)
         return self
 
     def _grids(self) -> tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]]:

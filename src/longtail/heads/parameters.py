@@ -29,7 +29,7 @@ __all__ = [
 Constraints = dict[str, list[Any]]
 
 MOST = 2**31 - 1  # of whole numbers: epochs, rows and units beyond it are a slip of the keyboard
-LARGEST = 1e30  # of numbers: float32 can hold their squares no more
+LARGEST = 1e15  # of numbers: float32 holds their squares, and 64 bits hold whole ones
 AUTO = StrOptions({"auto"})
 RANDOM_STATE = "random_state"
 

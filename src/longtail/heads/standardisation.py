@@ -155,19 +155,19 @@ class FeatureMoments:
 
 
 def scale_note(features: Features, *, device: str = "cpu") -> tuple[str, ...]:
-    """Return what to say of a head whose distances go by few of the features; nothing where they do not.
+    """Return what to say of a head that takes features as they are, where few of them decide; nothing elsewhere.
 
     Example:
         >>> import numpy as np
         >>> scale_note(np.array([[1.0, 2.0, 9000.0], [2.0, 1.0, 100.0]]))
-        ("the deviation of one feature is 8900 times the median: its distances go by few features alone; ...",)
+        ("the deviation of one feature is 8900 times the median, and few features alone decide; ...",)
     """
     moments = feature_moments(features, device=device)
     if not moments.is_unlike:
         return ()
     return (
-        f"the deviation of one feature is {moments.unlikeness:.0f} times the median: its distances go by few features "
-        "alone; feature_transform='standardise' makes all count",
+        f"the deviation of one feature is {moments.unlikeness:.0f} times the median, and few features alone decide; "
+        "feature_transform='standardise' makes all count",
     )
 
 

@@ -95,9 +95,9 @@ class Transformed(Head):
         judged = self._judged(validation)
         kind = self.feature_transform
         transform = clone(kind) if isinstance(kind, FeatureTransform) else FeatureTransform(kind)
+        if not (self.head is None or isinstance(self.head, Head)):
+            raise InputError(f"head is {type(self.head).__name__}; expected a head of longtail.")
         head: Head = NearestClassMean() if self.head is None else clone(self.head)
-        if not isinstance(head, Head):
-            raise InputError(f"head is {type(head).__name__}; expected a head of longtail.")
         settings: dict[str, Any] = {}
         transform.fit(array)
         if judged is not None and "validation" in inspect.signature(head.fit).parameters:

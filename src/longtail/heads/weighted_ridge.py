@@ -14,6 +14,7 @@ from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Learned
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real
+from longtail.heads.standardisation import scale_note
 
 __all__ = ["GAMMA_GRID", "PENALTY_GRID", "RidgeSolutions", "WeightedRidge"]
 
@@ -127,7 +128,7 @@ class WeightedRidge(LinearHead):
         """
         array, codes, dtype = self._begin(X, y)
         penalties = tuple(map(float, self.penalties if self.penalty == "auto" else (self.penalty,)))
-        gammas = tuple(map(float, self.gammas if self.gamma == "auto" else (self.gamma,)))
+        gammas = tuple(dict.fromkeys(map(float, self.gammas if self.gamma == "auto" else (self.gamma,))))
         evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
@@ -155,6 +156,7 @@ class WeightedRidge(LinearHead):
         self.scale_ = evidence.scale(found.solutions, self.penalty_, world)
         weight, bias = found.solutions.at(self.penalty_)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
+        self.notes_ = scale_note(array, device=self.device)
         return self
 
 

@@ -28,7 +28,7 @@ CONSTRAINTS: Constraints = {
     "flow_batch_size": [whole()],
     "flow_learning_rate": [real(0)],
     "flow_momentum": [real(0, below=1)],
-    "weight_power": [real()],
+    "weight_power": [real(-10, 10)],
     "likelihood_weight": [real(0)],
     "balance_weight": [real(0)],
     "separation_weight": [real(0)],
