@@ -32,7 +32,7 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
-    "comparing": {"fitting", "choosing", "calibrating"},
+    "comparing": {"fitting", "choosing", "calibrating", "flags"},
     "predicting": {"stage_one", "pace", "fitting", "seeds"},
     "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
 }

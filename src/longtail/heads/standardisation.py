@@ -167,7 +167,7 @@ def scale_note(features: Features, *, device: str = "cpu") -> tuple[str, ...]:
         return ()
     return (
         f"the deviation of one feature is {moments.unlikeness:.0f} times the median, and few features alone decide; "
-        "feature_transform='standardise' makes all count",
+        "`feature_transform='standardise'` makes all count",
     )
 
 

@@ -8,13 +8,13 @@ __all__ = ["as_typed"]
 _OTHER = {"root": "data", "seed": "split-seed", "dataset": "data"}
 _ARGUMENTS = (
     "root|dataset|profile|ratio|largest|val_fraction|test_fraction|seed|skip_bad|download|lists|original_splits|"
-    "other_counts|layout|alike_names|bits"
+    "other_counts|layout|alike_names|bits|feature_transform"
 )
 _NAMED = re.compile(rf"`({_ARGUMENTS})(?:=('?)([^`']*)\2)?`")
 
 
 def as_typed(message: str) -> str:
-    """Write arguments of `longtail.data` as the command line has them.
+    """Write arguments of the library as the command line has them.
 
     Args:
         message: names arguments as `skip_bad=True`, `layout='classes'` or `root`, between backquotes.

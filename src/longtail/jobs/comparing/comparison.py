@@ -24,6 +24,7 @@ from longtail.jobs.comparing.verdict import recommended
 from longtail.jobs.fitting.fitter import core, settings_of
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.fitting.problem import FeatureProblem
+from longtail.jobs.flags import as_typed
 
 __all__ = ["compare_heads"]
 
@@ -80,7 +81,7 @@ def compare_heads(
             "weight_norms": np.linalg.norm(stored.weight_, axis=1).tolist() if hasattr(stored, "weight_") else None,
             "curve": choice_curve(core(head), groups, select_on),
             "versus_joint": None,
-            "notes": list(head.notes_),
+            "notes": [as_typed(note) for note in head.notes_],
             **fitted.facts.get(name, {}),
         }
         inner = core(head)
