@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from longtail.errors import InputError
+from longtail.evaluation.held_out import HeldOutDiscriminants
 from longtail.evaluation.label_check import KINDS, check_labels
-from longtail.evaluation.label_problems import discriminant_probabilities, suspicious_labels
+from longtail.evaluation.label_problems import suspicious_in_blocks, suspicious_labels
 
 
 def made_up(seed, flip):
@@ -52,6 +53,29 @@ def test_permuting_classes_permutes_the_suggestions():
     np.testing.assert_array_equal(order[before.suggested], after.suggested)
 
 
+def held_out_probabilities(features, labels, folds, **words):
+    """Of all rows, each in a fold."""
+    return np.concatenate([p for _, p in HeldOutDiscriminants.fit(features, labels, folds, **words).blocks()])
+
+
+def test_blocks_are_the_whole(monkeypatch):
+    rng = np.random.default_rng(3)
+    labels, folds = rng.integers(3, size=400), rng.integers(-1, 4, size=400)
+    features = rng.normal(size=(400, 6)) + 1.5 * np.eye(3, 6)[labels]
+    discriminants = HeldOutDiscriminants.fit(features, labels, folds)
+    rows, whole = (np.concatenate(parts) for parts in zip(*discriminants.blocks(), strict=True))
+    np.testing.assert_array_equal(rows, np.flatnonzero(folds >= 0))
+    monkeypatch.setattr("longtail.evaluation.held_out.BLOCK_BYTES", 1)
+    small = HeldOutDiscriminants.fit(features, labels, folds)
+    assert len(list(small.blocks())) > 5
+    np.testing.assert_allclose(np.concatenate([p for _, p in small.blocks()]), whole, rtol=1e-9)
+    assert small.temperature == discriminants.temperature
+    of_blocks = suspicious_in_blocks(small.blocks, labels, 3)
+    of_all = suspicious_labels(whole, labels[rows])
+    np.testing.assert_array_equal(of_blocks.rows, rows[of_all.rows])
+    np.testing.assert_allclose(of_blocks.margin, of_all.margin)
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(InputError, match="expected \\(N, C\\)"):
         suspicious_labels(np.ones((3, 2)) / 2, np.array([0, 1]))
@@ -66,7 +90,7 @@ def test_discriminant_is_scikit_learns_without_its_prior():
     labels = np.repeat([0, 1, 2], [40, 20, 12])
     features = (rng.normal(size=(72, 5)) + 1.5 * np.eye(3, 5)[labels]).astype(np.float32)
     folds = rng.integers(3, size=72)
-    found = discriminant_probabilities(features, labels, folds, shrinkage=0.3, temperature=1.0)
+    found = held_out_probabilities(features, labels, folds, shrinkage=0.3, temperature=1.0)
     for fold in range(3):
         rest = folds != fold
         oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3).fit(features[rest], labels[rest])
@@ -77,7 +101,7 @@ def test_discriminant_is_scikit_learns_without_its_prior():
 def test_discriminant_gives_nothing_to_a_class_that_it_has_not_seen():
     features, labels = np.random.default_rng(1).normal(size=(9, 2)), np.repeat([0, 1, 2], [4, 4, 1])
     folds = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0])
-    found = discriminant_probabilities(features, labels, folds)
+    found = held_out_probabilities(features, labels, folds)
     assert (found[folds == 0][:, 2] == 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
@@ -87,8 +111,8 @@ def test_discriminant_is_as_sure_as_it_is_right():
     labels = rng.integers(3, size=150)
     features = 0.5 * np.eye(3, 40)[labels] + rng.normal(size=(150, 40))
     folds = np.arange(150) % 5
-    found = discriminant_probabilities(features, labels, folds)
-    bold = discriminant_probabilities(features, labels, folds, temperature=1.0)
+    found = held_out_probabilities(features, labels, folds)
+    bold = held_out_probabilities(features, labels, folds, temperature=1.0)
     rows = np.arange(150)
     assert -np.log(found[rows, labels]).mean() < -np.log(bold[rows, labels]).mean() - 0.1
     right = (found.argmax(axis=1) == labels).mean()

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.evaluation.label_problems import discriminant_probabilities, suspicious_labels
+from longtail.evaluation.held_out import HeldOutDiscriminants
+from longtail.evaluation.label_problems import suspicious_in_blocks
 from longtail.evaluation.shared_rows import SplitCopies, find_copies
 from longtail.holdout import stratified_folds
 
@@ -149,18 +150,17 @@ def _mislabelled(
     seed: int,
 ) -> list[LabelProblem]:
     fold_of = stratified_folds(labels, folds, seed)
-    rows = np.flatnonzero(fold_of >= 0)  # a class of one row cannot be judged
-    if not len(rows):
+    if not (fold_of >= 0).any():  # a class of one row cannot be judged
         return []
-    probabilities = discriminant_probabilities(features, labels, fold_of)[rows]
-    found = suspicious_labels(probabilities, labels[rows])
+    discriminants = HeldOutDiscriminants.fit(features, labels, fold_of)
+    found = suspicious_in_blocks(discriminants.blocks, labels, int(labels.max()) + 1)
     sure = found.margin >= margin
     return [
         LabelProblem(
             MISLABELLED,
             split,
-            int(rows[row]),
-            class_names[labels[rows[row]]],
+            int(row),
+            class_names[labels[row]],
             None,
             None,
             class_names[suggested],

@@ -1,17 +1,17 @@
 """Rows whose label the other rows speak against."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longtail.arguments import as_array, as_numbers
 from longtail.errors import InputError
 
-__all__ = ["SuspiciousLabels", "discriminant_probabilities", "suspicious_labels"]
+__all__ = ["SuspiciousLabels", "suspicious_in_blocks", "suspicious_labels"]
 
-TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(25))
+Blocks = Callable[[], Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]]
 
 
 @dataclass(frozen=True)
@@ -61,74 +61,36 @@ def suspicious_labels(probabilities: NDArray[np.floating], labels: NDArray[np.in
     p, y = as_numbers(probabilities, "probabilities"), as_array(labels, "labels")
     if p.ndim != 2 or y.shape != p.shape[:1] or (len(y) and not 0 <= y.min() <= y.max() < p.shape[1]):
         raise InputError(f"probabilities of shape {p.shape} and labels of shape {y.shape}; expected (N, C) and (N,).")
-    counts = np.bincount(y, minlength=p.shape[1])
-    own = p[np.arange(len(y)), y]
-    usual = np.bincount(y, weights=own, minlength=p.shape[1]) / np.maximum(counts, 1)
-    speaks = np.where((p >= usual) & (counts > 0), p, -1.0)
-    likeliest = speaks.argmax(axis=1)
-    margin = p[np.arange(len(y)), likeliest] - own
-    rows = np.flatnonzero((speaks.max(axis=1) > 0) & (likeliest != y) & (margin > 0))
-    rows = rows[np.argsort(-margin[rows], kind="stable")]
-    return SuspiciousLabels(rows, likeliest[rows].astype(np.int64), margin[rows])
+    return suspicious_in_blocks(lambda: iter([(np.arange(len(y)), p)]), y, p.shape[1])
 
 
-def discriminant_probabilities(
-    features: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    *,
-    shrinkage: float = 0.1,
-    temperature: float | None = None,
-) -> NDArray[np.float64]:
-    """Return for each row the class probabilities of a linear discriminant that was fitted without the row's fold.
-
-    p(c | x) = softmax_c((mu_c' S^-1 x - mu_c' S^-1 mu_c / 2) / T),  S = (1 - s) S_w + s tr(S_w) / D I
-
-    mu_c are the class means, S_w the covariance within classes, all classes equally probable before. Closed form: about
-    N D^2 operations a fold, so that it serves where a trained classifier would take too long.
+def suspicious_in_blocks(blocks: Blocks, labels: NDArray[np.int64], num_classes: int) -> SuspiciousLabels:
+    """Find the same rows where the probabilities of all of them take too much memory.
 
     Args:
-        features: shape (N, D).
+        blocks: called twice, gives row numbers and their probabilities (rows, C), block by block.
         labels: class indices, shape (N,).
-        folds: number of each row's fold, -1 for rows that are always learned from, shape (N,).
-        shrinkage: s, 0 to 1.
-        temperature: T; None takes the smallest, from 1 to 64, at which the mean of the highest probabilities is no more
-            than the share of rows that are right: where features are many, the discriminant is too sure of itself.
+        num_classes: C.
 
     Returns:
-        Shape (N, C); 0 for a class without rows in the other folds, and in rows of fold -1.
-
-    Reference:
-        Friedman, "Regularized Discriminant Analysis", JASA 84, 1989, equation 18 (for one covariance).
-
-    Example:
-        >>> rows = np.array([[0.0], [1.0], [0.5], [9.0], [8.0], [8.5]])
-        >>> p = discriminant_probabilities(rows, np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 0, 1, 2]))
-        >>> p.argmax(axis=1).tolist()
-        [0, 0, 0, 1, 1, 1]
+        As `suspicious_labels`.
     """
-    num_classes = int(labels.max()) + 1
-    truth, judged = torch.from_numpy(labels), torch.from_numpy(folds >= 0)
-    scores = torch.full((len(labels), num_classes), -torch.inf, dtype=torch.float64)
-    for fold in range(int(folds.max()) + 1):
-        held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        rows, classes = torch.from_numpy(np.array(features[rest], dtype=np.float32)), torch.from_numpy(labels[rest])
-        counts = torch.bincount(classes, minlength=num_classes)
-        means = torch.zeros(num_classes, rows.shape[1]).index_add_(0, classes, rows) / counts.clamp(min=1)[:, None]
-        within = rows - means[classes]
-        covariance = within.T @ within / len(rows)
-        level = covariance.trace() / len(covariance)
-        covariance = (1 - shrinkage) * covariance + (shrinkage * level + 1e-12) * torch.eye(len(covariance))
-        weight = torch.linalg.solve(covariance, means.T).T
-        logits = torch.from_numpy(np.array(features[held_out], dtype=np.float32)) @ weight.T
-        logits -= (weight * means).sum(dim=1) / 2
-        logits[:, counts == 0] = -torch.inf
-        scores[torch.from_numpy(held_out)] = logits.double()
-    scores, truth = scores[judged], truth[judged]
-    if temperature is None:
-        right = float((scores.argmax(dim=1) == truth).double().mean())
-        surest = {t: float((scores / t).softmax(dim=1).amax(dim=1).mean()) for t in TEMPERATURES}
-        temperature = next((t for t in TEMPERATURES if surest[t] <= right), TEMPERATURES[-1])
-    probabilities = torch.zeros(len(labels), num_classes, dtype=torch.float64)
-    probabilities[judged] = (scores / temperature).softmax(dim=1)
-    return probabilities.numpy()
+    counts, total = np.zeros(num_classes), np.zeros(num_classes)
+    for rows, p in blocks():
+        own = labels[rows]
+        counts += np.bincount(own, minlength=num_classes)
+        total += np.bincount(own, weights=p[np.arange(len(rows)), own], minlength=num_classes)
+    usual = total / np.maximum(counts, 1)
+    parts = []
+    for rows, p in blocks():
+        own, place = labels[rows], np.arange(len(rows))
+        speaks = np.where((p >= usual) & (counts > 0), p, -1.0)
+        likeliest = speaks.argmax(axis=1)
+        margin = p[place, likeliest] - p[place, own]
+        chosen = (speaks.max(axis=1, initial=-1.0) > 0) & (likeliest != own) & (margin > 0)
+        parts.append((rows[chosen], likeliest[chosen], margin[chosen]))
+    if not parts:
+        return SuspiciousLabels(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+    rows, likeliest, margin = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.argsort(-margin, kind="stable")
+    return SuspiciousLabels(rows[order], likeliest[order].astype(np.int64), margin[order])
