@@ -160,7 +160,7 @@ def scale_note(features: Features, *, device: str = "cpu") -> tuple[str, ...]:
     Example:
         >>> import numpy as np
         >>> scale_note(np.array([[1.0, 2.0, 9000.0], [2.0, 1.0, 100.0]]))
-        ('the deviation of one feature is 8900 times the median, and few features alone decide; ...',)
+        ("the deviation of one feature is 8900 times the median, and few features alone decide; ...",)
     """
     moments = feature_moments(features, device=device)
     if not moments.is_unlike:
