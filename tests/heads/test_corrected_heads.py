@@ -216,7 +216,7 @@ def test_rows_of_fixed_logits(linear):
 @each
 @pytest.mark.parametrize("rho", [-1.0, "much", float("nan")])
 def test_mistakes_are_told(kind, tailed, rho):
-    with pytest.raises(InputError, match="expected a number of at least 0, or 'auto'"):
+    with pytest.raises(InputError, match="expected a number from 0 to 100, or 'auto'"):
         kind(rho=rho).fit(*tailed[0])
     with pytest.raises(InputError, match="expected one of float32, bfloat16"):
         kind(rho=1.0, precision="float8").fit(*tailed[0])

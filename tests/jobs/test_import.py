@@ -184,7 +184,7 @@ def test_settings_that_cannot_be(net, tmp_path, capsys):
     assert open_model(tmp_path / "t.longtail.pt").about["backbone"] == "resnet20"
     ours = tmp_path / "t.longtail.pt"
     assert "is the checkpoint that is read" in refused(capsys, "export", ours, "--out", ours)
-    assert "no such head" in refused(capsys, "export", ours, "--head", tmp_path / "no.npz", "--out", out)
+    assert "no such file" in refused(capsys, "export", ours, "--head", tmp_path / "no.npz", "--out", out)
 
 
 class RunsCode:
