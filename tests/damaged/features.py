@@ -121,6 +121,18 @@ def open_blocks(path):
         pass
 
 
+def write_folder(path):
+    from longtail.features import write_features
+
+    for split, start in (("val", 1), ("test", 2), ("train", 0)):
+        place = path.with_name(f"feature_{split}.h5")
+        write_features(place, ROWS[start::3], CODES[start::3], attributes={"class_names": ["ant", "bee", "cow"]})
+
+
+def open_folder(path):
+    open_table(path.parent)
+
+
 def open_head_beside(path):
     from longtail.features import FeatureFile
     from longtail.jobs.fitting.problem import check_problem
@@ -152,15 +164,38 @@ def open_head(path):
     head.predict(np.zeros((2, head.n_features_in_)))
 
 
-def parquet_content():
+def parquet_of(columns):
     import pyarrow
     import pyarrow.parquet as parquet
 
-    columns = {"label": np.array(["ant", "bee", "cow"])[CODES], **{f"f{d}": ROWS[:, d] for d in range(4)}}
-    columns |= {"embedding": list(ROWS), "when": np.array(["2020-01-01"] * 30, "M8[s]")}
     file = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), file)
     return file.getvalue()
+
+
+COLUMNS = {
+    "label": np.array(["ant", "bee", "cow"])[CODES],
+    **{f"f{d}": ROWS[:, d] for d in range(4)},
+    "embedding": ROWS,
+    "when": np.array(["2020-01-01"] * 30, "M8[s]"),
+}
+
+
+def damaged_parquet(content, rng):
+    """Damage the columns, as far as such a file can hold them, or the bytes."""
+    if rng.random() < 0.4:
+        return damaged_bytes(content, rng)
+    columns = {
+        name: list(column) if column.ndim > 1 else column for name, column in damaged_arrays(COLUMNS, rng).items()
+    }
+    longest = max((len(column) for column in columns.values() if np.ndim(column)), default=0)
+    for name, column in columns.items():
+        if np.ndim(column) and len(column) < longest:
+            columns[name] = [*column, *[None] * (longest - len(column))]
+    try:
+        return parquet_of(columns)
+    except (TypeError, ValueError, NotImplementedError):  # of pyarrow: no column of a table
+        return damaged_bytes(content, rng)
 
 
 def pickle_content():
@@ -194,7 +229,8 @@ FEATURES = [
         open_table,
         cost=2,
     ),
-    Kind("e.parquet", holding(parquet_content), damaged_bytes, open_table),
+    Kind("e.parquet", holding(lambda: parquet_of({**COLUMNS, "embedding": list(ROWS)})), damaged_parquet, open_table),
+    Kind("feature folder", write_folder, damaged_hdf5, open_folder, "features/feature_train.h5", cost=3),
     Kind(
         "joint_head.npz",
         holding(lambda: write_arrays({"weight": np.ones((3, 4)), "bias": np.zeros(3), "prior": np.array("train")})),

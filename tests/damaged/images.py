@@ -2,6 +2,8 @@
 
 import io
 import json
+import tarfile
+import zlib
 from functools import cache
 
 import numpy as np
@@ -27,6 +29,48 @@ def photograph():
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
     return encoded("JPEG", exif=exif)
+
+
+def damaged_png(content, rng):
+    """Damage the bytes, or a chunk whose checksum is right all the same."""
+    if rng.random() < 0.3:
+        return damaged_bytes(content, rng)
+    chunks, at = [], 8
+    while at < len(content):
+        length = int.from_bytes(content[at : at + 4], "big")
+        chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
+        at += length + 12
+    number = int(rng.integers(len(chunks)))
+    name, inside = chunks[number]
+    match int(rng.integers(4)):
+        case 0:
+            del chunks[number]
+        case 1:
+            chunks.insert(int(rng.integers(len(chunks))), chunks[number])
+        case _:
+            chunks[number] = name, damaged_bytes(inside, rng)
+    parts = [
+        len(inside).to_bytes(4, "big") + name + inside + zlib.crc32(name + inside).to_bytes(4, "big")
+        for name, inside in chunks
+    ]
+    return content[:8] + b"".join(parts)
+
+
+def shard():
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in (("0.png", _six()[0]), ("0.cls", b"1"), ("1.png", _six()[1]), ("1.cls", b"0")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+def look_at(path):
+    from longtail.data.other_formats import recognised
+
+    result = recognised(path)
+    assert result is None or result.sentence().encode()
 
 
 def palette():
@@ -158,20 +202,21 @@ def _lines():
 
 
 IMAGES = [
-    Kind("image.png", holding(lambda: encoded("PNG")), damaged_bytes, open_image),
-    Kind("palette.png", holding(palette), damaged_bytes, open_image),
-    Kind("grey.png", holding(lambda: encoded("PNG", DEEP)), damaged_bytes, open_image),
+    Kind("image.png", holding(lambda: encoded("PNG")), damaged_png, open_image),
+    Kind("palette.png", holding(palette), damaged_png, open_image),
+    Kind("grey.png", holding(lambda: encoded("PNG", DEEP)), damaged_png, open_image),
     Kind("photograph.jpg", holding(photograph), damaged_bytes, open_image),
     Kind("progressive.jpg", holding(lambda: encoded("JPEG", progressive=True)), damaged_bytes, open_image),
-    Kind("image.tiff", holding(lambda: encoded("TIFF")), damaged_bytes, open_image),
-    Kind("lzw.tiff", holding(lambda: encoded("TIFF", compression="tiff_lzw")), damaged_bytes, open_image),
-    Kind("grey.tiff", holding(lambda: encoded("TIFF", DEEP)), damaged_bytes, open_image),
-    Kind("pages.tiff", holding(lambda: several("TIFF")), damaged_bytes, open_image),
+    Kind("image.tiff", holding(lambda: encoded("TIFF")), damaged_bytes, open_image, prints=True),
+    Kind("lzw.tiff", holding(lambda: encoded("TIFF", compression="tiff_lzw")), damaged_bytes, open_image, prints=True),
+    Kind("grey.tiff", holding(lambda: encoded("TIFF", DEEP)), damaged_bytes, open_image, prints=True),
+    Kind("pages.tiff", holding(lambda: several("TIFF")), damaged_bytes, open_image, prints=True),
     Kind("pages.gif", holding(lambda: several("GIF")), damaged_bytes, open_image),
     Kind("image.webp", holding(lambda: encoded("WEBP")), damaged_bytes, open_image),
     Kind("image.bmp", holding(lambda: encoded("BMP")), damaged_bytes, open_image),
     Kind("image.ppm", holding(lambda: encoded("PPM")), damaged_bytes, open_image),
     Kind("image.jp2", holding(lambda: encoded("JPEG2000")), damaged_bytes, open_image),
+    Kind("shard.tar", holding(shard), damaged_bytes, look_at),
     Kind("pack.h5", write_pack, damaged_pack, open_images, cost=4),
     Kind("train.txt", write_list, damaged_list, open_images, cost=4),
     Kind("classes.txt", write_list, damaged_list, open_list_beside, cost=4),

@@ -18,6 +18,7 @@ class Kind:
         use: reads it as the program does.
         file: its place below a folder; default: the name of the kind.
         cost: how many times as long as of most kinds it takes to read one: it is damaged so many times less often.
+        prints: whether the library below prints what is wrong by itself, and cannot be told not to.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Kind:
     use: Callable[[Path], object]
     file: str = ""
     cost: int = 1
+    prints: bool = False
 
 
 def holding(content):

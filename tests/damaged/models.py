@@ -29,7 +29,11 @@ def damaged_torch(content, rng):
 def _odd_tensor(value, rng):
     odd = (
         *(torch.zeros(0), torch.zeros(()), torch.zeros(3, 2, 2), torch.full((3, 4), torch.nan), torch.arange(3)),
-        *(torch.zeros(3, 4).to_sparse(), torch.zeros(3, dtype=torch.complex64), torch.zeros(3, 4, dtype=torch.bfloat16)),
+        *(
+            torch.zeros(3, 4).to_sparse(),
+            torch.zeros(3, dtype=torch.complex64),
+            torch.zeros(3, 4, dtype=torch.bfloat16),
+        ),
         *(torch.zeros(1).expand(10**6), torch.nn.Parameter(torch.ones(3, 4)), torch.ones(3, dtype=torch.bool)),
     )
     holders = [value, *(inside for inside in value.values() if isinstance(inside, dict) and inside)]
@@ -152,7 +156,9 @@ def open_processor(path):
 def write_configured(path):
     write_folder(path)
     configured = {"input_size": [3, 32, 32], "mean": [0.5, 0.4, 0.5], "std": [0.2, 0.3, 0.4], "crop_pct": 0.9}
-    path.write_text(json.dumps({"architecture": "resnet18", "pretrained_cfg": configured, "label_names": ["a", "b", "c"]}))
+    path.write_text(
+        json.dumps({"architecture": "resnet18", "pretrained_cfg": configured, "label_names": ["a", "b", "c"]})
+    )
 
 
 def open_configured(path):

@@ -27,7 +27,10 @@ def _finished():
     labels = np.repeat([0, 1, 2], SIZES)
     rows = 1.6 * np.eye(3, 5)[labels] + rng.normal(size=(len(labels), 5))
     lines = ["id,label,f0,f1,f2,f3,f4"]
-    lines += [f"{n}.jpg,{'abc'[code]}," + ",".join(f"{v:.4f}" for v in row) for n, (code, row) in enumerate(zip(labels, rows, strict=True))]
+    lines += [
+        f"{n}.jpg,{'abc'[code]}," + ",".join(f"{v:.4f}" for v in row)
+        for n, (code, row) in enumerate(zip(labels, rows, strict=True))
+    ]
     (folder / "e.csv").write_text("\n".join(lines))
     words = ["--methods", "joint,ncm,tau", "--learning-curve", "--curve-draws", "2", "--quiet"]
     with contextlib.redirect_stdout(io.StringIO()):
