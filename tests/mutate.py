@@ -32,10 +32,13 @@ class Outcome(BaseException):
 
 
 def run_kind(kind, count, seed, report):
-    """Damage and read one kind of file `count` times; call `report` with each outcome that must not be."""
+    """Damage and read one kind of file `count` times; call `report` with each outcome that must not be.
+
+    Returns how many were read all the same, and the longest call in seconds.
+    """
     import numpy as np
 
-    rng, accepted = np.random.default_rng(seed), 0
+    rng, accepted, longest = np.random.default_rng(seed), 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / (kind.file or kind.name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +50,10 @@ def run_kind(kind, count, seed, report):
         for number in range(count):
             content = kind.damage(sound, rng)
             path.write_bytes(content)
+            started = time.perf_counter()
             with _Printed() as printed:
                 outcome = _outcome(kind, path)
+            longest = max(longest, time.perf_counter() - started)
             accepted += outcome is None
             if outcome:
                 report(kind, number, content, outcome)
@@ -59,7 +64,7 @@ def run_kind(kind, count, seed, report):
                 report(kind, number, content, f"left behind: {sorted(other.name for other in left)}")
                 for other in left:
                     other.unlink(missing_ok=True)
-    return accepted
+    return accepted, longest
 
 
 def _inside(folder):
@@ -141,9 +146,10 @@ def main():
     each = arguments.count / sum(1 / kind.cost for kind in kinds)
     for kind in kinds:
         started, number = time.perf_counter(), max(round(each / kind.cost), 1)
-        accepted, total = run_kind(kind, number, arguments.seed, report), total + number
+        accepted, longest = run_kind(kind, number, arguments.seed, report)
+        total += number
         seconds = time.perf_counter() - started
-        print(f"{kind.name:<32}{number:>8,} damaged  {accepted:>8,} still read  {seconds:7.1f} s", flush=True)
+        print(f"{kind.name:<32}{number:>8,} damaged  {accepted:>8,} still read  {seconds:7.1f} s, at most {longest:.1f} s each", flush=True)
     for what, number in found.most_common():
         print(f"{number:>6} x {what}")
     print(f"{sum(found.values()):,} of {total:,} ended otherwise than they must")

@@ -1,5 +1,6 @@
 """Images of each format, packs, lists and folders of them, and what may lie beside."""
 
+import contextlib
 import io
 import json
 import tarfile
@@ -112,10 +113,8 @@ def _load_all(splits):
         for row in range(0 if source is None else len(source)):
             assert source.identify(row).encode()
             source.fingerprint(row)
-            try:
+            with contextlib.suppress(InputError):
                 source.load(row)
-            except InputError as error:
-                assert "\n" not in str(error)
 
 
 def open_images(path):
