@@ -238,5 +238,5 @@ FEATURES = [
         open_head_beside,
     ),
     Kind("head.npz", write_head, damaged_head, open_head, cost=2),
-    Kind("trainfeat_all.pkl", holding(pickle_content), damaged_bytes, open_pickle),
+    Kind("trainfeat_all.pkl", holding(pickle_content), damaged_bytes, open_pickle, prints=True),
 ]
