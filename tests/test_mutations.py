@@ -3,25 +3,16 @@
 `python tests/mutate.py --count 100000` is the long run.
 """
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-_SPEC = importlib.util.spec_from_file_location("mutate", Path(__file__).with_name("mutate.py"))
-mutate = importlib.util.module_from_spec(_SPEC)
-sys.modules["mutate"] = mutate
-_SPEC.loader.exec_module(mutate)
-sys.path.remove(str(Path(__file__).parent))
+from damaged import KINDS
+from mutate import run_kind
 
-COUNT = 500
+COUNT = 200
 
 
-@pytest.mark.parametrize("kind", mutate.KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_damaged_file_is_read_or_told(kind):
-    wrong = []
-    accepted = mutate.run_kind(kind, COUNT, 1, lambda kind, number, content, what: wrong.append(what))
-    assert not wrong, f"{len(wrong)} of {COUNT}, the first: {wrong[0]}"
-    assert 0 < accepted < COUNT  # some damage hurts nobody, and some is told
+    wrong, count = [], max(COUNT // kind.cost, 4)
+    run_kind(kind, count, 1, lambda kind, number, content, what: wrong.append(what))
+    assert not wrong, f"{len(wrong)} of {count}, the first: {wrong[0]}"

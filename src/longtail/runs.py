@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from longtail.embeddings import Changed, ColumnChoice, Embeddings, Reading, open_embeddings
@@ -19,6 +20,27 @@ from longtail.report.results import read_results
 __all__ = ["Run", "run_of_head"]
 
 ROWS = "rows.npz"  # the rows that a run of `fit` was made of
+_Share = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class _Read(TypedDict, total=False):
+    """What config.json says of how features were read."""
+
+    features: str | None
+    logits: bool
+    val_fraction: _Share
+    test_fraction: _Share
+    split_seed: Annotated[int, Meta(ge=0, lt=2**31)]
+
+
+class _Columns(TypedDict, total=False):
+    """As `ColumnChoice` has them."""
+
+    label_column: str | None
+    id_column: str | None
+    split_column: str | None
+    drop_columns: list[str]
+    keep_columns: list[str]
 
 
 @dataclass(frozen=True)
@@ -101,8 +123,18 @@ class Run:
 
     @property
     def recommended(self) -> str:
-        """The method that the report recommends, or that the balanced model has."""
-        best: str = self.results["model"]["method"] if self.is_balanced else self.results["verdict"]["best"]
+        """The method that the report recommends, or that the balanced model has.
+
+        Raises:
+            InputError: it recommends none.
+        """
+        verdict = self.results["verdict"]
+        best: str | None = self.results["model"]["method"] if self.is_balanced else verdict.get("best")
+        if best is None:
+            raise InputError(
+                f"{printable(self.folder)}: its results.json recommends no method. Say which: `method`, one of "
+                f"{', '.join(self.results['methods'])}."
+            )
         return best
 
     def head_path(self, method: str | None = None) -> Path:
@@ -129,18 +161,17 @@ class Run:
     @property
     def reading(self) -> Reading:
         """How the features were read."""
-        settings, columns = self.settings, self.group("columns")
+        origin, expected = printable(self.folder / "config.json"), "the settings of a run"
+        settings: Any = check_kind(self.settings, _Read, origin=origin, expected=expected)
+        columns: Any = check_kind(self.group("columns"), _Columns, origin=f"{origin}: columns", expected=expected)
         usual = Reading()
-        try:
-            return Reading(
-                logits=bool(settings.get("logits", usual.logits)),
-                val_fraction=float(settings.get("val_fraction", usual.val_fraction)),
-                test_fraction=float(settings.get("test_fraction", usual.test_fraction)),
-                seed=int(settings.get("split_seed", usual.seed)),
-                columns=_column_choice(columns),
-            )
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{printable(self.folder / 'config.json')}: settings of another kind ({error}).") from None
+        return Reading(
+            logits=settings.get("logits", usual.logits),
+            val_fraction=settings.get("val_fraction", usual.val_fraction),
+            test_fraction=settings.get("test_fraction", usual.test_fraction),
+            seed=settings.get("split_seed", usual.seed),
+            columns=_column_choice(columns, f"{origin}: columns"),
+        )
 
     @cached_property
     def rows(self) -> dict[str, RowIdentity] | None:
@@ -190,7 +221,13 @@ class Run:
         )
 
 
-def _column_choice(stored: dict[str, Any]) -> ColumnChoice:
+def _column_choice(stored: dict[str, Any], origin: str) -> ColumnChoice:
+    unknown = next((name for name in stored if name not in _Columns.__annotations__), None)
+    if unknown is not None:
+        raise InputError(
+            f"{origin}: holds {unknown!r}, which this version of longtail does not know. Expected "
+            f"{', '.join(_Columns.__annotations__)}; use the version that wrote it."
+        )
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
     return ColumnChoice(**plain)
 

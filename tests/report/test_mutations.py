@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,64 +137,7 @@ def test_what_is_no_json_is_refused(run, tmp_path, text, name):
         read()
 
 
-STUDY = {
-    "schema": 1,
-    "name": "toy",
-    "title": "A study",
-    "question": "Why?",
-    "answers": ["Because."],
-    "command": "longtail study toy",
-    "created": "2026-11-28",
-    "environment": {"cpu": "made up"},
-    "data": {
-        "name": "digits",
-        "class_names": ["a", "b"],
-        "train_counts": [9, 3],
-        "group_thresholds": {"many_above": 100, "few_below": 20},
-        "group_of_class": ["few", "few"],
-    },
-    "tables": [
-        {"title": "t", "columns": ["all"], "rows": [{"name": "x", "cells": [{"mean": 1.0, "interval": [0, 2]}]}]},
-    ],
-    "figures": [
-        {
-            "kind": "points",
-            "title": "p",
-            "caption": "c",
-            "series": ["s", "t"],
-            "panels": [
-                {
-                    "name": "few",
-                    "rows": ["x", "y"],
-                    "values": {
-                        "s": {"x": {"mean": 1.0, "interval": None}, "y": None},
-                        "t": {"x": {"mean": 2.0, "interval": [1.0, 3.0]}, "y": None},
-                    },
-                }
-            ],
-        },
-        {
-            "kind": "curve",
-            "title": "q",
-            "caption": "c",
-            "parameter": "images",
-            "log": True,
-            "x": [1, 10],
-            "ticks": ["1", "10"],
-            "range": [0, 100],
-            "lines": {"joint": [{"mean": 1.0, "interval": [0.0, 2.0]}, None]},
-        },
-        {
-            "kind": "scatter",
-            "title": "s",
-            "caption": "c",
-            "y": [1.0, 2.0],
-            "panels": [{"name": "n", "log": True, "x": [1.0, 2.0]}],
-        },
-        {"kind": "norms", "title": "n", "caption": "c", "norms": {"joint": [1.0, 0.5]}},
-    ],
-    "notes": ["A note."],
-}
+STUDY = json.loads((Path(__file__).parents[1] / "damaged" / "study.json").read_text())
 
 
 def test_mutated_studies_are_read_or_refused_and_what_is_read_is_drawn(tmp_path, quick_figures):

@@ -1,5 +1,6 @@
 """A list file: `relative/path label` a line, the format of ImageNet-LT, Places-LT and iNaturalist 2018."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,13 +159,18 @@ def read_names(path: Path, num_classes: int, expected: str) -> list[str]:
         expected: what has so many classes, for the message.
 
     Raises:
-        InputError: no such file, or another number of names.
+        InputError: no such file, another number of names, or a name that stands there twice or cannot be written down.
     """
+    origin = printable(path)
     if not path.is_file():
-        raise InputError(f"--class-names {path}: no such file. Expected a class name a line.")
+        raise InputError(f"--class-names {origin}: no such file. Expected a class name a line.")
     names = [line for line in read_lines(path) if line]
     if len(names) != num_classes:
-        raise InputError(f"{path}: {len(names)} names, but {expected}.")
+        raise InputError(f"{origin}: {len(names)} names, but {expected}.")
+    check_names(names, origin)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise InputError(f"{origin}: {twice!r} stands there twice. Expected another name for each class.")
     return names
 
 

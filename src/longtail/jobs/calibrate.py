@@ -165,11 +165,6 @@ def _prior(text: str | None, problem: "FeatureProblem") -> Any:
 
 def _measured_before(folder: Path) -> dict[str, Any]:
     """Read what calibration.json says of other heads."""
-    from longtail.files.json_file import read_json
+    from longtail.report import read_calibrations
 
-    path = folder / "calibration" / "calibration.json"
-    if not path.is_file():
-        return {}
-    stored = read_json(path, dict[str, Any], expected="the calibrations of a run")
-    heads: dict[str, Any] = stored.get("heads") or {}
-    return heads
+    return read_calibrations(folder)

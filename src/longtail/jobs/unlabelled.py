@@ -163,7 +163,7 @@ def _read(
     lines = csv.reader(io.StringIO(read_text(path, expected=expected), newline=""), strict=True)
     try:
         for name, label, confidence in list(lines)[1:]:
-            known[name] = codes[label], float(confidence)
+            known[name] = codes[label], _share(confidence)
     except (KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{path}, line {lines.line_num}: is damaged. Expected {expected}.") from error
     rows = [row for row in range(len(source)) if source.identity(row) in known]
@@ -175,3 +175,10 @@ def _read(
         )
     labels, confidences = zip(*(known[source.identity(row)] for row in rows), strict=True) if rows else ((), ())
     return Subset(source, np.array(rows)), np.array(labels, dtype=np.int64), np.array(confidences, dtype=np.float64)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:  # nor NaN
+        raise ValueError
+    return value

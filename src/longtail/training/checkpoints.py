@@ -100,7 +100,8 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     """
     path = Path(path)
     content = read_torch_file(path, expected=EXPECTED)
-    if not isinstance(content, dict) or content.get("longtail_checkpoint") != FORMAT:
+    stored = content.get("longtail_checkpoint") if isinstance(content, dict) else None
+    if type(stored) is not int or stored != FORMAT:
         raise InputError(
             f"{path}: not a checkpoint of longtail (format {FORMAT}). Expected a file such as RUN/checkpoints/last.pt."
         )

@@ -14,7 +14,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features import FeatureRows, create_feature_file
+from longtail.features import FeatureRows, create_feature_file, open_features
 from longtail.files.json_file import read_json
 
 __all__ = ["UnfinishedFeatures", "threads_begun_with"]
@@ -128,10 +128,12 @@ class UnfinishedFeatures:
     def _is_laid_out(self) -> bool:
         labels, dimension, dtype, *_ = self._layout
         try:
-            FeatureRows(self._part)
-            return self._part.stat().st_size >= len(labels) * dimension * np.dtype(dtype).itemsize
-        except (OSError, KeyError, AttributeError, TypeError, IndexError):  # of h5py, in a damaged file
+            begun = open_features(self._part)
+        except InputError:
             return False
+        is_mapped = isinstance(begun.features, np.memmap)  # else its rows lie elsewhere than they are written to
+        same_kind = begun.features.shape == (len(labels), dimension) and begun.features.dtype == np.dtype(dtype)
+        return is_mapped and same_kind and np.array_equal(begun.labels, labels)
 
     def _to_disk(self) -> None:
         """Wait until all rows are on the disk: what is said to be written has to be there after a power cut, too."""

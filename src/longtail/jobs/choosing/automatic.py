@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.errors import InputError
 from longtail.evaluation.selection import Choice, choose
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
+from longtail.jobs.choosing.costs_file import read_costs
 from longtail.jobs.choosing.cross_validation import cross_validated, promising
 from longtail.jobs.fitting.fitter import learns_from_rows
 from longtail.jobs.fitting.head_options import HeadOptions
@@ -138,7 +137,7 @@ def _facts(
 
 def choice_settings(options: HeadOptions, groups: NDArray[np.str_]) -> dict[str, Any]:
     """Give what `choose` takes from the options."""
-    costs = None if options.choice.costs is None else _read_costs(options.choice.costs, len(groups))
+    costs = None if options.choice.costs is None else read_costs(options.choice.costs, len(groups))
     return {"metric": options.choice.metric, "groups": groups, "costs": costs}
 
 
@@ -159,15 +158,3 @@ def _val_is_small(problem: FeatureProblem) -> bool:
 
 def _nothing(names: list[str]) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
     return {name: np.empty((1, 0), dtype=np.int64) for name in names}, np.empty(0, dtype=np.int64)
-
-
-def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
-    if not path.is_file():
-        raise InputError(f"--costs {path}: no such file. Expected a CSV of {num_classes} x {num_classes} numbers.")
-    try:
-        costs = np.loadtxt(path, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise InputError(f"--costs {path}: {error}. Expected a CSV of numbers alone.") from error
-    if costs.shape != (num_classes, num_classes):
-        raise InputError(f"--costs {path}: has shape {costs.shape}; expected {num_classes} x {num_classes}, by class.")
-    return costs

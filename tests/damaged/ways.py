@@ -112,7 +112,7 @@ def damaged_arrays(arrays, rng):
             with np.errstate(all="ignore"):
                 try:
                     arrays[name] = array.astype(kinds[int(rng.integers(len(kinds)))])
-                except (ValueError, TypeError):
+                except (ValueError, TypeError, RuntimeError):
                     arrays[name] = np.zeros(array.shape)
         case 5 if array.dtype.kind == "f" and array.size:
             array = array.copy()
