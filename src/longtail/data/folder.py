@@ -84,8 +84,8 @@ def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[s
     doubtful = [name for name, found in walked.items() if found.images and is_doubtful(name)]
     if doubtful:
         notes.append(
-            f"{printable(root)}: {first_three(doubtful)} learnt as a class like any other; take the folder away if what "
-            "lies in it is of no single class"
+            f"{printable(root)}: {first_three(doubtful)} learnt as a class like any other; take the folder away if "
+            "what lies in it is of no single class"
         )
     return {name: found for name, found in walked.items() if name not in left_out}
 

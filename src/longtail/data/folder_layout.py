@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from longtail.data.folder_names import SPLIT_NAMES, look_of_names, look_of_sub_folders
+from longtail.data.folder_pairs import look_of_files
 from longtail.data.folder_walk import Walked, first_three, sub_folders, walk
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.data.labels_beside import LabelsBeside, labels_beside
@@ -120,8 +121,10 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
         raise InputError(
             f"{printable(root)}: the folders {_listed(full)} are no classes: {told}. {file.remedy()} {overrule}"
         )
-    suspicion = look_of_names(list(full), [name for name in walked if name not in full]) or look_of_sub_folders(
-        {name: _folders_below(root / name, images) for name, images in full.items()}
+    suspicion = (
+        look_of_names(list(full), [name for name in walked if name not in full])
+        or look_of_sub_folders({name: _folders_below(root / name, images) for name, images in full.items()})
+        or look_of_files(full)
     )
     if suspicion is not None:
         listed = _listed([*full, *(name for name in walked if name not in full)])

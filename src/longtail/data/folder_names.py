@@ -133,6 +133,23 @@ def is_doubtful(name: str) -> bool:
     return _DOUBTFUL.fullmatch(_plain(name)) is not None
 
 
+def base_name(name: str) -> str:
+    """Return the name of an image without words at its end that say what was made of it.
+
+    Example:
+        >>> base_name("ISIC_0000001_segmentation"), base_name("benign (1)_mask_1"), base_name("mask"), base_name("a_1")
+        ('ISIC_0000001', 'benign (1)', 'mask', 'a_1')
+    """
+    base, rest = name, name
+    while (parts := re.fullmatch(r"(.+)[\s_.\-]+([^\s_.\-]+)", rest)) is not None:
+        rest, word = parts[1], parts[2].lower()
+        if _DRAWN.fullmatch(word) or _VERSIONS.fullmatch(word):
+            base = rest
+        elif not _DETAIL.fullmatch(word):
+            break
+    return base
+
+
 def is_about_images(name: str) -> bool:
     """Return whether a folder holds what was drawn or written about images, by its name.
 

@@ -100,7 +100,9 @@ def _pairs_of_table(text: str, file: OtherFormat, is_image: Callable[[str], bool
     if not is_image(first[images]):
         images = next(place for place, cell in enumerate(first) if is_image(cell))
     body = [row for row in rows[1:] if row[images]]
-    label = columns.index(file.classes) if file.classes in columns else _column_of_classes(columns, body, images)
+    label = columns.index(file.classes) if file.classes in columns else None
+    if label is None and not file.is_known:
+        label = _column_of_classes(columns, body, images)
     for row in body:
         value = _one_hot(columns, row, images) if label is None else row[label]
         if value not in ("", "[t]"):
