@@ -100,23 +100,20 @@ def _pairs_of_table(text: str, file: OtherFormat, is_image: Callable[[str], bool
     if not is_image(first[images]):
         images = next(place for place, cell in enumerate(first) if is_image(cell))
     body = [row for row in rows[1:] if row[images]]
-    label = columns.index(file.classes) if file.classes in columns else None
+    usual = file.classes if file.classes in columns else class_column(columns)
+    label = None if usual is None else columns.index(usual)
     if label is None and not file.is_known:
-        label = _column_of_classes(columns, body, images)
+        label = _column_of_words(body, images)
     for row in body:
         value = _one_hot(columns, row, images) if label is None else row[label]
         if value not in ("", "[t]"):
             yield row[images], value
 
 
-def _column_of_classes(columns: list[str], rows: list[list[str]], images: int) -> int | None:
-    """Return the column that a class has by its name; else the only one of words that several rows share."""
-    usual = class_column(columns)
-    if usual is not None:
-        return columns.index(usual)
+def _column_of_words(rows: list[list[str]], images: int) -> int | None:
+    """Return the only column of words that several rows share; None where there is no such one."""
     shared = []
-    for place in range(len(columns)):
-        values = {row[place] for row in rows}
+    for place, values in enumerate(map(set, zip(*rows, strict=True))):
         words = any(value.strip("-.0123456789") for value in values)
         if place != images and words and len(values) > 1 and 2 * len(values) <= len(rows):
             shared.append(place)
