@@ -171,48 +171,62 @@ def write_json(path, content):
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-NAMES = [(place, f"{place}{k}", KINDS[k % 3]) for place in PLACES for k in range(6)]
-IMAGES = [f"{stem}.jpg" for _, stem, _ in NAMES]
-COCO = {
-    "images": [{"id": k, "file_name": name} for k, name in enumerate(IMAGES)],
-    "annotations": [{"image_id": k, "category_id": k % 3} for k in range(12)],
-    "categories": [{"id": k, "name": kind} for k, kind in enumerate(KINDS)],
-}
-HOT = [[int(kind == one) for one in KINDS] for _, _, kind in NAMES]
+# of each image: its folder, its name, and its class by a file
+BY_PLACE = [(place, f"{place}{k}", KINDS[k % 3]) for place in PLACES for k in range(6)]
+BY_KIND = [(kind, f"{kind}{k}", kind) for kind in KINDS for k in range(6)]
+IMAGES = [f"{stem}.jpg" for _, stem, _ in BY_PLACE]
+
+
+def coco(images):
+    return {
+        "images": [{"id": k, "file_name": f"{stem}.jpg"} for k, (_, stem, _) in enumerate(images)],
+        "annotations": [{"image_id": k, "category_id": KINDS.index(kind)} for k, (_, _, kind) in enumerate(images)],
+        "categories": [{"id": k, "name": kind} for k, kind in enumerate(KINDS)],
+    }
+
+
+def hot(kind, number=int):
+    return [number(kind == one) for one in KINDS]
+
+
+def write_lines(path, images):
+    rows = ({"file_name": f"{stem}.jpg", "label": kind} for _, stem, kind in images)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 SAID = {
-    "train_labels.csv": lambda path: table(path, [("id", "breed"), *((stem, kind) for _, stem, kind in NAMES)]),
-    "gt.csv": lambda path: table(path, [("Photo", "Art"), *((f"{stem}.jpg", kind) for _, stem, kind in NAMES)]),
-    "l.tsv": lambda path: table(path, [("file", "class"), *((f"x/{stem}.jpg", kind) for _, stem, kind in NAMES)], "\t"),
-    "semicolons.csv": lambda path: table(path, [("Bild", "Taxon"), *((f"{stem}.jpg", k) for _, stem, k in NAMES)], ";"),
-    "windows.csv": lambda path: table(path, [("image", "label"), *((f"D:\\{p}\\{s}.jpg", k) for p, s, k in NAMES)]),
-    "_classes.csv": lambda path: table(
-        path, [("filename", *(f" {k}" for k in KINDS)), *((s, *h) for s, h in zip(IMAGES, HOT, strict=True))]
+    "train_labels.csv": lambda path, images: table(path, [("id", "breed"), *((s, kind) for _, s, kind in images)]),
+    "gt.csv": lambda path, images: table(path, [("Photo", "Art"), *((f"{s}.jpg", kind) for _, s, kind in images)]),
+    "l.tsv": lambda path, images: table(path, [("file", "class"), *((f"x/{s}.jpg", k) for _, s, k in images)], "\t"),
+    "semicolons.csv": lambda path, images: table(path, [("Bild", "Taxon"), *((s, k) for _, s, k in images)], ";"),
+    "windows.csv": lambda path, images: table(
+        path, [("image", "label"), *((f"D:\\x\\{s}.jpg", k) for _, s, k in images)]
     ),
-    "onehot.csv": lambda path: table(
-        path, [("image", *KINDS), *((s, *map(float, h)) for (_, s, _), h in zip(NAMES, HOT, strict=True))]
+    "_classes.csv": lambda path, images: table(
+        path, [("filename", *(f" {kind}" for kind in KINDS)), *((f"{s}.jpg", *hot(kind)) for _, s, kind in images)]
     ),
-    "Timelapse.csv": lambda path: table(
-        path, [("File", "RelativePath", "Species"), *((f"{stem}.jpg", place, kind) for place, stem, kind in NAMES)]
+    "onehot.csv": lambda path, images: table(
+        path, [("image", *KINDS), *((s, *hot(kind, float)) for _, s, kind in images)]
     ),
-    "train.txt": lambda path: table(
-        path, [(f"{place}/{stem}.jpg", KINDS.index(kind)) for place, stem, kind in NAMES], " "
+    "Timelapse.csv": lambda path, images: table(
+        path, [("File", "RelativePath", "Species"), *((f"{s}.jpg", place, kind) for place, s, kind in images)]
     ),
-    "metadata.jsonl": lambda path: path.write_text(
-        "".join(json.dumps({"file_name": f"{stem}.jpg", "label": kind}) + "\n" for _, stem, kind in NAMES)
-    ),
-    "annotations/coco.json": lambda path: write_json(path, COCO),
+    "train.txt": lambda path, images: table(path, [(f"{p}/{s}.jpg", KINDS.index(kind)) for p, s, kind in images], " "),
+    "metadata.jsonl": write_lines,
+    "annotations/coco.json": lambda path, images: write_json(path, coco(images)),
 }
 # what names these images, and whose labels are not read
 UNCLEAR = {
     "an export of Wildlife Insights": lambda path: table(
         path / "images_1.csv",
-        [("wi_taxon_id", "filename", "is_blank"), *(("f", f"{stem}.jpg", 0) for _, stem, _ in NAMES)],
+        [("wi_taxon_id", "filename", "is_blank"), *(("f", f"{stem}.jpg", 0) for _, stem, _ in BY_PLACE)],
     ),
     "a table of Camtrap DP": lambda path: table(
-        path / "media.csv", [("mediaID", "deploymentID", "filePath"), *((s, p, f"media/{s}.jpg") for p, s, _ in NAMES)]
+        path / "media.csv",
+        [("mediaID", "deploymentID", "filePath"), *((s, p, f"media/{s}.jpg") for p, s, _ in BY_PLACE)],
     ),
     "a table of Snapshot Serengeti": lambda path: table(
-        path / "images.csv", [("capture_id", "image_path_rel"), *((f"c{s}", f"S1/{p}/{s}.jpg") for p, s, _ in NAMES)]
+        path / "images.csv", [("capture_id", "image_path_rel"), *((f"c{s}", f"S1/{p}/{s}.jpg") for p, s, _ in BY_PLACE)]
     ),
     "a table of a Darwin Core Archive": lambda path: table(
         path / "multimedia.txt",
@@ -221,10 +235,10 @@ UNCLEAR = {
     ),
     "an export of Label Studio": lambda path: write_json(
         path / "project.json",
-        [{"data": {"image": f"/data/upload/1/{s}.jpg"}, "was_cancelled": False} for _, s, _ in NAMES],
+        [{"data": {"image": f"/data/upload/1/{s}.jpg"}, "was_cancelled": False} for _, s, _ in BY_PLACE],
     ),
     "an export of Datumaro or CVAT": lambda path: write_json(
-        path / "annotations" / "default.json", {"categories": {}, "items": [{"id": stem} for _, stem, _ in NAMES]}
+        path / "annotations" / "default.json", {"categories": {}, "items": [{"id": stem} for _, stem, _ in BY_PLACE]}
     ),
 }
 
@@ -243,7 +257,7 @@ def by_place(tmp_path):
 def test_whatever_file_says_that_folders_are_no_classes_is_heard(by_place, name, above):
     path = (by_place.parent if above else by_place) / name
     path.parent.mkdir(exist_ok=True)
-    SAID[name](path)
+    SAID[name](path, BY_PLACE)
     told = refused(by_place, r"the folders Alpha/, Beta/ are no classes: .* Alpha/ holds ")
     assert re.search(re.escape(path.name), told)
     assert open_data(str(by_place), layout="classes").class_names == PLACES
@@ -276,18 +290,12 @@ def test_files_of_labels_that_are_not_read_are_named(by_place, name, content):
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_files_that_say_the_same_as_the_folders_open(tmp_path, name, monkeypatch):
-    monkeypatch.setitem(globals(), "NAMES", [(kind, f"{kind}{k}", kind) for kind in KINDS for k in range(6)])
-    monkeypatch.setitem(globals(), "IMAGES", [f"{kind}{k}.jpg" for kind in KINDS for k in range(6)])
-    monkeypatch.setitem(globals(), "HOT", [[int(kind == one) for one in KINDS] for kind in KINDS for _ in range(6)])
-    images = [{"id": k, "file_name": name} for k, name in enumerate(IMAGES)]
-    annotations = [{"image_id": k, "category_id": k // 6} for k in range(18)]
-    monkeypatch.setitem(globals(), "COCO", {**COCO, "images": images, "annotations": annotations})
+def test_files_that_say_the_same_as_the_folders_open(tmp_path, name):
     for kind in KINDS:
         pictures(tmp_path / "data" / kind, [f"{kind}{k}.jpg" for k in range(6)])
     path = tmp_path / "data" / name
     path.parent.mkdir(exist_ok=True)
-    SAID[name](path)
+    SAID[name](path, BY_KIND)
     splits = open_data(str(tmp_path / "data"))
     assert splits.class_names == KINDS
     assert any(path.name in note and "not read, the folders are the classes" in note for note in splits.notes)
