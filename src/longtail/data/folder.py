@@ -7,7 +7,7 @@ from pathlib import Path
 from longtail.class_names import AlikeNames, settled_names
 from longtail.data.files import ImageFiles
 from longtail.data.folder_layout import FolderLayout, check_classes, split_folders, walked_folders
-from longtail.data.folder_names import is_unlabelled
+from longtail.data.folder_names import is_doubtful, is_unlabelled
 from longtail.data.folder_walk import Walked, first_three
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.errors import InputError
@@ -81,6 +81,12 @@ def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[s
         )
     for name, found in left_out.items():
         notes.append(f"{printable(root / name)}: {len(found.images):,} images without a class, left out")
+    doubtful = [name for name, found in walked.items() if found.images and is_doubtful(name)]
+    if doubtful:
+        notes.append(
+            f"{printable(root)}: {first_three(doubtful)} learnt as a class like any other; take the folder away if "
+            "what lies in it is of no single class"
+        )
     return {name: found for name, found in walked.items() if name not in left_out}
 
 

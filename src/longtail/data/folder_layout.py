@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from longtail.data.folder_names import SPLIT_NAMES, look_of_names, look_of_sub_folders
+from longtail.data.folder_pairs import look_of_files
 from longtail.data.folder_walk import Walked, first_three, sub_folders, walk
 from longtail.data.image_kinds import IMAGE_SUFFIXES
-from longtail.data.labels_beside import disagreement
-from longtail.data.other_formats import OtherFormat, formats_among, formats_in
+from longtail.data.labels_beside import LabelsBeside, labels_beside
+from longtail.data.other_formats import OtherFormat, formats_in
 from longtail.errors import InputError
 from longtail.files.text import printable
 
@@ -109,39 +110,39 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
     """
     full = {name: found.images for name, found in walked.items() if found.images}
     own = sorted(path for path in root.iterdir() if path.is_file())
-    formats = formats_among([*own, *(path for found in walked.values() for path in found.others)])
-    above = _above(root)
-    beside_splits = above if answer == "splits" else []  # beside an undivided folder anything may lie
+    inside, above = labels_beside(root, [*own, *(path for found in walked.values() for path in found.others)])
+    files = LabelsBeside([*inside, *above], full, root)
+    # beside an undivided folder anything may lie
+    told_of = [file for file in inside if file.name != "a file of another format" or file in files.naming]
+    told_of += [file for file in above if file in files.naming or (answer == "splits" and file.is_known)]
     overrule = f"If each of them is a class after all, say `layout='{answer}'`."
-    contradiction = disagreement([*formats, *above], full, root) if len(full) > 1 else None
-    if contradiction is not None:
-        file, told = contradiction
+    if files.contradiction is not None and len(full) > 1:
+        file, told = files.contradiction
         raise InputError(
             f"{printable(root)}: the folders {_listed(full)} are no classes: {told}. {file.remedy()} {overrule}"
         )
-    suspicion = look_of_names(list(full), [name for name in walked if name not in full]) or look_of_sub_folders(
-        {name: _folders_below(root / name, images) for name, images in full.items()}
+    suspicion = (
+        look_of_names(list(full), [name for name in walked if name not in full])
+        or look_of_sub_folders({name: _folders_below(root / name, images) for name, images in full.items()})
+        or look_of_files(full)
     )
     if suspicion is not None:
         listed = _listed([*full, *(name for name in walked if name not in full)])
-        first = next(iter([*formats, *beside_splits]), None)
+        first = next(iter(told_of), None)
         instead = suspicion.instead if first is None else first.sentence()
         raise InputError(
             f"{printable(root)}: the folders {listed} look like {suspicion.looks_like}, not like classes. {instead}"
             f"{_meant(root, full) if suspicion.inside else ''} {overrule}"
         )
     if len(full) == 1:
-        raise InputError(_one_class(root, next(iter(full)), formats))
-    files = [f"{printable(file.path)} ({file.name})" for file in [*formats, *beside_splits]]
-    return [f"{first_three(files)}: not read, the folders are the classes"] if files else []
-
-
-def _above(root: Path) -> list[OtherFormat]:
-    """Return the files of labels beside the folder itself: a data set's images/ has them there."""
-    try:
-        return formats_among(sorted(path for path in root.resolve().parent.iterdir() if path.is_file()))
-    except OSError:
-        return []
+        raise InputError(_one_class(root, next(iter(full)), told_of))
+    if files.unclear is not None:
+        raise InputError(
+            f"{printable(root)}: are the folders {_listed(full)} the classes? {files.unclear.sentence()} It names "
+            f"these images, and cannot be compared with the folders. {overrule}"
+        )
+    beside = [f"{printable(file.path)} ({file.name})" for file in told_of]
+    return [f"{first_three(beside)}: not read, the folders are the classes"] if beside else []
 
 
 def _folders_below(folder: Path, images: list[Path]) -> list[str]:

@@ -19,10 +19,15 @@ _PLAIN = re.compile(
     r"arrow|pth?|pkl|onnx|safetensors|lst|list|bak)"
 )
 
+# what systems put beside people's folders; they hide it themselves
+_OF_SYSTEMS = frozenset(
+    ("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "__pycache__")
+)
+
 
 @dataclass
 class Walked:
-    """What lies below a folder; hidden files and folders are left out.
+    """What lies below a folder; hidden files and folders, and those of systems, are left out.
 
     Attributes:
         images: files that are read here, by their names, in order.
@@ -164,12 +169,16 @@ def _looks_like_an_image(path: Path) -> bool:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+            return sorted((entry for entry in entries if not _is_hidden(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise InputError(
             f"{printable(folder)}: cannot be opened ({error.strerror}). A folder that may not be read is no missing "
             "class: change its permissions, or take it away."
         ) from error
+
+
+def _is_hidden(name: str) -> bool:
+    return name[0] == "." or name.lower() in _OF_SYSTEMS
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.files.text import encoding_of, printable
 
-__all__ = ["READ_TODAY", "OtherFormat", "formats_among", "formats_in", "recognised"]
+__all__ = ["READ_TODAY", "OtherFormat", "class_column", "formats_in", "label_files", "recognised"]
 
 READ_TODAY = (
     "What is read: a folder with a sub-folder for each class, a list file (.txt, `path number` a line), or an image "
@@ -39,6 +39,15 @@ class OtherFormat:
     images: str | None = None
     classes: str | None = None
     is_known: bool = True
+
+    @property
+    def are_results(self) -> bool:
+        """Whether a model wrote it, and no person: its answers need not be those of the folders."""
+        return self.name.startswith("results of ")
+
+    def heading(self) -> str:
+        """Return the name of the file and of its format."""
+        return f"{printable(self.path.name)} ({self.name})"
 
     def sentence(self) -> str:
         """Return what the file is, and how to make of it what is read."""
@@ -160,7 +169,11 @@ def recognised(path: Path) -> OtherFormat | None:
     if _image_column(glimpse) is not None:
         images = _image_column(glimpse)
         return OtherFormat(
-            path, f"a table of images ({_shown(glimpse.columns)})", images, _class_column(glimpse), is_known=False
+            path,
+            f"a table of images ({_shown(glimpse.columns)})",
+            images,
+            class_column(glimpse.columns),
+            is_known=False,
         )
     return None
 
@@ -171,31 +184,44 @@ def formats_in(folder: Path) -> list[OtherFormat]:
     Args:
         folder: where to look.
     """
-    return formats_among(path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.is_file())
+    files = label_files(path for pattern in ("*", "*/*") for path in sorted(folder.glob(pattern)) if path.is_file())
+    return [file for file in map(recognised, files) if file is not None]
 
 
-def formats_among(files: Iterable[Path]) -> list[OtherFormat]:
-    """Return which of some files have a format of others.
+def label_files(files: Iterable[Path]) -> list[Path]:
+    """Return which of some files may hold labels, by their endings.
 
     Args:
-        files: in order; of each folder and ending a few are looked into, and some dozens of all: where there is one for
+        files: in order; of each folder and ending a few are taken, and some dozens of all: where there is one for
             each image, a few tell all.
     """
-    found: list[OtherFormat] = []
-    looked: Counter[tuple[Path, str]] = Counter()
+    some: list[Path] = []
+    taken: Counter[tuple[Path, str]] = Counter()
     for path in files:
         kind = path.parent, path.suffix.lower()
-        if not _SUFFIXES.fullmatch(kind[1]) or path.name.startswith(".") or looked[kind] == _MOST_OF_A_KIND:
+        if not _SUFFIXES.fullmatch(kind[1]) or path.name.startswith(".") or taken[kind] == _MOST_OF_A_KIND:
             continue
-        looked[kind] += 1
-        if (file := recognised(path)) is not None:
-            found.append(file)
-        if looked.total() == _MOST_FILES:
+        taken[kind] += 1
+        some.append(path)
+        if len(some) == _MOST_FILES:
             break
-    return found
+    return some
 
 
-_SUFFIXES = re.compile(r"\.(csv|tsv|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb)")
+def class_column(columns: Iterable[str]) -> str | None:
+    """Return which of some columns has the usual name of one that holds classes; None where none has.
+
+    Example:
+        >>> class_column(["image", "Scientific Name"])
+        'Scientific Name'
+    """
+    names = {name.lower().replace(" ", "_"): name for name in columns}
+    return next((names[usual] for usual in _CLASS_COLUMNS if usual in names), None)
+
+
+_SUFFIXES = re.compile(
+    r"\.(csv|tsv|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
+)
 # the first of these that is there
 _CLASS_COLUMNS = (
     *("object_annotation_category", "question__species", "scientificname", "scientific_name", "species", "dx"),
@@ -252,6 +278,10 @@ def _binary(path: Path, glimpse: _Glimpse) -> str | None:
         return "an LMDB database"
     if glimpse.first[257:262] == b"ustar":
         return "a WebDataset shard" if _is_web_dataset(path) else "an archive (tar), to be unpacked first"
+    if path.suffix.lower() in (".xls", ".xlsx", ".ods"):
+        return "a spreadsheet"
+    if glimpse.first.startswith(b"SQLite format 3"):
+        return "a database of SQLite"
     if glimpse.first.startswith(b"PK\x03\x04"):
         kind = "an array file of NumPy (features go to `longtail fit`)"
         return kind if path.suffix.lower() == ".npz" else "an archive (zip), to be unpacked first"
@@ -295,11 +325,6 @@ def _image_column(glimpse: _Glimpse) -> str | None:
         if Path(value).suffix.lower() in IMAGE_SUFFIXES:
             return name
     return None
-
-
-def _class_column(glimpse: _Glimpse) -> str | None:
-    names = {name.lower().replace(" ", "_"): name for name in glimpse.columns}
-    return next((names[usual] for usual in _CLASS_COLUMNS if usual in names), None)
 
 
 def _named(glimpse: _Glimpse, wanted: str | None) -> str | None:
