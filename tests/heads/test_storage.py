@@ -16,7 +16,7 @@ import longtail.heads as heads
 from longtail.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from mutations import damaged_arrays, damaged_bytes, damaged_tree
+from damaged.ways import damaged_arrays, damaged_bytes, damaged_tree
 
 sys.path.remove(str(Path(__file__).parents[1]))
 
