@@ -69,7 +69,7 @@ def test_missing_paths(capsys, tmp_path):
     assert "no such file or folder" in refused(capsys, "run", "folder", "--data", tmp_path / "nothing")
     assert "needs --data" in refused(capsys, "run", "folder")
     assert "no such checkpoint" in refused(capsys, "extract", tmp_path / "nothing.pt")
-    assert "no such head" in refused(capsys, "evaluate", tmp_path / "nothing.npz")
+    assert "no such file" in refused(capsys, "evaluate", tmp_path / "nothing.npz")
     assert "no results.json" in refused(capsys, "predict", tmp_path, tmp_path)
     assert "no such file" in refused(capsys, "report", tmp_path)
 
