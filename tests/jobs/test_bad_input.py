@@ -78,7 +78,7 @@ def test_what_is_no_head_is_told_apart_from_a_broken_one(capsys, tmp_path):
     np.savez(tmp_path / "joint_head.npz", weight=np.eye(2), bias=np.zeros(2))
     assert "no head of longtail. Expected" in refused(capsys, "evaluate", tmp_path / "joint_head.npz")
     (tmp_path / "tau.npz").write_bytes((tmp_path / "joint_head.npz").read_bytes()[:100])
-    assert "truncated" in refused(capsys, "evaluate", tmp_path / "tau.npz")
+    assert "damaged" in refused(capsys, "evaluate", tmp_path / "tau.npz")
 
 
 def test_a_folder_of_several_seeds_names_its_runs(capsys, tmp_path):
