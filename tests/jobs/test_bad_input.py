@@ -69,7 +69,7 @@ def test_missing_paths(capsys, tmp_path):
     assert "no such file or folder" in refused(capsys, "run", "folder", "--data", tmp_path / "nothing")
     assert "needs --data" in refused(capsys, "run", "folder")
     assert "no such checkpoint" in refused(capsys, "extract", tmp_path / "nothing.pt")
-    assert "no such head" in refused(capsys, "evaluate", tmp_path / "nothing.npz")
+    assert "no such file" in refused(capsys, "evaluate", tmp_path / "nothing.npz")
     assert "no results.json" in refused(capsys, "predict", tmp_path, tmp_path)
     assert "no such file" in refused(capsys, "report", tmp_path)
 
@@ -78,7 +78,7 @@ def test_what_is_no_head_is_told_apart_from_a_broken_one(capsys, tmp_path):
     np.savez(tmp_path / "joint_head.npz", weight=np.eye(2), bias=np.zeros(2))
     assert "no head of longtail. Expected" in refused(capsys, "evaluate", tmp_path / "joint_head.npz")
     (tmp_path / "tau.npz").write_bytes((tmp_path / "joint_head.npz").read_bytes()[:100])
-    assert "truncated" in refused(capsys, "evaluate", tmp_path / "tau.npz")
+    assert "damaged" in refused(capsys, "evaluate", tmp_path / "tau.npz")
 
 
 def test_a_folder_of_several_seeds_names_its_runs(capsys, tmp_path):
