@@ -149,11 +149,8 @@ def main():
         accepted, longest = run_kind(kind, number, arguments.seed, report)
         total += number
         seconds = time.perf_counter() - started
-        print(
-            f"{kind.name:<32}{number:>8,} damaged  {accepted:>8,} still read  {seconds:7.1f} s, "
-            f"at most {longest:.1f} s each",
-            flush=True,
-        )
+        counts = f"{number:>8,} damaged  {accepted:>8,} still read"
+        print(f"{kind.name:<32}{counts}  {seconds:7.1f} s, at most {longest:.1f} s each", flush=True)
     for what, number in found.most_common():
         print(f"{number:>6} x {what}")
     print(f"{sum(found.values()):,} of {total:,} ended otherwise than they must")

@@ -13,6 +13,6 @@ COUNT = 200
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_damaged_file_is_read_or_told(kind):
-    wrong, count = [], max(COUNT // kind.cost, 4)
+    wrong, count = [], max(COUNT // kind.cost, 3)
     run_kind(kind, count, 1, lambda kind, number, content, what: wrong.append(what))
     assert not wrong, f"{len(wrong)} of {count}, the first: {wrong[0]}"

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.errors import InputError
 from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
 from longtail.jobs.choosing.automatic import choose_and_refit
+from longtail.jobs.choosing.costs_file import read_costs
 from longtail.jobs.comparing.fitted_methods import fit_methods
 
 COUNTS = np.array([200, 120, 60, 25, 8])
@@ -160,6 +162,25 @@ def test_costs_decide(folder, val_alone, capsys):
     np.savetxt(folder / "costs.csv", costs[:3], delimiter=",")
     assert main(["fit", str(folder), *words, "--out", str(folder / "x"), "--quiet"]) == 2
     assert "holds 3 lines of numbers. Expected a CSV of 5 x 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "holds 0 lines of numbers. Expected a CSV of 2 x 2"),
+        ("0,1\n1,x\n", "line 2: 'x' is no finite number"),
+        ("0,nan\n1,0\n", "line 1: 'nan' is no finite number"),
+        ("0,1_0\n1,0\n", "line 1: '1_0' is no finite number"),
+        ("0,1,2\n1,0\n", "line 1: holds 3 values"),
+        ("0,-1\n1,0\n", "row 0, column 1 is -1; expected 0 to"),
+    ],
+)
+def test_costs_that_are_none(tmp_path, content, told):
+    (tmp_path / "costs.csv").write_text(content)
+    with pytest.raises(InputError) as caught:
+        read_costs(tmp_path / "costs.csv", 2)
+    assert told in str(caught.value)
+    assert str(caught.value).startswith(f"--costs {tmp_path / 'costs.csv'}")
 
 
 def test_predict_takes_the_chosen_head(folder, tmp_path):

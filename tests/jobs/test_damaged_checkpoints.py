@@ -147,6 +147,12 @@ def test_what_is_wrong_is_named(run, tmp_path, change, told):
     assert str(caught.value).startswith(str(tmp_path / "last.pt"))
 
 
+def test_a_format_that_is_no_number(tmp_path):
+    torch.save({"longtail_checkpoint": torch.zeros(0), "task": {}}, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="not a checkpoint of longtail"):
+        load_checkpoint(tmp_path / "last.pt")
+
+
 def test_sparse_weights_are_refused(run, tmp_path):
     torch.save(sparse(torch.load(run / "checkpoints" / "last.pt", weights_only=True)), tmp_path / "last.pt")
     with pytest.raises(InputError, match=r"model\.fc\.weight is sparse_coo, no dense tensor"):

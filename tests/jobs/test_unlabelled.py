@@ -5,10 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
+from longtail.data.in_memory import ImagesInMemory
+from longtail.errors import InputError
+from longtail.jobs.unlabelled import _read
 from longtail.training.checkpoints import load_checkpoint
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -179,3 +183,13 @@ def test_nothing_held_back_and_a_teacher_of_other_classes(teacher, tmp_path, cap
     photos = str(tmp_path / "photos")
     assert main(["train", photos, "--image-size", "8", "--unlabelled", photos, *words]) == 2
     assert "Expected the same ones in the same order" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line", ["held[0],ant,nan", "held[0],ant,1.5", "held[0],ant,-0.1", "held[0],bat,0.5", "held[0],ant"]
+)
+def test_labels_of_a_teacher_that_are_damaged(tmp_path, line):
+    (tmp_path / "pseudo_labels.csv").write_text(f"input,pseudo_label,confidence\n{line}\n")
+    held = ImagesInMemory(torch.zeros(1, 1, 2, 2, dtype=torch.uint8), np.zeros(1, dtype=np.int64), ("ant",), "held")
+    with pytest.raises(InputError, match=r"pseudo_labels.csv, line 2: is damaged"):
+        _read(tmp_path / "pseudo_labels.csv", held, ("ant", "bee"), "ask")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.features import open_features
+from longtail.features import open_features, write_features
 from longtail.training.unfinished import UnfinishedFeatures, threads_begun_with
 
 
@@ -111,3 +111,18 @@ def test_rows_that_are_damaged_are_begun_anew(half, damage):
     again.open().write(0, np.ones((4, 2), dtype=np.float32))
     again.finish()
     assert open_features(half).features[:].sum() == 8
+
+
+@pytest.mark.parametrize(
+    ("labels", "shape", "dtype"),
+    [
+        ([0, 1, 3, 2], (4, 2), "f4"),
+        ([0, 1, 2], (3, 2), "f4"),
+        ([0, 1, 2, 3], (4, 1), "f4"),
+        ([0, 1, 2, 3], (4, 2), "f2"),
+    ],
+)
+def test_rows_of_other_labels_or_another_shape_are_begun_anew(half, labels, shape, dtype):
+    kind = {"f4": "float32", "f2": "float16"}[dtype]
+    write_features(half.with_name(".feature_train.h5.part"), np.zeros(shape), np.array(labels), dtype=kind)
+    assert not unfinished(half).goes_on

@@ -112,9 +112,9 @@ def sort_columns(
             if name not in names and not (name == "none" and argument in ("id_column", "split_column")):
                 close = difflib.get_close_matches(name, names, n=1)
                 perhaps = f" Did you mean {close[0]}?" if close else ""
-                told = name if name.isprintable() else repr(name)
+                shown = name if name.isprintable() else repr(name)
                 raise InputError(
-                    f"{origin}: `{argument}` {told}: there is no such column.{perhaps} Columns: {_listed(names)}."
+                    f"{origin}: `{argument}` {shown}: there is no such column.{perhaps} Columns: {_listed(names)}."
                 )
     numbers = set(numeric)
     free = [name for name in names if name not in (*choice.drop_columns, *choice.keep_columns)]
