@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.embeddings.array_table import FEATURES, LOGITS
-from longtail.embeddings.columns import ColumnChoice, Columns, check_features, left_out_note, sort_columns
+from longtail.embeddings.column_values import check_features
+from longtail.embeddings.columns import ColumnChoice, Columns, left_out_note, sort_columns
 from longtail.embeddings.labels import read_labels
 from longtail.embeddings.parquet_table import ParquetTable
 from longtail.embeddings.rows import ColumnTable, Kind, Table
+from longtail.embeddings.words_beside import check_words, telling_columns
 from longtail.errors import InputError
 from longtail.files.text import printable
 
@@ -92,7 +94,8 @@ def table_of_columns(
     path, origin = source.path, printable(source.path)
     columns, kind = columns_of(source, choice, features, labelled=labelled)
     roles = {"label": columns.label if labelled else None, "split": columns.split, "id": columns.id}
-    words = [name for name in roles.values() if name is not None]
+    telling = telling_columns(columns, choice) if labelled and features is None else ()
+    words = [*(name for name in roles.values() if name is not None), *telling]
     values = np.empty((0, 0), dtype=np.float32)
     rows, texts = 0, {name: list[NDArray[np.str_]]() for name in words}
     for block in source.blocks(columns.features, words, ROWS_AT_ONCE):
@@ -114,8 +117,11 @@ def table_of_columns(
     labels, notes = (None, ()) if together["label"] is None else read_labels(together["label"], rows, origin=origin)
     names: tuple[str, ...] | None = columns.features if len(columns.features) == values.shape[1] else None
     left_out = dict(columns.left_out)
+    if labels is not None:
+        beside = {name: np.concatenate(texts[name]) for name in telling}
+        check_words(beside, labels.codes, columns, origin=origin)
     if labels is not None and features is None and names is not None:
-        counters = check_features(values, names, labels.codes, origin=origin, keep=choice.keep_columns)
+        counters = check_features(values, names, labels, origin=origin, keep=choice.keep_columns)
         left_out |= dict.fromkeys(counters, "the number of the row")
         stay = [place for place, name in enumerate(names) if name not in counters]
         if not stay:
