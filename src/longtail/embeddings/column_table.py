@@ -1,6 +1,7 @@
 """A table out of named columns, matched by their names alone."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from longtail.files.text import printable
 __all__ = ["ROWS_AT_ONCE", "columns_of", "table_of_columns"]
 
 ROWS_AT_ONCE = 8192
+_IMAGE = re.compile(r"\.(jpe?g|png|tiff?|bmp|gif|webp)\s*$", re.IGNORECASE)
 GROWTH = 1.25  # of the values, where there are more rows than there is room for
 
 
@@ -128,12 +130,28 @@ def table_of_columns(
             raise InputError(f"{origin}: has no column of numbers but {', '.join(counters)}, which count the rows.")
         if counters:
             values, names = np.ascontiguousarray(values[:, stay]), tuple(names[place] for place in stay)
+    _check_side_information(origin, names, columns, together["id"], choice)
     split, ids = together["split"], None if together["id"] is None else np.strings.strip(together["id"])
     if ids is not None and labelled:
         _check_ids(origin, str(columns.id), ids, given=choice.id_column is not None)
     about = {} if names is None else {"feature_names": json.dumps(list(names))}
     told = (*source.notes, *notes, *left_out_note(origin, left_out))
     return Table(path, values, labels, kind, split, ids, None, names, about, told)
+
+
+def _check_side_information(
+    origin: str, names: tuple[str, ...] | None, columns: Columns, ids: NDArray[np.str_] | None, choice: ColumnChoice
+) -> None:
+    """Refuse a list of images whose only number beside the label is an age, or a size: no network saw these images."""
+    if names is None or len(names) > 1 or ids is None or names[0] in choice.keep_columns:
+        return
+    if names[0][-1:].isdecimal():  # f0, dim_1: numbered as features are
+        return
+    if all(_IMAGE.search(name) for name in ids[:100].tolist()):
+        raise InputError(
+            f"{origin}: lists images ({columns.id}), and {names[0]} is the only column of numbers. Features are what a "
+            f"network makes of images: `longtail run folder`. If {names[0]} is one: `keep_columns` {names[0]}."
+        )
 
 
 def _check_ids(origin: str, column: str, ids: NDArray[np.str_], *, given: bool) -> None:

@@ -99,6 +99,11 @@ def _why_not(name: str, one: NDArray[np.float64], labels: Labels, names: Sequenc
     shared = len(distinct) == len(labels.names) < len(one) / 2
     if shared and _is_writing_of(one, labels.codes, distinct, code):
         return "is another writing of the label: it seems to give the class away"
+    if _is_of_one_class(labels.codes, code, len(distinct)) and _is_unlikely(labels.codes, counts):
+        # a measurement that parts the classes has them one after the other; places and patients have them mixed
+        first = labels.codes[np.unique(one, return_index=True)[1]]
+        if np.count_nonzero(np.diff(first)) > 2 * len(labels.names):
+            return f"holds {len(distinct):,} numbers in {len(one):,} rows, and all rows of a number are of one class"
     return None
 
 
@@ -133,9 +138,7 @@ def _which_one(
         return None
     if _is_writing_of(one, labels, distinct, code) and rows > 2 * classes:
         return "is another writing of the label: each of its values belongs to one class, and each class to one value"
-    shares = np.bincount(labels) / rows
-    by_chance = np.sum((counts - 1) * np.log(np.sum(shares**2)))
-    if number >= 2 * classes and by_chance < np.log(UNLIKELY):
+    if _is_unlikely(labels, counts):
         return f"holds {number:,} whole numbers in {rows:,} rows, and all rows of a number are of one class"
     return None
 
@@ -145,6 +148,13 @@ def _is_of_one_class(labels: NDArray[np.int64], code: NDArray[np.int64], number:
     first = np.zeros(number, dtype=np.int64)
     first[code[::-1]] = labels[::-1]
     return bool((labels == first[code]).all())
+
+
+def _is_unlikely(labels: NDArray[np.int64], counts: NDArray[np.int64]) -> bool:
+    """Return whether chance would hardly give each value of a column rows of one class, so many values there are."""
+    shares = np.bincount(labels) / len(labels)
+    by_chance = np.sum((counts - 1) * np.log(np.sum(shares**2)))
+    return bool(len(counts) >= 2 * np.count_nonzero(shares) and by_chance < np.log(UNLIKELY))
 
 
 def _is_writing_of(

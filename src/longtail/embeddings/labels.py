@@ -13,6 +13,7 @@ from longtail.errors import InputError
 __all__ = ["Labels", "class_order", "read_labels"]
 
 NAMED = 5
+_WRITTEN = re.compile(r"\d{1,18}(\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,14 @@ def _of_words(labels: NDArray[Any], origin: str, notes: list[str]) -> tuple[Labe
             raise InputError(f"{origin}: the label {name!r} holds signs that cannot be written. Rename the class.")
     _refuse_several(names, codes, origin)
     _refuse_measured(names, codes, origin)
+    numbers: dict[int, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if _WRITTEN.fullmatch(name):
+            numbers.setdefault(int(name.partition(".")[0]), []).append(name)
+    several = [group for group in numbers.values() if len(group) > 1]
+    if several:
+        listed = "; ".join(", ".join(map(repr, group)) for group in several[:NAMED])
+        notes.append(f"{origin}: one number in several ways, each a class of its own: {listed}")
     different = sorted(set(names))
     if len(different) < len(names):
         notes.append(f"{origin}: {len(names)} labels are {len(different)} without the blanks around them")
