@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.embeddings.array_file import ArrayFile
-from longtail.embeddings.columns import check_features
+from longtail.embeddings.column_values import check_features
 from longtail.embeddings.labels import read_labels
 from longtail.embeddings.rows import Kind, Table
 from longtail.errors import InputError
@@ -55,7 +55,7 @@ def table_of_arrays(path: Path, file: ArrayFile, *, labelled: bool) -> Table:
     if labelled and stored is not None:
         labels, more = read_labels(stored, len(values), class_names, origin=origin)
         notes = (*notes, *more)
-        check_features(values, None, labels.codes, origin=origin)
+        check_features(values, None, labels, origin=origin)
     split, ids = (_words(origin, arrays, names, len(values)) for names in (SPLITS, IDS))
     kind: Kind = "features" if name in FEATURES else "logits"
     return Table(path, values, labels, kind, split, ids, class_names, None, file.attributes, notes)

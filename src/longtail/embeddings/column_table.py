@@ -1,22 +1,26 @@
 """A table out of named columns, matched by their names alone."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longtail.embeddings.array_table import FEATURES, LOGITS
-from longtail.embeddings.columns import ColumnChoice, Columns, check_features, left_out_note, sort_columns
+from longtail.embeddings.column_values import check_features
+from longtail.embeddings.columns import ColumnChoice, Columns, left_out_note, sort_columns
 from longtail.embeddings.labels import read_labels
 from longtail.embeddings.parquet_table import ParquetTable
 from longtail.embeddings.rows import ColumnTable, Kind, Table
+from longtail.embeddings.words_beside import check_words, telling_columns
 from longtail.errors import InputError
 from longtail.files.text import printable
 
 __all__ = ["ROWS_AT_ONCE", "columns_of", "table_of_columns"]
 
 ROWS_AT_ONCE = 8192
+_IMAGE = re.compile(r"\.(jpe?g|png|tiff?|bmp|gif|webp)\s*$", re.IGNORECASE)
 GROWTH = 1.25  # of the values, where there are more rows than there is room for
 
 
@@ -92,7 +96,8 @@ def table_of_columns(
     path, origin = source.path, printable(source.path)
     columns, kind = columns_of(source, choice, features, labelled=labelled)
     roles = {"label": columns.label if labelled else None, "split": columns.split, "id": columns.id}
-    words = [name for name in roles.values() if name is not None]
+    telling = telling_columns(columns, choice) if labelled and features is None else ()
+    words = [*(name for name in roles.values() if name is not None), *telling]
     values = np.empty((0, 0), dtype=np.float32)
     rows, texts = 0, {name: list[NDArray[np.str_]]() for name in words}
     for block in source.blocks(columns.features, words, ROWS_AT_ONCE):
@@ -114,20 +119,39 @@ def table_of_columns(
     labels, notes = (None, ()) if together["label"] is None else read_labels(together["label"], rows, origin=origin)
     names: tuple[str, ...] | None = columns.features if len(columns.features) == values.shape[1] else None
     left_out = dict(columns.left_out)
+    if labels is not None:
+        beside = {name: np.concatenate(texts[name]) for name in telling}
+        check_words(beside, labels.codes, columns, origin=origin)
     if labels is not None and features is None and names is not None:
-        counters = check_features(values, names, labels.codes, origin=origin, keep=choice.keep_columns)
+        counters = check_features(values, names, labels, origin=origin, keep=choice.keep_columns)
         left_out |= dict.fromkeys(counters, "the number of the row")
         stay = [place for place, name in enumerate(names) if name not in counters]
         if not stay:
             raise InputError(f"{origin}: has no column of numbers but {', '.join(counters)}, which count the rows.")
         if counters:
             values, names = np.ascontiguousarray(values[:, stay]), tuple(names[place] for place in stay)
+    _check_side_information(origin, names, columns, together["id"], choice)
     split, ids = together["split"], None if together["id"] is None else np.strings.strip(together["id"])
     if ids is not None and labelled:
         _check_ids(origin, str(columns.id), ids, given=choice.id_column is not None)
     about = {} if names is None else {"feature_names": json.dumps(list(names))}
     told = (*source.notes, *notes, *left_out_note(origin, left_out))
     return Table(path, values, labels, kind, split, ids, None, names, about, told)
+
+
+def _check_side_information(
+    origin: str, names: tuple[str, ...] | None, columns: Columns, ids: NDArray[np.str_] | None, choice: ColumnChoice
+) -> None:
+    """Refuse a list of images whose only number beside the label is an age, or a size: no network saw these images."""
+    if names is None or len(names) > 1 or ids is None or names[0] in choice.keep_columns:
+        return
+    if names[0][-1:].isdecimal():  # f0, dim_1: numbered as features are
+        return
+    if all(_IMAGE.search(name) for name in ids[:100].tolist()):
+        raise InputError(
+            f"{origin}: lists images ({columns.id}), and {names[0]} is the only column of numbers. Features are what a "
+            f"network makes of images: `longtail run folder`. If {names[0]} is one: `keep_columns` {names[0]}."
+        )
 
 
 def _check_ids(origin: str, column: str, ids: NDArray[np.str_], *, given: bool) -> None:

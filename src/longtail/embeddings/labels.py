@@ -1,6 +1,7 @@
 """Labels as they stand in a file: names, numbers of any start and size, a column of ones and zeros a class."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from longtail.errors import InputError
 __all__ = ["Labels", "class_order", "read_labels"]
 
 NAMED = 5
+_WRITTEN = re.compile(r"\d{1,18}(\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,16 @@ class Labels:
         codes = self.codes[rows]
         there = np.unique(codes)
         return Labels(tuple(self.names[code] for code in there), np.searchsorted(there, codes))
+
+    def renamed(self, called: Mapping[str, str]) -> "Labels":
+        """Return the labels under other names, several of which may become one.
+
+        Example:
+            >>> Labels(("ANT", "ant", "bee"), np.array([0, 1, 2])).renamed({"ANT": "ant", "ant": "ant", "bee": "bee"})
+            Labels(names=('ant', 'bee'), codes=array([0, 0, 1]))
+        """
+        names = sorted({called[name] for name in self.names})
+        return Labels(tuple(names), np.array([names.index(called[name]) for name in self.names])[self.codes])
 
     def numbered(self, classes: Sequence[str], *, origin: str, known_from: str) -> NDArray[np.int64]:
         """Number the rows by the names of their classes.
@@ -148,11 +160,49 @@ def _of_words(labels: NDArray[Any], origin: str, notes: list[str]) -> tuple[Labe
     for name in names:
         if not name.isprintable():
             raise InputError(f"{origin}: the label {name!r} holds signs that cannot be written. Rename the class.")
+    _refuse_several(names, codes, origin)
+    _refuse_measured(names, codes, origin)
+    numbers: dict[int, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if _WRITTEN.fullmatch(name):
+            numbers.setdefault(int(name.partition(".")[0]), []).append(name)
+    several = [group for group in numbers.values() if len(group) > 1]
+    if several:
+        listed = "; ".join(", ".join(map(repr, group)) for group in several[:NAMED])
+        notes.append(f"{origin}: one number in several ways, each a class of its own: {listed}")
     different = sorted(set(names))
     if len(different) < len(names):
         notes.append(f"{origin}: {len(names)} labels are {len(different)} without the blanks around them")
     place = {name: number for number, name in enumerate(different)}
     return Labels(tuple(different), np.array([place[name] for name in names])[codes]), tuple(notes)
+
+
+def _refuse_several(names: Sequence[str], codes: NDArray[np.int64], origin: str) -> None:
+    """Refuse labels that name several classes: "ant;bee" where ant and bee are classes."""
+    single = set(names)
+    for number, name in enumerate(names):
+        parts = [part.strip(" []()\"'") for part in re.split(r"[;,|+/&]|' '", name)]
+        if len(parts) > 1 and all(part in single for part in parts):
+            rows = np.flatnonzero(codes == number)
+            raise InputError(
+                f"{origin}: the label {name!r} of row {rows[0]} names {len(parts)} classes that other rows have one by "
+                "one. Several classes of one row cannot be learnt here: leave such rows out, or rename the class."
+            )
+
+
+def _refuse_measured(names: Sequence[str], codes: NDArray[np.int64], origin: str) -> None:
+    """Refuse labels that are numbers and no whole ones: a measurement is no class."""
+    try:
+        values = [float(name) for name in names]
+    except ValueError:
+        return
+    broken = [place for place, value in enumerate(values) if np.isfinite(value) and value != np.floor(value)]
+    if broken and all(map(np.isfinite, values)):
+        row = int(np.flatnonzero(codes == broken[0])[0])
+        raise InputError(
+            f"{origin}: labels such as {names[broken[0]]} (row {row}) are measured numbers; expected names, or whole "
+            "class numbers."
+        )
 
 
 def _refuse_negative(name: str, rows: NDArray[np.bool_], origin: str) -> None:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.class_names import AlikeNames, settled_names
 from longtail.embeddings.columns import ColumnChoice
 from longtail.embeddings.known_rows import Changed, known_rows, part_of, row_identity
 from longtail.embeddings.labels import Labels, class_order, read_labels
@@ -24,6 +25,7 @@ from longtail.identity import RowIdentity
 __all__ = ["Embeddings", "Reading", "open_embeddings", "read_tables"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
+FEWEST_ROWS = 10  # of which too many classes tell something
 STEMS = ("feature_{}", "{}", "features_{}", "embeddings_{}", "logits_{}")
 
 
@@ -101,6 +103,7 @@ def open_embeddings(
             changed.
     """
     tables = read_tables(path, reading.columns, features=features)
+    tables = _settled(path, tables, reading.columns.alike_names)
     notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
     # over all rows of a file: of equal rows in two splits each is one of its own
     rows = {split: row_identity(table) for split, table in tables.items()} if known is None else dict(known)
@@ -108,6 +111,7 @@ def open_embeddings(
         tables, more = known_rows(path, tables, known, changed)
         notes += more
     elif not path.is_dir():
+        notes += _of_single_rows(tables[""])
         tables = _divided(tables[""], reading, notes)
         rows = {split: rows[""].take(table.rows) for split, table in tables.items() if table.rows is not None}
     _check_ids(tables)
@@ -209,6 +213,16 @@ def _divided(table: Table, reading: Reading, notes: list[str]) -> dict[str, Tabl
     return {split: part_of(table, chosen) for split, chosen in rows.items()}
 
 
+def _of_single_rows(table: Table) -> list[str]:
+    labels = _labels_of(table)
+    if len(labels) < FEWEST_ROWS or 2 * len(labels.names) <= len(labels):
+        return []
+    return [
+        f"{printable(table.path)}: {len(labels.names):,} classes in {len(labels):,} rows, so most have one alone; if "
+        "the label names rows instead of classes, say which column holds the class (`label_column`)"
+    ]
+
+
 def _check_ids(tables: Mapping[str, Table]) -> None:
     seen: dict[str, str] = {}
     for split, table in tables.items():
@@ -229,6 +243,20 @@ def _check_columns(path: Path, tables: Mapping[str, Table]) -> None:
             f"{printable(path)}: features of {', '.join(f'{number} ({split})' for split, number in columns.items())} "
             "columns; expected the same number in all. Extract all splits with the same network."
         )
+
+
+def _settled(path: Path, tables: Mapping[str, Table], answer: AlikeNames) -> dict[str, Table]:
+    """Give the classes the names that a person wants where labels are written in several ways."""
+    labels = {split: table.labels for split, table in tables.items() if table.class_names is None}
+    names = class_order([one for one in labels.values() if one is not None])
+    settled, numbers = settled_names(names, answer, printable(path)) if names else ((), ())
+    if settled == names:
+        return dict(tables)
+    called = dict(zip(names, (settled[number] for number in numbers), strict=True))
+    return {
+        split: replace(table, labels=table.labels.renamed(called)) if split in labels and table.labels else table
+        for split, table in tables.items()
+    }
 
 
 def _class_names(tables: Mapping[str, Table]) -> tuple[str, ...]:

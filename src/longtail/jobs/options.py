@@ -74,11 +74,14 @@ class ColumnOptions:
     """Names of columns of numbers that are no features."""
     keep_columns: tuple[str, ...] = ()
     """Names of columns that are features, though they look like numbers of something: ids, counters, codes."""
+    alike_names: AlikeNames = "ask"
+    """Of labels that differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them; ask: stop
+    and list them."""
 
     @property
     def choice(self) -> ColumnChoice:
         """The same as the readers of tables take it."""
-        return ColumnChoice(self.label_column, self.id_column, self.split_column, self.drop_columns, self.keep_columns)
+        return ColumnChoice(**vars(self))
 
 
 # what becomes of a run whose images are others than they were
