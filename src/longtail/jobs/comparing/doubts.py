@@ -36,7 +36,11 @@ def further_doubts(results: dict[str, Any]) -> list[str]:
     Args:
         results: content of results.json.
     """
-    doubts = [f"{name}: {note}" for name, entry in results["methods"].items() for note in entry.get("notes", ())]
+    of_note: dict[str, list[str]] = {}
+    for name, entry in results["methods"].items():
+        for note in entry.get("notes", ()):
+            of_note.setdefault(note, []).append(name)
+    doubts = [f"{', '.join(names)}: {note}" for note, names in of_note.items()]
     measured = [entry["metrics"]["test"] for entry in results["methods"].values() if "test" in entry["metrics"]]
     images = (measured[0].get("per_class_images") if measured else None) or []
     absent = [c for c, count in enumerate(images) if count == 0]
