@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from longtail.class_names import AlikeNames
 from longtail.embeddings import Changed, ColumnChoice, Embeddings, Reading, open_embeddings
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
@@ -41,6 +42,7 @@ class _Columns(TypedDict, total=False):
     split_column: str | None
     drop_columns: list[str]
     keep_columns: list[str]
+    alike_names: AlikeNames
 
 
 @dataclass(frozen=True)

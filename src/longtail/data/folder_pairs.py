@@ -57,11 +57,13 @@ def _drawn(stems: Iterable[str]) -> list[str]:
 
 
 def _counts(stems: Iterable[str]) -> bool:
-    """Return whether names are running numbers, such as any folder has."""
-    numbers = defaultdict(list)
+    """Return whether names are running numbers, such as any folder has, but for a few."""
+    numbers, others = defaultdict(list), 0
     for stem in stems:
         parts = re.fullmatch(r"(.*?)\(?(\d{1,18})\)?", stem)
         if parts is None:
-            return False
-        numbers[parts[1]].append(int(parts[2]))
-    return all(max(own) - min(own) < 2 * len(own) for own in numbers.values())
+            others += 1
+        else:
+            numbers[parts[1]].append(int(parts[2]))
+    running = sum(len(own) for own in numbers.values() if max(own) - min(own) < 2 * len(own))
+    return running >= _PAIRED * (others + sum(map(len, numbers.values())))
