@@ -1,10 +1,29 @@
 """Exceptions that tell a person what to do."""
 
+import unicodedata
+
 __all__ = ["InputError", "LongtailError"]
 
 
 class LongtailError(Exception):
-    """Base of everything that longtail raises on purpose."""
+    r"""Base of everything that longtail raises on purpose.
+
+    Args:
+        message: what is wrong. Line breaks and signs for terminals in it, from a name of the data for example, become a
+            backslash and a number: it stays one line, which any terminal can show.
+
+    Example:
+        >>> print(LongtailError("no column 'a\nb'"))
+        no column 'a\nb'
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__("".join(map(_shown, message)))
+
+
+def _shown(character: str) -> str:
+    is_unseen = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+    return character.encode("unicode_escape").decode() if is_unseen else character
 
 
 class InputError(LongtailError, ValueError):

@@ -56,11 +56,11 @@ def _what(path: Path) -> str | None:
     for magic, what in _BEGINNINGS.items():
         if beginning.startswith(magic):
             return what
-    if beginning.startswith(b"PK") and zipfile.is_zipfile(path):
+    if beginning.startswith(b"PK"):
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.namelist()
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
             return None
         return next((what for end, what in _MEMBERS.items() if any(_is(name, end) for name in members)), None)
     return None

@@ -197,6 +197,7 @@ class Data(TypedDict):
     splits: dict[str, Split]
     imbalance_ratio: NotRequired[Positive | None]
     notes: NotRequired[list[str] | None]
+    feature_names: NotRequired[list[str] | None]
 
 
 class Epoch(TypedDict):
