@@ -167,7 +167,7 @@ def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
     try:
         costs = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError as error:
-        raise InputError(f"--costs {path}: {error}. Expected a CSV of numbers alone.") from error
+        raise InputError(f"--costs {path}: {str(error).rstrip('.')}. Expected a CSV of numbers alone.") from error
     if costs.shape != (num_classes, num_classes):
         raise InputError(f"--costs {path}: has shape {costs.shape}; expected {num_classes} x {num_classes}, by class.")
     return costs
