@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.evaluation.selection import Choice, choose
+from longtail.evaluation.selection import Choice, check_costs, choose
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
 from longtail.jobs.choosing.cross_validation import cross_validated, promising
@@ -168,6 +168,7 @@ def _read_costs(path: Path, num_classes: int) -> NDArray[np.float64]:
         costs = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError as error:
         raise InputError(f"--costs {path}: {str(error).rstrip('.')}. Expected a CSV of numbers alone.") from error
-    if costs.shape != (num_classes, num_classes):
-        raise InputError(f"--costs {path}: has shape {costs.shape}; expected {num_classes} x {num_classes}, by class.")
-    return costs
+    try:
+        return check_costs(costs, num_classes)
+    except InputError as error:
+        raise InputError(f"--costs {path}: {error}") from error
