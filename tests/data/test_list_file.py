@@ -52,6 +52,26 @@ def test_siblings_are_found_by_the_last_train_in_the_name(listed, tmp_path, save
 
 
 @pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("train.txt", "valid.txt", "Test.txt"),
+        ("Train.txt", "Validation.txt", "testing.txt"),
+        ("list_TRAINING_1.txt", "list_VAL_1.txt", "list_TEST_1.txt"),
+    ],
+)
+def test_siblings_are_called_as_splits_may_be(listed, tmp_path, save, train, val, test):
+    for number, name in enumerate((train, val, test)):
+        for kind in "ab":
+            save(tmp_path / f"{kind}{number}.png")
+        listed(f"a{number}.png 0\nb{number}.png 1\n", name)
+    splits = open_data(str(tmp_path / train))
+    assert [len(part) for part in (splits.train, splits.val, splits.test)] == [2, 2, 2]
+    listed("a0.png 0\n", val.lower().replace("validation", "val").replace("valid", "val").replace("_val_", "_valid_"))
+    with pytest.raises(InputError, match="are both of val"):
+        open_data(str(tmp_path / train))
+
+
+@pytest.mark.parametrize(
     ("content", "told"),
     [
         ("path label\na.png 0\nb.png 1\n", r":1: 'path label'; .*looks like a heading\. Take the line away"),

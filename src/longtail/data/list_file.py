@@ -1,5 +1,6 @@
 """A list file: `relative/path label` a line, the format of ImageNet-LT, Places-LT and iNaturalist 2018."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from longtail.class_names import AlikeNames, check_names, settled_names
 from longtail.data.files import ImageFiles
+from longtail.data.folder_names import SPLIT_NAMES
 from longtail.data.list_problems import images_of_two_lists, repeated_images, what_is_wrong
 from longtail.data.missing import absent_files, missing_report, why_missing
 from longtail.errors import InputError
@@ -37,8 +39,9 @@ def open_lists(
 ) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
     """Open a list file and its siblings.
 
-    A list whose name contains "train" brings the lists named alike with "val" and "test" that lie beside it
-    (`ImageNet_LT_train.txt`, `ImageNet_LT_val.txt`). A file classes.txt beside it, a name a line, names the classes.
+    A list whose name contains "train" or "training" brings the lists named alike for val and test that lie beside it,
+    as folders of splits may be called, in capitals or not (`ImageNet_LT_train.txt`, `ImageNet_LT_val.txt`). A file
+    classes.txt beside it, a name a line, names the classes.
 
     Args:
         train_list: the list of training images.
@@ -54,10 +57,7 @@ def open_lists(
             without training images.
     """
     files = {"train": train_list}
-    before, train, after = train_list.name.rpartition("train")
-    if train:
-        siblings = {split: train_list.with_name(before + split + after) for split in ("val", "test")}
-        files |= {split: path for split, path in siblings.items() if path.is_file()}
+    files |= _siblings(train_list)
     root = root or train_list.parent
     listed = {split: read_list(path) for split, path in files.items()}
     class_names = _class_names(train_list, listed)
@@ -172,6 +172,27 @@ def read_names(path: Path, num_classes: int, expected: str) -> list[str]:
     if twice is not None:
         raise InputError(f"{origin}: {twice!r} stands there twice. Expected another name for each class.")
     return names
+
+
+def _siblings(train_list: Path) -> dict[str, Path]:
+    """Find the lists that are called as the one of train is, but for the split."""
+    parts = re.fullmatch("(.*)train(?:ing)?(.*)", train_list.name, flags=re.IGNORECASE | re.DOTALL)
+    if parts is None:
+        return {}
+    before, after = parts.groups()
+    beside = {path.name.lower(): path for path in sorted(train_list.parent.iterdir()) if path.is_file()}
+    siblings: dict[str, Path] = {}
+    for split in ("val", "test"):
+        wanted = [f"{before}{name}{after}".lower() for name in SPLIT_NAMES[split]]
+        there = [beside[name] for name in wanted if name in beside]
+        if len(there) > 1:
+            raise InputError(
+                f"{printable(train_list)}: {there[0].name} and {there[1].name} beside it are both of {split}. Expected "
+                "one list: take the other away."
+            )
+        if there:
+            siblings[split] = there[0]
+    return siblings
 
 
 def _class_names(train_list: Path, listed: Mapping[str, Listed]) -> tuple[str, ...]:

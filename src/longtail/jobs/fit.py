@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.options import ColumnOptions, RuntimeOptions
+from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
 
 if TYPE_CHECKING:
     from longtail.embeddings import Embeddings
@@ -34,11 +34,11 @@ class FitConfig:
     """
     logits: bool = False
     """The values are logits, one a class; a file that calls them `logits` needs no such word."""
-    val_fraction: float = 0.1
+    val_fraction: Share = 0.1
     """Of one file without such rows: share of train to split off for validation, class by class; 0 for none."""
-    test_fraction: float = 0.2
+    test_fraction: Share = 0.2
     """The same for testing."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Of these splits."""
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)

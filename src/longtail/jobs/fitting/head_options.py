@@ -5,12 +5,13 @@ They are groups for the code and for `--help`; a person types `--tau`, in whiche
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from longtail.backbones.parts import Part
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric
 from longtail.losses.build import LossName
+from longtail.ranges import Range
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -75,9 +76,9 @@ class ChoiceOptions:
     """Let auto take the simplest method that is within one standard error of the best."""
     refit: bool = True
     """Let auto fit the chosen method again on train and val; --no-refit leaves it as it is."""
-    cv_folds: int = 5
+    cv_folds: Annotated[int, Range(2, most=1000)] = 5
     """Of the cross-validation where there is no val."""
-    cv_repeats: int = 1
+    cv_repeats: Annotated[int, Range(1, most=1000)] = 1
     """How often that is repeated with other folds."""
 
 
@@ -162,7 +163,7 @@ class ImageOptions:
     """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
     crt_part: Part = "classifier"
     """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
-    crt_backbone_rate: float = 0.1
+    crt_backbone_rate: Annotated[float, Range(0, most=1e6)] = 0.1
     """Learning rate there of all but the classifier, as a multiple of --head-learning-rate."""
 
 
