@@ -159,7 +159,7 @@ def test_costs_decide(folder, val_alone, capsys):
     assert " by balanced cost (" in found["verdict"]["choice"]
     np.savetxt(folder / "costs.csv", costs[:3], delimiter=",")
     assert main(["fit", str(folder), *words, "--out", str(folder / "x"), "--quiet"]) == 2
-    assert "has shape (3, 5); expected 5 x 5" in capsys.readouterr().err
+    assert "have shape (3, 5); expected 5 x 5" in capsys.readouterr().err
 
 
 def test_predict_takes_the_chosen_head(folder, tmp_path):
