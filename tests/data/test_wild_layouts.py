@@ -147,6 +147,13 @@ def test_other_images_under_such_names_are_classes(tmp_path):
     assert open_data(str(tmp_path / "data")).class_names == PLACES
 
 
+def test_running_numbers_and_a_few_names_beside_them_are_classes(tmp_path):
+    names = [*(f"im{k:03d}.png" for k in range(20)), "added.png", "copy of im003.png", "last.png"]
+    for place, kind in enumerate(KINDS):
+        pictures(tmp_path / "data" / kind, names[: 23 - place])
+    assert open_data(str(tmp_path / "data")).class_names == KINDS
+
+
 @pytest.mark.parametrize("names", ["{} ({}).png|{} ({})_mask.png", "{}{}.png|{}{}_gt.png", "{}-{}.png|{}-{}-thumb.png"])
 def test_masks_between_the_images_of_a_class(tmp_path, names):
     for kind in KINDS:

@@ -1,7 +1,6 @@
 """Images that come in pairs, by the names of their files: a photograph and its mask are no two photographs."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,11 +38,13 @@ def look_of_files(images: Mapping[str, Iterable[Path]]) -> Suspicion | None:
             f"Take those files ({len(drawn):,} of them) away.",
         )
     bases = {name: {base_name(stem) for stem in own} for name, own in stems.items()}
-    largest = max(bases.values(), key=len, default=set())
-    shared = set.intersection(largest, *bases.values())
-    if len(bases) < 2 or min(map(len, bases.values())) < _FEWEST or _counts(largest):
+    running = _running(set().union(*bases.values()))
+    telling = [own - running for own in bases.values()]
+    largest = max(telling, key=len, default=set())
+    shared = largest.intersection(*telling)
+    if len(telling) < 2 or min(map(len, telling)) < _FEWEST:
         return None
-    if any(len(own & largest) < _PAIRED * len(own) for own in bases.values()) or not shared:
+    if any(len(own & largest) < _PAIRED * len(own) for own in telling) or not shared:
         return None
     return Suspicion(
         f"the same images twice: {min(shared)} stands in each of them",
@@ -56,14 +57,12 @@ def _drawn(stems: Iterable[str]) -> list[str]:
     return [stem for stem in sorted(there) if (base := base_name(stem)) != stem and base in there]
 
 
-def _counts(stems: Iterable[str]) -> bool:
-    """Return whether names are running numbers, such as any folder has, but for a few."""
-    numbers, others = defaultdict(list), 0
+def _running(stems: Iterable[str]) -> set[str]:
+    """Return which names are running numbers, such as any folder has."""
+    by_prefix: dict[str, list[tuple[int, str]]] = {}
     for stem in stems:
         parts = re.fullmatch(r"(.*?)\(?(\d{1,18})\)?", stem)
-        if parts is None:
-            others += 1
-        else:
-            numbers[parts[1]].append(int(parts[2]))
-    running = sum(len(own) for own in numbers.values() if max(own) - min(own) < 2 * len(own))
-    return running >= _PAIRED * (others + sum(map(len, numbers.values())))
+        if parts is not None:
+            by_prefix.setdefault(parts[1], []).append((int(parts[2]), stem))
+    runs = (own for own in by_prefix.values() if max(own)[0] - min(own)[0] < 2 * len(own))
+    return {stem for own in runs if len(own) > 1 for _, stem in own}
