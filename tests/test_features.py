@@ -12,9 +12,9 @@ from longtail.features import (
     create_feature_file,
     open_feature_folder,
     open_features,
-    read_original_pickle,
     write_features,
 )
+from longtail.files.original_pickle import read_original_pickle
 
 FEATURES = np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
 LABELS = np.arange(20) % 4

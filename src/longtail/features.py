@@ -6,7 +6,6 @@ be mapped by its offset in the file and be read, or written by several processes
 
 import json
 import os
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from longtail.errors import InputError
 from longtail.files.atomic import atomic_path
 from longtail.files.hdf5 import check_dataset, create_hdf5, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
+from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "create_feature_file",
     "open_feature_folder",
     "open_features",
-    "read_original_pickle",
     "write_features",
 ]
 
@@ -313,66 +312,3 @@ def check_finite(
             f"({rows} such rows). Expected finite numbers. Extract the features again, or leave those rows out"
             + (f" with {advice}." if advice else ".")
         )
-
-
-def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
-    """Read a `{train,val,test}feat_all.pkl` of the decoupling paper's released code.
-
-    The reader admits dicts and numpy arrays and nothing else: no other code that a file names is ever run.
-
-    Args:
-        path: pickle of {"feats": N x D, "labels": N, "idxs": N}.
-
-    Returns:
-        Features (N, D), labels (N,) and indices (N,).
-
-    Raises:
-        InputError: no such file, truncated, other content, or a pickle that names code.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Expected a trainfeat_all.pkl, valfeat_all.pkl or testfeat_all.pkl.")
-    try:
-        with path.open("rb") as file:
-            content = _ArraysOnly(file).load()
-    except _RefusedError as error:
-        raise InputError(
-            f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
-            "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
-        ) from error
-    # in a damaged file the reader stumbles in every way there is, over sizes beyond all memory too
-    except Exception as error:
-        reason = str(error).split("\n")[0].rstrip(", ")
-        raise InputError(f"{path}: truncated, or not a pickle ({reason}).") from error
-    expected = ("feats", "labels", "idxs")
-    if not isinstance(content, dict) or any(not isinstance(content.get(name), np.ndarray) for name in expected):
-        raise InputError(f"{path}: expected a dict of the numpy arrays `feats`, `labels`, `idxs`.")
-    features, labels, indices = (content[name] for name in expected)
-    if features.ndim != 2 or features.dtype.kind != "f" or labels.shape != features.shape[:1]:
-        raise InputError(
-            f"{path}: `feats` of shape {features.shape} and `labels` of shape {labels.shape}; expected N x D and N."
-        )
-    return features, labels.astype(np.int64), indices.astype(np.int64)
-
-
-class _RefusedError(Exception):
-    """A pickle names something that is no part of a numpy array."""
-
-
-class _ArraysOnly(pickle.Unpickler):
-    # numpy.core is where numpy 1 kept what numpy 2 keeps in numpy._core
-    _ADMITTED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy.core.numeric", "_frombuffer"),
-            ("numpy._core.numeric", "_frombuffer"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ADMITTED:
-            raise _RefusedError(f"{module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)

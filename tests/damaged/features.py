@@ -205,7 +205,7 @@ def pickle_content():
 
 
 def open_pickle(path):
-    from longtail.features import read_original_pickle
+    from longtail.files.original_pickle import read_original_pickle
 
     read_original_pickle(path)
 

@@ -17,7 +17,8 @@ from longtail.embeddings.logits import as_logits
 from longtail.embeddings.rows import Table
 from longtail.embeddings.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile, read_original_pickle
+from longtail.features import SPLITS, FeatureFile
+from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
