@@ -228,3 +228,17 @@ def test_labels_of_a_teacher_are_matched_by_name(photos, tmp_path, capsys, monke
     assert main([*words, "--resume"]) == 2
     assert "1 of the 20 unlabelled images are new, and 1 of the 20" in capsys.readouterr().err
     assert main([*words, "--resume", "--changed", "leave-out"]) == 0
+
+
+def test_other_settings_are_told_before_other_images(photos, tmp_path, capsys):
+    assert run() == 0
+    assert run("--val-fraction", "0.2") == 2
+    told = capsys.readouterr().err
+    assert "holds a run with other settings: val-fraction 0.1, not 0.2" in told
+
+
+def test_settings_under_which_nothing_was_trained_bind_nobody(photos, tmp_path):
+    assert run() == 0
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.unlink()
+    assert run("--val-fraction", "0.2") == 0

@@ -73,7 +73,7 @@ def pretrain(
     from longtail.jobs.stage_one.images import Images, choose_preprocessing, prepare
     from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.optimisation import synchronised
-    from longtail.jobs.stage_one.settings import plain
+    from longtail.jobs.stage_one.settings import check_begun, plain
     from longtail.jobs.stage_one.start import begin, stopped_at
     from longtail.jobs.unlabelled import HELD_BACK, open_extra
 
@@ -82,6 +82,7 @@ def pretrain(
         raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
     if unlabelled.unlabelled != HELD_BACK:
         splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))
+    check_begun(folder / "pretrain.json", plain({"dataset": dataset, "data": asdict(data)}))
     splits = opened = as_known(splits, folder, data.changed)
     if unlabelled.unlabelled == HELD_BACK:
         splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))

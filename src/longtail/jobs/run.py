@@ -192,10 +192,13 @@ def _run_one(
     from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import retrain_from_images
+    from longtail.jobs.stage_one.settings import check_begun, training_settings
     from longtail.jobs.train import train_stage_one
 
     runtime, stage = config.runtime, config.stage
     if not stage.frozen:  # a network that does not learn looks at other images without harm
+        settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
+        check_begun(folder / "train.json", settings)
         splits = as_known(splits, folder, data.changed)
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     if stage.frozen:

@@ -1,6 +1,6 @@
 """`longtail train`: learn a representation, stage 1."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ def run(config: TrainConfig) -> Path:
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
     from longtail.jobs.stage_one.known_images import as_known
+    from longtail.jobs.stage_one.settings import check_begun, training_settings
 
     folder = config.runtime.out or Path("runs") / f"train-{Path(config.dataset).stem}"
     if config.stage.frozen or config.stage.weights is not None:
@@ -46,6 +47,8 @@ def run(config: TrainConfig) -> Path:
     last = folder / "checkpoints" / "last.pt"
     if last.is_file() and not config.resume:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
+    settings = training_settings(config.dataset, config.data, config.stage, config.unlabelled, config.runtime.seed)
+    check_begun(folder / "train.json", settings)
     splits = as_known(open_splits(config.dataset, config.data), folder, config.data.changed)
     fabric = launch(config.runtime)
     train_stage_one(
@@ -81,7 +84,7 @@ def train_stage_one(
     from longtail.jobs.stage_one.known_images import remember_images
     from longtail.jobs.stage_one.objective import check_rebalanced_once, objective_of
     from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
-    from longtail.jobs.stage_one.settings import plain
+    from longtail.jobs.stage_one.settings import training_settings
     from longtail.jobs.stage_one.start import begin, stopped_at
     from longtail.jobs.unlabelled import with_pseudo_labels
     from longtail.schedules import scaled_learning_rate
@@ -90,15 +93,7 @@ def train_stage_one(
 
     check_rebalanced_once(stage)
     unlabelled = unlabelled or UnlabelledOptions()
-    settings = plain(
-        {
-            "dataset": dataset,
-            "data": asdict(data),
-            "stage": asdict(stage),
-            "unlabelled": asdict(unlabelled),
-            "seed": runtime.seed,
-        }
-    )
+    settings = training_settings(dataset, data, stage, unlabelled, runtime.seed)
     quiet = runtime.quiet or not fabric.is_global_zero
     checkpoint, done = stopped_at(folder, settings, stage.epochs, quiet=quiet)
     if checkpoint is not None and done.epoch >= stage.epochs:

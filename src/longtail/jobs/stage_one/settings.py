@@ -9,11 +9,11 @@ from typing import Annotated, Any, Required, TypedDict, get_type_hints
 from msgspec import Meta
 
 from longtail.errors import InputError
-from longtail.files.json_file import check_kind
+from longtail.files.json_file import check_kind, read_json
 from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
 from longtail.training.checkpoints import About, Checkpoint, about_of
 
-__all__ = ["check_same", "plain", "read_about", "usual_settings"]
+__all__ = ["check_begun", "check_same", "plain", "read_about", "training_settings", "usual_settings"]
 
 MORE_EPOCHS = (
     " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
@@ -82,6 +82,14 @@ def _stored(kind: type) -> Any:
     return TypedDict(kind.__name__, kinds, total=False)  # type: ignore[operator]
 
 
+def training_settings(
+    dataset: str, data: DataOptions, stage: StageOneOptions, unlabelled: UnlabelledOptions, seed: int
+) -> dict[str, Any]:
+    """Return what a training with labels is known by: it goes on with these settings alone."""
+    groups = {"data": asdict(data), "stage": asdict(stage), "unlabelled": asdict(unlabelled)}
+    return plain({"dataset": dataset, **groups, "seed": seed})  # type: ignore[no-any-return]
+
+
 def usual_settings() -> dict[str, Any]:
     """Give the defaults of stage 1: what a run of an earlier version had in place of settings that were added since."""
     usual = {
@@ -115,6 +123,21 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
             f"{folder} holds a run with other settings: {others}. Choose another --out, delete that folder, or call "
             f"with its settings.{MORE_EPOCHS.format(folder=folder) if epochs and old[epochs] < new[epochs] else ''}"
         )
+
+
+def check_begun(record: Path, settings: dict[str, Any]) -> None:
+    """Refuse other settings than those that a training was begun with, before its images are looked at.
+
+    Args:
+        record: train.json or pretrain.json of the run; without a checkpoint beside it nothing was trained yet.
+        settings: that were given, or some groups of them.
+
+    Raises:
+        InputError: they differ, or the record is damaged.
+    """
+    if record.is_file() and (record.parent / "checkpoints" / "last.pt").is_file():
+        begun = read_json(record, dict[str, Any], expected="the settings of a training")
+        check_same({name: begun[name] for name in settings if name in begun}, settings, record.parent)
 
 
 def _said(value: Any) -> Any:
