@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from longtail.errors import InputError
 
-__all__ = ["Range", "check_ranges", "range_of"]
+__all__ = ["Count", "Factor", "Range", "Share", "check_ranges", "range_of"]
 
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -78,6 +78,11 @@ class Range:
         if not isinstance(number, kind) or number not in self:
             expected = str(self).replace("a number", "a whole number").replace("at least", "a whole number of at least")
             raise InputError(f"{name} is {number!r}; expected {expected if whole else self}.")
+
+
+Count = Annotated[int, Range(1)]
+Share = Annotated[float, Range(0, below=1)]
+Factor = Annotated[float, Range(0)]
 
 
 def check_ranges(options: Any) -> None:

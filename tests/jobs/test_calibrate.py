@@ -247,11 +247,11 @@ def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):
     ("words", "message"),
     [
         (["--heads", "lws"], "no method 'lws' in"),
-        (["--alpha", "1.5"], "--alpha is 1.5"),
-        (["--accept-accuracy", "95"], "--accept-accuracy is 95"),
+        (["--alpha", "1.5"], "--alpha 1.5; expected"),
+        (["--accept-accuracy", "95"], "--accept-accuracy 95.0; expected"),
         (["--prior", "nowhere.txt"], "no such file, and none of uniform, train. A file holds"),
         (["--features", "nowhere"], "Say where they are: --features"),
-        (["--split-val", "2"], "--split-val is 2"),
+        (["--split-val", "2"], "--split-val 2.0; expected"),
     ],
 )
 def test_what_cannot_be_used_is_said(fitted, words, message, capsys):

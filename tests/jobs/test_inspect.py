@@ -87,9 +87,9 @@ def test_fit_puts_the_most_doubtful_labels_into_its_results(tmp_path, capsys, mo
     ("words", "told"),
     [
         (["--false-share", "nan"], "--false-share nan; expected"),
-        (["--margin", "1.5"], "--margin is 1.5"),
-        (["--folds", "1"], "--folds is 1"),
-        (["--most", "-1"], "--most is -1"),
+        (["--margin", "1.5"], "--margin 1.5; expected a number from 0 to 1"),
+        (["--folds", "1"], "--folds 1; expected at least 2"),
+        (["--most", "-1"], "--most -1; expected at least 0"),
     ],
 )
 def test_options_that_make_no_sense(tmp_path, capsys, words, told):

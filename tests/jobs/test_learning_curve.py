@@ -71,4 +71,4 @@ def test_test_labels_have_no_part_in_it(folder):
 def test_it_is_not_made_unless_asked_for_and_bad_words_are_told(folder, capsys):
     assert fit(folder, "--methods", "ncm")["learning_curve"] is None
     assert main(["fit", str(folder), "--methods", "ncm", "--learning-curve", "--curve-draws", "1", "--quiet"]) == 2
-    assert "--curve-draws is 1; expected at least 2" in capsys.readouterr().err
+    assert "--curve-draws 1; expected at least 2" in capsys.readouterr().err

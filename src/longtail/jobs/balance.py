@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError, LongtailError
 from longtail.files.text import printable
 from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
@@ -43,7 +43,7 @@ class BalanceConfig:
     what the file says, or ResNets by shape."""
     class_names: Path | None = None
     """Text file with the model's class names, one a line in the order of its outputs: labels are numbered by them."""
-    image_size: int | None = None
+    image_size: PixelSize | None = None
     """With --data: height and width that the network sees; default: as usual for it."""
     mean: tuple[float, float, float] | None = None
     """With --data: mean of each channel that the images were normalised with, 0 to 1; default: as usual for it."""
@@ -57,7 +57,7 @@ class BalanceConfig:
     single_label: bool = False
     """Each image has one class, although config.json says that the model was trained with a sigmoid a class
     (multi_label_classification); the model that is written says single_label_classification."""
-    workers: int = 2
+    workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     data: DataOptions = field(default_factory=DataOptions)
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))

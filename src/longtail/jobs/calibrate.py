@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from longtail.errors import InputError
 from longtail.evaluation.conformal import Score, SetKind
 from longtail.evaluation.scaling import ScalingMethod
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Range
 
 if TYPE_CHECKING:
     from longtail.jobs.fitting.problem import FeatureProblem
@@ -41,15 +41,15 @@ class CalibrateConfig:
     """What sets rank classes by: softmax, small sets; aps, sets that are larger where the image is hard."""
     changed: Literal["ask", "leave-out", "use"] = "ask"
     """What becomes of rows whose content is another than when the run was made."""
-    alpha: float = 0.1
+    alpha: Annotated[float, Range(above=0, below=1)] = 0.1
     """Share of the images whose set may miss the true class."""
-    accept_accuracy: float = 0.95
+    accept_accuracy: Annotated[float, Range(above=0, below=1)] = 0.95
     """Accuracy that is wanted of accepted predictions; the unsure ones are left to a person."""
-    split_val: float | None = None
+    split_val: Annotated[float, Range(above=0, below=1)] | None = None
     """Where there is no val: the share of train to hold out, class by class."""
-    many_above: int | None = None
+    many_above: Annotated[int, Range(0)] | None = None
     """A class with more training images is called many; default: as in the run, or 100."""
-    few_below: int | None = None
+    few_below: Annotated[int, Range(0)] | None = None
     """A class with fewer training images is called few; default: as in the run, or 20."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -65,7 +65,6 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
 
-    _check(config)
     run, paths = _heads(config)
     folder, results = run.folder, run.results if run.is_measured else None
     for path in paths:
@@ -133,15 +132,6 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         used = "; `longtail predict` uses it for these heads" if out == folder else ""
         print(f"Kept in {out / 'calibration'}{used}.")
     return {"schema": 1, "heads": entries}
-
-
-def _check(config: CalibrateConfig) -> None:
-    """Refuse what cannot be meant before anything is computed."""
-    for name, value in (("--alpha", config.alpha), ("--accept-accuracy", config.accept_accuracy)):
-        if not 0 < value < 1:
-            raise InputError(f"{name} is {value}; expected a share above 0 and below 1.")
-    if config.split_val is not None and not 0 < config.split_val < 1:
-        raise InputError(f"--split-val is {config.split_val}; expected a share above 0 and below 1, such as 0.2.")
 
 
 def _heads(config: CalibrateConfig) -> "tuple[Run, list[Path]]":

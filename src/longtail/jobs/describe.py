@@ -4,7 +4,7 @@ import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -16,6 +16,7 @@ from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.files.text import printable
 from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.ranges import Range
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
 
@@ -32,9 +33,9 @@ class DescribeConfig:
     of a folder, list file or image pack; default: what --data says."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    many_above: int = 100
+    many_above: Annotated[int, Range(0)] = 100
     """A class with more training images is called many."""
-    few_below: int = 20
+    few_below: Annotated[int, Range(0)] = 20
     """A class with fewer training images is called few."""
     look: Literal["auto", "yes", "no"] = "auto"
     """Open every image, to find those that cannot be read and those that are the same; auto: except of imagenet-lt,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Count, Range
 
 if TYPE_CHECKING:
     from longtail.heads.base import Head
@@ -40,13 +41,13 @@ class EvaluateConfig:
     estimated-bbse) from the split without its labels. Adds the accuracy to expect there, as the head is and told so."""
     shift: bool = False
     """Add test sets from forward to backward long-tailed; `longtail study shift` makes a page of them."""
-    draws: int = 3
+    draws: Count = 3
     """Of --shift: test sets a world from which a prior is estimated."""
     subsample: bool = False
     """Of --shift: count on subsets without replacement, as LADE and SADE do, instead of the exact expectation."""
-    many_above: int = 100
+    many_above: Annotated[int, Range(0)] = 100
     """A class with more training images is called many."""
-    few_below: int = 20
+    few_below: Annotated[int, Range(0)] = 20
     """A class with fewer training images is called few."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 

@@ -12,7 +12,7 @@ import tyro
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.features import SPLITS
-from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -35,7 +35,7 @@ class ExtractConfig:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     dtype: Literal["float32", "float16"] = "float32"
     """Of the stored features."""
-    workers: int = 2
+    workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
 
 

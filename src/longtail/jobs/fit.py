@@ -9,6 +9,7 @@ import tyro
 
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
+from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.embeddings import Embeddings
@@ -43,7 +44,7 @@ class FitConfig:
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    seeds: int = 1
+    seeds: Count = 1
     """Fits that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
 
 
@@ -65,8 +66,6 @@ def run(config: FitConfig) -> dict[str, Any]:
             "--crt-from images, and --crt-part, need the images and the network, not only features. "
             "Use `longtail run ... --crt-from images`."
         )
-    if config.seeds < 1:
-        raise InputError(f"`seeds` is {config.seeds}; expected at least 1.")
     wanted_methods(config.heads.methods)
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_embeddings(config.features, _reading(config))

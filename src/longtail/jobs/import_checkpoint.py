@@ -10,6 +10,8 @@ from longtail.data.list_file import read_names
 from longtail.data.statistics import STATISTICS
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.jobs.options import PixelSize
+from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.backbones.foreign import ForeignWeights
@@ -27,11 +29,11 @@ class ImportConfig:
     """File to write; default: beside it, ending in .longtail.pt."""
     backbone: str = "auto"
     """Name of the network; auto recognises ResNets and ResNeXts by the shapes of their weights."""
-    num_classes: int | None = None
+    num_classes: Count | None = None
     """Classes, where the file holds no classifier: a new one is drawn, and has to be trained."""
     class_names: Path | None = None
     """Text file with a class name a line, in the order of the labels; default: 0, 1, 2, ..."""
-    image_size: int | None = None
+    image_size: PixelSize | None = None
     """Height and width that the network sees; default 224, CIFAR ResNets 32."""
     statistics: Literal["auto", "imagenet", "inaturalist", "cifar"] = "auto"
     """Mean and deviation that its images were normalised with; auto: imagenet, CIFAR ResNets cifar."""

@@ -4,13 +4,13 @@ import csv
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
-from longtail.errors import InputError
 from longtail.evaluation.label_check import KINDS, MARGIN
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Range
 
 __all__ = ["InspectConfig", "run"]
 
@@ -21,15 +21,15 @@ class InspectConfig:
 
     features: tyro.conf.Positional[Path]
     """Features as for `fit`: a folder with a file for each split, or one file; or the folder of a run."""
-    false_share: float = 0.01
+    false_share: Annotated[float, Range(above=0, below=1)] = 0.01
     """Share of the rows that are called nearly the same which may be near by chance; less calls fewer rows so."""
-    most: int = 60_000
+    most: Annotated[int, Range(0)] = 60_000
     """Rows in all up to which every one is compared with every other; it takes their square."""
-    margin: float = MARGIN
+    margin: Annotated[float, Range(0, most=1)] = MARGIN
     """By how much the other class has to be more probable than the label before a row is called likely mislabelled."""
-    folds: int = 5
+    folds: Annotated[int, Range(2)] = 5
     """Parts of train in the cross-validation that judges its labels."""
-    show: int = 10
+    show: Annotated[int, Range(0)] = 10
     """Rows of each problem to print; the file has all."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -43,7 +43,6 @@ def run(config: InspectConfig) -> Path:
     from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.places import place_for, remember_source
 
-    _check(config)
     problem = problem_at(config.features)
     problem.unseal_test()  # nothing is fitted or chosen here
     dimension = problem.splits["train"].features.shape[1]
@@ -66,17 +65,6 @@ def run(config: InspectConfig) -> Path:
     if not config.runtime.quiet:
         print(f"\n{len(rows):,} in {path}. None of this is proof: look at the images before you change a label.")
     return path
-
-
-def _check(config: InspectConfig) -> None:
-    """Refuse what cannot be meant before anything is read."""
-    if not 0 < config.false_share < 1:
-        raise InputError(f"--false-share is {config.false_share}; expected above 0 and below 1, such as 0.01.")
-    if not 0 <= config.margin <= 1:
-        raise InputError(f"--margin is {config.margin}; expected 0 to 1, a difference of probabilities.")
-    for name, value, least in (("--most", config.most, 0), ("--folds", config.folds, 2), ("--show", config.show, 0)):
-        if value < least:
-            raise InputError(f"{name} is {value}; expected at least {least}.")
 
 
 def _csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation
 from longtail.embeddings.columns import ColumnChoice
 from longtail.losses.build import LossName
-from longtail.ranges import Range
+from longtail.ranges import Count, Factor, Range, Share
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -30,9 +30,6 @@ __all__ = [
 
 # scikit-learn takes no seed of more than 32 bits, and --seeds counts up from the first
 Seed = Annotated[int, Range(0, most=2**31 - 1)]
-Count = Annotated[int, Range(1)]
-Share = Annotated[float, Range(0, below=1)]
-Factor = Annotated[float, Range(0)]
 Workers = Annotated[int, Range(0, most=512)]
 PixelSize = Annotated[int, Range(8, most=8192)]
 

@@ -11,7 +11,8 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import RuntimeOptions, Workers
+from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.heads.base import Head
@@ -40,7 +41,7 @@ class PredictConfig:
     prior: str | None = None
     """How common the classes are where the inputs come from: uniform, train, a CSV of `class,share` or `class,count`,
     or estimated (estimated-em, estimated-bbse) from these very inputs. Default: as the head has it."""
-    top: int | None = None
+    top: Count | None = None
     """Write the probabilities of that many most likely classes; default: of all."""
     sets: bool = False
     """Write the classes that the input may be of, as `longtail calibrate` promised, in a column `set`."""
@@ -48,7 +49,7 @@ class PredictConfig:
     """Write in a column `accepted` whether the prediction is sure enough, yes or no; by `longtail calibrate` too."""
     uncalibrated: bool = False
     """Write softmax of the head's scores, even if it was calibrated."""
-    workers: int = 2
+    workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
     """Leave unreadable images out, and name them, instead of stopping."""
@@ -63,8 +64,6 @@ def run(config: PredictConfig) -> Path:
     from longtail.files.text import printable
     from longtail.jobs.predicting.predictor import open_predictor
 
-    if config.top is not None and config.top < 1:
-        raise InputError(f"`top` is {config.top}; expected at least 1.")
     path, replaced = _out(config)
     predictor = open_predictor(config.model, config.method)
     if config.prior is None and not config.sets and not config.reject and predictor.run.is_balanced:

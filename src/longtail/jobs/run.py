@@ -10,6 +10,7 @@ import tyro
 from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -37,7 +38,7 @@ class RunConfig:
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    seeds: int = 1
+    seeds: Count = 1
     """Runs that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Write network and recommended head as model.pt2 or model.onnx too, as `longtail export` does."""
@@ -68,7 +69,7 @@ def checked(config: RunConfig) -> RunConfig:
     """Refuse settings that do not go together before they cost a training, and spell out what others imply.
 
     Raises:
-        InputError: an unknown method, no seed, ONNX that is not installed, a part of the backbone that is to learn from
+        InputError: an unknown method, ONNX that is not installed, a part of the backbone that is to learn from
             stored features, a loss that does nothing, or two rebalancings at once.
     """
     from longtail.jobs.fitting.methods import wanted_methods
@@ -86,8 +87,6 @@ def checked(config: RunConfig) -> RunConfig:
         )
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
         raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
-    if config.seeds < 1:
-        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
     if config.heads.images.crt_part != "classifier" and config.heads.images.crt_from != "images":
         raise InputError(
             f"--crt-part {config.heads.images.crt_part} needs --crt-from images: stored features cannot learn."

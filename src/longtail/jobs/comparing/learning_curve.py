@@ -50,10 +50,8 @@ def class_learning_curves(
         "images_for_10_points"}]}.
 
     Raises:
-        InputError: no head that can be fitted a dozen times, or draws below 2.
+        InputError: no head that can be fitted a dozen times.
     """
-    if draws < 2:
-        raise InputError(f"--curve-draws is {draws}; expected at least 2.")
     started = time.perf_counter()
     name = _affordable(heads, seconds, best)
     found, levels, labels, where = _measured(problem, heads[name], draws, seed)

@@ -11,7 +11,7 @@ from longtail.backbones.parts import Part
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric
 from longtail.losses.build import LossName
-from longtail.ranges import Range
+from longtail.ranges import Count, Factor, Range, Share
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
 
@@ -33,23 +33,23 @@ class DLSAOptions:
     dlsa_published: str | None = None
     """Settings of a configuration that the authors released, such as imagenet-paco; the options below then do
     nothing."""
-    dlsa_depth: int = 1
+    dlsa_depth: Count = 1
     """Blocks at most; how many are used is chosen where tau is chosen."""
-    dlsa_clusters: int = 100
+    dlsa_clusters: Count = 100
     """Clusters of each flow's mixture."""
-    dlsa_proportion: float = 0.3
+    dlsa_proportion: Annotated[float, Range(above=0, below=1)] = 0.3
     """Share of the training rows that reach a block which it takes."""
-    dlsa_flow_epochs: int = 20
+    dlsa_flow_epochs: Count = 20
     """Epochs of each flow."""
-    dlsa_flow_batch_size: int = 256
+    dlsa_flow_batch_size: Count = 256
     """Pairs of images a step of a flow."""
-    dlsa_flow_learning_rate: float = 0.2
+    dlsa_flow_learning_rate: Factor = 0.2
     """Of the flows."""
-    dlsa_flow_momentum: float = 0.9
+    dlsa_flow_momentum: Share = 0.9
     """Of the flows."""
-    dlsa_epochs: int = 30
+    dlsa_epochs: Count = 30
     """Of each block's classifier."""
-    dlsa_learning_rate: float | None = None
+    dlsa_learning_rate: Factor | None = None
     """Of the classifiers; default: 0.1 or 0.01, chosen where tau is chosen."""
     dlsa_classifier: str = "balanced-softmax"
     """Of the blocks: balanced-softmax, class-balanced or cosine."""
@@ -86,31 +86,31 @@ class ChoiceOptions:
 class HeadTrainingOptions:
     """How the classifiers that learn step by step are trained."""
 
-    crt_epochs: int = 10
+    crt_epochs: Count = 10
     """Epochs of crt."""
-    lws_epochs: int = 5
+    lws_epochs: Annotated[int, Range(0)] = 5
     """Epochs of lws."""
-    head_learning_rate: float = 0.2
+    head_learning_rate: Annotated[float, Range(above=0)] = 0.2
     """Of crt and lws."""
     head_schedule: ScheduleKind = "cosine-epoch"
     """Of crt and lws: how the learning rate falls."""
-    head_batch_size: int = 512
+    head_batch_size: Count = 512
     """Of crt and lws."""
     head_precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products of crt, lws and mlp; bfloat16 is faster where the processor or GPU computes in it."""
-    head_weight_decay: float = 5e-4
+    head_weight_decay: Factor = 5e-4
     """Of crt and lws."""
     head_sampling: Strategy = "class"
     """Sampling of crt and lws; repeat-factor is what the MMPretrain version of the paper calls class-balanced."""
-    head_repeat_threshold: float = 0.01
+    head_repeat_threshold: Annotated[float, Range(above=0, most=1)] = 0.01
     """Of repeat-factor sampling there."""
     head_loss: LossName = "cross-entropy"
     """Of crt: cross-entropy, focal, balanced-softmax, logit-adjusted or ldam."""
-    ldam_epochs: int = 20
+    ldam_epochs: Count = 20
     """Epochs of ldam; its classes are weighed in the last fifth."""
-    rebalanced_weight_decay: float = 5e-3
+    rebalanced_weight_decay: Factor = 5e-3
     """Of bsm and cb: their losses learn few rare images by heart where it is small."""
-    mlp_members: int = 1
+    mlp_members: Count = 1
     """Networks of mlp that vote."""
 
 
@@ -118,37 +118,37 @@ class HeadTrainingOptions:
 class MethodOptions:
     """Settings of single methods; most are chosen where they are not given."""
 
-    tau: float | None = None
+    tau: Annotated[float, Range(0, most=100)] | None = None
     """Exponent of tau; default: chosen."""
     keep_bias: bool = False
     """Let tau keep the bias."""
-    la_tau: float | None = None
+    la_tau: Annotated[float, Range(0, most=100)] | None = None
     """Factor of la; default: chosen."""
     ncm_transform: Literal["un", "l2n", "cl2n"] = "cl2n"
     """Features of ncm: as they are, of length 1, or centred and of length 1."""
     ncm_metric: Literal["l2", "cosine", "dot"] = "l2"
     """How ncm compares."""
-    knn_neighbours: int | None = None
+    knn_neighbours: Count | None = None
     """Training images that vote in knn; default: chosen."""
-    knn_gamma: float | None = None
+    knn_gamma: Factor | None = None
     """Of knn: how much more a vote for a rarer class counts, 0 rows alike, 1 classes alike; default: chosen."""
     knn_metric: Literal["cosine", "l2"] = "cosine"
     """How knn compares."""
-    ridge_penalty: float | None = None
+    ridge_penalty: Annotated[float, Range(above=0)] | None = None
     """Penalty of ridge, relative to the mean eigenvalue of the features' scatter; default: chosen."""
-    ridge_gamma: float | None = None
+    ridge_gamma: Factor | None = None
     """Of ridge: how much rarer classes weigh more, 0 rows alike, 1 classes alike; default: chosen."""
-    lda_shrinkage: float | None = None
+    lda_shrinkage: Annotated[float, Range(0, most=1)] | None = None
     """Of lda: how far the covariance is shrunk to a sphere, 0 to 1; default: chosen."""
     lda_weighting: Literal["rows", "classes", "auto"] = "auto"
     """Whether rows or classes count alike in lda's covariance; auto: chosen."""
     lda_prior: Literal["uniform", "train"] = "uniform"
     """How common lda takes the classes to be."""
-    cosine_scale: float = 25.0
+    cosine_scale: Annotated[float, Range(above=0)] = 25.0
     """What cosine multiplies its cosines with."""
-    max_norm: float | None = None
+    max_norm: Annotated[float, Range(above=0)] | None = None
     """Of maxnorm: the length that no weight vector exceeds; default: chosen, with its weight decay."""
-    rho: float | None = None
+    rho: Annotated[float, Range(0, most=100)] | None = None
     """Of marc and disalign: 0 for a loss that counts images alike, 1 for one that counts classes alike, or more;
     default: chosen."""
 
@@ -179,7 +179,7 @@ class EvidenceOptions:
     learning_curve: bool = False
     """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
     more of them."""
-    curve_draws: int = 4
+    curve_draws: Annotated[int, Range(2)] = 4
     """Of that: how often the images are drawn; each draw fits the head four times."""
 
 
@@ -198,9 +198,9 @@ class HeadOptions:
     feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
     """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
     ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
-    many_above: int = 100
+    many_above: Annotated[int, Range(0)] = 100
     """A class with more training images is called many."""
-    few_below: int = 20
+    few_below: Annotated[int, Range(0)] = 20
     """A class with fewer training images is called few."""
     drop_nonfinite: bool = False
     """Leave rows with NaN or infinite features out instead of stopping."""
