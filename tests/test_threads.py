@@ -1,5 +1,8 @@
 """Small steps are computed by one thread, others by those that are fastest now, and the threads are given back."""
 
+import os
+import subprocess
+import sys
 import time
 from contextlib import nullcontext
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from longtail import threads
 from longtail.backbones import create_backbone
 from longtail.heads import ClassifierRetraining, MultilayerPerceptron
 from longtail.threads import SMALL_STEP, asked_threads, fastest_threads, step_of, threads_for
@@ -17,6 +21,7 @@ def two_threads(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    monkeypatch.setattr(threads, "is_crowded", lambda number: False)
     yield
     torch.set_num_threads(before)
 
@@ -69,6 +74,46 @@ def test_the_fastest_number_is_taken(two_threads, seconds, number):
     found = fastest_threads(taking(seconds))
     assert (found.number, found.usual) == (number, 2)
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "number"),
+    [
+        ({1: 0.02, 2: 0.02}, 1),
+        ({1: 0.02, 2: 0.018}, 1),  # what is fast now may wait for others the next moment
+        ({1: 0.1, 2: 0.02}, 2),
+    ],
+)
+def test_beside_others_the_usual_number_has_to_be_worth_it(two_threads, monkeypatch, seconds, number):
+    monkeypatch.setattr(threads, "is_crowded", lambda number: True)
+    assert fastest_threads(taking(seconds), seconds=0.05).number == number
+
+
+def test_beside_others_slow_steps_count(two_threads, monkeypatch):
+    """Two threads that are mostly twice as fast, and every fifth time wait for others."""
+    monkeypatch.setattr(threads, "is_crowded", lambda number: True)
+    steps = []
+
+    def step():
+        steps.append(torch.get_num_threads())
+        waits = steps.count(2) % 5 == 4
+        time.sleep({1: 0.01, 2: 0.1 if waits else 0.005}[torch.get_num_threads()])
+
+    assert fastest_threads(step, seconds=0.1).number == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says how many threads run")
+def test_processes_that_compute_are_seen():
+    cores = os.cpu_count()
+    spinning = "import time\nend = time.time() + 20\nwhile time.time() < end: pass"
+    others = [subprocess.Popen([sys.executable, "-c", spinning]) for _ in range(cores + 1)]
+    try:
+        time.sleep(1)
+        assert threads.is_crowded(cores)
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
 
 
 def test_a_small_gain_is_left_alone(two_threads):

@@ -60,13 +60,15 @@ def chosen_threads(step: Callable[[], None], multiplications: int) -> int:
         return 1 if torch.get_num_threads() == 1 else fastest_threads(step).number
 
 
-def milliseconds(step: Callable[[], None], threads: int, steps: int) -> float:
-    """Time a step, after one that is not counted."""
+def milliseconds(step: Callable[[], None], threads: int, seconds: float) -> float:
+    """Time steps for so long, after one that is not counted: shorter than the system's time slices says nothing."""
     torch.set_num_threads(threads)
     step()
     started = time.perf_counter()
-    for _ in range(steps):
+    steps = 0
+    while time.perf_counter() - started < seconds:
         step()
+        steps += 1
     return (time.perf_counter() - started) / steps * 1000
 
 
@@ -75,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--busy", type=int, default=0, help="processes that compute beside")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of a number of threads in a round")
     options = parser.parse_args()
     threads = torch.get_num_threads()
     stop = multiprocessing.Event()
@@ -95,7 +97,9 @@ def main() -> None:
     for name, (step, multiplications) in cases.items():
         torch.set_num_threads(threads)
         taken = chosen_threads(step, multiplications)
-        rounds = [[milliseconds(step, number, options.steps) for number in (1, threads)] for _ in range(options.rounds)]
+        rounds = [
+            [milliseconds(step, number, options.seconds) for number in (1, threads)] for _ in range(options.rounds)
+        ]
         alone, together = (statistics.median(times) for times in zip(*rounds, strict=True))
         worse = (alone if taken == 1 else together) / min(alone, together)
         times = f"1 thread {alone:8.2f} ms   {threads} threads {together:8.2f} ms   {together / alone:6.2f} times"

@@ -7,18 +7,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
-__all__ = ["Threads", "asked_threads", "candidate_threads", "fastest_threads", "step_of", "threads_for"]
+__all__ = [
+    "Threads",
+    "asked_threads",
+    "candidate_threads",
+    "fastest_threads",
+    "is_crowded",
+    "step_of",
+    "threads_for",
+]
 
 # up to here two threads save a quarter of a step, less than a millisecond, on an idle machine; on a busy one, where
 # they wait for each other at each product, a step takes tens of times as long (benchmarks/speed/threads.py)
 SMALL_STEP = 2**23
 ROUNDS = 4  # of which the first is not counted
 HOPELESS = 3.0  # times slower needs no further look
+PATIENCE = 5  # times as long a look where others compute: threads that wait for each other do so now and then only
+LOOKS = 9  # at how many threads of all processes run
 
 
 @contextmanager
@@ -86,12 +97,14 @@ def fastest_threads(step: Callable[[], object], *, seconds: float = 0.3, enough:
     """Find out with how many threads a step is fastest now, on this machine with whatever else computes on it.
 
     On a machine that others use, threads of one step wait for each other: two can be ten times as slow as one. 1, 2, 4,
-    ... threads take turns up to the usual number, which stays unless another is so much faster.
+    ... threads take turns up to the usual number, which stays unless another is so much faster. Where others compute on
+    the cores that it takes (`is_crowded`), it is the other way round: it has to be so much faster than fewer threads,
+    in the mean of a longer look, slow steps included.
 
     Args:
         step: computes something that is typical, always the same; a copy, where it must not change what it works on.
         seconds: to spend, about; `ROUNDS` steps with each number take longer where a step does.
-        enough: how many times as fast another number than the usual one has to be; up to 3.
+        enough: how many times as fast another number than the usual one has to be, or the other way round; up to 3.
 
     Returns:
         The number; that of torch is as it was.
@@ -104,6 +117,8 @@ def fastest_threads(step: Callable[[], object], *, seconds: float = 0.3, enough:
     times: dict[int, list[float]] = {number: [] for number in candidate_threads(usual)}
     if len(times) == 1:
         return Threads(usual, usual, {})
+    crowded = is_crowded(usual)
+    seconds *= PATIENCE if crowded else 1
     started = time.perf_counter()
     try:
         rounds = 0
@@ -121,10 +136,30 @@ def fastest_threads(step: Callable[[], object], *, seconds: float = 0.3, enough:
             times = {number: taken for number, taken in times.items() if min(taken) <= HOPELESS * best}
     finally:
         torch.set_num_threads(usual)
-    medians = {number: statistics.median(taken) for number, taken in times.items()}
-    fastest = min(medians, key=lambda number: medians[number])
-    stays = usual in medians and medians[usual] <= enough * medians[fastest]
-    return Threads(usual if stays else fastest, usual, medians)
+    typical = {number: (statistics.mean if crowded else statistics.median)(taken) for number, taken in times.items()}
+    fastest = min(typical, key=lambda number: typical[number])
+    stays = usual in typical and typical[usual] <= enough * typical[fastest]
+    if crowded and len(typical) > 1:
+        fewer = min((number for number in typical if number != usual), key=lambda number: typical[number])
+        stays = stays and enough * typical[usual] < typical[fewer]
+        fastest = fewer
+    return Threads(usual if stays else fastest, usual, typical)
+
+
+def is_crowded(threads: int) -> bool:
+    """Return whether so many threads would not find a core each, beside what other processes compute just now.
+
+    Only Linux says how many threads run; elsewhere it is False.
+    """
+    running = []
+    for _ in range(LOOKS):
+        time.sleep(0.005)  # until threads of this process that have just computed are asleep
+        try:
+            words = Path("/proc/loadavg").read_text(encoding="ascii").split()
+            running.append(int(words[3].partition("/")[0]) - 1)  # all but this one
+        except (OSError, ValueError, IndexError):
+            return False
+    return statistics.median(running) + threads > (os.cpu_count() or threads)
 
 
 def step_of(model: Any, images: torch.Tensor, *, learns: bool, precision: Callable[[], Any]) -> Callable[[], None]:
