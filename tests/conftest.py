@@ -26,6 +26,17 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture
+def two_threads(monkeypatch):
+    """Two threads are usual here, nobody has asked for a number, and nobody else computes."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("longtail.threads.is_crowded", lambda threads: False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 def make_features(counts, dimension=8, spread=1.0, distance=3.0, seed=0):
     """Draw features of classes around random centres, so many as `counts` says."""
     rng = np.random.default_rng(seed)

@@ -16,16 +16,6 @@ from longtail.heads import ClassifierRetraining, MultilayerPerceptron
 from longtail.threads import SMALL_STEP, asked_threads, fastest_threads, step_of, threads_for
 
 
-@pytest.fixture
-def two_threads(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    monkeypatch.setattr(threads, "is_crowded", lambda number: False)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_large_steps_keep_their_threads(two_threads):
     with threads_for(SMALL_STEP + 1):
         assert torch.get_num_threads() == 2

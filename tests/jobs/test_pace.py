@@ -16,16 +16,6 @@ WORDS = ["train", "digits", "--epochs", "2", "--batch-size", "128", "--device", 
 
 
 @pytest.fixture
-def two_threads(monkeypatch):
-    """Two threads are usual here, and nobody has asked for a number."""
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def one_is_fastest(two_threads, monkeypatch):
     """Let a measurement say so, however little there is to compute; gives how often one was made."""
     made = []
