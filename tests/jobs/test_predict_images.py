@@ -63,6 +63,7 @@ def test_unreadable_images_are_named(network, tmp_path, capsys):
     assert predict(network, folder, tmp_path / "p.csv", "--skip-bad") == 0
     told = capsys.readouterr().out
     assert "note: left out: " in told
+    assert "skip_bad" not in told
     assert "broken.png" in told
     assert [row["input"] for row in read(tmp_path / "p.csv")] == [str(folder / f"{number}.png") for number in range(3)]
 

@@ -191,6 +191,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.data import open_unlabelled
     from longtail.embeddings import FeatureBlock
     from longtail.jobs.balancing.opened import open_balanced
+    from longtail.jobs.flags import as_typed
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
@@ -218,7 +219,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
                 yield FeatureBlock(features, [source.identify(row) for row in rows])
                 bar.advance(len(rows))
 
-    left_out = tuple(f"left out: {reason}" for _, reason in source.left_out)
+    left_out = tuple(f"left out: {as_typed(reason)}" for _, reason in source.left_out)
     notes = (*source.notes, *left_out[:MOST_NAMED])
     if len(left_out) > MOST_NAMED:
         notes = (*notes, f"left out besides: {len(left_out) - MOST_NAMED:,} images that cannot be read either")
