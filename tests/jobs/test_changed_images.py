@@ -242,3 +242,13 @@ def test_settings_under_which_nothing_was_trained_bind_nobody(photos, tmp_path):
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.unlink()
     assert run("--val-fraction", "0.2") == 0
+
+
+def test_a_run_goes_on_wherever_its_images_lie_now(photos, tmp_path):
+    assert run() == 0
+    before = measured(tmp_path / "run")
+    assert main(["run", "folder", "--data", str(photos), *RUN, "--epochs", "2", "--out", "run"]) == 0
+    photos.rename(tmp_path / "pictures")
+    assert main(["run", "folder", "--data", "pictures", *RUN, "--epochs", "2", "--out", "run"]) == 0
+    assert measured(tmp_path / "run") == before
+    assert main(["run", "digits", *RUN, "--epochs", "2", "--out", "run"]) == 2

@@ -42,6 +42,8 @@ def columns_of(
         InputError: columns that are missing, ambiguous or of another kind.
     """
     origin = printable(source.path)
+    if features is not None or not labelled:
+        choice = choice.present_in(source.names, labelled=labelled)
     if isinstance(source, ParquetTable) and (features is None or set(features) <= source.lists):
         listed = _columns_beside_a_list(source, choice, origin, labelled=labelled)
         if listed is not None:

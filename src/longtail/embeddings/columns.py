@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from longtail.class_names import AlikeNames
 from longtail.errors import InputError
@@ -78,6 +79,26 @@ class ColumnChoice:
     drop_columns: tuple[str, ...] = ()
     keep_columns: tuple[str, ...] = ()
     alike_names: AlikeNames = "ask"
+
+    def present_in(self, names: Sequence[str], *, labelled: bool) -> Self:
+        """Return what of it concerns these columns: rows that are new need not have what no feature was.
+
+        Args:
+            names: of the columns that are there.
+            labelled: whether the label has to be among them.
+        """
+
+        def there(name: str | None) -> str | None:
+            return name if name is None or name == "none" or name in names else None
+
+        return replace(
+            self,
+            label_column=self.label_column if labelled else there(self.label_column),
+            id_column=there(self.id_column),
+            split_column=there(self.split_column),
+            drop_columns=tuple(name for name in self.drop_columns if name in names),
+            keep_columns=tuple(name for name in self.keep_columns if name in names),
+        )
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
             folder was written by an earlier result, and nothing of it is removed or replaced.
 
     Raises:
-        InputError: the folder holds something of such a name that no result wrote.
+        InputError: the folder holds something of such a name that no result wrote, or another call was faster.
         OSError: what could not be written; the folder is as it was.
 
     Example:
@@ -50,10 +50,17 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
     _clear(folder)
     stage = folder / _STAGE.format(os.getpid())
     stage.mkdir()
+    markers = [folder / name for name in ((marker,) if isinstance(marker, str) else marker)]
+    before = [_version(path) for path in markers]
     try:
         yield stage
+        if [_version(path) for path in markers] != before:
+            raise InputError(
+                f"{printable(folder)}: another call has written its result there meanwhile, and it stays. Expected a "
+                "folder of its own for each: choose another, and call again."
+            )
         new = sorted(path.name for path in stage.iterdir())
-        is_ours = any((folder / name).exists() for name in ((marker,) if isinstance(marker, str) else marker))
+        is_ours = any(path.exists() for path in markers)
         old = sorted({path.name for pattern in owned for path in folder.glob(pattern)} if is_ours else set())
         foreign = [name for name in new if (folder / name).exists() and name not in old]
         if foreign:
@@ -70,6 +77,15 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
             with suppress(OSError):  # there is something in it
                 folder.rmdir()
     settle(folder)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from one that took its place; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def settle(folder: Path) -> None:

@@ -9,6 +9,7 @@ from longtail.heads.linear_solver import CURVATURE, LinearProblem
 __all__ = ["learned_nothing", "not_reached", "unfinished"]
 
 LEFT = 0.5  # of the loss, which one more step is expected to take off: trainings that are long enough have 0.04 to 0.4
+FINISHED = 0.1  # of the loss of a classifier that knows the class shares alone, below which little is left to learn
 NOTHING = 0.97  # of the loss of a classifier that knows the class shares alone
 
 
@@ -39,17 +40,17 @@ def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | No
     if loss > of_shares:
         return (
             f"the training ended with a loss of {loss:.3g} on train, and a classifier that knows the class shares "
-            f"alone has {of_shares:.3g}; take standardise=True, more epochs, or another learning_rate"
+            f"alone has {of_shares:.3g}; take standardised features, more epochs, or another rate"
         )
     squares = likelihood.squares().cpu()
     curvature = CURVATURE * shares.sqrt()
     of_features = (of_weight.square() / (squares + 1e-6 * squares.mean()).clamp(min=1e-300)).sum(dim=1)
     left = float(((of_features + of_bias.square()) / curvature).sum() / 2)
-    if left <= LEFT * max(loss, 1e-3 * of_shares):
+    if left <= LEFT * max(loss, FINISHED * of_shares):
         return None
     return (
         f"the training ended far from its optimum, at a loss of {loss:.3g} on train (class shares alone: "
-        f"{of_shares:.3g}); train for more epochs, raise learning_rate, or take standardise=True"
+        f"{of_shares:.3g}); train for more epochs, at a higher rate, or on standardised features"
     )
 
 

@@ -236,7 +236,16 @@ def _problem(config: BalanceConfig, opened: "OpenedModel", folder: Path) -> "Fea
         more = (*more, *by_timm)
     problem = check_problem(splits, head=file.linear, drop_nonfinite=config.heads.drop_nonfinite)
     train = problem.splits["train"]
-    result = check_fit(train.features, train.labels, file.linear, problem.class_names, printable(file.path))
+    try:
+        result = check_fit(train.features, train.labels, file.linear, problem.class_names, printable(file.path))
+    except InputError as error:
+        if preprocessing is None:
+            raise
+        size = preprocessing.size
+        raise InputError(
+            f"{error} Images were prepared at {size} pixels; a network that was trained at another size, or with "
+            "another mean and deviation, sees noise: --image-size, --mean, --std."
+        ) from error
     if names is None and splits["train"].class_names is not None:
         more = (*more, *_unsure_note(result["unsure"]))
     notes = (*notes, *_left_out(file), *more, *problem.notes, *rare_note(problem.train_counts, problem.class_names))

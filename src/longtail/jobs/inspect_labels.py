@@ -63,7 +63,8 @@ def run(config: InspectConfig) -> Path:
         remember_source(folder, config.features)
     _print(rows, checked.not_looked_for, config)
     if not config.runtime.quiet:
-        print(f"\n{len(rows):,} in {path}. None of this is proof: look at the images before you change a label.")
+        advice = " None of this is proof: look at the rows before you change a label." if rows else ""
+        print(f"\n{len(rows):,} in {path}.{advice}")
     return path
 
 

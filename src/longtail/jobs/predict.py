@@ -152,14 +152,18 @@ def _probabilities(
 
     from longtail.priors import prior_of_counts, shift_logits
 
-    scores, how = calibration.calibrator.apply(head.logits(features)), f"calibrated on {calibration.calibrated_on}"
+    scores = calibration.calibrator.apply(head.logits(features))
+    changes_nothing = calibration.calibrator.method == "none"
+    how = f"calibrated on {calibration.calibrated_on}"
+    if changes_nothing:
+        how = f"not calibrated: {calibration.calibrated_on} gave no reason to change the scores"
     if prior is not None:
         # the calibrated probabilities are those of the world that they were calibrated for; a class without an image
         # there counts as one of which half an image was seen
         calibrator = calibration.calibrator
         world = prior_of_counts(np.maximum(calibrator.prior, 0.5 / calibrator.images))
         scores, how = shift_logits(scores, world, prior), f"{how}, moved to the prior"
-    return softmax(scores, axis=1), f"probabilities {how}"
+    return softmax(scores, axis=1), f"softmax of the scores, {how}" if changes_nothing else f"probabilities {how}"
 
 
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":

@@ -1,5 +1,6 @@
 """Say in tables and in sentences what probabilities were worth before and after."""
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -148,12 +149,18 @@ def _sets(entry: dict[str, Any]) -> list[str]:
     return told
 
 
+def _rounded_down(percent: float) -> str:
+    # typed again, it has to be within what can be promised
+    return f"{math.floor(10 * percent) / 10:.1f}"
+
+
 def _rejects(entry: dict[str, Any]) -> str:
     rule, found = entry["rule"], entry["reject"]
     if rule["threshold"] is None:
         return (
             f"No confidence promises {rule['wanted']:g} % of right answers: with --reject every image goes to a "
-            f"person. The most that these images can promise is {rule['attainable']:.1f} % (--accept-accuracy)."
+            f"person. The most that these images can promise is {_rounded_down(rule['attainable'])} % "
+            "(--accept-accuracy)."
         )
     rarest = _rarest(found)
     kept = found[rarest]

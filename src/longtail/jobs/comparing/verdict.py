@@ -114,11 +114,12 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     if "test" not in methods[best]["metrics"]:
         return "There is no test split: nothing can be said about new images."
     if best == "joint":
-        return (
-            "On validation no method is better than joint: keep the classifier as it is."
-            if selected_on == "val" and len(methods) > 1
-            else "Only joint was fitted: there is nothing to compare it with."
-        )
+        if len(methods) == 1:
+            return "Only joint was fitted: there is nothing to compare it with."
+        where = {"val": "On validation", "test": "On test", "train-cv": "In cross-validation of train"}.get(selected_on)
+        if where is None:
+            return "Nothing was chosen: without validation data no method is said to be better than joint."
+        return f"{where} no method is better than joint: keep the classifier as it is."
     if "joint" not in methods:
         balanced = methods[best]["metrics"]["test"]["balanced"]
         return f"{best} reaches a balanced accuracy of {balanced:.1f} %. Add joint to the methods to compare."

@@ -165,6 +165,8 @@ def fit_head(
                 "auto" if own.tau is None else own.tau,
                 start,
                 keep_bias=own.keep_bias,
+                # the bias that is left out is that of centred features; a network's own layer is taken as it is
+                standardise=problem.head is None,
                 random_state=seed,
                 device=device,
             )

@@ -21,10 +21,10 @@ from longtail.identity import (
     write_identities,
 )
 from longtail.jobs.options import ChangedImages
+from longtail.jobs.stage_one.settings import IMAGES
 
 __all__ = ["as_known", "remember_images"]
 
-IMAGES = "images.npz"
 EXTRA = "unlabelled"
 PARTS = ("train", "val", "test", "held_back", "extra")
 

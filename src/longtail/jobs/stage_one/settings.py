@@ -8,17 +8,19 @@ from typing import Annotated, Any, Required, TypedDict, get_type_hints
 
 from msgspec import Meta
 
+from longtail.data.parts import DATA_NAMES
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
 from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
 from longtail.training.checkpoints import About, Checkpoint, about_of
 
-__all__ = ["check_begun", "check_same", "plain", "read_about", "training_settings", "usual_settings"]
+__all__ = ["IMAGES", "check_begun", "check_same", "plain", "read_about", "training_settings", "usual_settings"]
 
 MORE_EPOCHS = (
     " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
     "starts from the backbone of this: --init {folder}/checkpoints/last.pt and another --out."
 )
+IMAGES = "images.npz"  # which images a run has learnt from
 HARMLESS = frozenset({"save_every", "workers", "use", "download", "rebalance_twice", "changed"})  # change no result
 
 
@@ -100,13 +102,15 @@ def usual_settings() -> dict[str, Any]:
     return plain(usual)  # type: ignore[no-any-return]
 
 
-def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, *, wherever: bool = False) -> None:
     """Refuse to go on with other settings; how often is saved and how many workers load changes no result.
+
 
     Args:
         before: settings of the run in `folder`; the defaults of what it does not name are those of today.
         now: settings that were given.
         folder: of the run.
+        wherever: where the images of the run are known, the place at which they lie now is no such setting.
 
     Raises:
         InputError: they differ.
@@ -114,6 +118,12 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path) -> Non
     usual = {name: value for name, value in usual_settings().items() if name in now}
     old, new = _flat(usual) | _flat(before), _flat(now)
     names = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
+    if wherever and (folder / IMAGES).is_file():
+        # images are known by what they are, wherever their folder is now; data sets by their names
+        elsewhere = {"data.data", "data.lists"}
+        if not {old.get("dataset"), new.get("dataset")} & set(DATA_NAMES):
+            elsewhere.add("dataset")
+        names = [name for name in names if name not in elsewhere]
     if names:
         others = "; ".join(
             f"{name.split('.')[-1].replace('_', '-')} {_said(old[name])}, not {_said(new.get(name))}" for name in names
@@ -137,7 +147,7 @@ def check_begun(record: Path, settings: dict[str, Any]) -> None:
     """
     if record.is_file() and (record.parent / "checkpoints" / "last.pt").is_file():
         begun = read_json(record, dict[str, Any], expected="the settings of a training")
-        check_same({name: begun[name] for name in settings if name in begun}, settings, record.parent)
+        check_same({name: begun[name] for name in settings if name in begun}, settings, record.parent, wherever=True)
 
 
 def _said(value: Any) -> Any:

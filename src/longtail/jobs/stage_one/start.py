@@ -66,7 +66,7 @@ def stopped_at(
     if not last.is_file():
         return None, TrainingState()
     checkpoint = load_checkpoint(last)
-    check_same(read_about(checkpoint, last)["settings"], settings, folder)
+    check_same(read_about(checkpoint, last)["settings"], settings, folder, wherever=True)
     state = TrainingState.of(checkpoint, str(last))
     if state.epoch < num_epochs and not quiet:
         print(f"going on after epoch {state.epoch}, step {state.step}", file=sys.stderr)
