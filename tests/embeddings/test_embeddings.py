@@ -269,7 +269,7 @@ def test_the_similarity_study_takes_one_file(csv_run):
 def test_top_is_at_least_one_and_no_more_than_the_classes(csv_run, capsys):
     words = ["predict", str(csv_run / "run"), str(csv_run / "new.csv"), "--out", str(csv_run / "top.csv"), "--top"]
     assert main([*words, "0"]) == 2
-    assert "--top is 0; expected at least 1" in capsys.readouterr().err
+    assert "--top 0; expected at least 1" in capsys.readouterr().err
     assert main([*words, "9"]) == 0
     with (csv_run / "top.csv").open(newline="") as file:
         assert {len(row) for row in csv.reader(file)} == {1 + 2 * 4}

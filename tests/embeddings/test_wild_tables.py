@@ -100,6 +100,36 @@ def test_a_probability_for_each_class_is_what_a_model_says(tmp_path):
     assert read_table(write(tmp_path / "e.csv", table)).values.shape == (120, 3)
 
 
+MARKS = {f"m{code}": (code == CODES) * 3.0 - 1.5 for code in range(3)}
+
+
+def test_columns_that_together_hold_the_label_are_a_question(path):
+    write(path, columns(**MARKS))
+    refused(path, r"m0, m1, m2 hold the label, a column for each class.*`drop_columns` m0 m1 m2")
+    assert read_table(path, ColumnChoice(drop_columns=tuple(MARKS))).feature_names == FEATURES
+    assert read_table(path, ColumnChoice(keep_columns=tuple(MARKS))).feature_names == (*MARKS, *FEATURES)
+
+
+def test_one_column_that_marks_a_class_may_be_measured(path):
+    write(path, columns(m2=MARKS["m2"]))
+    assert read_table(path, ColumnChoice()).feature_names == ("m2", *FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (np.eye(3)[CODES], "'column 3', 'column 4', 'column 5' hold the label, a column for each class"),
+        (np.eye(3)[CODES][:, :2], "'column 3', 'column 4' hold the label"),
+        (np.array([0.5, -0.25, 7])[CODES][:, None], "column 3 of the features is another writing of the label"),
+    ],
+)
+def test_the_label_among_features_without_names_is_refused(tmp_path, written, told):
+    np.savez(tmp_path / "e.npz", features=np.hstack([NOISE, written]).astype(np.float32), labels=LABELS)
+    refused(tmp_path / "e.npz", told)
+    np.savez(tmp_path / "e.npz", features=written.astype(np.float32), labels=LABELS)  # made up: nothing else is told
+    assert read_table(tmp_path / "e.npz").values.shape == written.shape
+
+
 COARSE = np.where(LABELS == "ant", "Insecta", "Mammalia")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.identity import read_identities
 
 NAMES = np.array(["ant", "bee", "cow"])
 
@@ -101,3 +102,34 @@ def test_calibration_and_estimated_priors_see_the_runs_own_validation(rows):
         json.loads(Path("run/calibration/lda.json").read_text(encoding="utf-8"))["calibrator"]
         == json.loads(before)["calibrator"]
     )
+
+
+def test_rows_of_the_run_under_other_labels_are_a_question(rows, tmp_path, capsys, request):
+    _, features, labels = rows
+    lines = ["id,label,a,b,c"]
+    for row in range(130):
+        other = NAMES[(np.flatnonzero(labels[row] == NAMES)[0] + 1) % 3]
+        lines.append(f"im{row:03d}.jpg,{other},{','.join(map(str, features[row]))}")
+    if "no ids" in request.node.name:
+        lines = [line.split(",", 1)[1] for line in lines]
+    (tmp_path / "shifted.csv").write_text("\n".join(lines) + "\n")
+    words = ["evaluate", "run/heads/lda.npz", "--features", "shifted.csv", "--out", "ev"]
+    assert main(words) == 2
+    assert "the run knows them with other values or labels" in capsys.readouterr().err
+    assert main([*words, "--changed", "use"]) == 0
+    assert json.loads(Path("ev/evaluation.json").read_text())["methods"]["lda"]["all"] < 20
+
+
+def test_a_row_that_was_learnt_is_no_new_one_under_another_name(rows, tmp_path):
+    _, features, labels = rows
+    known = read_identities(Path("run/rows.npz"))
+    if known["train"].names is None:
+        pytest.skip("without names a copy is known by its values")
+    test = [int(name[2:5]) for name in known["test"].names.tolist()]
+    copied = int(known["train"].names[0][2:5])
+    lines = ["id,label,a,b,c"]
+    lines += [f"im{row:03d}.jpg,{labels[row]},{','.join(map(str, features[row]))}" for row in range(130)]
+    lines.append(f"copy.jpg,{labels[copied]},{','.join(map(str, features[copied]))}")
+    (tmp_path / "copied.csv").write_text("\n".join(lines) + "\n")
+    assert main(["evaluate", "run/heads/lda.npz", "--features", "copied.csv", "--out", "ev"]) == 0
+    assert json.loads(Path("ev/evaluation.json").read_text())["methods"]["lda"]["images"] == len(test)

@@ -51,9 +51,12 @@ def check_features(
     """
     counters = []
     whole = _are_whole(values)
-    for column in np.flatnonzero(whole | (names is not None)).tolist():
+    classes = len(np.unique(labels.codes))
+    spread: dict[int, str] = {}  # by class, the column that is one where it is
+    for column in range(values.shape[1]):
         name = f"column {column}" if names is None else names[column]
-        if name in keep:
+        few = names is not None or whole[column] or len(np.unique(values[:FIRST_ROWS, column])) <= classes
+        if name in keep or not few:
             continue
         one = np.asarray(values[:, column], dtype=np.float64)
         if whole[column] and _counts_up(one):
@@ -68,7 +71,59 @@ def check_features(
                 f"{origin}: the column {quoted(name)} {reason}, which no feature does. Leave it out (`drop_columns` "
                 f"{quoted(name)}), or keep it (`keep_columns` {quoted(name)})."
             )
+        elif (marked := _marked_class(one, labels)) is not None:
+            spread.setdefault(marked, name)
+        elif names is None and _writes_the_label(one, labels) and _tell_more(values, [column]):
+            raise InputError(
+                f"{origin}: column {column} of the features is another writing of the label: each of its values "
+                "belongs to one class, and each class to one value. Write the features without it."
+            )
+    if spread and (names is not None or _tell_more(values, [int(name.split()[-1]) for name in spread.values()])):
+        _check_spread(spread, labels, origin, is_named=names is not None)
     return tuple(counters)
+
+
+def _marked_class(one: NDArray[np.float64], labels: Labels) -> int | None:
+    """Return the class that a column of two values tells from all others; None where it is no such column."""
+    first = one[:FIRST_ROWS]
+    if len(np.unique(first)) > 2:
+        return None
+    low, high = one.min(), one.max()
+    if not low < high or not ((one == low) | (one == high)).all():
+        return None
+    for upper in (one == high, one == low):
+        known = int(labels.codes[int(np.argmax(upper))])
+        if (upper == (labels.codes == known)).all():
+            return known
+    return None
+
+
+def _writes_the_label(one: NDArray[np.float64], labels: Labels) -> bool:
+    classes = len(np.unique(labels.codes))
+    if len(np.unique(one[:FIRST_ROWS])) > classes or 2 * classes >= len(one) or not np.isfinite(one).all():
+        return False
+    distinct, code = np.unique(one, return_inverse=True)
+    return _is_writing_of(one, labels.codes, distinct, code)
+
+
+def _tell_more(values: NDArray[np.floating], columns: list[int]) -> bool:
+    """Say whether other columns vary too; where none does, features are made up, not measured beside a label."""
+    return bool((np.delete(values, columns, axis=1) != np.delete(values[:1], columns, axis=1)).any())
+
+
+def _check_spread(spread: dict[int, str], labels: Labels, origin: str, *, is_named: bool) -> None:
+    """Refuse columns that together hold the label, one for each class; one of them alone may be a feature."""
+    classes = len(np.unique(labels.codes))
+    if len(spread) < max(classes - 1, 1) or 2 * classes >= len(labels.codes):
+        return
+    names = [spread[known] for known in sorted(spread)]
+    shown = f"{', '.join(quoted(name) for name in names[:3])}{', ...' if len(names) > 3 else ''}"
+    answer = (
+        f"Leave them out (`drop_columns` {' '.join(quoted(name) for name in names)}), or keep them (`keep_columns`)."
+        if is_named
+        else "Write the features without them."
+    )
+    raise InputError(f"{origin}: {shown} hold the label, a column for each class. {answer}")
 
 
 def _why_not(name: str, one: NDArray[np.float64], labels: Labels, names: Sequence[str]) -> str | None:

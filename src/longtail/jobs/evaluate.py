@@ -162,7 +162,7 @@ def _open(config: EvaluateConfig) -> _Opened:
     predictor = open_predictor(config.model)
     head, of_run = predictor.head, predictor.run
     if config.features is not None and of_run.is_measured:
-        rows = rows_to_measure(of_run, config.features, config.split)
+        rows = rows_to_measure(of_run, config.features, config.split, config.changed)
         file, notes, learnt, known = rows.file, rows.notes, rows.learnt, rows.known
         check_finite(file.features, str(file.path), name_row=file.row_name)
         names, known_counts = of_run.class_names, of_run.train_counts
