@@ -14,7 +14,7 @@ from longtail.embeddings import Changed, ColumnChoice, Embeddings, Reading, open
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
 from longtail.files.replacement import settle
-from longtail.files.text import printable
+from longtail.files.text import checksum_of, printable
 from longtail.identity import RowIdentity, read_identities
 from longtail.report.results import read_results
 
@@ -154,6 +154,23 @@ class Run:
                 f"no method {wanted!r} in {printable(self.folder)}. It has {', '.join(self.results['methods'])}."
             )
         return self.folder / "heads" / f"{wanted}.npz"
+
+    def doubts_of(self, head: Path) -> tuple[str, ...]:
+        """Say whether a head's file is another than the run wrote; empty where nothing is to be said.
+
+        Args:
+            head: file of a head in this folder.
+
+        Raises:
+            InputError: no such file.
+        """
+        known = self.facts(head.stem).get("head_sha256")  # older versions did not write it
+        if known is None or known == checksum_of(head, expected="a fitted head"):
+            return ()
+        return (
+            f"{printable(head)} is not the head that the results in {printable(self.folder)} were measured with: what "
+            "they say of it does not hold",
+        )
 
     def facts(self, method: str) -> dict[str, Any]:
         """Return what results.json says of a method; empty where nothing is known."""

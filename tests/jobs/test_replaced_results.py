@@ -1,6 +1,7 @@
 """A second result in a folder: the whole new one or the whole old one; and no folder is shared by accident."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +50,26 @@ def test_a_fit_that_is_refused_leaves_the_earlier_one_as_it_was(rows, capsys, wo
     before = content(rows / "r")
     assert fit("one/birds.npz", "--out", "r", *words) == 2
     assert content(rows / "r") == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "r", "two/birds.npz", "--out", "p.csv"],
+        ["evaluate", "r/heads/ncm.npz", "--features", "one/birds.npz"],
+        ["calibrate", "r"],
+    ],
+)
+def test_a_head_of_another_run_is_told(rows, capsys, words):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    assert fit("two/birds.npz", "--methods", "ncm", "--out", "s") == 0
+    told = "is not the head that the results in r were measured with"
+    assert main(words) == 0
+    assert told not in capsys.readouterr().out
+    shutil.copyfile("s/heads/ncm.npz", "r/heads/ncm.npz")
+    shutil.rmtree("r/calibration", ignore_errors=True)
+    assert main(words) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
 
 
 LIMITED = """

@@ -1,12 +1,13 @@
 """Text files of people, in the encodings that their programs write."""
 
 import codecs
+import hashlib
 import os
 from pathlib import Path
 
 from longtail.errors import InputError
 
-__all__ = ["encoding_of", "printable", "read_bytes", "read_text"]
+__all__ = ["checksum_of", "encoding_of", "printable", "read_bytes", "read_text"]
 
 # programs of Windows and spreadsheets put such a mark in front
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -29,6 +30,19 @@ def read_bytes(path: Path, *, expected: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{printable(path)}: cannot be read ({reason}). Expected {expected}.") from error
+
+
+def checksum_of(path: Path, *, expected: str) -> str:
+    """Compute the SHA-256 of a file's content, in hexadecimal digits.
+
+    Args:
+        path: of the file.
+        expected: what it should have been, for messages.
+
+    Raises:
+        InputError: no such file, or one that cannot be read.
+    """
+    return hashlib.sha256(read_bytes(path, expected=expected)).hexdigest()
 
 
 def read_text(path: Path, *, expected: str) -> str:

@@ -71,7 +71,8 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         check_stored_features(path)
     problem = problem_of_run(run, config.features, changed=config.changed)
     if not config.runtime.quiet:
-        print(*(f"note: {note}" for note in problem.notes), sep="\n", end="\n" if problem.notes else "")
+        for note in (*problem.notes, *(doubt for path in paths for doubt in run.doubts_of(path))):
+            print(f"note: {note}")
     thresholds = (results or {}).get("data", {}).get("group_thresholds", {})
     groups = group_of_class(
         problem.train_counts,

@@ -190,7 +190,9 @@ def _open(config: EvaluateConfig) -> _Opened:
     counts = known_counts if config.train_counts is None else _read_counts(config.train_counts, len(names))
     if not hasattr(head, "class_counts_"):  # saved by an older longtail
         head.class_counts_ = counts
-    return _Opened(head, file.features, file.labels, counts, names, validation, notes, learnt, known)
+    return _Opened(
+        head, file.features, file.labels, counts, names, validation, (*predictor.notes, *notes), learnt, known
+    )
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":

@@ -72,7 +72,7 @@ def run(config: PredictConfig) -> Path:
     inputs = _inputs(config, predictor)
     if not inputs.is_first:
         return _beside(path, inputs)
-    for note in inputs.notes:
+    for note in (*predictor.notes, *inputs.notes):
         print(f"note: {note}")
     prior = _prior(config, predictor, inputs, path)
     top = None if config.top is None else min(config.top, len(predictor.class_names))

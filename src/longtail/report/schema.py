@@ -171,6 +171,7 @@ class Method(TypedDict):
     choice: NotRequired[Choice | None]
     dlsa: NotRequired[Blocks | None]
     notes: NotRequired[list[str]]
+    head_sha256: NotRequired[str]
 
 
 class Split(TypedDict):

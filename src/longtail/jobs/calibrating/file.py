@@ -1,6 +1,5 @@
 """A head's calibration as a file: plain JSON in the run's folder, found by whoever predicts with that head."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -11,7 +10,7 @@ from longtail.evaluation.scaling import AGAIN, Calibrator
 from longtail.evaluation.selective import AcceptanceRule
 from longtail.files.atomic import write_json
 from longtail.files.json_file import check_kind, read_json
-from longtail.files.text import printable, read_bytes
+from longtail.files.text import checksum_of, printable
 
 __all__ = ["StoredCalibration", "calibration_path", "read_calibration", "write_calibration"]
 
@@ -65,7 +64,7 @@ def write_calibration(
         path,
         {
             "format": FORMAT,
-            "head_sha256": _checksum(head),
+            "head_sha256": checksum_of(head, expected="a fitted head"),
             "class_names": None if class_names is None else list(class_names),
             "calibrator": stored.calibrator.to_json(),
             "sets": stored.sets.to_json(),
@@ -112,7 +111,7 @@ def read_calibration(head: Path, class_names: tuple[str, ...] | None = None) -> 
             f"{printable(path)}: a calibrator of {len(result.calibrator.scale)} classes and sets of "
             f"{len(result.sets.thresholds)}. Expected {AGAIN}."
         )
-    if checked["head_sha256"] != _checksum(head):
+    if checked["head_sha256"] != checksum_of(head, expected="a fitted head"):
         raise InputError(
             f"{printable(path)}: is of another {head.name}: the head was fitted again since. Run `longtail calibrate` "
             "again, or delete that file."
@@ -136,7 +135,3 @@ def _check_names(path: Path, stored: list[str] | None, wanted: tuple[str, ...] |
             f"{printable(path)}: is of other classes ({first} where the head has {second}). Run `longtail calibrate` "
             "again."
         )
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path, expected="a fitted head")).hexdigest()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from longtail.counts import gini, group_of_class, imbalance_ratio
 from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+from longtail.files.text import checksum_of
 from longtail.heads import DLSA, folded, save_head
 from longtail.heads.base import Head
 from longtail.jobs.calibrating.measures import calibration_of
@@ -72,7 +73,8 @@ def compare_heads(
         stored.class_names_ = np.array(problem.class_names)
         if problem.feature_names is not None:
             stored.feature_names_ = np.array(problem.feature_names)
-        save_head(stored, folder / "heads" / f"{name}.npz")
+        path = folder / "heads" / f"{name}.npz"
+        save_head(stored, path)
         entries[name] = {
             "params": settings_of(head),
             "selected_on": "test" if head.selected_on_ == "val" and select_on == "test" else head.selected_on_,
@@ -82,6 +84,7 @@ def compare_heads(
             "curve": choice_curve(core(head), groups, select_on),
             "versus_joint": None,
             "notes": [as_typed(note) for note in head.notes_],
+            "head_sha256": checksum_of(path, expected="a fitted head"),
             **fitted.facts.get(name, {}),
         }
         inner = core(head)

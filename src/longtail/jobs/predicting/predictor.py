@@ -39,6 +39,7 @@ class Predictor:
         feature_names: of the columns that it was fitted on, D of them, or None.
         checkpoint: of the network; it need not exist where features come in.
         path: of the head, or of the checkpoint whose own classifier it is.
+        notes: what a person should know.
     """
 
     head: "Head"
@@ -46,6 +47,7 @@ class Predictor:
     feature_names: tuple[str, ...] | None
     checkpoint: Path
     path: Path
+    notes: tuple[str, ...] = ()
 
     @property
     def run(self) -> Run:
@@ -68,7 +70,8 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     if model.suffix == ".pt":
         return _own_classifier(model)
     path = model if model.suffix == ".npz" else Run(model).head_path(method)
-    run, head = run_of_head(path), load_head(path)
+    run = run_of_head(path)
+    head = load_head(path)
     if run.is_measured:
         _check_names(head, run, path)
         if not hasattr(head, "class_counts_"):  # saved by an older longtail
@@ -76,7 +79,9 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     names = run.class_names if run.is_measured else _names_of(head, "class_names_")
     columns = run.feature_names if run.is_measured else _names_of(head, "feature_names_")
     plain = tuple(str(number) for number in range(len(head.classes_)))
-    return Predictor(head, plain if names is None else names, columns, _checkpoint_of(run, path.stem), path)
+    return Predictor(
+        head, plain if names is None else names, columns, _checkpoint_of(run, path.stem), path, run.doubts_of(path)
+    )
 
 
 def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | None":
