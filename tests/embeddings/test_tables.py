@@ -315,6 +315,13 @@ def test_older_matlab_files_say_how_to_save_them(tmp_path):
     assert "Save it with '-v7.3'" in refused(tmp_path / "e.mat")
 
 
+def test_axes_of_length_one_behind_the_features_are_left_out(tmp_path):
+    np.savez(tmp_path / "e.npz", features=NOISE[:, :, None, None], labels=LABELS)
+    np.testing.assert_array_equal(read_table(tmp_path / "e.npz").values, NOISE)
+    np.savez(tmp_path / "e.npz", features=NOISE[:, :, None].repeat(2, axis=2), labels=LABELS)
+    assert "features has shape (120, 3, 2)" in refused(tmp_path / "e.npz")
+
+
 def test_a_matrix_that_counts_its_rows_is_refused(tmp_path):
     np.savez(tmp_path / "e.npz", features=np.c_[np.arange(120), NOISE], labels=LABELS)
     assert "column 0 of the features counts the rows" in refused(tmp_path / "e.npz")

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from longtail.cli import main
 from longtail.features import write_features
@@ -72,6 +73,14 @@ def test_missing_paths(capsys, tmp_path):
     assert "no such file" in refused(capsys, "evaluate", tmp_path / "nothing.npz")
     assert "no results.json" in refused(capsys, "predict", tmp_path, tmp_path)
     assert "no such file" in refused(capsys, "report", tmp_path)
+
+
+def test_a_run_of_features_looks_at_no_images(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "e.npz", features=rng.normal(size=(60, 3)), labels=np.repeat([0, 1], 30))
+    assert main(["fit", str(tmp_path / "e.npz"), "--methods", "ncm", "--out", str(tmp_path / "r"), "--quiet"]) == 0
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert "is a run of features" in refused(capsys, "predict", tmp_path / "r", tmp_path / "a.png")
 
 
 def test_what_is_no_head_is_told_apart_from_a_broken_one(capsys, tmp_path):

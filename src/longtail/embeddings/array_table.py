@@ -64,7 +64,9 @@ def table_of_arrays(path: Path, file: ArrayFile, *, labelled: bool) -> Table:
 def _upright(
     values: NDArray[Any], labels: NDArray[Any] | None, by_columns: bool, what: str
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Turn features that lie D x N, as MATLAB stores them, by the number of labels."""
+    """Turn features that lie D x N, as MATLAB stores them, by the number of labels; N x D x 1 x 1 becomes N x D."""
+    if values.ndim > 2 and values.shape[2:] == (1,) * (values.ndim - 2):  # of a pool that keeps its axes
+        values = values.reshape(values.shape[:2])
     if values.ndim != 2 or labels is None or labels.ndim not in (1, 2):
         return values, ()
     rows = labels.shape[0] if labels.ndim == 1 else max(labels.shape) if 1 in labels.shape else labels.shape[0]

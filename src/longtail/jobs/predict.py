@@ -194,6 +194,7 @@ def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
     from longtail.embeddings import FeatureBlock
+    from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
     from longtail.jobs.flags import as_typed
     from longtail.jobs.launch import launch
@@ -207,6 +208,11 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     if predictor.run.is_balanced:
         model = open_balanced(predictor.run)
         model.model.to(fabric.device)
+    elif predictor.run.is_measured and not predictor.checkpoint.exists():
+        raise InputError(
+            f"{printable(predictor.run.folder)} is a run of features: it has no network that could look at "
+            f"{printable(config.inputs)}. Give features of the same columns, or a run of `longtail run`."
+        )
     else:
         model = open_model(predictor.checkpoint, fabric.device)
     source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
