@@ -1,4 +1,4 @@
-"""Numbers outside their range: of every verb, every flag says so in a sentence before anything is done."""
+"""Numbers outside their range: of every verb and study, every flag says so in a sentence before anything is done."""
 
 import math
 from dataclasses import MISSING, fields, is_dataclass
@@ -11,6 +11,7 @@ import pytest
 from longtail.cli import VERBS, main
 from longtail.errors import InputError
 from longtail.ranges import Range, check_ranges, range_of
+from longtail.studies import STUDIES
 
 NONSENSE = {
     int: (-(2**63), -1, 0, 2**31, 2**63, 10**30),
@@ -18,8 +19,11 @@ NONSENSE = {
 }
 
 
-def config_of(verb):
-    module, name, _ = VERBS[verb]
+COMMANDS = (*VERBS, *STUDIES)
+
+
+def config_of(command):
+    module, name, *_ = VERBS[command] if command in VERBS else STUDIES[command]
     return getattr(import_module(module), name)
 
 
@@ -47,14 +51,14 @@ def with_number(kind, name, value):
     return kind(**changed)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_nonsense_is_told(verb):
-    for name, kind, allowed in numbers_of(config_of(verb)):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nonsense_is_told(command):
+    for name, kind, allowed in numbers_of(config_of(command)):
         for value in NONSENSE[kind]:
             if value in allowed:
                 continue
             with pytest.raises(InputError) as caught:
-                check_ranges(with_number(config_of(verb), name, value))
+                check_ranges(with_number(config_of(command), name, value))
             assert str(caught.value) == f"--{name.replace('_', '-')} {value}; expected {allowed}."
 
 
@@ -75,14 +79,14 @@ def test_nothing_is_begun_with_nonsense(words, capsys, tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_number_has_its_range(verb):
-    assert not [name for name, _, allowed in numbers_of(config_of(verb)) if allowed == Range()]
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_number_has_its_range(command):
+    assert not [name for name, _, allowed in numbers_of(config_of(command)) if allowed == Range()]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_defaults_lie_in_their_ranges(verb):
-    check_ranges(with_number(config_of(verb), None, None))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_defaults_lie_in_their_ranges(command):
+    check_ranges(with_number(config_of(command), None, None))
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_steps_that_do_not_fit_the_features_are_told(kind, factor, tailed):
     (train, labels), _ = tailed
     head = KINDS[kind](**AS_THEY_ARE).fit(train * np.float32(factor), labels)
     assert not head.converged_
-    assert "standardise=True" in head.notes_[0]
+    assert "standardised features" in head.notes_[0]
     assert KINDS[kind]().fit(train * np.float32(factor), labels).notes_ == ()
 
 

@@ -178,6 +178,6 @@ def test_mistakes_are_told(folder, capsys):
     assert main([*words, "--methods", "ensemble"]) == 2
     assert "it is made of other methods" in capsys.readouterr().err
     assert main([*words, "--methods", "lda", "--lda-shrinkage", "2"]) == 2
-    assert "shrinkage is 2.0; expected a number from 0 to 1" in capsys.readouterr().err
+    assert "--lda-shrinkage 2.0; expected a number from 0 to 1" in capsys.readouterr().err
     assert main([*words, "--methods", "rigde"]) == 2
     assert "Did you mean ridge?" in capsys.readouterr().err

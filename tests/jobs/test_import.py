@@ -174,8 +174,10 @@ def test_settings_that_cannot_be(net, tmp_path, capsys):
     theirs, out = save(net.state_dict(), tmp_path / "t.pth"), tmp_path / "ours.pt"
     bare = save(without_classifier(net), tmp_path / "bare.pth")
     assert "the classifier in" in refused(capsys, "import", theirs, "--num-classes", "9", "--out", out)
-    assert "cannot have 0 classes" in refused(capsys, "import", bare, "--num-classes", "0", "--out", out)
-    assert "at least 8 pixels" in refused(capsys, "import", theirs, "--image-size", "3", "--out", out)
+    assert "--num-classes 0; expected at least 1" in refused(capsys, "import", bare, "--num-classes", "0", "--out", out)
+    assert "--image-size 3; expected a number from 8" in refused(
+        capsys, "import", theirs, "--image-size", "3", "--out", out
+    )
     assert "numbers above 0" in refused(capsys, "import", theirs, "--std", "0.2", "0", "0.2", "--out", out)
     assert "is the checkpoint that is read" in refused(capsys, "import", theirs, "--out", theirs)
     assert "no backbone 'resnet21'" in refused(capsys, "import", theirs, "--backbone", "resnet21", "--out", out)

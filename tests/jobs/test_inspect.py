@@ -36,7 +36,7 @@ def test_planted_problems_are_listed(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "train 5 (2)  rather 0" in told
     assert found[0]["id"] == ""
-    assert "look at the images before you change a label" in told
+    assert "look at the rows before you change a label" in told
 
 
 def test_too_many_rows_are_not_compared_with_each_other(tmp_path, capsys):

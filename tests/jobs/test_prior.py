@@ -246,7 +246,7 @@ def test_mistakes_are_told_in_a_sentence(run_folder, tmp_path, capsys):
     file = run_folder / "predictions" / "test.csv"
     assert "--shift needs a head" in told("evaluate", file, "--shift")
     assert "needs a head and inputs to score" in told("evaluate", file, "--prior", "estimated")
-    assert "--draws is 0" in told("study", "shift", run_folder, "--draws", "0")
+    assert "--draws 0; expected at least 1" in told("study", "shift", run_folder, "--draws", "0")
     # a head far from its run: no validation, and no class counts
     lonely = load_head(head)
     save_head(lonely, tmp_path / "a" / "joint.npz")

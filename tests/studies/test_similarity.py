@@ -147,7 +147,7 @@ def test_two_gaussians_as_a_user_types_it(tmp_path):
         (["two-gaussians", "--fractions", "0,2"], "expected 0 to 1"),
         (["two-gaussians", "--head-counts", "0"], "whole numbers of at least 1"),
         (["two-gaussians", "--distance", "nan"], "--distance nan; expected"),
-        (["two-gaussians", "--tail-count", "0"], "at least one tail sample"),
+        (["two-gaussians", "--tail-count", "0"], "--tail-count 0; expected at least 1"),
         (["similarity", "nowhere"], "nowhere"),
     ],
 )

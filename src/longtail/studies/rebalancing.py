@@ -8,6 +8,7 @@ from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, Task
+from longtail.ranges import Count
 from longtail.studies.opening import OpenStudy, open_study
 from longtail.studies.side_by_side import gain_text, run_variants, values_of
 
@@ -42,7 +43,7 @@ class RebalancingConfig:
     """Rules, with commas between."""
     pretraining: str = "none"
     """What each rule starts from, with commas between: none (drawn weights), rotation, moco, simsiam."""
-    pretrain_epochs: int | None = None
+    pretrain_epochs: Count | None = None
     """Of that pre-training; default: as many as --epochs."""
 
 
@@ -57,8 +58,6 @@ def run(config: RebalancingConfig) -> dict[str, Any]:
         raise InputError(
             "--focal-gamma: the rule focal has 1, as the released code. Others: `longtail run --loss focal`."
         )
-    if config.pretrain_epochs is not None and config.pretrain_epochs < 1:
-        raise InputError(f"--pretrain-epochs is {config.pretrain_epochs}; expected at least 1.")
     if stage.init is not None and tasks != ["none"]:
         raise InputError("--init: what a training starts from is set by --pretraining here. Leave one of them out.")
     opened = open_study("rebalancing", config.run)

@@ -10,6 +10,7 @@ import tyro
 
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.jobs.fitting.problem import FeatureProblem
@@ -28,7 +29,7 @@ class ShiftConfig:
     """Folder with feature_{train,val,test}.h5, a file as `fit` takes it, or a run, whose heads are then taken."""
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="joint,la"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    draws: int = 3
+    draws: Count = 3
     """Test sets a world from which a prior is estimated."""
     subsample: bool = False
     """Count on subsets without replacement, as LADE and SADE do, instead of the exact expectation over classes."""
@@ -44,8 +45,6 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.jobs.predicting.shift import measure_shifts
     from longtail.studies.outcome import finish_study
 
-    if config.draws < 1:
-        raise InputError(f"--draws is {config.draws}; expected at least 1.")
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")

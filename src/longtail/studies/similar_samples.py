@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -16,6 +16,7 @@ from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
+from longtail.ranges import Count, Range
 from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, numbers_of, run_points, tail_curve
 
 __all__ = ["SimilarSamplesConfig", "mixed_splits", "run"]
@@ -35,13 +36,13 @@ class SimilarSamplesConfig:
     """fraction (p) or tail-share (t)."""
     points: str | None = None
     """Values of what is varied, with commas between; default 0,0.1,...,0.5 of p, and 0,0.2,...,1 of t."""
-    fraction: float = 0.2
+    fraction: Annotated[float, Range(0, most=1)] = 0.2
     """p, where t is varied."""
-    tail_share: float = 0.8
+    tail_share: Annotated[float, Range(0, most=1)] = 0.8
     """t, where p is varied: 0.8 is what the released code calls lambda = 0.2."""
-    head: int = 0
+    head: Annotated[int, Range(0)] = 0
     """Number of the class whose images are replaced."""
-    tail: int = -1
+    tail: Annotated[int, Range(-1)] = -1
     """Number of the class that they come to resemble; negative counts from the end."""
     original_draw: bool = False
     """Draw the subset and the replaced images as the released code does, with numpy's old generator and seed 0."""
@@ -51,7 +52,7 @@ class SimilarSamplesConfig:
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", ratio=100.0, val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    seeds: int = 3
+    seeds: Count = 3
     """Trainings of each point, with the seeds --seed, --seed + 1, ..."""
 
 

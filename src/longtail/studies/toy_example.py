@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -14,6 +14,7 @@ from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
+from longtail.ranges import Count, Range
 from longtail.studies.tail_curve import UNIFIED_STAGE, change_text, run_points, tail_curve, whole_numbers_of
 
 __all__ = ["ToyExampleConfig", "case_counts", "run"]
@@ -30,11 +31,11 @@ class ToyExampleConfig:
     --fixed."""
     points: str = "100,1000,2000,3500,5000"
     """Images a class, with commas between."""
-    fixed: int | None = None
+    fixed: Count | None = None
     """Images of the tail in case 1 (default 50), of every other class in case 2 (default 5000)."""
-    tail: int = -1
+    tail: Annotated[int, Range(-1)] = -1
     """Number of the class that is watched; negative counts from the end."""
-    steps: int | None = None
+    steps: Count | None = None
     """Steps of every training, in place of --epochs (the authors'): points with fewer images are trained as long."""
     methods: str = "joint"
     """Classifiers that are watched, with commas between: joint, the network's own, and others that are fitted on its
@@ -42,7 +43,7 @@ class ToyExampleConfig:
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    seeds: int = 3
+    seeds: Count = 3
     """Trainings of each point, with the seeds --seed, --seed + 1, ..."""
 
 
@@ -53,8 +54,6 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
     from longtail.studies.outcome import finish_study
 
     points = whole_numbers_of(config.points, "--points")
-    if config.fixed is not None and config.fixed < 1:
-        raise InputError(f"--fixed {config.fixed}; expected at least one image.")
     if config.data.profile != "none":
         raise InputError("--profile: this study makes its own class counts. Leave it out.")
     splits = open_splits(config.dataset, config.data)

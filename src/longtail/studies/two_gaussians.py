@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Count, Range
 
 __all__ = ["TwoGaussiansConfig", "boundary_variance", "predicted_recall", "predicted_shift", "run", "simulate"]
 
@@ -19,15 +20,15 @@ class TwoGaussiansConfig:
 
     fractions: str = "0,0.1,0.2,0.3,0.4,0.5"
     """p: fractions of the head's samples that are replaced by mixtures, with commas between."""
-    tail_share: float = 0.8
+    tail_share: Annotated[float, Range(0, most=1)] = 0.8
     """t: share of the tail's sample in each mixture."""
-    distance: float = 2.0
+    distance: Annotated[float, Range(above=0)] = 2.0
     """Between the means, in standard deviations."""
     head_counts: str = "100,5000"
     """Samples of the head, with commas between."""
-    tail_count: int = 50
+    tail_count: Count = 50
     """Samples of the tail."""
-    repeats: int = 2000
+    repeats: Annotated[int, Range(2)] = 2000
     """Draws of the training samples."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -39,18 +40,9 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
 
     fractions = sorted(set(numbers_of(config.fractions, "--fractions")))
     counts = list(dict.fromkeys(whole_numbers_of(config.head_counts, "--head-counts")))
-    for name, value, low, high in (
-        ("--fractions", min(fractions), 0, 1),
-        ("--fractions", max(fractions), 0, 1),
-        ("--tail-share", config.tail_share, 0, 1),
-    ):
-        if not low <= value <= high:
-            raise InputError(f"{name}: {value:g}; expected 0 to 1.")
-    if config.tail_count < 1 or config.repeats < 2 or not 0 < config.distance < np.inf:
-        raise InputError(
-            f"--tail-count {config.tail_count}, --repeats {config.repeats}, --distance {config.distance:g}; expected "
-            "at least one tail sample, two repeats and a distance above 0."
-        )
+    outside = next((value for value in fractions if not 0 <= value <= 1), None)
+    if outside is not None:
+        raise InputError(f"--fractions: {outside:g}; expected 0 to 1.")
     shape = {"tail_share": config.tail_share, "distance": config.distance}
     columns: dict[str, list[dict[str, Any]]] = {"predicted shift": [], "predicted recall": []}
     for count in counts:

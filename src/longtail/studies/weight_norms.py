@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
+from longtail.ranges import Count
 
 __all__ = ["WeightNormsConfig", "norms_by_group", "run"]
 
@@ -23,7 +24,7 @@ class WeightNormsConfig:
     """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or the folder of a run."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
-    seeds: int = 1
+    seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
 
 
@@ -34,8 +35,6 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
     from longtail.jobs.launch import resolve_device
     from longtail.studies.outcome import finish_study
 
-    if config.seeds < 1:
-        raise InputError(f"--seeds is {config.seeds}; expected at least 1.")
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     name = config.features.resolve().stem
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"

@@ -105,7 +105,6 @@ def usual_settings() -> dict[str, Any]:
 def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, *, wherever: bool = False) -> None:
     """Refuse to go on with other settings; how often is saved and how many workers load changes no result.
 
-
     Args:
         before: settings of the run in `folder`; the defaults of what it does not name are those of today.
         now: settings that were given.
@@ -119,9 +118,10 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, *, whe
     old, new = _flat(usual) | _flat(before), _flat(now)
     names = [name for name in old if name.split(".")[-1] not in HARMLESS and old[name] != new.get(name)]
     if wherever and (folder / IMAGES).is_file():
-        # images are known by what they are, wherever their folder is now; data sets by their names
+        # images are known by what they are, wherever their folder is now; data sets by their names, those that a study
+        # makes of one by its words
         elsewhere = {"data.data", "data.lists"}
-        if not {old.get("dataset"), new.get("dataset")} & set(DATA_NAMES):
+        if old.get("dataset") not in DATA_NAMES and Path(str(new.get("dataset"))).exists():
             elsewhere.add("dataset")
         names = [name for name in names if name not in elsewhere]
     if names:
