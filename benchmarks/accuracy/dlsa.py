@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.counts import exponential_counts, group_of_class
 from longtail.evaluation import accuracy_report
 from longtail.features import open_feature_folder, write_features
 from longtail.heads import DLSA
 from longtail.heads.dlsa.block_model import BlockModel, arrays_of
 from longtail.heads.rows import chunks
-from longtail.jobs.fitting.problem import FeatureProblem, check_problem
 from longtail.jobs.seeds import METRICS, cell_text, difference_text, mean_and_interval
 
 

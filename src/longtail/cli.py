@@ -51,6 +51,7 @@ VERBS = {
         "CalibrateConfig",
         "probabilities that hold, sets of candidates, a reject option",
     ),
+    "methods": ("longtail.jobs.methods", "MethodsConfig", "the methods that are compared, and what can be set of each"),
     "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
 }
 
@@ -166,10 +167,15 @@ def _parse(
     import tyro
 
     from longtail.command_help import join_help_lines
+    from longtail.method_flags import refuse_old_flags, with_settings
     from longtail.ranges import check_ranges
 
     join_help_lines(kind)
     command.settings = flag_names(kind)
+    if "set" in command.settings:
+        refuse_old_flags(arguments)
+        usual = default if default is None else getattr(default, "run", default).heads.set
+        arguments = with_settings(arguments, usual or ())
     extra = {} if default is None else {"default": default}
     said = io.StringIO()
     try:

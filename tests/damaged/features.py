@@ -108,8 +108,8 @@ def csv_of(rows=ROWS):
 
 
 def open_table(path):
+    from longtail.comparison.problem import check_problem
     from longtail.embeddings import open_embeddings
-    from longtail.jobs.fitting.problem import check_problem
 
     check_problem(open_embeddings(path).splits)
 
@@ -134,8 +134,8 @@ def open_folder(path):
 
 
 def open_head_beside(path):
+    from longtail.comparison.problem import check_problem
     from longtail.features import FeatureFile
-    from longtail.jobs.fitting.problem import check_problem
 
     file = FeatureFile(path, ROWS, CODES, {"class_names": '["ant", "bee", "cow"]'})
     check_problem({"train": file}, head=path)

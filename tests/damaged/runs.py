@@ -61,7 +61,7 @@ def draw_results(path):
 
 
 def open_settings(path):
-    from longtail.jobs.fitting.problem import check_problem
+    from longtail.comparison.problem import check_problem
     from longtail.runs import Run
 
     run = Run(path.parent)

@@ -47,7 +47,7 @@ def open_counts(path):
 
 
 def open_costs(path):
-    from longtail.jobs.choosing.costs_file import read_costs
+    from longtail.comparison.costs_file import read_costs
 
     assert np.isfinite(read_costs(path, 3)).all()
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.comparison.automatic import choose_and_refit
+from longtail.comparison.costs_file import read_costs
+from longtail.comparison.fit_methods import fit_methods
 from longtail.errors import InputError
 from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
-from longtail.jobs.choosing.automatic import choose_and_refit
-from longtail.jobs.choosing.costs_file import read_costs
-from longtail.jobs.comparing.fitted_methods import fit_methods
 
 COUNTS = np.array([200, 120, 60, 25, 8])
 

@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 
 from longtail.cli import main
+from longtail.comparison.wanted_methods import METHODS
 from longtail.features import write_features
-from longtail.jobs.fitting.methods import METHODS
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from timm.utils.misc import natural_key
 
+from longtail.comparison.linear_methods import is_linear, linear_methods
+from longtail.comparison.wanted_methods import METHODS, SLOW_METHODS
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import Joint, NearestClassMean, TauNormalized
@@ -21,9 +23,7 @@ from longtail.jobs.balancing.class_order import (
     unsure_classes,
 )
 from longtail.jobs.balancing.data import in_the_models_order, in_timms_order
-from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.fitting.linear_methods import is_linear, linear_methods
-from longtail.jobs.fitting.methods import METHODS, SLOW_METHODS
+from longtail.jobs.head_options import HeadOptions
 
 
 @given(st.permutations(range(5)), st.floats(0, 0.3))

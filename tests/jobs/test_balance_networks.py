@@ -16,6 +16,9 @@ from torchvision import models
 from longtail.backbones import SplitNetwork, last_layer_of
 from longtail.backbones.model_file import open_model_file
 from longtail.cli import main
+from longtail.comparison.fitter import fit_head
+from longtail.comparison.linear_methods import linear_methods
+from longtail.comparison.problem import check_problem
 from longtail.data.transforms import normalize
 from longtail.errors import LongtailError
 from longtail.features import FeatureFile, open_features
@@ -23,10 +26,7 @@ from longtail.heads import Joint
 from longtail.jobs.balancing.architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
 from longtail.jobs.balancing.preprocessing import known_preprocessing
-from longtail.jobs.fitting.head_options import HeadOptions
-from longtail.jobs.fitting.heads import fit_head
-from longtail.jobs.fitting.linear_methods import linear_methods
-from longtail.jobs.fitting.problem import check_problem
+from longtail.jobs.head_options import HeadOptions
 
 FAST = ["--device", "cpu", "--precision", "float32"]
 

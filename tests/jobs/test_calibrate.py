@@ -8,6 +8,7 @@ import pytest
 from scipy.special import softmax
 
 from longtail.cli import main
+from longtail.comparison.problem import check_problem
 from longtail.evaluation.calibration import expected_calibration_error, image_scores
 from longtail.evaluation.probability_report import probability_summary
 from longtail.evaluation.scaling import fit_calibrator
@@ -26,7 +27,6 @@ from longtail.holdout import stratified_folds
 from longtail.jobs.calibrate import CalibrateConfig
 from longtail.jobs.calibrating.file import read_calibration
 from longtail.jobs.calibrating.scores import unseen_scores
-from longtail.jobs.fitting.problem import check_problem
 
 COUNTS = {"train": [400, 200, 60, 15], "val": [120, 80, 40, 6], "test": [200, 150, 80, 20]}
 

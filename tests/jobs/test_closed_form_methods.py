@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from longtail.cli import main
+from longtail.comparison.automatic import choose_and_refit
+from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
 from longtail.features import open_features, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
-from longtail.jobs.choosing.automatic import choose_and_refit
-from longtail.jobs.choosing.ensemble import choose_members, uniform_log_probabilities
 
 COUNTS = np.array([150, 80, 40, 20, 8])
 
@@ -72,7 +72,7 @@ def test_the_time_of_joint_is_that_of_its_training(folder, monkeypatch):
 
 
 def test_knn_is_left_out_of_all_where_there_are_many_rows(folder, monkeypatch):
-    monkeypatch.setattr("longtail.jobs.fitting.methods.MOST_NEIGHBOURS", 100)
+    monkeypatch.setattr("longtail.comparison.wanted_methods.MOST_NEIGHBOURS", 100)
     assert "knn" not in fit(folder, "--methods", "all", "--select-on", "val")["methods"]
     assert "knn" in fit(folder, "--methods", "knn", out="named")["methods"]
 
@@ -152,8 +152,8 @@ def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, m
         name = next(iter(heads))
         return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
 
-    monkeypatch.setattr("longtail.jobs.comparing.fitted_methods.choose_ensemble", alone)
-    monkeypatch.setattr("longtail.jobs.fitting.methods.SETS", {"all": ("joint", "ncm", "ensemble")})
+    monkeypatch.setattr("longtail.comparison.fit_methods.choose_ensemble", alone)
+    monkeypatch.setattr("longtail.comparison.wanted_methods.SETS", {"all": ("joint", "ncm", "ensemble")})
     assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
     assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]
 

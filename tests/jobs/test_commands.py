@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.comparison.wanted_methods import USUAL_METHODS
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
 from longtail.heads import NearestClassMean, load_head, save_head
-from longtail.jobs.fitting.methods import USUAL_METHODS
 from longtail.jobs.predicting.predictor import open_predictor
 from longtail.training.checkpoints import load_checkpoint
 

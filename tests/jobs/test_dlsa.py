@@ -9,11 +9,11 @@ import torch
 
 from longtail.backbones import create_backbone
 from longtail.cli import main
+from longtail.comparison.problem import read_linear_head
 from longtail.features import open_features, write_features
 from longtail.heads import DLSA, load_head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
-from longtail.jobs.comparing.dlsa_facts import group_confusion
-from longtail.jobs.fitting.problem import read_linear_head
+from longtail.heads.dlsa.facts import group_confusion
 
 COUNTS = [240, 120, 40, 12, 6]
 

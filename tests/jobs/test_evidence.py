@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import ttest_rel
 
 from longtail.cli import main
+from longtail.comparison.evidence import paired_comparisons
+from longtail.comparison.verdict import verdict
 from longtail.evaluation import corrected, paired_metric_tests
 from longtail.features import write_features
-from longtail.jobs.comparing.evidence import paired_comparisons
-from longtail.jobs.comparing.verdict import verdict
 from longtail.jobs.seeds import summarize
 
 GROUPS = np.array(["many", "medium", "few"])

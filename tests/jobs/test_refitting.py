@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from longtail.comparison.refitting import fitted_like
 from longtail.heads import (
     Ensemble,
     Joint,
@@ -15,7 +16,6 @@ from longtail.heads import (
     load_head,
     save_head,
 )
-from longtail.jobs.fitting.refitting import fitted_like
 
 HEADS = {
     "ridge": WeightedRidge(),

@@ -309,8 +309,9 @@ def test_doubts_and_notes_stand_before_the_first_table(tmp_path, build_results):
 
 
 def test_methods_are_explained_where_they_first_stand(tmp_path, build_results):
-    from longtail.jobs.fitting.methods import METHODS
     from longtail.report.method_words import METHOD_WORDS
+
+    from longtail.comparison.wanted_methods import METHODS
 
     assert set(METHOD_WORDS) == {*METHODS, "auto"}
     html = render_report(lean(build_results()), tmp_path)

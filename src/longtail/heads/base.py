@@ -21,7 +21,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.learned_state import NUMBERS, STRINGS, Array, Labels, Learned, Plain
-from longtail.heads.parameters import Constraints, check_parameters
+from longtail.heads.parameters import Constraints, Each, check_parameters
 from longtail.heads.rows import LazyRows, chunks, compute_dtype
 from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
 
@@ -243,6 +243,27 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for _, rows in chunks(features, self._device):
             scores = self._chunk_logits(rows)
             yield scores if shift is None else scores + shift.to(scores)
+
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the parameters that had a part in this fitted head; in place of "auto" stands what it chose.
+
+        The trained head that it started from, the device and the values that it tried are left out.
+        """
+        tried = {name for name, allowed in self._parameter_constraints.items() if isinstance(allowed[0], Each)}
+        given = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in tried and name not in ("head", "device")
+        }
+        return given | self.chosen_parameters()
+
+    def chosen_parameters(self) -> dict[str, Any]:
+        """Return the values that this fitted head chose in place of "auto"."""
+        return {
+            name: getattr(self, f"{name}_")
+            for name, value in self.get_params(deep=False).items()
+            if isinstance(value, str) and value == "auto" and hasattr(self, f"{name}_")
+        }
 
     @property
     def _device(self) -> str:

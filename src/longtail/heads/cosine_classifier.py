@@ -162,6 +162,10 @@ class CosineClassifier(Head):
         """Say in which world softmax(logits) would be a probability: by loss and sampling."""
         return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
 
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the parameters that had a part, with the scale that was learnt."""
+        return {**super().parameters_in_use(), "scale": self.scale_}
+
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn directions and scale from features X (N, D) and labels y (N,)."""
         array, codes, dtype = self._begin(X, y)

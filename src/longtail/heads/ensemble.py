@@ -122,6 +122,10 @@ class Ensemble(Head):
         self.selected_on_ = "val" if any(head.selected_on_ == "val" for head in self.heads_) else "not selected"
         return self
 
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the names of the members, and how they are averaged."""
+        return {"members": self.members_, "average": self.average}
+
     def _unfitted(self) -> list[Head]:
         if self.heads is None:
             kinds = (LinearDiscriminant, WeightedRidge, NearestNeighbours)

@@ -134,6 +134,10 @@ class Joint(LinearHead):
         """Say in which world softmax(logits) would be a probability: by the loss, or as it was given."""
         return self.head_prior or prior_of_loss(self.loss, "train")
 
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the parameters that had a part: of a classifier that was given, none."""
+        return {} if self.selected_on_ == "given" else super().parameters_in_use()
+
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""
         array, codes, _ = self._begin(X, y)

@@ -1,6 +1,6 @@
 """LWS: learn one factor a class, on class-balanced samples."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -122,6 +122,11 @@ class LearnableWeightScaling(LinearHead):
         self.random_state = random_state
         self.device = device
         self.precision = precision
+
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the parameters that had a part: tau only where the factors begin with it."""
+        given = super().parameters_in_use()
+        return {name: value for name, value in given.items() if name != "tau" or self.initial != "ones"}
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the factors from features X (N, D) and labels y (N,)."""

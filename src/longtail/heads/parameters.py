@@ -22,6 +22,7 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "real",
+    "told_constraints",
     "whole",
     "words",
 ]
@@ -136,6 +137,16 @@ def check_parameters(parameters: Mapping[str, Any], constraints: Mapping[str, li
             came = came if len(came) <= 80 else f"{came[:77]}..."
             expected = ", or ".join(_told(one, value) for one in constraints[name])
             raise InputError(f"{name} is {came}; expected {expected}.")
+
+
+def told_constraints(constraints: list[Any]) -> str:
+    """Return in words what a parameter may be.
+
+    Example:
+        >>> told_constraints([real(0, most=1), AUTO])
+        "a number from 0 to 1, or 'auto'"
+    """
+    return ", or ".join(_told(one) for one in constraints)
 
 
 def _satisfies(constraint: Any, value: Any) -> bool:

@@ -77,6 +77,14 @@ class Transformed(Head):
         """Share of each class in the world whose probabilities softmax(logits) stands for: that of the head."""
         return self.head_.implied_shares
 
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return those of the head behind the transform, and which transform that is."""
+        return {**self.head_.parameters_in_use(), "feature_transform": self.feature_transform_.kind}
+
+    def chosen_parameters(self) -> dict[str, Any]:
+        """Return what the head behind the transform chose."""
+        return self.head_.chosen_parameters()
+
     def fit(
         self,
         X: ArrayLike,

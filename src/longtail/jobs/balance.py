@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError, LongtailError
 from longtail.files.text import printable
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
+    from longtail.comparison.problem import FeatureProblem
     from longtail.jobs.balancing.opened import OpenedModel
-    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["BalanceConfig", "run"]
 
@@ -146,22 +146,13 @@ def _compared(
     folder: Path,
 ) -> dict[str, Any]:
     """Fit and measure the layers, and write the model with the best one, and all else, into a folder."""
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.comparing.verdict import verdict
-    from longtail.jobs.launch import resolve_device
+    from longtail.comparison.verdict import verdict
     from longtail.jobs.outcome import finish
     from longtail.jobs.places import remember_source
+    from longtail.jobs.written_comparison import compared_in
 
     file = opened.file
-    results = compare_heads(
-        problem,
-        options,
-        title=file.path.resolve().name,
-        seed=config.runtime.seed,
-        device=resolve_device(config.runtime.device),
-        folder=folder,
-        quiet=config.runtime.quiet,
-    )
+    results = compared_in(folder, problem, options, config.runtime, title=file.path.resolve().name)
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {
@@ -190,7 +181,8 @@ def _models_in(folder: Path) -> list[str]:
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:
     """Give the options for the comparison, and the method to be written where there is no choice to be made."""
-    from longtail.jobs.fitting.linear_methods import linear_methods
+    from longtail.comparison import read_settings
+    from longtail.comparison.linear_methods import linear_methods
 
     if heads.head is not None:
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
@@ -205,7 +197,7 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
         raise InputError(
             f"--feature-transform {heads.feature_transform} needs a bias; the model's last layer has none."
         )
-    named = linear_methods(heads, has_bias=has_bias)
+    named = linear_methods(heads.methods, read_settings(heads.set), has_bias=has_bias)
     choice = () if len(named) == 1 else ("auto",)
     methods = ",".join(dict.fromkeys(("joint", *named, *choice)))
     return replace(heads, methods=methods), None if choice else named[0]
@@ -213,9 +205,9 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
 
 def _problem(config: BalanceConfig, opened: "OpenedModel", folder: Path) -> "FeatureProblem":
     """Make sure that features, labels and layer belong together."""
+    from longtail.comparison.problem import check_problem
     from longtail.jobs.balancing.check import check_fit, check_shape, rare_note
     from longtail.jobs.balancing.data import extracted_features, in_the_models_order, in_timms_order, read_features
-    from longtail.jobs.fitting.problem import check_problem
 
     file, network, preprocessing = opened.file, opened.network, opened.preprocessing
     num_classes = len(file.layer.weight)

@@ -12,7 +12,7 @@ from longtail.jobs.options import RuntimeOptions
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
-    from longtail.jobs.fitting.problem import FeatureProblem
+    from longtail.comparison.problem import FeatureProblem
     from longtail.runs import Run
 
 __all__ = ["CalibrateConfig", "run"]
@@ -62,8 +62,8 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
     from longtail.jobs.calibrating.words import few_images, other_mix, print_calibration, sentences
-    from longtail.jobs.fitting.run_features import problem_of_run
     from longtail.jobs.predicting.predictor import check_stored_features
+    from longtail.jobs.run_features import problem_of_run
 
     run, paths = _heads(config)
     folder, results = run.folder, run.results if run.is_measured else None

@@ -56,8 +56,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
     from longtail.evaluation import tally
     from longtail.files.atomic import write_json
-    from longtail.jobs.comparing.predictions_file import read_predictions
     from longtail.jobs.predicting.target_prior import find_prior
+    from longtail.jobs.predictions_file import read_predictions
     from longtail.runs import Run
 
     if config.model.is_dir():
@@ -150,14 +150,14 @@ class _Opened:
 
 def _open(config: EvaluateConfig) -> _Opened:
     from longtail.features import check_finite
-    from longtail.jobs.fitting.measured_rows import rows_to_measure
-    from longtail.jobs.fitting.run_features import problem_of_run
+    from longtail.jobs.measured_rows import rows_to_measure
     from longtail.jobs.predicting.predictor import (
         check_stored_features,
         fitted_on_validation,
         open_predictor,
         validation_of,
     )
+    from longtail.jobs.run_features import problem_of_run
 
     predictor = open_predictor(config.model)
     head, of_run = predictor.head, predictor.run
@@ -237,8 +237,8 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
 
 def _counts_for_file(config: EvaluateConfig, highest: int) -> NDArray[np.int64]:
     """Return the training counts that belong to a file of predictions."""
+    from longtail.comparison.problem import check_problem
     from longtail.embeddings import open_embeddings
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.runs import run_of_head
 
     run = run_of_head(config.model)

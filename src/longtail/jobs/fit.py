@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
+    from longtail.comparison.problem import FeatureProblem
     from longtail.embeddings import Embeddings
-    from longtail.jobs.fitting.problem import FeatureProblem
 
 __all__ = ["FitConfig", "run"]
 
@@ -50,11 +50,11 @@ class FitConfig:
 
 def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
+    from longtail.comparison import read_settings, wanted_methods
+    from longtail.comparison.problem import check_problem
     from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
     from longtail.files.replacement import replacing
-    from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
@@ -67,6 +67,7 @@ def run(config: FitConfig) -> dict[str, Any]:
             "Use `longtail run ... --crt-from images`."
         )
     wanted_methods(config.heads.methods)
+    read_settings(config.heads.set)
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_embeddings(config.features, _reading(config))
     if opened.head is not None and config.heads.head is not None:
@@ -96,24 +97,16 @@ def _reading(config: FitConfig) -> Any:
 def _runs(config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", new: Path) -> list[dict[str, Any]]:
     """Fit with each seed, into folders of their own where there are several."""
     from longtail.identity import write_identities
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.comparing.label_problems import quick_label_problems
-    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.label_problems import quick_label_problems
     from longtail.jobs.outcome import finish, print_table
+    from longtail.jobs.written_comparison import compared_in
     from longtail.runs import ROWS
 
     runs: list[dict[str, Any]] = []
     for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
         folder = new if config.seeds == 1 else new / f"seed-{seed}"
-        results = compare_heads(
-            problem,
-            config.heads,
-            title=config.features.resolve().stem,
-            seed=seed,
-            device=resolve_device(config.runtime.device),
-            folder=folder,
-            quiet=config.runtime.quiet,
-        )
+        runtime = replace(config.runtime, seed=seed)
+        results = compared_in(folder, problem, config.heads, runtime, title=config.features.resolve().stem)
         results["label_problems"] = (
             runs[0]["label_problems"]
             if runs

@@ -36,12 +36,12 @@ class InspectConfig:
 
 def run(config: InspectConfig) -> Path:
     """Write label_problems.csv and print what is in it."""
+    from longtail.comparison.shared_rows import split_rows
     from longtail.evaluation.label_check import check_labels
     from longtail.files.atomic import write_text
-    from longtail.jobs.comparing.label_problems import COLUMNS, named_rows
-    from longtail.jobs.comparing.shared_rows import split_rows
-    from longtail.jobs.fitting.run_features import problem_at
+    from longtail.jobs.label_problems import COLUMNS, named_rows
     from longtail.jobs.places import place_for, remember_source
+    from longtail.jobs.run_features import problem_at
 
     problem = problem_at(config.features)
     problem.unseal_test()  # nothing is fitted or chosen here

@@ -10,9 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from longtail.comparison.table import measured_split, table_rows
+from longtail.comparison.verdict import verdict, verdict_lines
+from longtail.environment import environment
 from longtail.files.text import printable
-from longtail.jobs.comparing.verdict import verdict, verdict_lines
-from longtail.jobs.environment import environment
 
 __all__ = ["finish", "print_table", "tell"]
 
@@ -21,7 +22,7 @@ def finish(results: dict[str, Any], folder: Path, config: Any) -> dict[str, Any]
     """Write config.json, results.json and report.html into the run's folder.
 
     Args:
-        results: as `compare_heads` gives them, perhaps with stage 1 and examples.
+        results: as `compared_in` returns them, perhaps with stage 1 and examples.
         folder: of the run, or the one that will take its place.
         config: the job's settings.
 
@@ -63,32 +64,24 @@ def print_table(results: dict[str, Any]) -> None:
     """Print the methods with their accuracies on test, or on validation where there is no test split."""
     width = Console().width
     console = Console(width=max(width, 96))  # a file or pipe counts as 80 columns, which would cut the table
-    split = "test" if any("test" in entry["metrics"] for entry in results["methods"].values()) else "val"
     table = Table(box=None, pad_edge=False, caption=None)
     for name in ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", ""):
         table.add_column(name, justify="left" if name in ("", "chosen on") else "right", no_wrap=True)
-    for name, entry in results["methods"].items():
-        metrics = entry["metrics"].get(split)
-        if metrics is None:
-            continue
-        low, high = metrics["intervals"]["balanced"]
-        words = {"tau": "tau = {tau:g}", "la": "tau = {tau:g}", "marc": "rho = {rho:g}", "disalign": "rho = {rho:g}"}
-        words |= {"maxnorm": "d = {radius:.2g}", "dlsa": "blocks = {depth}"}
-        chosen = words.get(name, "").format(**entry["params"])
-        if "choice" in entry:
-            chosen = f"= {entry['choice']['method']}"
+    for row in table_rows(results):
         table.add_row(
-            name,
-            {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),
-            _number(metrics["all"]),
-            _number(metrics["balanced"]),
-            f"{low:.1f} .. {high:.1f}",
-            *(_number(metrics[group]) for group in ("many", "medium", "few")),
-            f"{entry['seconds']:.1f} s",
-            chosen,
+            row["method"],
+            row["chosen on"],
+            _number(row["all"]),
+            _number(row["balanced"]),
+            row["95 %"],
+            _number(row["many"]),
+            _number(row["medium"]),
+            _number(row["few"]),
+            f"{row['seconds']:.1f} s",
+            row["chosen"],
         )
     console.print(table)
-    if split == "val":
+    if measured_split(results) == "val":
         console.print("(measured on validation: there is no test split)")
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
+    from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
-    from longtail.jobs.fitting.problem import FeatureProblem
     from longtail.training.loop import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
@@ -72,10 +72,11 @@ def checked(config: RunConfig) -> RunConfig:
         InputError: an unknown method, ONNX that is not installed, a part of the backbone that is to learn from
             stored features, a loss that does nothing, or two rebalancings at once.
     """
-    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.comparison import read_settings, wanted_methods
     from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
+    settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
@@ -91,10 +92,10 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(
             f"--crt-part {config.heads.images.crt_part} needs --crt-from images: stored features cannot learn."
         )
-    if config.heads.images.crt_from == "images" and config.heads.training.head_loss != "cross-entropy":
+    loss = settings.get("crt", {}).get("loss", "cross-entropy")
+    if config.heads.images.crt_from == "images" and loss != "cross-entropy":
         raise InputError(
-            f"--head-loss {config.heads.training.head_loss}: with --crt-from images, cRT is trained by cross-entropy. "
-            "Leave one of them out."
+            f"--set crt.loss={loss}: with --crt-from images, cRT is trained by cross-entropy. Leave one of them out."
         )
     if config.data.original_splits:
         # the published numbers were chosen on what is test here; every table says it
@@ -181,11 +182,11 @@ def _run_one(
     folder: Path,
     table: bool,
 ) -> dict[str, Any]:
+    from longtail.comparison.problem import check_problem
+    from longtail.comparison.wanted_methods import wanted_methods
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
     from longtail.jobs.extract import extract_splits
-    from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.problem import check_problem
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images
@@ -245,21 +246,14 @@ def _compared(
     folder: Path,
 ) -> dict[str, Any]:
     """Fit and measure the heads, and write all that comes of them into a folder."""
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.comparing.examples import add_examples
-    from longtail.jobs.comparing.label_problems import quick_label_problems
+    from longtail.jobs.class_examples import add_examples
+    from longtail.jobs.label_problems import quick_label_problems
     from longtail.jobs.outcome import finish
+    from longtail.jobs.written_comparison import compared_in
 
-    results = compare_heads(
-        problem,
-        config.heads,
-        title=config.dataset if config.dataset != "folder" else splits.name,
-        seed=config.runtime.seed,
-        device=str(fabric.device),
-        folder=folder,
-        quiet=True,
-        ready=ready,
-    )
+    title = config.dataset if config.dataset != "folder" else splits.name
+    runtime = replace(config.runtime, quiet=True)
+    results = compared_in(folder, problem, config.heads, runtime, title=title, ready=ready)
     _say(fabric, config.runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
     results["stage1"] = stage_facts

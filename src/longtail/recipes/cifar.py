@@ -1,6 +1,6 @@
 """CIFAR-10-LT and CIFAR-100-LT."""
 
-from longtail.jobs.fitting.head_options import HeadOptions, HeadTrainingOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
@@ -17,6 +17,7 @@ _STAGE = StageOneOptions(
     schedule="cosine-epoch",
     warmup_epochs=5.0,
 )
+_HEADS = ("crt,lws,bsm,cb,ldam,cosine.batch_size=128", "crt,lws,bsm,cb,ldam,cosine.learning_rate=0.1")
 
 
 def cifar10_lt() -> RunConfig:
@@ -37,7 +38,7 @@ def cifar10_lt() -> RunConfig:
         heads=HeadOptions(
             many_above=1000,
             few_below=200,
-            training=HeadTrainingOptions(head_batch_size=128, head_learning_rate=0.1),
+            set=_HEADS,
         ),
     )
 
@@ -53,5 +54,5 @@ def cifar100_lt() -> RunConfig:
         dataset="cifar100",
         data=DataOptions(profile="exp", ratio=100.0),
         stage=_STAGE,
-        heads=HeadOptions(training=HeadTrainingOptions(head_batch_size=128, head_learning_rate=0.1)),
+        heads=HeadOptions(set=_HEADS),
     )

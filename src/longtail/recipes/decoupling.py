@@ -1,13 +1,14 @@
 """The decoupling paper's settings of ImageNet-LT, Places-LT and iNaturalist 2018."""
 
 from dataclasses import replace
-from typing import Any
 
-from longtail.jobs.fitting.head_options import HeadOptions, HeadTrainingOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
 __all__ = ["imagenet_lt", "imagenet_lt_mmpretrain", "inat18", "places_lt"]
+
+_TRAINED = "crt,lws,bsm,cb,ldam,cosine"  # methods that learn in steps, as cRT
 
 
 def imagenet_lt() -> RunConfig:
@@ -44,15 +45,7 @@ def imagenet_lt() -> RunConfig:
             augmentation="resized-crop-jitter",
             workers=12,
         ),
-        heads=HeadOptions(
-            training=HeadTrainingOptions(
-                crt_epochs=10,
-                lws_epochs=5,
-                head_learning_rate=0.2,
-                head_batch_size=512,
-                head_weight_decay=5e-4,
-            )
-        ),
+        heads=HeadOptions(set=("crt.epochs=10", "lws.epochs=5", "crt,lws.batch_size=512", "crt,lws.learning_rate=0.2")),
     )
 
 
@@ -75,13 +68,13 @@ def imagenet_lt_mmpretrain() -> RunConfig:
         stage=replace(config.stage, schedule="cosine"),
         heads=replace(
             config.heads,
-            own=replace(config.heads.own, tau=0.7),
-            training=replace(
-                config.heads.training,
-                lws_epochs=10,
-                head_schedule="cosine",
-                head_sampling="repeat-factor",
-                head_repeat_threshold=0.01,
+            set=(
+                *config.heads.set,
+                "tau.tau=0.7",
+                "lws.epochs=10",
+                f"{_TRAINED}.schedule=cosine",
+                "crt,lws.sampling=repeat-factor",
+                "crt,lws.repeat_threshold=0.01",
             ),
         ),
     )
@@ -118,7 +111,7 @@ def places_lt() -> RunConfig:
             backbone_rate=0.1,
             workers=4,
         ),
-        heads=_with_training(config, head_learning_rate=0.1, head_batch_size=256),
+        heads=_with_settings(config, f"{_TRAINED}.learning_rate=0.1", f"{_TRAINED}.batch_size=256"),
     )
 
 
@@ -142,9 +135,9 @@ def inat18() -> RunConfig:
         config,
         dataset="inat18",
         stage=replace(config.stage, backbone="resnet50", weight_decay=1e-4, augmentation="resized-crop"),
-        heads=_with_training(config, crt_epochs=30, head_weight_decay=1e-4),
+        heads=_with_settings(config, "crt,bsm,cb,cosine.epochs=30", "crt,lws,ldam,cosine.weight_decay=1e-4"),
     )
 
 
-def _with_training(config: RunConfig, **changes: Any) -> HeadOptions:
-    return replace(config.heads, training=replace(config.heads.training, **changes))
+def _with_settings(config: RunConfig, *words: str) -> HeadOptions:
+    return replace(config.heads, set=(*config.heads.set, *words))

@@ -1,6 +1,6 @@
 """The demonstration: scikit-learn's handwritten digits, made long-tailed."""
 
-from longtail.jobs.fitting.head_options import HeadOptions, HeadTrainingOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 
@@ -22,5 +22,5 @@ def digits() -> RunConfig:
         stage=StageOneOptions(
             backbone="digits_cnn", epochs=15, batch_size=32, learning_rate=0.05, schedule="cosine", weight_decay=5e-4
         ),
-        heads=HeadOptions(training=HeadTrainingOptions(head_batch_size=32)),
+        heads=HeadOptions(set=("crt,lws,bsm,cb,ldam,cosine.batch_size=32",)),
     )

@@ -1,6 +1,6 @@
 """Your own images."""
 
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 

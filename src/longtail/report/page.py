@@ -19,7 +19,6 @@ from longtail.report.confusion_figures import confusion_view
 from longtail.report.dlsa_figures import cluster_purities, group_confusions, likelihood_histograms, taken_rows
 from longtail.report.evidence import class_changes, decided, shown_differences
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
-from longtail.report.method_words import METHOD_WORDS
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
 
@@ -106,7 +105,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "beside": beside if split == "test" else {},
         "best": best,
         "doubts": _doubts(results["verdict"]),
-        "explained": [(name, METHOD_WORDS[name]) for name in methods if name in METHOD_WORDS],
+        "explained": [(name, entry["summary"]) for name, entry in methods.items() if "summary" in entry],
         "without": _without(results, measured) if split == "test" else {},
         "versus": _versus(results),
         "shown": shown_differences(results, best, METRICS),

@@ -10,7 +10,7 @@ from longtail.report.schema import Results
 
 __all__ = ["SCHEMA", "read_results"]
 
-SCHEMA = 1
+SCHEMA = 2
 
 EXPECTED = "the results.json of a run; carry out the run again"
 ABSENT: dict[str, Any] = {

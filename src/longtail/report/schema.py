@@ -172,6 +172,8 @@ class Method(TypedDict):
     dlsa: NotRequired[Blocks | None]
     notes: NotRequired[list[str]]
     head_sha256: NotRequired[str]
+    summary: NotRequired[str]
+    chosen: NotRequired[dict[str, Any]]
 
 
 class Split(TypedDict):

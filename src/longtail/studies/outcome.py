@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from longtail.environment import environment
 from longtail.files.atomic import write_json, write_text
-from longtail.jobs.environment import environment
 from longtail.jobs.seeds import cell_text
 from longtail.report import write_study_page
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.run import RunConfig
 
 if TYPE_CHECKING:
@@ -68,8 +68,16 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     if not fabric.is_global_zero:
         return {}
     joint = [found["methods"]["joint"]["metrics"]["test"] for found in results]
-    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], base.heads.training.crt_epochs)
+    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], _crt_epochs(base))
     return finish_study(found, folder, quiet=base.runtime.quiet)
+
+
+def _crt_epochs(config: RunConfig) -> int:
+    from longtail.comparison import read_settings
+    from longtail.comparison.method_settings import unfitted_head
+
+    crt: Any = unfitted_head("crt", read_settings(config.heads.set))
+    return int(crt.epochs)
 
 
 def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any], epochs: int) -> dict[str, Any]:

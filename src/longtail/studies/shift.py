@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tyro
 
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
-    from longtail.jobs.fitting.problem import FeatureProblem
+    from longtail.comparison.problem import FeatureProblem
 
 __all__ = ["ShiftConfig", "run", "shift_study"]
 
@@ -37,12 +37,12 @@ class ShiftConfig:
 
 def run(config: ShiftConfig) -> dict[str, Any]:
     """Fit where nothing is fitted yet, measure, and write study.json, study.md and the page."""
+    from longtail.comparison.wanted_methods import wanted_methods
     from longtail.errors import InputError
     from longtail.heads import load_head
-    from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.run_features import problem_at
     from longtail.jobs.predicting.predictor import check_stored_features
     from longtail.jobs.predicting.shift import measure_shifts
+    from longtail.jobs.run_features import problem_at
     from longtail.studies.outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
@@ -86,18 +86,9 @@ def run(config: ShiftConfig) -> dict[str, Any]:
 
 
 def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path) -> None:
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.written_comparison import compared_in
 
-    compare_heads(
-        problem,
-        config.heads,
-        title=name,
-        seed=config.runtime.seed,
-        device=resolve_device(config.runtime.device),
-        folder=folder,
-        quiet=config.runtime.quiet,
-    )
+    compared_in(folder, problem, config.heads, config.runtime, title=name)
 
 
 def shift_study(

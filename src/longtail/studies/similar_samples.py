@@ -13,7 +13,7 @@ from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.similar_samples import MixedImages, original_subset, similar_pairs
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.ranges import Count, Range
@@ -181,7 +181,7 @@ def _refuse_what_is_varied(config: SimilarSamplesConfig) -> None:
 def _study(
     results: dict[float, list[dict[str, Any]]], config: SimilarSamplesConfig, head: int, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.comparison.wanted_methods import wanted_methods
 
     what = "fraction p of the head that is replaced" if config.vary == "fraction" else "tail's share t of each mixture"
     found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))

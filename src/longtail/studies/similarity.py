@@ -9,7 +9,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 
 __all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
@@ -42,10 +42,9 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     """Fit, measure, explain, and write the tables, the figure and the page."""
     from dataclasses import replace
 
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.fitting.methods import wanted_methods
-    from longtail.jobs.fitting.run_features import problem_at
-    from longtail.jobs.launch import resolve_device
+    from longtail.comparison.wanted_methods import wanted_methods
+    from longtail.jobs.run_features import problem_at
+    from longtail.jobs.written_comparison import compared_in
     from longtail.studies.outcome import finish_study
 
     methods = wanted_methods(config.method)
@@ -57,15 +56,8 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
     folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().stem}"
-    results = compare_heads(
-        problem,
-        replace(config.heads, methods=config.method),
-        title=config.features.resolve().stem,
-        seed=config.runtime.seed,
-        device=resolve_device(config.runtime.device),
-        folder=folder,
-        quiet=True,
-    )
+    heads, runtime = replace(config.heads, methods=config.method), replace(config.runtime, quiet=True)
+    results = compared_in(folder, problem, heads, runtime, title=config.features.resolve().stem)
     train = problem.splits["train"]
     measured = category_similarity(train.features, train.labels, len(problem.class_names))
     recall = results["methods"][methods[0]]["metrics"]["test"]["per_class"]

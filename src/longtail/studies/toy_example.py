@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions
 from longtail.jobs.run import RunConfig
 from longtail.ranges import Count, Range
@@ -118,7 +118,7 @@ def _with_train(splits: DataSplits, chosen: NDArray[np.int64], counts: NDArray[n
 def _study(
     results: dict[float, list[dict[str, Any]]], config: ToyExampleConfig, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.jobs.fitting.methods import wanted_methods
+    from longtail.comparison.wanted_methods import wanted_methods
 
     what = "head images a class" if config.case == 1 else "tail images"
     found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods), log=True)

@@ -1,6 +1,6 @@
 """How do the lengths of the classifiers' weights follow the class counts?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 from longtail.ranges import Count
 
@@ -30,9 +30,8 @@ class WeightNormsConfig:
 
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
-    from longtail.jobs.comparing.comparison import compare_heads
-    from longtail.jobs.fitting.run_features import problem_at
-    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.run_features import problem_at
+    from longtail.jobs.written_comparison import compared_in
     from longtail.studies.outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
@@ -40,15 +39,7 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed
     results = [
-        compare_heads(
-            problem,
-            config.heads,
-            title=name,
-            seed=seed,
-            device=resolve_device(config.runtime.device),
-            folder=folder / f"seed-{seed}",
-            quiet=config.runtime.quiet,
-        )
+        compared_in(folder / f"seed-{seed}", problem, config.heads, replace(config.runtime, seed=seed), title=name)
         for seed in range(first, first + config.seeds)
     ]
     return finish_study(norms_by_group(results), folder, quiet=config.runtime.quiet)
@@ -62,7 +53,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
     divided by the method's mean, as only proportions matter.
 
     Args:
-        results: of one or several seeds, as `compare_heads` gives them.
+        results: of one or several seeds, as `compared_in` returns them.
 
     Returns:
         A study with one table and one figure.

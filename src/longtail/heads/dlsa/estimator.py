@@ -267,6 +267,15 @@ class DLSA(Head):
         self.blocks_ = [block.facts for block in (built if self.depth_ else tried).blocks]
         return self
 
+    def parameters_in_use(self) -> dict[str, Any]:
+        """Return the parameters that had a part, with the number of blocks in use."""
+        return super().parameters_in_use() | {"depth": self.depth_, "learning_rate": self.learning_rate_}
+
+    def chosen_parameters(self) -> dict[str, Any]:
+        """Return the number of blocks in use, and the learning rate where it was chosen."""
+        chosen = {"learning_rate": self.learning_rate_} if self.learning_rate == "auto" else {}
+        return {"depth": self.depth_, **chosen}
+
     def which_block(self, X: ArrayLike) -> NDArray[np.int64]:
         """Say which block takes each row of features (N, D), shape (N,); `depth_` for rows that none takes."""
         array = self._check(X)

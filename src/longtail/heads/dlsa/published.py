@@ -39,21 +39,22 @@ _PLACES: dict[str, Any] = {
     "separation_weight": 0.03,
 }
 
+# those with "head": None begin with random layers, the others with the layer of PaCo's checkpoint
 DLSA_PUBLISHED: dict[str, dict[str, Any]] = {
-    "imagenet-ce": {"depth": 1, "learning_rate": 1e-2},
+    "imagenet-ce": {"head": None, "depth": 1, "learning_rate": 1e-2},
     # the file is named after class-balanced sampling and holds the same as the one above
-    "imagenet-cbs": {"depth": 1, "learning_rate": 1e-2},
+    "imagenet-cbs": {"head": None, "depth": 1, "learning_rate": 1e-2},
     "imagenet-paco": _IMAGENET_PACO,
     "imagenet-paco-cbs": {**_IMAGENET_PACO, "classifier": "class-balanced"},
     "imagenet-paco-cos": {**_IMAGENET_PACO, "depth": 1, "classifier": "cosine"},
     "inat18-paco": {**_IMAGENET_PACO, "flow_epochs": 30, "likelihood_weight": 1.0},
-    "places-ce": {**_PLACES, "learning_rate": 1e-2},
-    "places-ce-cos": {**_PLACES, "learning_rate": 1e-2, "classifier": "cosine"},
+    "places-ce": {**_PLACES, "head": None, "learning_rate": 1e-2},
+    "places-ce-cos": {**_PLACES, "head": None, "learning_rate": 1e-2, "classifier": "cosine"},
     "places-paco": {**_PLACES, "learning_rate": 1e-4},
     # these two name methods that the release does not hold: fitting them says so
     "imagenet-paco-m2m": {**_IMAGENET_PACO, "classifier": "m2m"},
     "imagenet-paco-ride": {**_IMAGENET_PACO, "classifier": "ride"},
-    "places-ce-ride": {**_PLACES, "learning_rate": 1e-2, "classifier": "ride"},
+    "places-ce-ride": {**_PLACES, "head": None, "learning_rate": 1e-2, "classifier": "ride"},
 }
 
 

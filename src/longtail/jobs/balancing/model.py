@@ -10,7 +10,10 @@ from torch import nn
 
 from longtail.backbones.measured_layer import last_layer_of
 from longtail.backbones.split import check_replaceable, put_in
-from longtail.counts import group_of_class
+from longtail.comparison import Protocol, Rules, check_problem
+from longtail.comparison.automatic import Candidates, choose_and_refit, predict_splits
+from longtail.comparison.fitter import fit_method
+from longtail.comparison.linear_methods import linear_methods
 from longtail.errors import InputError
 from longtail.evaluation.selection import Metric
 from longtail.features import FeatureFile
@@ -18,11 +21,6 @@ from longtail.heads import Joint
 from longtail.heads.base import Head, Prior
 from longtail.heads.linear import LinearHead
 from longtail.jobs.balancing.check import check_fit, check_shape
-from longtail.jobs.choosing.automatic import choose_and_refit, predict_splits
-from longtail.jobs.fitting.head_options import ChoiceOptions, HeadOptions
-from longtail.jobs.fitting.heads import fit_head
-from longtail.jobs.fitting.linear_methods import linear_methods
-from longtail.jobs.fitting.problem import check_problem
 
 __all__ = ["balance_model"]
 
@@ -94,27 +92,25 @@ def balance_model(
     check_replaceable(model, last)
     weight = last.weight.detach().float().cpu()
     bias = torch.zeros(len(weight)) if last.bias is None else last.bias.detach().float().cpu()
-    own = weight.numpy(), bias.numpy()
-    options = HeadOptions(methods=methods, choice=ChoiceOptions(metric=metric))
-    names = linear_methods(options, has_bias=last.bias is not None)
+    network_head = weight.numpy(), bias.numpy()
+    names = linear_methods(methods, {}, has_bias=last.bias is not None)
     origin = f"{type(model).__name__}: {last.name or 'weight'}"
     if prior is not None and last.bias is None:
         raise InputError(f"{origin}: has no bias, which a prior would go into. Leave the prior out.")
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
     splits = {split: _in_memory(split, *part) for split, part in parts.items()}
     check_shape(splits["train"], weight.shape, origin)
-    problem = check_problem(splits, head=own)
+    problem = check_problem(splits, head=network_head)
+    protocol = Protocol(problem, Rules(metric=metric), seed=seed, device=device)
     train = problem.splits["train"]
-    check_fit(train.features, train.labels, own, problem.class_names, origin)
-    joint = Joint(own).fit(train.features, train.labels)
-    select_on = "val" if validation is not None else "train"
-    heads = {name: fit_head(name, problem, options, joint, select_on, seed, device) for name in names}
+    check_fit(train.features, train.labels, network_head, problem.class_names, origin)
+    joint = Joint(network_head).fit(train.features, train.labels)
+    heads = {name: fit_method(name, protocol, joint) for name in names}
     chosen: Head = next(iter(heads.values()))
     if len(heads) > 1:
         heads = {"joint": joint, **heads}
         predictions = {name: predict_splits(head, problem) for name, head in heads.items()}
-        groups = group_of_class(problem.train_counts, options.many_above, options.few_below)
-        chosen = choose_and_refit(problem, options, heads, predictions, select_on, groups, seed, device).head
+        chosen = choose_and_refit(protocol, Candidates(heads, predictions)).head
     if not isinstance(chosen, LinearHead):
         raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
     moved = chosen.bias_ if prior is None else chosen.bias_for(prior)

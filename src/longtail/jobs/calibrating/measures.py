@@ -17,13 +17,10 @@ from longtail.evaluation.selective import selective_report, threshold_for_accura
 from longtail.jobs.calibrating.file import StoredCalibration
 
 if TYPE_CHECKING:
-    from longtail.features import FeatureFile
-    from longtail.heads.base import Head
-    from longtail.jobs.fitting.sealed import SealedFeatures
+    pass
 
-__all__ = ["Calibration", "Images", "Wishes", "calibrate", "calibration_of", "measure_calibration"]
+__all__ = ["Calibration", "Images", "Wishes", "calibrate", "measure_calibration"]
 
-BLOCK = 2**21  # probabilities that are held at once
 MOST_TRIED = 5_000_000  # scores on which auto tries every calibration; beyond, none, temperature and group
 
 Floats = NDArray[np.float64]
@@ -180,27 +177,6 @@ def measure_calibration(
         "rule": vars(rule),
         "reject": selective_report(scores["after"], target.labels, groups, rule),
     }
-
-
-def calibration_of(head: "Head", file: "FeatureFile | SealedFeatures") -> dict[str, float]:
-    """Measure the probabilities of a head as they are, in bounded memory.
-
-    Args:
-        head: fitted.
-        file: features with labels.
-
-    Returns:
-        `ece` and `adaptive_ece` in percentage points, `brier` (0 to 2), `log_loss` in nats.
-    """
-    rows = max(BLOCK // len(head.classes_), 256)
-    return probability_summary(
-        ImageScores.join(
-            [
-                image_scores(head.predict_proba(file.features[start : start + rows]), file.labels[start : start + rows])
-                for start in range(0, len(file.labels), rows)
-            ]
-        )
-    )
 
 
 def _softmax(logits: NDArray[np.floating]) -> Floats:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from longtail.comparison.problem import FeatureProblem
+from longtail.comparison.refitting import fitted_like
 from longtail.errors import InputError
 from longtail.heads import load_head
 from longtail.heads.base import Head
 from longtail.holdout import stratified_folds, stratified_holdout
 from longtail.jobs.calibrating.measures import Images
-from longtail.jobs.fitting.problem import FeatureProblem
-from longtail.jobs.fitting.refitting import fitted_like
 
 __all__ = ["unseen_scores"]
 
@@ -89,7 +89,7 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
         features = np.concatenate([np.asarray(train.features), np.asarray(val.features[rest])])
         labels = np.concatenate([train.labels, val.labels[rest]])
         if rows.any():
-            second = fitted_like(head, features, labels, own=problem.head, seed=seed)
+            second = fitted_like(head, features, labels, network_head=problem.head, seed=seed)
             logits[rows] = second.logits(np.asarray(val.features[rows]))
     seen = fold_of >= 0
     return Images(logits[seen], val.labels[seen], "val")

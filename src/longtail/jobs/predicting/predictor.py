@@ -94,7 +94,7 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
         Features (V, D) and class indices (V,), or None.
     """
     from longtail.features import open_features
-    from longtail.jobs.fitting.run_features import problem_of_run
+    from longtail.jobs.run_features import problem_of_run
 
     run = run_of_head(head_path)
     if head_path.suffix != ".npz" or fitted_on_validation(head_path) or _takes_other_features(run, head_path.stem):

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from longtail.backbones import classifier_of, hold_all_but, linear_parameters
+from longtail.comparison import read_settings
+from longtail.comparison.method_settings import unfitted_head
 from longtail.counts import class_counts
+from longtail.errors import InputError
 from longtail.heads import ClassifierRetraining
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.batches import training_batches
 from longtail.jobs.stage_one.images import Images, plain_preprocessing, prepare
@@ -56,6 +59,9 @@ def retrain_from_images(
         the statistics were re-estimated or the backbone learnt.
     """
     preprocessing = trained.preprocessing
+    crt: Any = unfitted_head("crt", read_settings(heads.set))
+    if crt.epochs == "auto":
+        raise InputError("--set crt.epochs=auto: with --crt-from images, expected a number of epochs.")
     torch.manual_seed(runtime.seed)
     model: Any = trained.model
     model.reset_classifier(classifier_of(model).out_features)
@@ -64,25 +70,25 @@ def retrain_from_images(
     still = hold_all_but(model, heads.images.crt_part)
     module = Classification(model, still=still if heads.images.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
-        parameter_groups(model, heads.training.head_learning_rate, heads.images.crt_backbone_rate),
-        lr=heads.training.head_learning_rate,
+        parameter_groups(model, crt.learning_rate, heads.images.crt_backbone_rate),
+        lr=crt.learning_rate,
         momentum=0.9,
-        weight_decay=heads.training.head_weight_decay,
+        weight_decay=crt.weight_decay,
     )
     about = {
         **trained.about,
         "preprocessing": plain_preprocessing(preprocessing),
         "crt": {
-            "epochs": heads.training.crt_epochs,
-            "batch_size": heads.training.head_batch_size,
-            "learning_rate": heads.training.head_learning_rate,
-            "weight_decay": heads.training.head_weight_decay,
-            "repeat_threshold": heads.training.head_repeat_threshold,
+            "epochs": crt.epochs,
+            "batch_size": crt.batch_size,
+            "learning_rate": crt.learning_rate,
+            "weight_decay": crt.weight_decay,
+            "repeat_threshold": crt.repeat_threshold,
             "bn_mode": heads.images.bn_mode,
             "part": heads.images.crt_part,
             "backbone_rate": heads.images.crt_backbone_rate,
-            "sampling": heads.training.head_sampling,
-            "schedule": heads.training.head_schedule,
+            "sampling": crt.sampling,
+            "schedule": crt.schedule,
             "seed": runtime.seed,
         },
     }
@@ -91,25 +97,25 @@ def retrain_from_images(
     if resume is not None and read_about(resume, last) != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
     task, optimizer = fabric.setup(module, optimizer)
-    if resume is not None and TrainingState.of(resume, str(last)).epoch >= heads.training.crt_epochs:
+    if resume is not None and TrainingState.of(resume, str(last)).epoch >= crt.epochs:
         load_weights(task, resume["task"], str(last))
     else:
         plan = replace(
             stage,
-            epochs=heads.training.crt_epochs,
-            batch_size=heads.training.head_batch_size,
+            epochs=crt.epochs,
+            batch_size=crt.batch_size,
             run_length=4,
             rebalance_from=0.0,
-            repeat_threshold=heads.training.head_repeat_threshold,
+            repeat_threshold=crt.repeat_threshold,
         )
         images = prepare(splits.train, preprocessing, fabric.device)
         train(
             fabric,
             task,
             optimizer,
-            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.training.head_sampling),
-            num_epochs=heads.training.crt_epochs,
-            schedule=Schedule(heads.training.head_schedule),
+            training_batches(fabric, images, preprocessing, plan, runtime.seed, crt.sampling),
+            num_epochs=crt.epochs,
+            schedule=Schedule(crt.schedule),
             seed=runtime.seed,
             folder=folder,
             about=about,
@@ -119,15 +125,7 @@ def retrain_from_images(
         )
     module.eval()
     weight, bias = linear_parameters(model)
-    head = ClassifierRetraining(
-        epochs=heads.training.crt_epochs,
-        batch_size=heads.training.head_batch_size,
-        learning_rate=heads.training.head_learning_rate,
-        weight_decay=heads.training.head_weight_decay,
-        schedule=heads.training.head_schedule,
-        sampling=heads.training.head_sampling,
-        repeat_threshold=heads.training.head_repeat_threshold,
-    ).take(
+    head = crt.take(
         weight.cpu().numpy(),
         bias.cpu().numpy(),
         class_counts=class_counts(splits.train.labels, len(splits.train.class_names)),

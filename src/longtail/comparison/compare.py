@@ -1,0 +1,85 @@
+"""Compare methods on one problem under one protocol."""
+
+from pathlib import Path
+
+from longtail.comparison.comparison import Comparison
+from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
+from longtail.comparison.measures import results_of
+from longtail.comparison.method_settings import MethodSettings, check_settings
+from longtail.comparison.problem import FeatureProblem
+from longtail.comparison.problem_of import Splits, problem_of
+from longtail.comparison.protocol import Protocol, Rules
+
+__all__ = ["compare", "compare_under"]
+
+
+def compare(
+    data: FeatureProblem | Path | str | Splits,
+    methods: str = "auto",
+    rules: Rules | None = None,
+    *,
+    settings: MethodSettings | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Comparison:
+    """Fit methods to features, choose among them without a look at test, and measure them on val and test.
+
+    Args:
+        data: a checked problem (`open_problem`); a folder or file of features; or arrays, {"train": (features (N, D),
+            labels (N,)), "val": ..., "test": ...}, of which train is needed; labels are numbers or names.
+        methods: some of `longtail.METHODS` with commas between, "usual", "all", or "auto": the best of all, fitted
+            again on train and val.
+        rules: how is chosen and measured; default: balanced accuracy, on val where there is one, else in
+            cross-validation of train.
+        settings: parameters of methods, {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.
+        seed: of initialisation, sampling and folds.
+        device: where heads compute.
+
+    Returns:
+        The heads, what they predict, and what was measured.
+
+    Raises:
+        InputError: unusable features or labels, an unknown method or setting, or a choice that cannot be made.
+
+    Source:
+        Kang, Xie, Rohrbach, Yan, Gordo, Feng, Kalantidis, "Decoupling Representation and Classifier for Long-Tailed
+        Recognition", ICLR 2020, arXiv 1910.09217, section 4: representation and classifier are learnt apart.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> def made_up(*counts):
+        ...     labels = np.repeat(["ant", "bee", "cow"], counts)
+        ...     codes = np.unique(labels, return_inverse=True)[1]
+        ...     return 2 * np.eye(3, 4)[codes] + rng.normal(size=(len(labels), 4)), labels
+        >>> comparison = compare({"train": made_up(80, 30, 10), "test": made_up(20, 20, 20)}, "joint,tau,auto")
+        >>> comparison.best, list(comparison.heads)
+        ('auto', ['joint', 'tau', 'auto'])
+        >>> comparison.predict(2 * np.eye(3, 4)).tolist()
+        ['ant', 'bee', 'cow']
+    """
+    check_settings(settings or {})
+    problem = data if isinstance(data, FeatureProblem) else problem_of(data)
+    return compare_under(Protocol(problem, rules or Rules(), settings or {}, seed, device), methods)
+
+
+def compare_under(
+    protocol: Protocol, methods: str, *, ready: Ready | None = None, on_fitted: OnFitted | None = None
+) -> Comparison:
+    """Fit each wanted method on train, choose on the selection split, measure on val and test.
+
+    Args:
+        protocol: the problem, and how methods are fitted to it, chosen and measured.
+        methods: such as "tau,lws", "usual", "all" or "auto".
+        ready: heads that were trained elsewhere (cRT from images) with their predictions on val and test, taken instead
+            of fitting.
+        on_fitted: is told the name of each method that is done, and its seconds.
+
+    Raises:
+        InputError: an unknown method, or settings that cannot be.
+    """
+    if protocol.select_on == "test":
+        protocol.problem.unseal_test()  # by an explicit word; every table says it
+    fitted = fit_methods(protocol, methods, ready=ready, on_fitted=on_fitted)
+    protocol.problem.unseal_test()
+    return Comparison(protocol, fitted.heads, fitted.predictions, results_of(protocol, fitted))

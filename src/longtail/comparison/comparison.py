@@ -1,0 +1,157 @@
+"""What a comparison gives: heads, what they predict, what was measured, and the page that says it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from longtail.comparison.protocol import Protocol
+from longtail.comparison.table import Row, table_rows, table_text
+from longtail.comparison.verdict import verdict, verdict_lines
+from longtail.environment import environment
+from longtail.errors import InputError
+from longtail.files.atomic import write_json, write_text
+from longtail.heads import folded, save_head
+from longtail.heads.base import Head, Prior
+
+__all__ = ["Comparison"]
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Methods that were compared under one protocol.
+
+    Attributes:
+        protocol: the problem, and how was chosen and measured.
+        heads: fitted, by method; "auto" is the chosen one, fitted again.
+        predictions: class indices of each on val and test, shape (N,).
+        measured: what was measured, as results.json has it; `results` has besides when and where.
+    """
+
+    protocol: Protocol
+    heads: Mapping[str, Head]
+    predictions: Mapping[str, Mapping[str, NDArray[np.int64]]]
+    measured: Mapping[str, Any]
+
+    @property
+    def best(self) -> str:
+        """The recommended method; it was never chosen by its results on test, unless the rules say so."""
+        return str(self.results["verdict"]["best"])
+
+    @property
+    def table(self) -> list[Row]:
+        """A row a method: accuracies on test, or on val where there is no test split, in percent."""
+        return table_rows(self.measured)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names in the order of the class indices."""
+        return self.protocol.problem.class_names
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """What results.json holds."""
+        train = self.protocol.problem.splits["train"]
+        return {
+            "title": train.path.resolve().parent.name if train.path.stem.startswith("feature_") else train.path.stem,
+            **self.measured,
+            "verdict": verdict(dict(self.measured)),
+            "command": None,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": environment(),
+        }
+
+    def predict(
+        self, features: ArrayLike, *, method: str | None = None, prior: Prior | None = None
+    ) -> NDArray[np.str_]:
+        """Return the names of the classes that a head says.
+
+        Args:
+            features: shape (N, D).
+            method: default: the recommended one.
+            prior: how common the classes are where these features come from: "uniform", "train", or shares (C,).
+
+        Returns:
+            Shape (N,).
+
+        Raises:
+            InputError: no such method, or unusable features.
+        """
+        indices = self._head(method).predict(features, prior=prior)
+        return np.asarray(self.class_names)[indices]  # type: ignore[no-any-return]
+
+    def predict_proba(
+        self, features: ArrayLike, *, method: str | None = None, prior: Prior | None = None
+    ) -> NDArray[Any]:
+        """Return the softmax of a head's scores, not calibrated, shape (N, C); arguments as in `predict`."""
+        return self._head(method).predict_proba(features, prior=prior)
+
+    def report(self, path: Path | str) -> Path:
+        """Write the page of the comparison.
+
+        Args:
+            path: an HTML file, or a folder, which gets report.html, results.json and heads/NAME.npz.
+
+        Returns:
+            Path of the page.
+        """
+        from longtail.report import render_report, write_report
+
+        place = Path(path)
+        if place.suffix.lower() in (".html", ".htm"):
+            write_text(place, render_report(self.results, place.parent))
+            return place
+        self.save_heads(place / "heads")
+        write_json(place / "results.json", self.results)
+        return write_report(place)
+
+    def save_heads(self, folder: Path | str) -> dict[str, Path]:
+        """Write each head as folder/METHOD.npz, with the names of classes and features.
+
+        Returns:
+            By method, the path of its file.
+        """
+        paths = {}
+        for name, head in self.heads.items():
+            stored = folded(head)
+            stored.class_names_ = np.array(self.class_names)
+            if self.protocol.problem.feature_names is not None:
+                stored.feature_names_ = np.array(self.protocol.problem.feature_names)
+            paths[name] = Path(folder) / f"{name}.npz"
+            save_head(stored, paths[name])
+        return paths
+
+    def to_json(self) -> str:
+        """Return what was measured as JSON, as results.json has it."""
+        return json.dumps(self.results, indent=1)
+
+    def _head(self, method: str | None) -> Head:
+        name = method or self.best
+        if name not in self.heads:
+            raise InputError(f"`method` is {name!r}; expected one of {', '.join(self.heads)}.")
+        return self.heads[name]
+
+    def __repr__(self) -> str:
+        return "\n".join([table_text(self.table), "", *verdict_lines(self.results["verdict"])])
+
+    def _repr_html_(self) -> str:
+        """Return the table and the verdict for a notebook; names are escaped."""
+        columns = list(self.table[0]) if self.table else []
+        head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell(row[column]))}</td>" for column in columns) + "</tr>"  # type: ignore[literal-required]
+            for row in self.table
+        )
+        words = "".join(f"<p>{escape(line)}</p>" for line in verdict_lines(self.results["verdict"]))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{words}"
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)

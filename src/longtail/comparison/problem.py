@@ -1,0 +1,241 @@
+"""What heads are fitted to: checked features of each split, class names, and the network's own linear head."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.comparison.sealed import SealedFeatures
+from longtail.counts import class_counts
+from longtail.errors import InputError
+from longtail.features import SPLITS, FeatureFile, check_finite
+from longtail.files.arrays import read_npz
+from longtail.files.text import printable
+from longtail.heads.base import ImpliedPrior
+from longtail.heads.linear import LinearParameters, check_linear
+
+__all__ = ["FeatureProblem", "StoredHead", "check_problem", "read_linear_head"]
+
+MOST_CLASSES = 10_000_000  # that labels without names may number
+
+
+@dataclass(frozen=True)
+class FeatureProblem:
+    """Features that were checked, and what is known of their classes.
+
+    Attributes:
+        splits: "train" and, where there are, "val" and "test"; the labels of test are sealed until `unseal_test`.
+        class_names: one a class, C in all.
+        train_counts: n_c, shape (C,).
+        head: weight (C, D) and bias (C,) of the network's own classifier, or None.
+        notes: what a person should know about the data.
+        own_prior: world that the probabilities of that classifier mean, which may have been rebalanced in stage 1; None
+            where that is not known.
+    """
+
+    splits: dict[str, FeatureFile | SealedFeatures]
+    class_names: tuple[str, ...]
+    train_counts: NDArray[np.int64]
+    head: tuple[NDArray[Any], NDArray[Any]] | None
+    notes: tuple[str, ...]
+    own_prior: ImpliedPrior | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the D columns, where they have any."""
+        return self.splits["train"].feature_names
+
+    def unseal_test(self) -> None:
+        """Let the labels of test be read: everything is chosen, or test is chosen on by an explicit word."""
+        test = self.splits.get("test")
+        if isinstance(test, SealedFeatures):
+            test.unseal()
+
+    def of_train(self, rows: NDArray[np.int64]) -> "FeatureProblem":
+        """Give the problem of some training rows alone, among them rows of every class."""
+        train = self.splits["train"]
+        part = train.take(rows)
+        return replace(self, splits={"train": part}, train_counts=class_counts(part.labels, len(self.class_names)))
+
+
+def check_problem(
+    splits: dict[str, FeatureFile],
+    *,
+    head: Path | LinearParameters | None = None,
+    drop_nonfinite: bool = False,
+) -> FeatureProblem:
+    """Check features and labels of all splits against each other.
+
+    Args:
+        splits: as `open_feature_folder` gives them.
+        head: .npz with weight and bias, a network's checkpoint, or both arrays; default `joint_head.npz` beside the
+            features, where it is.
+        drop_nonfinite: leave rows with NaN or infinity out.
+
+    Raises:
+        InputError: NaN or infinity, labels out of range, a class without a training row, one class only, or a head of
+            another shape.
+    """
+    notes: list[str] = []
+    checked = {}
+    for split in (name for name in SPLITS if name in splits):
+        file = splits[split]
+        checked[split] = file = _finite(file, notes) if drop_nonfinite else file
+        check_finite(file.features, printable(file.path), advice="`drop_nonfinite`", name_row=file.row_name)
+        zeros = int((~np.any(file.features, axis=1)).sum())
+        if zeros:
+            notes.append(f"{split}: {zeros} rows are zero in every feature; no head can tell them apart")
+    class_names = _class_names(checked)
+    num_classes = len(class_names)
+    for file in checked.values():
+        _check_labels(file, num_classes)
+    train = checked["train"]
+    counts = class_counts(train.labels, num_classes)
+    if num_classes < 2:
+        raise InputError(f"{printable(train.path)}: one class only ({class_names[0]}). Expected at least two.")
+    absent = np.flatnonzero(counts == 0)
+    if len(absent):
+        first = int(absent[0])
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise InputError(
+            f"{printable(train.path)}: class {first} ({class_names[first]}){more} has no training row. "
+            "Expected every class in train: add images of it, or leave the class out."
+        )
+    notes += _unmeasured(checked, class_names)
+    own = _own_head(head, train, class_names)
+    sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
+    linear = None if own is None else (own.weight, own.bias)
+    return FeatureProblem(sealed, class_names, counts, linear, tuple(notes), None if own is None else own.prior)
+
+
+@dataclass(frozen=True)
+class StoredHead:
+    """A network's own linear classifier, as a file holds it.
+
+    Attributes:
+        weight: shape (C, D).
+        bias: shape (C,).
+        prior: world that its probabilities mean, or None where the file does not say.
+        class_names: in the order of its outputs, or None.
+    """
+
+    weight: NDArray[Any]
+    bias: NDArray[Any]
+    prior: ImpliedPrior | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def read_linear_head(path: Path) -> StoredHead:
+    """Read `weight` (C x D) and `bias` (C) from an .npz file, or the classifier of a network's checkpoint.
+
+    Raises:
+        InputError: no such file, damaged, or without a linear classifier.
+    """
+    expected = "an .npz with `weight` (C x D) and `bias` (C)"
+    if path.suffix != ".npz":
+        from longtail.backbones.foreign import read_foreign
+
+        if not path.is_file():
+            raise InputError(f"{printable(path)}: no such file. Expected {expected}.")
+        classifier = read_foreign(path).classifier
+        if classifier is None:
+            raise InputError(
+                f"{printable(path)}: no linear classifier in it. Expected `fc`, `linear` or `classifier` with weights."
+            )
+        return StoredHead(classifier[0].float().numpy(), classifier[1].float().numpy())
+    arrays = read_npz(path, expected=expected)
+    absent = [name for name in ("weight", "bias") if name not in arrays]
+    if absent:
+        raise InputError(f"{printable(path)}: holds no `{absent[0]}`. Expected {expected}.")
+    prior, names = str(arrays.get("prior", "")), arrays.get("class_names")
+    return StoredHead(
+        arrays["weight"],
+        arrays["bias"],
+        prior if prior in get_args(ImpliedPrior) else None,  # type: ignore[arg-type]
+        None if names is None else tuple(names.astype(str).ravel().tolist()),
+    )
+
+
+def _own_head(
+    given: Path | LinearParameters | None, train: FeatureFile, class_names: tuple[str, ...]
+) -> StoredHead | None:
+    """Return the network's own classifier: the given one, or the one that lies beside the features."""
+    beside = train.path.parent / "joint_head.npz"
+    if given is None and not beside.is_file():
+        return None
+    origin = "the given head" if isinstance(given, tuple) else printable(given or beside)
+    if isinstance(given, tuple):
+        head = StoredHead(np.asarray(given[0]), np.asarray(given[1]))
+    else:
+        head = read_linear_head(given or beside)
+    if head.class_names is not None and head.class_names != class_names:
+        other = next((name for name in head.class_names if name not in class_names), None)
+        what = "in another order" if other is None else f"{other!r} among them, which is no class here"
+        raise InputError(
+            f"{origin}: is of other classes than {printable(train.path)}: {what}. Expected the head of the network "
+            "that made these features."
+        )
+    dimension = train.features.shape[1]
+    try:
+        weight, bias = check_linear((head.weight, head.bias), len(class_names), dimension)
+    except InputError as error:
+        raise InputError(f"{origin}: {error} Name another with `head`.") from error
+    return replace(head, weight=weight, bias=bias)
+
+
+def _unmeasured(splits: Mapping[str, FeatureFile], class_names: tuple[str, ...]) -> list[str]:
+    """Name the classes that a split has no row of: nothing is measured, or chosen, by them."""
+    notes = []
+    for split, file in splits.items():
+        absent = np.flatnonzero(class_counts(file.labels, len(class_names)) == 0)
+        if split != "train" and len(absent):
+            names = ", ".join(class_names[c] for c in absent[:5]) + (
+                f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            )
+            what = "nothing is measured of them" if split == "test" else "nothing is chosen by them"
+            notes.append(f"{split} has no row of {len(absent)} of {len(class_names)} classes ({names}): {what}")
+    return notes
+
+
+def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
+    good = np.concatenate(
+        [np.isfinite(file.features[start : start + 8192]).all(axis=1) for start in range(0, len(file.features), 8192)]
+    )
+    if good.all():
+        return file
+    if not good.any():
+        raise InputError(f"{printable(file.path)}: every row holds NaN or infinity. Extract the features again.")
+    notes.append(f"{file.path.name}: {int((~good).sum())} rows with NaN or infinity were left out")
+    return file.take(good)
+
+
+def _class_names(splits: dict[str, FeatureFile]) -> tuple[str, ...]:
+    stored = splits["train"].class_names
+    for split, file in splits.items():
+        if stored is not None and file.class_names is not None and file.class_names != stored:
+            raise InputError(
+                f"{printable(file.path)}: the classes of {split} are others than those of train, or in another order. "
+                "Expected the same names in the same order."
+            )
+    if stored is not None:
+        return stored
+    highest = max(int(file.labels.max(initial=0)) for file in splits.values())
+    if highest > MOST_CLASSES:
+        raise InputError(
+            f"{printable(splits['train'].path)}: a label {highest:,}. Expected classes that are numbered from 0, "
+            "without gaps."
+        )
+    return tuple(str(number) for number in range(highest + 1))
+
+
+def _check_labels(file: FeatureFile, num_classes: int) -> None:
+    outside = np.flatnonzero((file.labels < 0) | (file.labels >= num_classes))
+    if len(outside):
+        row = int(outside[0])
+        raise InputError(
+            f"{file.path}: label {file.labels[row]} of row {row} is out of range ({len(outside)} such rows); "
+            f"expected 0 to {num_classes - 1}. Number the classes from 0 without gaps, alike in all splits."
+        )

@@ -1,0 +1,143 @@
+"""What travels together through a comparison: the data, how choices are made, and who may be looked at when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from longtail.comparison.method_settings import MethodSettings
+from longtail.comparison.problem import FeatureProblem
+from longtail.counts import group_of_class
+from longtail.errors import InputError
+from longtail.evaluation.paired_tests import Correction
+from longtail.evaluation.selection import Metric
+from longtail.heads.feature_transform import TransformKind
+
+__all__ = ["Protocol", "Rules", "SelectOn"]
+
+SelectOn = Literal["val", "train", "test"]
+SMALL_VAL = 1000  # rows; with fewer the choice looks at train too, by cross-validation
+MOST_FOLDED = 50_000  # rows of train, above which that would take long
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How methods are chosen and measured.
+
+    Attributes:
+        select_on: where choices such as tau are made: "val", or "train" (a held-out fifth, cross-validation); default
+            val where there is one. "test" needs `i_know_test_is_spoiled`.
+        i_know_test_is_spoiled: allows "test", to reproduce a publication that chose there; every table says it.
+        metric: what `auto` chooses by.
+        costs: of taking the row's class for the column's, shape (C, C); `auto` then chooses the lowest mean cost.
+        costs_name: what they are called in the results.
+        one_standard_error: `auto` takes the simplest method within one standard error of the best.
+        refit: `auto` fits the chosen method again on train and val.
+        cv_folds: of the cross-validation, at least 2.
+        cv_repeats: how often that is repeated with other folds.
+        feature_transform: before every method; "auto" chooses for those that are fitted in one pass.
+        many_above: a class with more training images is "many".
+        few_below: a class with fewer is "few".
+        correction: of p-values for the number of methods that are compared.
+        curve_draws: subsamples of train to which a quick head is fitted, to say which classes gain from more images; 0:
+            none.
+        exhaustive: look for near rows across splits however long it takes.
+    """
+
+    select_on: SelectOn | None = None
+    i_know_test_is_spoiled: bool = False
+    metric: Metric = "balanced"
+    costs: ArrayLike | None = None
+    costs_name: str = "given"
+    one_standard_error: bool = False
+    refit: bool = True
+    cv_folds: int = 5
+    cv_repeats: int = 1
+    feature_transform: TransformKind | Literal["auto"] = "none"
+    many_above: int = 100
+    few_below: int = 20
+    correction: Correction = "holm"
+    curve_draws: int = 0
+    exhaustive: bool = False
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A problem, and how methods are fitted, chosen and measured on it.
+
+    Attributes:
+        problem: checked features.
+        rules: of choices and measures.
+        settings: of methods, by parameter.
+        seed: of initialisation, sampling and folds.
+        device: where heads compute.
+
+    Raises:
+        InputError: choices are to be made on a split that is not there, or on test without the word that allows it.
+    """
+
+    problem: FeatureProblem
+    rules: Rules = field(default_factory=Rules)
+    settings: MethodSettings = field(default_factory=dict)
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_split(self.select_on, self.rules, self.problem)
+
+    @property
+    def select_on(self) -> SelectOn:
+        """The split that choices are made on."""
+        return self.rules.select_on or ("val" if "val" in self.problem.splits else "train")
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """ "many", "medium" or "few" for each class, shape (C,)."""
+        return group_of_class(self.problem.train_counts, self.rules.many_above, self.rules.few_below)
+
+    @property
+    def choose_by(self) -> dict[str, Any]:
+        """What `longtail.evaluation.selection.choose` takes besides candidates and labels."""
+        return {"metric": self.rules.metric, "groups": self.groups, "costs": self.rules.costs}
+
+    @property
+    def looks_at_train(self) -> bool:
+        """Whether choices are made on parts of train, besides val or alone."""
+        return self.select_on == "train" or (self.select_on == "val" and self._val_is_small)
+
+    @property
+    def _val_is_small(self) -> bool:
+        """Whether train would add much to what val says, at a cost that can be borne.
+
+        Not where the network's own classifier is known: its training images may be these, and their features too good.
+        """
+        splits = self.problem.splits
+        can_be_folded = len(splits["train"].labels) <= MOST_FOLDED and bool(self.problem.train_counts.max() > 1)
+        return self.problem.head is None and len(splits["val"].labels) < SMALL_VAL and can_be_folded
+
+    def on_train(self, rows: NDArray[np.int64]) -> "Protocol":
+        """Return the protocol of some training rows alone, among them rows of every class."""
+        return replace(self, problem=self.problem.of_train(rows), rules=replace(self.rules, select_on="train"))
+
+    def on(self, problem: FeatureProblem) -> "Protocol":
+        """Return the same protocol for another problem, whose choices are made on the same split."""
+        return replace(self, problem=problem, rules=replace(self.rules, select_on=self.select_on))
+
+
+def _check_split(select_on: SelectOn, rules: Rules, problem: FeatureProblem) -> None:
+    splits: Mapping[str, Any] = problem.splits
+    if select_on == "test" and not rules.i_know_test_is_spoiled:
+        other = "`select_on` val" if "val" in splits else "`select_on` train"
+        raise InputError(
+            f"choosing on the test split makes the test result worthless. Use {other}, or, to reproduce a publication "
+            "that did so, `select_on` test with `i_know_test_is_spoiled`; every table will carry the mark "
+            '"chosen on test".'
+        )
+    if select_on != "train" and select_on not in splits:
+        raise InputError(
+            f"`select_on` {select_on}: {splits['train'].path.parent} holds no rows of {select_on}. Use `select_on` "
+            "train."
+        )

@@ -1,0 +1,97 @@
+"""The table of a comparison: a row a method."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+__all__ = ["Row", "chosen_text", "measured_split", "table_rows", "table_text"]
+
+MOST_NUMBERS = 2  # of what a method chose
+
+Row = TypedDict(
+    "Row",
+    {
+        "method": str,
+        "chosen on": str,
+        "all": float,
+        "balanced": float,
+        "95 %": str,
+        "many": float | None,
+        "medium": float | None,
+        "few": float | None,
+        "seconds": float,
+        "chosen": str,
+    },
+)
+
+
+def measured_split(results: Mapping[str, Any]) -> str:
+    """Return the split that a table shows: test, or val where there is no test split."""
+    return "test" if any("test" in entry["metrics"] for entry in results["methods"].values()) else "val"
+
+
+def table_rows(results: Mapping[str, Any]) -> list[Row]:
+    """Return a row a method: accuracies in percent, the 95 % interval of the balanced one, what was chosen.
+
+    Args:
+        results: content of results.json.
+    """
+    split = measured_split(results)
+    rows: list[Row] = []
+    for name, entry in results["methods"].items():
+        metrics = entry["metrics"].get(split)
+        if metrics is None:
+            continue
+        low, high = metrics["intervals"]["balanced"]
+        rows.append(
+            {
+                "method": name,
+                "chosen on": {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),
+                "all": metrics["all"],
+                "balanced": metrics["balanced"],
+                "95 %": f"{low:.1f} .. {high:.1f}",
+                "many": metrics["many"],
+                "medium": metrics["medium"],
+                "few": metrics["few"],
+                "seconds": entry["seconds"],
+                "chosen": chosen_text(entry),
+            }
+        )
+    return rows
+
+
+def chosen_text(entry: Mapping[str, Any]) -> str:
+    """Return what a method chose: the method that `auto` is, or its first numbers, such as "tau = 0.7".
+
+    Example:
+        >>> chosen_text({"chosen": {"tau": 0.7}}), chosen_text({"choice": {"method": "lda"}})
+        ('tau = 0.7', '= lda')
+    """
+    if "choice" in entry:
+        return f"= {entry['choice']['method']}"
+    chosen = entry.get("chosen") or {}
+    numbers = {name: value for name, value in chosen.items() if type(value) in (int, float)}
+    return ", ".join(f"{name} = {value:.3g}" for name, value in list(numbers.items())[:MOST_NUMBERS])
+
+
+def table_text(rows: Sequence[Row]) -> str:
+    """Return a table as aligned text."""
+    if not rows:
+        return "nothing was measured: there is neither a val nor a test split"
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    left = {0, 1, len(widths) - 1}
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place in left else cell.rjust(width) for place, (cell, width) in _placed(line, widths)
+        )
+        for line in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _placed(line: list[str], widths: list[int]) -> Any:
+    return enumerate(zip(line, widths, strict=True))
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,78 @@
+"""Which methods a text such as "joint,tau", "usual", "all" or "auto" means."""
+
+import difflib
+
+from longtail.comparison.methods import METHODS
+from longtail.errors import InputError
+
+__all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "wanted_methods", "wants_auto"]
+
+USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
+MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
+ALL = tuple(name for name, method in METHODS.items() if method.cost != "minutes")
+SETS = {"usual": USUAL_METHODS, "all": ALL}
+
+
+def wanted_methods(text: str) -> tuple[str, ...]:
+    """Read a list of methods; `auto` alone is chosen from all of them.
+
+    Args:
+        text: names with commas between, usual, all, auto.
+
+    Raises:
+        InputError: an unknown method, or none.
+
+    Example:
+        >>> wanted_methods("tau, joint, auto"), "lda" in wanted_methods("usual"), "lda" in wanted_methods("auto")
+        (('joint', 'tau'), False, True)
+    """
+    words = _words(text)
+    names = [name for name in words if name not in ("auto", *SETS)]
+    for name in names:
+        if name not in METHODS:
+            close = difflib.get_close_matches(name, METHODS, n=1)
+            raise InputError(
+                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} "
+                f"Methods: {', '.join(METHODS)}, usual, all, auto."
+            )
+    if not words:
+        raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
+    if words == ["auto"]:
+        words = ["all"]
+    wanted = {*names, *(name for word in words for name in SETS.get(word, ()))}
+    # tables begin with the paper's; what is made of the others stands last
+    order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)
+    return tuple(name for name in dict.fromkeys(order) if name in wanted)
+
+
+def wants_auto(text: str) -> bool:
+    """Return whether the best of the methods is to be chosen and fitted again."""
+    return "auto" in _words(text)
+
+
+def affordable_methods(text: str, num_rows: int) -> tuple[str, ...]:
+    """Leave out what would take long on so many training rows, where it was not named.
+
+    Example:
+        >>> "knn" in affordable_methods("auto", 1000), "knn" in affordable_methods("auto", 100_000)
+        (True, False)
+    """
+    return tuple(
+        name
+        for name in wanted_methods(text)
+        if num_rows <= MOST_NEIGHBOURS or METHODS[name].cost != "all rows" or is_named(name, text)
+    )
+
+
+def is_named(name: str, text: str) -> bool:
+    """Return whether a method was asked for by its name, and not as one of all.
+
+    Example:
+        >>> is_named("knn", "lda, knn"), is_named("knn", "all")
+        (True, False)
+    """
+    return name in _words(text)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

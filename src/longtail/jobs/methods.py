@@ -1,0 +1,64 @@
+"""`longtail methods`: which methods there are, and what can be set of each."""
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+__all__ = ["MethodsConfig", "run"]
+
+
+@dataclass(frozen=True)
+class MethodsConfig:
+    """List the methods, or the settings of one."""
+
+    method: tyro.conf.Positional[str | None] = None
+    """Name of a method; default: all are listed."""
+
+
+def run(config: MethodsConfig) -> None:
+    """Print the methods, or the settings of one with defaults, ranges and meaning."""
+    print("\n".join(_all_methods() if config.method is None else _settings_of(config.method)))
+
+
+def _all_methods() -> list[str]:
+    from longtail.comparison import METHODS
+
+    return [
+        "methods, from the simplest to the most elaborate:",
+        *(f"  {name:<10}{method.summary}" for name, method in METHODS.items()),
+        "",
+        "`longtail methods NAME` lists the settings of one: --set NAME.SETTING=VALUE.",
+    ]
+
+
+def _settings_of(name: str) -> list[str]:
+    from longtail.comparison.method_settings import method_of, settable
+    from longtail.heads.parameters import told_constraints
+
+    method = method_of(name)
+    meanings = _meanings(method.estimator)
+    lines = [f"{name}: {method.summary} (longtail.{method.estimator.__name__})", ""]
+    for setting, default in settable(method).items():
+        allowed = method.estimator._parameter_constraints.get(setting)
+        expected = f"one of {', '.join(method.presets)}" if allowed is None else told_constraints(allowed)
+        meaning = meanings.get(setting, "a group of settings that was published; those that are named besides hold")
+        lines += [f"  {name}.{setting}={_typed(default)}", f"      {meaning}", f"      expected: {expected}"]
+    return lines if len(lines) > 2 else [*lines, "  it is made of other methods, and has no settings"]
+
+
+def _meanings(estimator: type[Any]) -> dict[str, str]:
+    """Return what the docstring of a head says of each parameter, on a line each."""
+    text = inspect.cleandoc(estimator.__doc__ or "")
+    section = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    parts = re.split(r"^ {4}(\w+): ", section[1] if section else "", flags=re.MULTILINE)[1:]
+    return {name: " ".join(words.split()) for name, words in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _typed(value: Any) -> str:
+    """Return a default as it is typed."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(_typed, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

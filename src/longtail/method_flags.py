@@ -1,0 +1,110 @@
+"""`--set METHOD.SETTING=VALUE` as it is typed, and the flags that it took the place of."""
+
+from collections.abc import Sequence
+
+from longtail.errors import InputError
+
+__all__ = ["refuse_old_flags", "with_settings"]
+
+_TRAINED = "crt,lws,bsm,cb,ldam,cosine"
+# flag of version 0.1: what is typed now; one that took no value says it here
+OLD_FLAGS = {
+    "--tau": "tau.tau",
+    "--keep-bias": "tau.keep_bias=true",
+    "--la-tau": "la.tau",
+    "--ncm-transform": "ncm.transform",
+    "--ncm-metric": "ncm.metric",
+    "--knn-neighbours": "knn.neighbours",
+    "--knn-gamma": "knn.gamma",
+    "--knn-metric": "knn.metric",
+    "--ridge-penalty": "ridge.penalty",
+    "--ridge-gamma": "ridge.gamma",
+    "--lda-shrinkage": "lda.shrinkage",
+    "--lda-weighting": "lda.weighting",
+    "--lda-prior": "lda.prior",
+    "--cosine-scale": "cosine.scale",
+    "--max-norm": "maxnorm.radius",
+    "--rho": "marc,disalign.rho",
+    "--crt-epochs": "crt,bsm,cb,cosine.epochs",
+    "--lws-epochs": "lws.epochs",
+    "--ldam-epochs": "ldam.epochs",
+    "--head-learning-rate": f"{_TRAINED}.learning_rate",
+    "--head-schedule": f"{_TRAINED}.schedule",
+    "--head-batch-size": f"{_TRAINED}.batch_size",
+    "--head-precision": "*.precision",
+    "--head-weight-decay": "crt,lws,ldam,cosine.weight_decay",
+    "--head-sampling": "crt,lws.sampling",
+    "--head-repeat-threshold": "crt,lws.repeat_threshold",
+    "--head-loss": "crt.loss",
+    "--rebalanced-weight-decay": "bsm,cb.weight_decay",
+    "--mlp-members": "mlp.members",
+    "--dlsa-published": "dlsa.published",
+    "--dlsa-depth": "dlsa.depth",
+    "--dlsa-clusters": "dlsa.clusters",
+    "--dlsa-proportion": "dlsa.proportion",
+    "--dlsa-flow-epochs": "dlsa.flow_epochs",
+    "--dlsa-flow-batch-size": "dlsa.flow_batch_size",
+    "--dlsa-flow-learning-rate": "dlsa.flow_learning_rate",
+    "--dlsa-flow-momentum": "dlsa.flow_momentum",
+    "--dlsa-epochs": "dlsa.epochs",
+    "--dlsa-learning-rate": "dlsa.learning_rate",
+    "--dlsa-classifier": "dlsa.classifier",
+    "--dlsa-precision": "dlsa.precision",
+    "--dlsa-always": "dlsa.choose_depth=false",
+}
+
+
+def refuse_old_flags(arguments: Sequence[str]) -> None:
+    """Answer a flag of a single method with its new spelling.
+
+    Args:
+        arguments: as they were typed, behind the verb.
+
+    Raises:
+        InputError: one of them is such a flag.
+
+    Example:
+        >>> refuse_old_flags(["--tau", "0.7"])
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: --tau is now: --set tau.tau=0.7 (`longtail methods tau` lists its settings).
+    """
+    for place, word in enumerate(arguments):
+        flag, equals, value = word.partition("=")
+        setting = OLD_FLAGS.get(flag.replace("_", "-"))
+        if setting is None:
+            continue
+        following = arguments[place + 1] if place + 1 < len(arguments) else "VALUE"
+        typed = setting if "=" in setting else f"{setting}={value if equals else following}"
+        method = setting.partition(".")[0].split(",")[0]
+        lists = "lists all" if method == "*" else f"{method} lists its settings"
+        lists = f"`longtail methods{'' if method == '*' else ' ' + method}` {lists.removeprefix(method + ' ')}"
+        raise InputError(f"{flag} is now: --set {typed} ({lists}).")
+
+
+def with_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:
+    """Gather what stands behind every --set behind one, after the usual settings, so that what is typed holds.
+
+    Args:
+        arguments: as they were typed, behind the verb.
+        usual: settings that hold where nothing else is typed: those of a recipe.
+
+    Example:
+        >>> with_settings(["x", "--set", "tau.tau=0.7", "--seed", "1", "--set", "crt.epochs=3"], ["lws.epochs=9"])
+        ['x', '--seed', '1', '--set', 'lws.epochs=9', 'tau.tau=0.7', 'crt.epochs=3']
+    """
+    others: list[str] = []
+    settings: list[str] = []
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if word.startswith("--set="):
+            settings.append(word.removeprefix("--set="))
+        elif word == "--set":
+            if not words or words[0].startswith("-"):
+                raise InputError("--set: expected METHOD.SETTING=VALUE behind it, such as tau.tau=0.7.")
+            while words and not words[0].startswith("-") and ("=" in words[0] or not settings):
+                settings.append(words.pop(0))
+        else:
+            others.append(word)
+    return [*others, "--set", *usual, *settings] if settings else others
