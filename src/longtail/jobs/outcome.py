@@ -5,12 +5,12 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
-from longtail.comparison.table import measured_split, table_rows
+from longtail.comparison.table import Row, measured_split, table_rows
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import environment
 from longtail.files.text import printable
@@ -63,26 +63,26 @@ def tell(results: dict[str, Any], folder: Path, *, quiet: bool) -> None:
 def print_table(results: dict[str, Any]) -> None:
     """Print the methods with their accuracies on test, or on validation where there is no test split."""
     width = Console().width
-    console = Console(width=max(width, 96))  # a file or pipe counts as 80 columns, which would cut the table
+    console = Console(width=max(width, 116))  # a file or pipe counts as 80 columns, which would cut the table
     table = Table(box=None, pad_edge=False, caption=None)
-    for name in ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", ""):
-        table.add_column(name, justify="left" if name in ("", "chosen on") else "right", no_wrap=True)
-    for row in table_rows(results):
-        table.add_row(
-            row["method"],
-            row["chosen on"],
-            _number(row["all"]),
-            _number(row["balanced"]),
-            row["95 %"],
-            _number(row["many"]),
-            _number(row["medium"]),
-            _number(row["few"]),
-            f"{row['seconds']:.1f} s",
-            row["chosen"],
-        )
+    heading = ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", "")
+    lines = [_cells(row) for row in table_rows(results)]
+    for place, name in enumerate(heading):
+        # what was chosen, in the last column, gives way where a line is too long
+        widest = max(len(line[place]) for line in (heading, *lines)) if place < len(heading) - 1 else None
+        justify: Literal["left", "right"] = "left" if name in ("", "chosen on") else "right"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=widest)
+    for line in lines:
+        table.add_row(*line)
     console.print(table)
     if measured_split(results) == "val":
         console.print("(measured on validation: there is no test split)")
+
+
+def _cells(row: Row) -> list[str]:
+    metrics = [_number(value) for value in (row["all"], row["balanced"])]
+    groups = [_number(value) for value in (row["many"], row["medium"], row["few"])]
+    return [row["method"], row["chosen on"], *metrics, row["95 %"], *groups, f"{row['seconds']:.1f} s", row["chosen"]]
 
 
 def _number(value: float | None) -> str:
