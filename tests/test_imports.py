@@ -22,19 +22,32 @@ ALLOWED = {
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
+    "comparison": LIBRARY | {"heads", "embeddings", "report", "environment", "comparison"},
+    "environment": PURE,
     "report": {"report", "counts", "files", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs", "signals"},
+    "jobs": LIBRARY
+    | {
+        "heads",
+        "comparison",
+        "environment",
+        "pretraining",
+        "training",
+        "report",
+        "jobs",
+        "embeddings",
+        "deploy",
+        "runs",
+        "signals",
+    },
     "recipes": LIBRARY | {"jobs", "recipes"},
-    "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
+    "studies": LIBRARY
+    | {"heads", "comparison", "environment", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "pace", "fitting", "flags"},
-    "fitting": set(),
-    "choosing": {"fitting"},
-    "calibrating": {"fitting"},
-    "comparing": {"fitting", "choosing", "calibrating", "flags"},
-    "predicting": {"stage_one", "pace", "fitting", "seeds"},
-    "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
+    "stage_one": {"options", "pace", "head_options", "flags"},
+    "calibrating": set(),
+    "predicting": {"stage_one", "pace", "run_features", "seeds"},
+    "balancing": {"stage_one", "options", "launch", "extract"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)

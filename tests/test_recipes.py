@@ -2,6 +2,8 @@
 
 import pytest
 
+from longtail.comparison import read_settings
+from longtail.comparison.method_settings import unfitted_head
 from longtail.recipes import RECIPES
 
 # recipe: batch, rate, rate of the backbone over it, decay, epochs, schedule; cRT and LWS epochs, batch, rate, decay
@@ -17,16 +19,11 @@ PUBLISHED = {
 def test_published_settings(name):
     config = RECIPES[name]()
     stage, heads = config.stage, config.heads
+    crt, lws = (unfitted_head(name, read_settings(heads.set)) for name in ("crt", "lws"))
     learning = (stage.batch_size, stage.learning_rate, stage.backbone_rate, stage.weight_decay, stage.epochs)
     assert (
         (*learning, stage.schedule),
-        (
-            heads.training.crt_epochs,
-            heads.training.lws_epochs,
-            heads.training.head_batch_size,
-            heads.training.head_learning_rate,
-            heads.training.head_weight_decay,
-        ),
+        (crt.epochs, lws.epochs, crt.batch_size, crt.learning_rate, crt.weight_decay),
     ) == PUBLISHED[name]
     assert stage.published_batch == stage.batch_size
     assert (stage.momentum, stage.run_length, stage.image_size, stage.representation) == (0.9, 4, 224, "instance")
@@ -45,12 +42,10 @@ def test_what_differs_between_the_recipes():
     assert (places.stage.train_part, places.stage.pretrained) == ("last-block", True)
     assert nature.stage.augmentation == "resized-crop"  # without colour jitter
     assert RECIPES["imagenet-lt"]().stage.augmentation == places.stage.augmentation == "resized-crop-jitter"
-    assert (other.heads.own.tau, other.heads.training.head_sampling, other.heads.training.head_repeat_threshold) == (
-        0.7,
-        "repeat-factor",
-        0.01,
-    )
-    assert other.heads.training.head_schedule == "cosine"
+    settings = read_settings(other.heads.set)
+    crt = unfitted_head("crt", settings)
+    assert (unfitted_head("tau", settings).tau, crt.sampling, crt.repeat_threshold) == (0.7, "repeat-factor", 0.01)
+    assert crt.schedule == "cosine"
 
 
 @pytest.mark.parametrize("name", RECIPES)

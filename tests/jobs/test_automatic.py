@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.comparison.automatic import choose_and_refit
 from longtail.comparison.costs_file import read_costs
-from longtail.comparison.fit_methods import fit_methods
 from longtail.errors import InputError
 from longtail.features import open_features, write_features
 from longtail.heads import TauNormalized, load_head
@@ -41,7 +39,7 @@ def fit(folder, *words, out="fit"):
 @pytest.fixture
 def val_alone(monkeypatch):
     """Look at val alone, however small it is."""
-    monkeypatch.setitem(choose_and_refit.__globals__, "SMALL_VAL", 0)
+    monkeypatch.setattr("longtail.comparison.protocol.SMALL_VAL", 0)
 
 
 def test_the_best_on_val_is_chosen_and_fitted_on_both(folder, val_alone, capsys):
@@ -88,11 +86,10 @@ def test_test_labels_change_nothing_but_their_own_metrics(folder):
 
 
 def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
-    def peeking(problem, *arguments, **settings):
-        return problem.splits["test"].labels
+    def peeking(protocol, fitted):
+        return protocol.problem.splits["test"].labels
 
-    # the module that runs is not always the one that an import by name gives
-    monkeypatch.setitem(fit_methods.__globals__, "choose_and_refit", peeking)
+    monkeypatch.setattr("longtail.comparison.fit_methods.choose_and_refit", peeking)
     assert main(["fit", str(folder), "--methods", "ncm,auto", "--out", str(folder / "fit"), "--quiet"]) == 2
     assert "feature_test.h5: its labels are sealed until everything is chosen" in capsys.readouterr().err
     assert not (folder / "fit" / "results.json").exists()
@@ -180,7 +177,7 @@ def test_costs_that_are_none(tmp_path, content, told):
     with pytest.raises(InputError) as caught:
         read_costs(tmp_path / "costs.csv", 2)
     assert told in str(caught.value)
-    assert str(caught.value).startswith(f"--costs {tmp_path / 'costs.csv'}")
+    assert str(caught.value).startswith(f"`costs` {tmp_path / 'costs.csv'}")
 
 
 def test_predict_takes_the_chosen_head(folder, tmp_path):

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from longtail.cli import main
-from longtail.comparison.wanted_methods import METHODS
+from longtail.comparison.methods import METHODS
 from longtail.features import write_features
 
 
@@ -132,7 +132,7 @@ def test_a_misspelt_method_costs_no_training(capsys, tmp_path):
 
 
 def test_a_loss_that_would_do_nothing_costs_no_training(capsys, tmp_path):
-    words = ("--methods", "crt", "--crt-from", "images", "--head-loss", "focal", "--out", tmp_path / "r")
+    words = ("--methods", "crt", "--crt-from", "images", "--set", "crt.loss=focal", "--out", tmp_path / "r")
     assert "cRT is trained by cross-entropy" in refused(capsys, "run", "digits", *words)
     assert not (tmp_path / "r").exists()
 
@@ -215,7 +215,7 @@ def test_choosing_on_test_needs_an_explicit_word(capsys, features):
     assert main(["fit", str(features), *allowed, "--out", str(out), "--quiet"]) == 0
     assert json.loads((out / "results.json").read_text())["methods"]["tau"]["selected_on"] == "test"
     (features / "feature_val.h5").unlink()
-    assert "holds no feature_val.h5" in refused(capsys, "fit", features, "--select-on", "val")
+    assert "holds no rows of val. Use --select-on train" in refused(capsys, "fit", features, "--select-on", "val")
 
 
 def test_checkpoints_that_cannot_be_used(capsys, tmp_path):

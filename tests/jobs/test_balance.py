@@ -183,7 +183,7 @@ def test_the_last_layer_alone(of_torchvision, colours, network):
     weight, bias = fc.weight.detach().numpy(), fc.bias.detach().numpy()
     np.savez(network / "head.npz", weight=weight, bias=bias, note=np.array("kept"))
     torch.save(fc.state_dict(), network / "head.pt")
-    words = ["--features", str(network / "embeddings"), "--methods", "la", "--la-tau", "1"]
+    words = ["--features", str(network / "embeddings"), "--methods", "la", "--set", "la.tau=1"]
     for name in ("head.npz", "head.pt"):
         assert balance(network / name, network / f"fair-{name}", *words) == 0
     with np.load(network / "fair-head.npz" / "head.npz") as after:
@@ -202,7 +202,7 @@ def test_a_prior_goes_into_the_bias(of_torchvision, network, capsys):
     fc = of_torchvision[0].fc
     weight, bias = fc.weight.detach().numpy(), fc.bias.detach().numpy()
     np.savez(network / "head.npz", weight=weight, bias=bias)
-    words = ["--features", str(network / "embeddings"), "--methods", "la", "--la-tau", "1"]
+    words = ["--features", str(network / "embeddings"), "--methods", "la", "--set", "la.tau=1"]
     assert balance(network / "head.npz", network / "fair", *words, "--prior", "train") == 0
     with np.load(network / "fair" / "head.npz") as after:
         np.testing.assert_allclose(after["bias"], bias + np.log(len(bias)), rtol=1e-4, atol=1e-5)

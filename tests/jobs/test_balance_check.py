@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from timm.utils.misc import natural_key
 
 from longtail.comparison.linear_methods import is_linear, linear_methods
-from longtail.comparison.wanted_methods import METHODS, SLOW_METHODS
+from longtail.comparison.methods import METHODS
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import Joint, NearestClassMean, TauNormalized
@@ -23,7 +23,6 @@ from longtail.jobs.balancing.class_order import (
     unsure_classes,
 )
 from longtail.jobs.balancing.data import in_the_models_order, in_timms_order
-from longtail.jobs.head_options import HeadOptions
 
 
 @given(st.permutations(range(5)), st.floats(0, 0.3))
@@ -99,11 +98,11 @@ def test_what_is_linear_is_seen_on_the_fitted_head():
 
 
 def test_all_means_every_method_that_fits():
-    found = linear_methods(HeadOptions(methods="all"), has_bias=True)
-    assert {"joint", "crt", "tau", "la", "lws"} <= set(found) <= set(METHODS) - set(SLOW_METHODS)
+    found = linear_methods("all", {}, has_bias=True)
+    assert {"joint", "crt", "tau", "la", "lws"} <= set(found) <= set(METHODS) - {"dlsa"}
     assert not {"ncm", "mlp"} & set(found)
-    assert linear_methods(HeadOptions(methods="auto"), has_bias=True) == found
-    without = linear_methods(HeadOptions(), has_bias=False)
+    assert linear_methods("auto", {}, has_bias=True) == found
+    without = linear_methods("usual", {}, has_bias=False)
     assert {"joint", "tau", "lws"} <= set(without) <= set(found)
     assert not {"la", "crt"} & set(without)
 

@@ -16,9 +16,9 @@ from torchvision import models
 from longtail.backbones import SplitNetwork, last_layer_of
 from longtail.backbones.model_file import open_model_file
 from longtail.cli import main
-from longtail.comparison.fitter import fit_head
+from longtail.comparison import Protocol, check_problem
+from longtail.comparison.fitter import fit_method
 from longtail.comparison.linear_methods import linear_methods
-from longtail.comparison.problem import check_problem
 from longtail.data.transforms import normalize
 from longtail.errors import LongtailError
 from longtail.features import FeatureFile, open_features
@@ -26,7 +26,6 @@ from longtail.heads import Joint
 from longtail.jobs.balancing.architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
 from longtail.jobs.balancing.preprocessing import known_preprocessing
-from longtail.jobs.head_options import HeadOptions
 
 FAST = ["--device", "cpu", "--precision", "float32"]
 
@@ -192,7 +191,17 @@ def test_features_that_are_laid_side_by_side(taught, colours, tmp_path, capsys):
     network, features, labels = taught[TwoHeads]
     torch.save(network.state_dict(), tmp_path / "net.pth")
     data = colours.write(tmp_path / "embeddings", features, labels)
-    words = [tmp_path / "net.pth", "--features", data, "--methods", "la", "--la-tau", "1", "--out", tmp_path / "fair"]
+    words = [
+        tmp_path / "net.pth",
+        "--features",
+        data,
+        "--methods",
+        "la",
+        "--set",
+        "la.tau=1",
+        "--out",
+        tmp_path / "fair",
+    ]
     assert balance(*words) == 2
     assert "the scores of two heads (head, head_dist) are added" in capsys.readouterr().err
     assert balance(*words, "--arch", f"timm:{NAMES[TwoHeads]}", *IMAGES) == 0
@@ -388,12 +397,11 @@ def fitted_heads():
     """Every method that is one linear layer, fitted to the same features."""
     rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 20, 10])
     features = (3 * np.eye(3, 4)[labels] + rng.normal(size=(70, 4))).astype(np.float32)
-    options = HeadOptions(methods="all")
     own = np.eye(3, 4, dtype=np.float32), np.zeros(3, dtype=np.float32)
     problem = check_problem({"train": FeatureFile(Path("made-up"), features, labels, {})}, head=own)
     joint = Joint(own).fit(features, labels)
-    names = linear_methods(options, has_bias=True)
-    return {name: fit_head(name, problem, options, joint, "train", 0, "cpu") for name in names}
+    names = linear_methods("all", {}, has_bias=True)
+    return {name: fit_method(name, Protocol(problem), joint) for name in names}
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors", "npz", "folder", "pt2"])

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from longtail.cli import main
-from longtail.comparison.automatic import choose_and_refit
 from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
 from longtail.features import open_features, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
@@ -33,7 +32,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def val_alone(monkeypatch):
-    monkeypatch.setitem(choose_and_refit.__globals__, "SMALL_VAL", 0)
+    monkeypatch.setattr("longtail.comparison.protocol.SMALL_VAL", 0)
 
 
 def fit(folder, *words, out="fit"):
@@ -51,8 +50,17 @@ def test_settings_and_what_was_found_are_in_the_results(folder):
         assert (curve["parameter"], curve["split"]) == (parameter, "val")
         assert curve["chosen"] == found[name]["params"][parameter]
         assert found[name]["selected_on"] == "val"
-    words = ["--ridge-penalty", "0.1", "--ridge-gamma", "1", "--lda-shrinkage", "0.5", "--knn-neighbours", "3"]
-    given = fit(folder, "--methods", "ridge,lda,knn", *words, "--knn-gamma", "0.5", out="given")["methods"]
+    words = [
+        "--set",
+        "ridge.penalty=0.1",
+        "--set",
+        "ridge.gamma=1",
+        "--set",
+        "lda.shrinkage=0.5",
+        "--set",
+        "knn.neighbours=3",
+    ]
+    given = fit(folder, "--methods", "ridge,lda,knn", *words, "--set", "knn.gamma=0.5", out="given")["methods"]
     assert given["ridge"]["params"] == {"penalty": 0.1, "gamma": 1.0}
     assert given["lda"]["params"]["shrinkage"] == 0.5
     assert (given["knn"]["params"]["neighbours"], given["knn"]["params"]["gamma"]) == (3, 0.5)
@@ -72,7 +80,7 @@ def test_the_time_of_joint_is_that_of_its_training(folder, monkeypatch):
 
 
 def test_knn_is_left_out_of_all_where_there_are_many_rows(folder, monkeypatch):
-    monkeypatch.setattr("longtail.comparison.wanted_methods.MOST_NEIGHBOURS", 100)
+    monkeypatch.setattr("longtail.comparison.method_names.MOST_NEIGHBOURS", 100)
     assert "knn" not in fit(folder, "--methods", "all", "--select-on", "val")["methods"]
     assert "knn" in fit(folder, "--methods", "knn", out="named")["methods"]
 
@@ -153,7 +161,7 @@ def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, m
         return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
 
     monkeypatch.setattr("longtail.comparison.fit_methods.choose_ensemble", alone)
-    monkeypatch.setattr("longtail.comparison.wanted_methods.SETS", {"all": ("joint", "ncm", "ensemble")})
+    monkeypatch.setattr("longtail.comparison.method_names.SETS", {"all": ("joint", "ncm", "ensemble")})
     assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
     assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]
 
@@ -177,7 +185,7 @@ def test_mistakes_are_told(folder, capsys):
     words = ["fit", str(folder), "--out", str(folder / "x"), "--quiet"]
     assert main([*words, "--methods", "ensemble"]) == 2
     assert "it is made of other methods" in capsys.readouterr().err
-    assert main([*words, "--methods", "lda", "--lda-shrinkage", "2"]) == 2
-    assert "--lda-shrinkage 2.0; expected a number from 0 to 1" in capsys.readouterr().err
+    assert main([*words, "--methods", "lda", "--set", "lda.shrinkage=2"]) == 2
+    assert "lda.shrinkage is 2; expected a number from 0 to 1" in capsys.readouterr().err
     assert main([*words, "--methods", "rigde"]) == 2
     assert "Did you mean ridge?" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.comparison.wanted_methods import USUAL_METHODS
+from longtail.comparison.method_names import USUAL_METHODS
 from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.features import open_features
@@ -98,7 +98,7 @@ def test_the_steps_one_by_one_give_the_run(digits_run, tmp_path):
         np.testing.assert_array_equal(
             ours.features, open_features(digits_run / f"features/feature_{split}.h5").features
         )
-    fit = ["--head-batch-size", "32", "--methods", "joint,tau", "--out", str(tmp_path / "f"), "--quiet"]
+    fit = ["--set", "crt,lws.batch_size=32", "--methods", "joint,tau", "--out", str(tmp_path / "f"), "--quiet"]
     assert main(["fit", str(tmp_path / "t" / "features"), *fit]) == 0
     ours, whole = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path / "f", digits_run))
     assert ours["methods"]["tau"]["metrics"] == whole["methods"]["tau"]["metrics"]
@@ -180,7 +180,7 @@ def test_crt_from_images_with_both_kinds_of_batch_norm(digits_run, tmp_path, cap
     for mode in ("frozen", "reestimated"):
         shutil.copytree(digits_run, tmp_path / mode)
         arguments = ["--epochs", "12", "--methods", "joint,crt", "--crt-from", "images", "--bn-mode", mode]
-        arguments += ["--head-weight-decay", "1e-3"]
+        arguments += ["--set", "crt.weight_decay=1e-3"]
         assert main(["run", "digits", *arguments, "--out", str(tmp_path / mode), *FAST]) == 0
         methods = json.loads((tmp_path / mode / "results.json").read_text())["methods"]
         found[mode] = methods["crt"]["metrics"]["test"]

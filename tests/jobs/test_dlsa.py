@@ -31,13 +31,24 @@ def features(tmp_path_factory):
     return folder
 
 
-QUICK = ["--dlsa-clusters", "6", "--dlsa-flow-epochs", "6", "--dlsa-epochs", "5", "--device", "cpu", "--quiet"]
+QUICK = ["--set", "dlsa.clusters=6", "dlsa.flow_epochs=6", "dlsa.epochs=5", "--device", "cpu", "--quiet"]
 
 
 @pytest.fixture(scope="module")
 def fitted(features):
     out = features.parent / "always"
-    words = ["fit", str(features), "--methods", "joint,dlsa", "--dlsa-depth", "2", "--dlsa-always", "--out", str(out)]
+    words = [
+        "fit",
+        str(features),
+        "--methods",
+        "joint,dlsa",
+        "--set",
+        "dlsa.depth=2",
+        "--set",
+        "dlsa.choose_depth=false",
+        "--out",
+        str(out),
+    ]
     assert main([*words, *QUICK]) == 0
     return out
 
@@ -94,11 +105,11 @@ def test_all_means_the_quick_methods(features, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--dlsa-published", "imagenet"], "There are: imagenet-ce"),
-        (["--dlsa-published", "imagenet-paco-m2m"], "trains plain balanced softmax"),
-        (["--dlsa-published", "imagenet-paco-ride"], "NotImplementedError"),
-        (["--dlsa-classifier", "ride"], "expected one of balanced-softmax, class-balanced, cosine"),
-        (["--dlsa-proportion", "1"], "expected a number above 0 and below 1"),
+        (["--set", "dlsa.published=imagenet"], "expected one of imagenet-ce"),
+        (["--set", "dlsa.published=imagenet-paco-m2m"], "trains plain balanced softmax"),
+        (["--set", "dlsa.published=imagenet-paco-ride"], "NotImplementedError"),
+        (["--set", "dlsa.classifier=ride"], "expected one of balanced-softmax, class-balanced, cosine"),
+        (["--set", "dlsa.proportion=1"], "expected a number above 0 and below 1"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(features, tmp_path, capsys, words, told):

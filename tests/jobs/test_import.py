@@ -117,7 +117,7 @@ def test_heads_go_back(net, photos, tmp_path):
     assert call("import", tmp_path / "theirs.pth", "--out", ours) == 0
     assert call("extract", ours, photos, "--device", "cpu", "--quiet") == 0
     features = tmp_path / "models" / "features"
-    assert call("fit", features, "--methods", "tau", "--tau", "0.7", "--out", tmp_path / "fit", "--quiet") == 0
+    assert call("fit", features, "--methods", "tau", "--set", "tau.tau=0.7", "--out", tmp_path / "fit", "--quiet") == 0
     path = tmp_path / "fit" / "heads" / "tau.npz"
     head = load_head(path)
     for layout in ("classifier-balancing", "mmpretrain", "timm"):

@@ -35,7 +35,7 @@ def run_folder(tmp_path_factory):
     for split, counts, seed in (("train", COUNTS, 0), ("val", [150] * 4, 1), ("test", [150] * 4, 2)):
         attributes = {"class_names": json.dumps(NAMES)}
         write_features(folder / "features" / f"feature_{split}.h5", *draw(counts, seed), attributes=attributes)
-    words = ["fit", str(folder / "features"), "--methods", "joint,la,auto", "--la-tau", "1", "--out", str(folder)]
+    words = ["fit", str(folder / "features"), "--methods", "joint,la,auto", "--set", "la.tau=1", "--out", str(folder)]
     assert main([*words, "--quiet"]) == 0
     return folder
 

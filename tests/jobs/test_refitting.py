@@ -52,9 +52,11 @@ def test_what_was_found_is_kept_and_what_is_started_from_is_new(tailed):
 def test_a_networks_own_classifier_is_started_from_where_there_is_no_transform(tailed):
     (train, labels), _ = tailed
     own = np.eye(6, 8), np.zeros(6)
-    plain = fitted_like(TauNormalized(0.5).fit(train, labels), train, labels, own=own)
+    plain = fitted_like(TauNormalized(0.5).fit(train, labels), train, labels, network_head=own)
     np.testing.assert_allclose(plain.weight_, own[0])
-    behind = fitted_like(Transformed(TauNormalized(0.5), "l2").fit(train, labels), train, labels, own=own, seed=0)
+    behind = fitted_like(
+        Transformed(TauNormalized(0.5), "l2").fit(train, labels), train, labels, network_head=own, seed=0
+    )
     assert np.abs(behind.head_.weight_ - own[0]).max() > 0.1
     given = Joint(own).fit(train, labels)
-    assert fitted_like(given, train[:300], labels[:300], own=own) is given
+    assert fitted_like(given, train[:300], labels[:300], network_head=own) is given

@@ -50,18 +50,8 @@ def test_each_name_fits_a_head_and_says_how(features):
 
 
 def test_options_reach_the_heads(features):
-    words = [
-        "--rho",
-        0.5,
-        "--cosine-scale",
-        9,
-        "--max-norm",
-        0.4,
-        "--rebalanced-weight-decay",
-        0.01,
-        "--ldam-epochs",
-        3,
-    ]
+    words = ["--set", "marc,disalign.rho=0.5", "cosine.scale=9", "maxnorm.radius=0.4"]
+    words += ["--set", "bsm,cb.weight_decay=0.01", "--set", "ldam.epochs=3"]
     methods, _ = fit(features, "--methods", ",".join(NAMES), *words)
     assert methods["marc"]["params"]["rho"] == methods["disalign"]["params"]["rho"] == 0.5
     assert methods["marc"]["selected_on"] == "given"

@@ -62,8 +62,8 @@ def test_the_page_is_made_from_the_numbers_alone(study):
 
 def test_weight_norms(study, tmp_path, capsys):
     source = study / "instance" / "seed-0"
-    words = ["study", "weight-norms", str(source), "--methods", "joint,crt,tau", "--crt-epochs", "2"]
-    assert main([*words, "--tau", "1", "--out", str(tmp_path), *FAST]) == 0
+    words = ["study", "weight-norms", str(source), "--methods", "joint,crt,tau", "--set", "crt.epochs=2"]
+    assert main([*words, "--set", "tau.tau=1", "--out", str(tmp_path), *FAST]) == 0
     found = json.loads((tmp_path / "study.json").read_text())
     rows = {row["name"]: row["cells"] for row in found["tables"][0]["rows"]}
     weight = np.load(source / "features" / "joint_head.npz")["weight"]
@@ -92,7 +92,7 @@ def test_features_are_found_where_a_fit_read_them(study, tmp_path):
     assert main(["fit", str(features), "--methods", "joint,la", "--out", str(tmp_path / "fit"), *FAST]) == 0
     tables = []
     for source in (features, tmp_path / "fit"):
-        words = ["study", "weight-norms", str(source), "--methods", "joint,la", "--tau", "1"]
+        words = ["study", "weight-norms", str(source), "--methods", "joint,la", "--set", "tau.tau=1"]
         assert main([*words, "--out", str(tmp_path / "study"), *FAST]) == 0
         tables.append(json.loads((tmp_path / "study" / "study.json").read_text())["tables"])
     assert tables[0] == tables[1]
@@ -107,8 +107,8 @@ def test_retrained_parts(tmp_path):
         "classifier,all:0.1",
         "--epochs",
         "2",
-        "--crt-epochs",
-        "1",
+        "--set",
+        "crt.epochs=1",
     ]
     assert main([*words, "--out", str(tmp_path), *FAST]) == 0
     found = json.loads((tmp_path / "study.json").read_text())
@@ -119,7 +119,7 @@ def test_retrained_parts(tmp_path):
 
 
 def test_rebalancing_and_architectures(tmp_path):
-    shared = ["--epochs", "2", "--methods", "joint,crt", "--crt-epochs", "1", *FAST]
+    shared = ["--epochs", "2", "--methods", "joint,crt", "--set", "crt.epochs=1", *FAST]
     words = ["study", "rebalancing", "digits", "--rules", "ce,rs,ldam-drw", "--out", str(tmp_path / "rules")]
     assert main([*words, *shared]) == 0
     found = json.loads((tmp_path / "rules" / "study.json").read_text())

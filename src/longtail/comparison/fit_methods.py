@@ -12,9 +12,9 @@ from longtail.comparison.automatic import Candidates, choose_and_refit, predict_
 from longtail.comparison.choose_ensemble import choose_ensemble
 from longtail.comparison.choose_transform import TransformChoice, choose_transforms
 from longtail.comparison.fitter import Fitter, fitted_joint
+from longtail.comparison.method_names import affordable_methods, is_named, wants_auto
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
-from longtail.comparison.wanted_methods import affordable_methods, is_named, wants_auto
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from longtail.comparison.fitter import fit_method
+from longtail.comparison.method_names import is_named, wanted_methods
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.comparison.protocol import Protocol
-from longtail.comparison.wanted_methods import is_named, wanted_methods
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import Joint

@@ -182,8 +182,8 @@ def _run_one(
     folder: Path,
     table: bool,
 ) -> dict[str, Any]:
+    from longtail.comparison.method_names import wanted_methods
     from longtail.comparison.problem import check_problem
-    from longtail.comparison.wanted_methods import wanted_methods
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
     from longtail.jobs.extract import extract_splits

@@ -16,7 +16,7 @@ def imagenet_lt() -> RunConfig:
 
     Source: Kang et al., "Decoupling Representation and Classifier for Long-Tailed Recognition", ICLR 2020, arXiv
     1910.09217; released configurations feat_{uniform,balance,squareroot,shift}, cls_crt, cls_lws. The paper's tau is
-    0.7; here it is chosen on validation unless --tau says otherwise.
+    0.7; here it is chosen on validation unless --set tau.tau=0.7 says otherwise.
 
     Published, many / medium / few / all: joint 65.9 / 37.5 / 7.7 / 44.4, ncm 56.6 / 45.3 / 28.1 / 47.3, crt 61.8 /
     46.2 / 27.4 / 49.6, tau 59.1 / 46.9 / 30.7 / 49.4, lws 60.2 / 47.2 / 30.3 / 49.9; joint with class-balanced

@@ -37,7 +37,7 @@ class ShiftConfig:
 
 def run(config: ShiftConfig) -> dict[str, Any]:
     """Fit where nothing is fitted yet, measure, and write study.json, study.md and the page."""
-    from longtail.comparison.wanted_methods import wanted_methods
+    from longtail.comparison.method_names import wanted_methods
     from longtail.errors import InputError
     from longtail.heads import load_head
     from longtail.jobs.predicting.predictor import check_stored_features

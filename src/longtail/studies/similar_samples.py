@@ -181,7 +181,7 @@ def _refuse_what_is_varied(config: SimilarSamplesConfig) -> None:
 def _study(
     results: dict[float, list[dict[str, Any]]], config: SimilarSamplesConfig, head: int, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.comparison.wanted_methods import wanted_methods
+    from longtail.comparison.method_names import wanted_methods
 
     what = "fraction p of the head that is replaced" if config.vary == "fraction" else "tail's share t of each mixture"
     found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))

@@ -42,7 +42,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     """Fit, measure, explain, and write the tables, the figure and the page."""
     from dataclasses import replace
 
-    from longtail.comparison.wanted_methods import wanted_methods
+    from longtail.comparison.method_names import wanted_methods
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.outcome import finish_study

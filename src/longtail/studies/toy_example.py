@@ -118,7 +118,7 @@ def _with_train(splits: DataSplits, chosen: NDArray[np.int64], counts: NDArray[n
 def _study(
     results: dict[float, list[dict[str, Any]]], config: ToyExampleConfig, tail: int, splits: DataSplits
 ) -> dict[str, Any]:
-    from longtail.comparison.wanted_methods import wanted_methods
+    from longtail.comparison.method_names import wanted_methods
 
     what = "head images a class" if config.case == 1 else "tail images"
     found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods), log=True)

@@ -42,7 +42,7 @@ def open_problem(
         >>> np.savez(path, features=rng.normal(size=(60, 4)), labels=labels)
         >>> problem = open_problem(path)
         >>> {name: len(part.features) for name, part in problem.splits.items()}
-        {'train': 43, 'val': 5, 'test': 12}
+        {'train': 44, 'val': 4, 'test': 12}
     """
     opened = open_embeddings(Path(path), reading or Reading())
     if opened.head is not None and head is not None:

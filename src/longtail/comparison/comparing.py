@@ -6,8 +6,8 @@ from longtail.comparison.comparison import Comparison
 from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
 from longtail.comparison.measures import results_of
 from longtail.comparison.method_settings import MethodSettings, check_settings
+from longtail.comparison.opened_problem import Splits, problem_of
 from longtail.comparison.problem import FeatureProblem
-from longtail.comparison.problem_of import Splits, problem_of
 from longtail.comparison.protocol import Protocol, Rules
 
 __all__ = ["compare", "compare_under"]
