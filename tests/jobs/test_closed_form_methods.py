@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from longtail.cli import main
+from longtail.comparison import METHODS
 from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
 from longtail.features import open_features, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
@@ -161,7 +162,8 @@ def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, m
         return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
 
     monkeypatch.setattr("longtail.comparison.fit_methods.choose_ensemble", alone)
-    monkeypatch.setattr("longtail.comparison.method_names.SETS", {"all": ("joint", "ncm", "ensemble")})
+    few = {name: METHODS[name] for name in ("joint", "ncm", "ensemble")}
+    monkeypatch.setattr("longtail.comparison.method_names.METHODS", few)
     assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
     assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]
 

@@ -9,8 +9,7 @@ __all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "wanted_methods", 
 
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
 MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
-ALL = tuple(name for name, method in METHODS.items() if method.cost != "minutes")
-SETS = {"usual": USUAL_METHODS, "all": ALL}
+SETS = ("usual", "all")
 
 
 def wanted_methods(text: str) -> tuple[str, ...]:
@@ -39,7 +38,7 @@ def wanted_methods(text: str) -> tuple[str, ...]:
         raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:
         words = ["all"]
-    wanted = {*names, *(name for word in words for name in SETS.get(word, ()))}
+    wanted = {*names, *(name for word in words if word in SETS for name in _members(word))}
     # tables begin with the paper's; what is made of the others stands last
     order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)
     return tuple(name for name in dict.fromkeys(order) if name in wanted)
@@ -72,6 +71,11 @@ def is_named(name: str, text: str) -> bool:
         (True, False)
     """
     return name in _words(text)
+
+
+def _members(word: str) -> tuple[str, ...]:
+    everything = tuple(name for name, method in METHODS.items() if method.cost != "minutes")
+    return USUAL_METHODS if word == "usual" else everything
 
 
 def _words(text: str) -> list[str]:

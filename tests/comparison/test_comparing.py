@@ -1,0 +1,153 @@
+"""`compare` from Python: what it gives, that it is what `longtail fit` does, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from longtail.cli import main
+from longtail.comparison import Comparison, Rules, compare, open_problem
+from longtail.comparison.sealed import SealedLabelsError
+from longtail.errors import InputError
+from longtail.heads import load_head
+
+COUNTS = {"train": (60, 30, 9), "val": (12, 12, 12), "test": (20, 20, 20)}
+NAMES = np.array(["ant", "bee", "cow"])
+
+
+def made_up(seed=0):
+    rng = np.random.default_rng(seed)
+    data = {}
+    for split, counts in COUNTS.items():
+        labels = np.repeat([0, 1, 2], counts)
+        data[split] = (2 * np.eye(3, 5)[labels] + rng.normal(size=(len(labels), 5))).astype(np.float32), NAMES[labels]
+    return data
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(made_up(), "joint,tau,lda,auto")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split, (features, labels) in made_up().items():
+        np.savez(tmp_path / f"{split}.npz", features=features, labels=labels)
+    return tmp_path
+
+
+def without_times(measured):
+    methods = {name: {**entry, "seconds": 0, "head_sha256": ""} for name, entry in measured["methods"].items()}
+    return json.loads(json.dumps({**measured, "methods": methods}))
+
+
+def test_it_is_what_fit_does(folder):
+    words = ["fit", str(folder), "--methods", "joint,tau,lda,auto", "--set", "lda.shrinkage=0.3", "--out"]
+    assert main([*words, str(folder / "r"), "--label-check", "none", "--seed", "3", "--quiet"]) == 0
+    typed = json.loads((folder / "r" / "results.json").read_text())
+    again = compare(folder, "joint,tau,lda,auto", settings={"lda": {"shrinkage": 0.3}}, seed=3)
+    ours = without_times(again.measured)
+    assert ours == {name: value for name, value in without_times(typed).items() if name in ours}
+    for name, head in again.heads.items():
+        stored, features = load_head(folder / "r" / "heads" / f"{name}.npz"), made_up()["test"][0]
+        np.testing.assert_allclose(head.logits(features), stored.logits(features), rtol=1e-5, atol=1e-5)
+
+
+def test_arrays_and_files_give_the_same(folder, comparison):
+    from_files = compare(open_problem(folder), "joint,tau,lda,auto")
+    for name, head in comparison.heads.items():
+        np.testing.assert_array_equal(head.logits(np.eye(5)), from_files.heads[name].logits(np.eye(5)))
+
+
+def test_it_predicts_names(comparison):
+    features, labels = made_up()["test"]
+    assert comparison.best == "auto"
+    predicted = comparison.predict(features)
+    assert (predicted == labels).mean() > 0.8
+    np.testing.assert_array_equal(predicted, NAMES[comparison.predictions["auto"]["test"]])
+    other = comparison.predict(features, method="joint", prior=[0.9, 0.05, 0.05])
+    assert (other == "ant").sum() > (comparison.predict(features, method="joint") == "ant").sum()
+    assert comparison.predict_proba(features).sum(axis=1) == pytest.approx(1)
+    with pytest.raises(InputError, match=r"`method` is 'tua'; expected one of joint, tau, lda, auto"):
+        comparison.predict(features, method="tua")
+
+
+def test_the_table_has_a_row_a_method(comparison):
+    rows = {row["method"]: row for row in comparison.table}
+    assert list(rows) == ["joint", "tau", "lda", "auto"]
+    assert rows["tau"]["balanced"] == comparison.measured["methods"]["tau"]["metrics"]["test"]["balanced"]
+    assert rows["tau"]["chosen"].startswith("tau = ")
+    assert f"{rows['lda']['few']:.1f}" in repr(comparison)
+    assert comparison.results["verdict"]["sentence"] in repr(comparison)
+
+
+def test_it_shows_itself_in_a_notebook():
+    data = {split: (features, np.char.add(labels, "<b>")) for split, (features, labels) in made_up().items()}
+    html = compare(data, "joint,tau")._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "<td>tau</td>" in html
+    assert "<b>" not in html
+
+
+def test_the_report_is_one_file_or_a_folder(comparison, tmp_path):
+    page = comparison.report(tmp_path / "page.html")
+    assert "lda" in page.read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html"]
+    folder = comparison.report(tmp_path / "run").parent
+    assert sorted(path.name for path in folder.iterdir()) == ["heads", "report.html", "results.json"]
+    assert load_head(folder / "heads" / "lda.npz").class_names_.tolist() == NAMES.tolist()
+    assert main(["report", str(folder)]) == 0
+    assert json.loads(comparison.to_json())["methods"].keys() == comparison.heads.keys()
+
+
+def test_nothing_is_printed_or_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savez("joint_head.npz", weight=np.ones((3, 5)), bias=np.zeros(3))  # is not looked for
+    result = compare(made_up(), "joint,tau")
+    assert isinstance(result, Comparison)
+    assert capsys.readouterr() == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["joint_head.npz"]
+    assert result.protocol.problem.head is None
+
+
+def test_labels_of_test_are_sealed_until_everything_is_chosen(monkeypatch):
+    def peeking(protocol, fitted):
+        return protocol.problem.splits["test"].labels
+
+    monkeypatch.setattr("longtail.comparison.fit_methods.choose_and_refit", peeking)
+    with pytest.raises(SealedLabelsError):
+        compare(made_up(), "ncm,auto")
+
+
+def test_without_val_and_test(tmp_path):
+    result = compare({"train": made_up()["train"]}, "joint,ncm,auto", Rules(cv_folds=2))
+    assert result.table == []
+    assert result.results["verdict"]["sentence"] == "There is no test split: nothing can be said about new images."
+    assert "nothing was measured" in repr(result)
+    assert result.predict(np.eye(5)[:3]).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"val": ([[1.0]], [0])}, r"expected a path, a problem, or"),
+        ({"train": ([[1.0]], [0]), "tests": ([[1.0]], [0])}, r"`data` is train, tests"),
+        ({"train": [[1.0, 2.0]]}, r"train: expected features \(N, D\) and labels \(N,\)"),
+        ({"train": (np.ones((3, 2)), [0, 1])}, r"features \(3, 2\) of float64 and labels \(2,\)"),
+        ({"train": (np.ones((2, 2)), [0, 0])}, r"one class only"),
+        (7, r"`data` is int; expected a path"),
+    ],
+)
+def test_data_that_cannot_be(data, told):
+    with pytest.raises(InputError, match=told):
+        compare(data, "joint")
+
+
+def test_a_choice_on_test_needs_its_word():
+    data = made_up()
+    with pytest.raises(InputError, match=r"makes the test result worthless. Use `select_on` val"):
+        compare(data, "joint,tau", Rules(select_on="test"))
+    result = compare(data, "joint,tau", Rules(select_on="test", i_know_test_is_spoiled=True))
+    assert result.measured["methods"]["tau"]["selected_on"] == "test"
+    with pytest.raises(InputError, match=r"`select_on` val: .* holds no rows of val"):
+        compare({"train": data["train"]}, "joint", Rules(select_on="val"))
