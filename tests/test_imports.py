@@ -23,7 +23,20 @@ ALLOWED = {
     "deploy": LIBRARY | {"deploy"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "report": {"report", "counts", "files", "errors"},
-    "jobs": LIBRARY | {"heads", "pretraining", "training", "report", "jobs", "embeddings", "deploy", "runs", "signals"},
+    "typed_command": set(),
+    "jobs": LIBRARY
+    | {
+        "heads",
+        "pretraining",
+        "training",
+        "report",
+        "jobs",
+        "embeddings",
+        "deploy",
+        "runs",
+        "signals",
+        "typed_command",
+    },
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
