@@ -53,7 +53,7 @@ def with_config_flag(kind: type) -> Any:
     import tyro
 
     flag = dataclasses.field(default=None, metadata={"help": _CONFIG_HELP})
-    hint = Annotated[str | None, tyro.conf.arg(metavar="FILE")]
+    hint = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
     is_frozen = kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     return dataclasses.make_dataclass(kind.__name__, [("config", hint, flag)], bases=(kind,), frozen=is_frozen)
 

@@ -66,26 +66,30 @@ class ConfigFile:
             >>> ConfigFile(Path("a.toml"), {"quite": True}).settings(ReportConfig)
             Traceback (most recent call last):
             ...
-            longtail.errors.InputError: a.toml: 'quite' is no setting here; did you mean quiet?
+            longtail.errors.InputError: a.toml: no such settings here: 'quite' (did you mean quiet?). Leave out ...
         """
         hints = dict(_hints(kind))
-        found: dict[Place, Any] = {}
-        unknown: list[str] = []
-        for place, name, value in _named(self.content, (), hints):
-            where = f"{printable(self.path)}: {name}"
-            match place:
-                case []:
-                    unknown.append(f"{name!r} is no setting here{_meant(name, hints)}")
-                case [one] if one in found:
-                    raise InputError(f"{where} stands there twice, also as {'.'.join(one)}. Leave one of them out.")
-                case [one]:
-                    found[one] = converted(value, hints[one], where)
-                case _:
-                    several = " or ".join(".".join(one) for one in place)
-                    raise InputError(f"{where} may be {several}. Expected one of these names.")
+        origin = printable(self.path)
+        named = list(_named(self.content, (), hints))
+        unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
         if unknown:
-            more = f"; and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-            raise InputError(f"{printable(self.path)}: {'; '.join(unknown[:5])}{more}")
+            more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+            raise InputError(
+                f"{origin}: no such settings here: {', '.join(unknown[:5])}{more}. Leave them out; --help lists those "
+                "that there are."
+            )
+        found: dict[Place, Any] = {}
+        for places, name, value in named:
+            if len(places) > 1:
+                several = " or ".join(".".join(one) for one in places)
+                raise InputError(f"{origin}: {name} may be {several}. Expected one of these names.")
+            if places[0] not in hints:
+                raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
+            if places[0] in found:
+                raise InputError(
+                    f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out."
+                )
+            found[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
         return found
 
 
@@ -197,7 +201,7 @@ def _named(content: dict[str, Any], above: Place, hints: dict[Place, Any]) -> It
             yield [place], ".".join((*above, key)), value
         else:
             inside = [one for one in hints if one[: depth - 1] == above and one[-1] == place[-1]]
-            yield inside, ".".join((*above, key)), value
+            yield inside or [place] * is_group, ".".join((*above, key)), value
 
 
 def _meant(name: str, hints: dict[Place, Any]) -> str:
@@ -205,4 +209,4 @@ def _meant(name: str, hints: dict[Place, Any]) -> str:
     last = name.split(".")[-1].replace("-", "_")
     close = difflib.get_close_matches(last, {place[-1] for place in hints}, n=1)
     nearest = next((".".join(place) for place in hints if close and place[-1] == close[0]), None)
-    return f"; did you mean {nearest}?" if nearest else "."
+    return f" (did you mean {nearest}?)" if nearest else ""
