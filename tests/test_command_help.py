@@ -70,4 +70,6 @@ def test_help_is_printed(command, capsys):
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])
     assert end.value.code == 0
-    assert " ".join(command) in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert " ".join(command) in text
+    assert "--config FILE" in text

@@ -7,11 +7,16 @@ import sys
 from contextlib import redirect_stderr
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
+from longtail.command_recipe import chosen_recipe
 from longtail.errors import InputError
 from longtail.signals import stop_signals
+from longtail.typed_command import command_of
+
+if TYPE_CHECKING:
+    from longtail.config_file import ConfigFile
 
 __all__ = ["main"]
 
@@ -72,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     _make_speakable()
     command = _Command()
     try:
-        with stop_signals():
+        with command_of(arguments), stop_signals():
             status = _dispatch(arguments, command)
         sys.stdout.flush()
         return status
@@ -93,9 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Command:
-    """What is known of the command that was typed: the names of its settings."""
+    """What is known of the command that was typed: the names of its settings, and the file that gives some."""
 
     settings: frozenset[str] = frozenset()
+    file: "ConfigFile | None" = None
 
 
 def _dispatch(arguments: list[str], command: _Command) -> int:
@@ -120,10 +126,11 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     from longtail.jobs.launch import together
 
     module_name, class_name, summary = VERBS[verb]
+    rest = _without_file(rest, verb, command)
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
     if verb == "run":
-        recipe, rest, default = _recipe(rest, "longtail run")
+        recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
         module = import_module(module_name)
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, default.__doc__ or summary, default)
     else:
@@ -150,10 +157,11 @@ def _study(arguments: list[str], command: _Command) -> int:
             f"no study {name!r}.{f' Did you mean {close[0]}?' if close else ''} Studies: {', '.join(STUDIES)}."
         )
     module_name, class_name, takes_recipe, summary = STUDIES[name]
+    rest = _without_file(rest, f"study {name}", command)
     module = import_module(module_name)
     kind, program, default = getattr(module, class_name), f"longtail study {name}", None
     if takes_recipe:
-        recipe, rest, settings = _recipe(rest, program)
+        recipe, rest, settings = chosen_recipe(rest, program, command.file)
         program, default = f"{program} {recipe}", kind(run=settings)
     options = _parse(kind, program, rest, command, kind.__doc__ or summary, default)
     with together():
@@ -161,62 +169,60 @@ def _study(arguments: list[str], command: _Command) -> int:
     return 0
 
 
+def _without_file(arguments: list[str], verb: str, command: _Command) -> list[str]:
+    """Read the file of settings that --config names, and return the other arguments."""
+    if not any(word.partition("=")[0] == "--config" for word in arguments):
+        return arguments
+    from longtail.config_file import taken_from
+
+    command.file, rest = taken_from(arguments)
+    if command.file is not None:
+        command.file.check_verb(verb)
+    return rest
+
+
 def _parse(
     kind: Any, program: str, arguments: list[str], command: _Command, description: str, default: Any = None
 ) -> Any:
     import tyro
 
-    from longtail.command_help import join_help_lines
-    from longtail.method_flags import refuse_old_flags, with_settings
+    from longtail.command_help import join_help_lines, with_config_flag
+    from longtail.method_flags import gathered_settings, refuse_old_flags
     from longtail.ranges import check_ranges
 
     join_help_lines(kind)
     command.settings = flag_names(kind)
+    # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
+    markers: tuple[Any, ...] = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    if command.file is not None:
+        from longtail.config_file import with_settings
+
+        default = with_settings(kind, default, command.file.settings(kind), tyro.MISSING)
+        markers = markers[:1]  # what the file switches on, or off, can be typed to be the contrary
     if "set" in command.settings:
         refuse_old_flags(arguments)
-        usual = default if default is None else getattr(default, "run", default).heads.set
-        arguments = with_settings(arguments, usual or ())
-    extra = {} if default is None else {"default": default}
+        usual = () if default is None else getattr(default, "run", default).heads.set
+        arguments = gathered_settings(arguments, usual)
+    shown = with_config_flag(kind)
+    extra = {} if default is None else {"default": shown(**vars(default))}
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
-            options = tyro.cli(
-                kind,
+            parsed = tyro.cli(
+                shown,
                 prog=program,
                 args=arguments,
                 description=description,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+                config=markers,
                 **extra,
             )
     except SystemExit as end:
         if not end.code:  # --help
             raise
         raise InputError(usage_sentence(said.getvalue(), program)) from None
+    options = kind(**{name: value for name, value in vars(parsed).items() if name != "config"})
     check_ranges(options)
     return options
-
-
-def _recipe(arguments: list[str], program: str) -> tuple[str, list[str], Any]:
-    from longtail.recipes import RECIPES
-
-    if not arguments or arguments[0] in ("-h", "--help"):
-        lines = [f"  {name:<24}{(build.__doc__ or '').splitlines()[0]}" for name, build in RECIPES.items()]
-        print(f"usage: {program} RECIPE [OPTIONS]\n\nrecipes:\n" + "\n".join(lines))
-        print(f"\n`{program} RECIPE --help` lists every setting of a recipe.")
-        raise SystemExit(0)
-    name, rest = arguments[0], arguments[1:]
-    if name == "--data" or (name not in RECIPES and Path(name).exists()):
-        # a folder where the recipe should stand: that of folders is meant
-        name, rest = "folder", arguments if name == "--data" else ["--data", *arguments]
-    elif name == "folder" and rest and not rest[0].startswith("-"):
-        rest = ["--data", *rest]
-    if name not in RECIPES:
-        close = difflib.get_close_matches(name.replace("_", "-"), RECIPES, n=1)
-        raise InputError(
-            f"no recipe {name!r}.{f' Did you mean {close[0]}?' if close else ''} Recipes: {', '.join(RECIPES)}."
-        )
-    return name, rest, RECIPES[name]()
 
 
 def _overview() -> str:

@@ -6,9 +6,13 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-__all__ = ["join_help_lines"]
+__all__ = ["join_help_lines", "with_config_flag"]
+
+_CONFIG_HELP = (
+    "Settings from the config.json of a run, or from TOML of the same shape; what is typed wins over the file."
+)
 
 
 def join_help_lines(kind: type) -> None:
@@ -33,6 +37,25 @@ def join_help_lines(kind: type) -> None:
             field.metadata = {**field.metadata, "help": words[field.name]}  # type: ignore[assignment]
         if dataclasses.is_dataclass(group := hints[field.name]):
             join_help_lines(group)  # type: ignore[arg-type]
+
+
+def with_config_flag(kind: type) -> Any:
+    """Return the same settings with a further one, `config`, for the parser of the command line alone.
+
+    Args:
+        kind: a dataclass; the one that is returned inherits from it.
+
+    Example:
+        >>> from longtail.jobs.report import ReportConfig
+        >>> [field.name for field in dataclasses.fields(with_config_flag(ReportConfig))]
+        ['run', 'quiet', 'config']
+    """
+    import tyro
+
+    flag = dataclasses.field(default=None, metadata={"help": _CONFIG_HELP})
+    hint = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+    is_frozen = kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    return dataclasses.make_dataclass(kind.__name__, [("config", hint, flag)], bases=(kind,), frozen=is_frozen)
 
 
 def _attribute_docs(kind: type) -> Iterator[tuple[str, str]]:

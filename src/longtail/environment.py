@@ -1,11 +1,28 @@
-"""What a result was computed with."""
+"""How and with what a result was computed."""
 
 import os
 import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-__all__ = ["environment"]
+from longtail.typed_command import typed_command
+
+__all__ = ["environment", "provenance"]
+
+
+def provenance() -> dict[str, Any]:
+    """Return how a result came about, for results.json and study.json.
+
+    Returns:
+        `command` (None where Python code called the library), `created` (time in UTC) and `environment`.
+    """
+    return {
+        "command": typed_command(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": environment(),
+    }
 
 
 def environment() -> dict[str, str]:

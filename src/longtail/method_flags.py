@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from longtail.errors import InputError
 
-__all__ = ["refuse_old_flags", "with_settings"]
+__all__ = ["gathered_settings", "refuse_old_flags"]
 
 _TRAINED = "crt,lws,bsm,cb,ldam,cosine"
 # flag of version 0.1: what is typed now; one that took no value says it here
@@ -82,7 +82,7 @@ def refuse_old_flags(arguments: Sequence[str]) -> None:
         raise InputError(f"{flag} is now: --set {typed} ({lists}).")
 
 
-def with_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:
+def gathered_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:
     """Gather what stands behind every --set behind one, after the usual settings, so that what is typed holds.
 
     Args:
@@ -90,7 +90,7 @@ def with_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[s
         usual: settings that hold where nothing else is typed: those of a recipe.
 
     Example:
-        >>> with_settings(["x", "--set", "tau.tau=0.7", "--seed", "1", "--set", "crt.epochs=3"], ["lws.epochs=9"])
+        >>> gathered_settings(["x", "--set", "tau.tau=0.7", "--seed", "1", "--set", "crt.epochs=3"], ["lws.epochs=9"])
         ['x', '--seed', '1', '--set', 'lws.epochs=9', 'tau.tau=0.7', 'crt.epochs=3']
     """
     others: list[str] = []

@@ -8,7 +8,7 @@ from longtail.cli import main
 from longtail.comparison import METHODS, read_settings
 from longtail.comparison.method_settings import check_settings, settable, unfitted_head
 from longtail.errors import InputError
-from longtail.method_flags import OLD_FLAGS, refuse_old_flags, with_settings
+from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_old_flags
 
 EVERY = [(name, setting) for name, method in METHODS.items() for setting in settable(method)]
 
@@ -120,11 +120,11 @@ def test_the_commands_answer_old_flags(tmp_path, capsys):
 @pytest.mark.parametrize("words", [["--set"], ["--set", "--seed", "1"]])
 def test_a_word_is_expected_behind_set(words):
     with pytest.raises(InputError, match=r"expected METHOD\.SETTING=VALUE behind it"):
-        with_settings(words)
+        gathered_settings(words)
 
 
 def test_what_is_typed_wins_over_the_recipe():
-    words = with_settings(["--set=crt.epochs=3", "--quiet"], ["crt.epochs=9", "lws.epochs=4"])
+    words = gathered_settings(["--set=crt.epochs=3", "--quiet"], ["crt.epochs=9", "lws.epochs=4"])
     settings = read_settings(words[words.index("--set") + 1 :])
     assert settings == {"crt": {"epochs": 3}, "lws": {"epochs": 4}}
 

@@ -69,6 +69,22 @@ def open_settings(path):
     check_problem(run.open_features().splits)
 
 
+def write_toml(path):
+    path.write_text(
+        'verb = "fit"\nfeatures = "a b"\nlogits = true\nval-fraction = 0.25\n[columns]\ndrop_columns = ["x", "y"]\n'
+        '[heads]\nmethods = "joint"\n[runtime]\nseed = 3\nout = "there"\n'
+    )
+
+
+def take_settings(path):
+    from longtail.config_file import read_config, with_settings
+    from longtail.jobs.fit import FitConfig
+
+    file = read_config(path)
+    file.check_verb("fit")
+    with_settings(FitConfig, None, file.settings(FitConfig), None)
+
+
 def open_rows(path):
     open_settings(path.with_name("config.json"))
 
@@ -190,6 +206,8 @@ RUNS = [
     Kind("results.json", write_run, damaged_json, open_results, "run/results.json", cost=3),
     Kind("results.json drawn", write_run, damaged_json, draw_results, "run/results.json", cost=50),
     Kind("config.json", write_run, damaged_json, open_settings, "run/config.json", cost=3),
+    Kind("config.json of --config", write_run, damaged_json, take_settings, "run/config.json"),
+    Kind("settings.toml", write_toml, damaged_bytes, take_settings),
     Kind("rows.npz", write_run, damaged_npz, open_rows, "run/rows.npz", cost=3),
     Kind("calibration of a head", write_run, damaged_json, open_calibration, "run/calibration/tau.json"),
     Kind("calibration.json", write_run, damaged_json, open_measures, "run/calibration/calibration.json"),

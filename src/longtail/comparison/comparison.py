@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.table import Row, table_rows, table_text
 from longtail.comparison.verdict import verdict, verdict_lines
-from longtail.environment import environment
+from longtail.environment import provenance
 from longtail.errors import InputError
 from longtail.files.atomic import write_json, write_text
 from longtail.heads import folded, save_head
@@ -63,9 +62,7 @@ class Comparison:
             "title": train.path.resolve().parent.name if train.path.stem.startswith("feature_") else train.path.stem,
             **self.measured,
             "verdict": verdict(dict(self.measured)),
-            "command": None,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "environment": environment(),
+            **provenance(),
         }
 
     def predict(

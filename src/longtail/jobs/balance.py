@@ -164,7 +164,7 @@ def _compared(
         "same_predictions": agreement,
     }
     remember_source(folder, config.model)
-    return finish(results, folder, config)
+    return finish(results, folder, config, verb="balance")
 
 
 def _models_in(folder: Path) -> list[str]:

@@ -79,7 +79,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     if not config.runtime.quiet:
         _say_data(problem, opened)
     with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:
-        runs = _runs(config, problem, opened, new)
+        runs = _runs(config, problem, opened, new, folder)
         remember_source(new, config.features)
         if len(runs) > 1:
             summarize(runs, new, config.heads.evidence.correction)
@@ -94,8 +94,10 @@ def _reading(config: FitConfig) -> Any:
     return Reading(config.logits, config.val_fraction, config.test_fraction, config.split_seed, config.columns.choice)
 
 
-def _runs(config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", new: Path) -> list[dict[str, Any]]:
-    """Fit with each seed, into folders of their own where there are several."""
+def _runs(
+    config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", new: Path, place: Path
+) -> list[dict[str, Any]]:
+    """Fit with each seed, into folders of their own where there are several; `new` will take the place of `place`."""
     from longtail.identity import write_identities
     from longtail.jobs.label_problems import quick_label_problems
     from longtail.jobs.outcome import finish, print_table
@@ -104,16 +106,20 @@ def _runs(config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", ne
 
     runs: list[dict[str, Any]] = []
     for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
-        folder = new if config.seeds == 1 else new / f"seed-{seed}"
-        runtime = replace(config.runtime, seed=seed)
-        results = compared_in(folder, problem, config.heads, runtime, title=config.features.resolve().stem)
+        folder, seed_config = new, config
+        if config.seeds > 1:  # what is written with each seed repeats that seed alone
+            folder = new / f"seed-{seed}"
+            runtime = replace(config.runtime, seed=seed, out=place / folder.name)
+            seed_config = replace(config, runtime=runtime, seeds=1)
+        title = config.features.resolve().stem
+        results = compared_in(folder, problem, config.heads, seed_config.runtime, title=title)
         results["label_problems"] = (
             runs[0]["label_problems"]
             if runs
             else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
         write_identities(folder / ROWS, opened.rows)
-        runs.append(finish(results, folder, config))
+        runs.append(finish(results, folder, seed_config, verb="fit"))
         if config.seeds > 1:
             print_table(runs[-1])
     return runs

@@ -1,9 +1,6 @@
 """End a job: complete its results, write them, make the report, print the table."""
 
-import shlex
-import sys
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,19 +9,20 @@ from rich.table import Table
 
 from longtail.comparison.table import Row, measured_split, table_rows
 from longtail.comparison.verdict import verdict, verdict_lines
-from longtail.environment import environment
+from longtail.environment import provenance
 from longtail.files.text import printable
 
 __all__ = ["finish", "print_table", "tell"]
 
 
-def finish(results: dict[str, Any], folder: Path, config: Any) -> dict[str, Any]:
+def finish(results: dict[str, Any], folder: Path, config: Any, *, verb: str) -> dict[str, Any]:
     """Write config.json, results.json and report.html into the run's folder.
 
     Args:
         results: as `compared_in` returns them, perhaps with stage 1 and examples.
         folder: of the run, or the one that will take its place.
         config: the job's settings.
+        verb: of `longtail`, that takes these settings.
 
     Returns:
         The completed results.
@@ -33,14 +31,8 @@ def finish(results: dict[str, Any], folder: Path, config: Any) -> dict[str, Any]
     from longtail.jobs.stage_one.settings import plain
     from longtail.report import write_report
 
-    results = {
-        **results,
-        "command": "longtail " + shlex.join(sys.argv[1:]),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "verdict": verdict(results),
-        "environment": environment(),
-    }
-    write_json(folder / "config.json", plain(asdict(config)))
+    results = {**results, **provenance(), "verdict": verdict(results)}
+    write_json(folder / "config.json", {"verb": verb, **plain(asdict(config))})
     write_json(folder / "results.json", results)
     write_report(folder)
     return results

@@ -127,14 +127,8 @@ def start_others(number: int) -> list["subprocess.Popen[bytes]"]:
     )
     os.environ.update(GROUP_RANK="0", NODE_RANK="0", RANK="0", LOCAL_RANK="0")
     return [
-        subprocess.Popen(_command(), env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        subprocess.Popen(
+            [sys.executable, *sys.orig_argv[1:]], env={**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        )
         for rank in range(1, number)
     ]
-
-
-def _command() -> list[str]:
-    import __main__
-
-    if __main__.__spec__ is None:  # a script
-        return [sys.executable, os.path.realpath(sys.argv[0]), *sys.argv[1:]]
-    return [sys.executable, "-m", __main__.__spec__.name, *sys.argv[1:]]

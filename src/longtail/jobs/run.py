@@ -33,6 +33,8 @@ class RunConfig:
     """The whole path: data, stage 1, features, heads, report."""
 
     dataset: tyro.conf.Suppress[str] = "folder"
+    recipe: tyro.conf.Suppress[str | None] = None
+    """Name of the recipe that the settings began with, for config.json; its settings are all in here."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
@@ -130,13 +132,16 @@ def run_seeds(
     results = []
     for seed in range(first, first + config.seeds):
         place = seed_folder(config, folder, seed)
-        runtime = replace(config.runtime, seed=seed, out=place)
+        # config.json names the folder where the same words would not lead there
+        out = config.runtime.out if place == run_folder(config) else place
+        runtime = replace(config.runtime, seed=seed, out=out)
         stage, unlabelled = config.stage, config.unlabelled
         if stage.init is not None:
             stage = replace(stage, init=for_seed(stage.init, seed))
         if unlabelled.teacher is not None:
             unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
-        seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled)
+        # what is written with each seed repeats that seed alone
+        seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1)
         results.append(_run_one(fabric, seed_config, splits, dataset, data, place, table))
     return results
 
@@ -259,7 +264,7 @@ def _compared(
     results["stage1"] = stage_facts
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
-    return finish(results, folder, config)
+    return finish(results, folder, config, verb="run")
 
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:

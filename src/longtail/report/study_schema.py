@@ -116,7 +116,7 @@ class Study(TypedDict):
     tables: list[Table]
     figures: list[Figure]
     notes: list[str]
-    command: str
+    command: str | None
     created: str
     environment: dict[str, Any]
     source: NotRequired[str]

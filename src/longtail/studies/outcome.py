@@ -1,12 +1,9 @@
 """End a study: write study.json, study.md and its page, and print the tables."""
 
-import shlex
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from longtail.environment import environment
+from longtail.environment import provenance
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.seeds import cell_text
 from longtail.report import write_study_page
@@ -26,13 +23,7 @@ def finish_study(study: dict[str, Any], folder: Path, *, quiet: bool) -> dict[st
     Returns:
         The content of study.json.
     """
-    study = {
-        "schema": 1,
-        **study,
-        "command": "longtail " + shlex.join(sys.argv[1:]),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
-    }
+    study = {"schema": 1, **study, **provenance()}
     text = _markdown(study)
     write_json(folder / "study.json", study)
     write_text(folder / "study.md", text)

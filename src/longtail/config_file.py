@@ -1,0 +1,212 @@
+"""Settings of a command from a file: the config.json of a run, or TOML of the same shape."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from longtail.errors import InputError
+from longtail.files.json_file import read_json
+from longtail.files.replacement import settle
+from longtail.files.text import printable
+from longtail.files.toml_file import read_toml
+from longtail.setting_kinds import converted
+
+__all__ = ["ConfigFile", "read_config", "taken_from", "with_settings"]
+
+Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
+_EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A file of settings, read but not yet compared with the settings of a verb.
+
+    Attributes:
+        path: of the file.
+        content: groups of settings as config.json has them, or single ones by the names of their flags.
+        verb: that the settings belong to, where the file says it; "study NAME" of a study.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    verb: str | None = None
+
+    def check_verb(self, verb: str) -> None:
+        """Refuse the settings of another verb.
+
+        Args:
+            verb: that was typed.
+
+        Raises:
+            InputError: the file belongs to another.
+        """
+        if self.verb is not None and self.verb != verb:
+            raise InputError(
+                f"{printable(self.path)}: holds the settings of `longtail {self.verb}`, not of `longtail {verb}`. Use "
+                "it there, or name another file."
+            )
+
+    def settings(self, kind: type) -> dict[Place, Any]:
+        """Return the settings that the file names, as values of their kinds and in their ranges.
+
+        Args:
+            kind: dataclass of a verb's settings, whose fields may be groups of settings.
+
+        Raises:
+            InputError: a name that is no setting, one that may be several or stands there twice, a value of another
+                kind or outside its range.
+
+        Example:
+            >>> from longtail.jobs.report import ReportConfig
+            >>> ConfigFile(Path("a.toml"), {"run": "runs/x", "quiet": True}).settings(ReportConfig)
+            {('run',): PosixPath('runs/x'), ('quiet',): True}
+            >>> ConfigFile(Path("a.toml"), {"quite": True}).settings(ReportConfig)
+            Traceback (most recent call last):
+            ...
+            longtail.errors.InputError: a.toml: no such settings here: 'quite' (did you mean quiet?). ...
+        """
+        hints = dict(_hints(kind))
+        origin = printable(self.path)
+        named = list(_named(self.content, (), hints))
+        unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
+        if unknown:
+            more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+            raise InputError(
+                f"{origin}: no such settings here: {', '.join(unknown[:5])}{more}. Leave them out; --help lists those "
+                "that there are."
+            )
+        found: dict[Place, Any] = {}
+        for places, name, value in named:
+            if len(places) > 1:
+                several = " or ".join(".".join(one) for one in places)
+                raise InputError(f"{origin}: {name} may be {several}. Expected one of these names.")
+            if places[0] not in hints:
+                raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
+            if places[0] in found:
+                raise InputError(
+                    f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out."
+                )
+            found[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
+        return found
+
+
+def taken_from(arguments: list[str]) -> tuple[ConfigFile | None, list[str]]:
+    """Read the file that is named by --config.
+
+    Args:
+        arguments: what was typed behind a verb.
+
+    Returns:
+        The file, None where none is named, and all other arguments.
+
+    Raises:
+        InputError: --config without a file, or twice; or as `read_config`.
+
+    Example:
+        >>> taken_from(["digits", "--quiet"])
+        (None, ['digits', '--quiet'])
+    """
+    paths: list[str] = []
+    others: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        flag, sign, value = word.partition("=")
+        if flag != "--config":
+            others.append(word)
+        elif value := (value if sign else next(words, "")):
+            paths.append(value)
+        else:
+            raise InputError(f"--config: no file behind it. Expected {_EXPECTED}.")
+    if len(paths) > 1:
+        raise InputError(f"--config {paths[1]}: a second file, beside {paths[0]}. Expected one.")
+    return (read_config(Path(paths[0])) if paths else None), others
+
+
+def read_config(path: Path) -> ConfigFile:
+    """Read a file of settings.
+
+    Args:
+        path: .json, as runs write it, or .toml.
+
+    Raises:
+        InputError: no such file, or none of settings.
+    """
+    if path.is_dir():
+        inside = path / "config.json"
+        hint = f"Perhaps you meant {printable(inside)}." if inside.is_file() else f"Expected {_EXPECTED}."
+        raise InputError(f"--config {printable(path)}: is a folder. {hint}")
+    match path.suffix.lower():
+        case ".json":
+            if path.name == "config.json":
+                settle(path.parent)
+            content = read_json(path, dict[str, Any], expected=_EXPECTED)
+        case ".toml":
+            content = read_toml(path, expected=_EXPECTED)
+        case _:
+            raise InputError(f"--config {printable(path)}: ends neither in .json nor in .toml. Expected {_EXPECTED}.")
+    verb = content.pop("verb", None)
+    if verb is not None and not isinstance(verb, str):
+        raise InputError(f"{printable(path)}: verb is {json.dumps(verb, default=str)}; expected text.")
+    return ConfigFile(path, content, verb)
+
+
+def with_settings(kind: type, default: Any, settings: dict[Place, Any], missing: Any) -> Any:
+    """Return the settings of a verb with those of a file in the place of the defaults.
+
+    Args:
+        kind: dataclass of the settings.
+        default: settings to begin with; None: those of `kind`.
+        settings: as `ConfigFile.settings` returns them.
+        missing: takes the place of a setting that has no default.
+
+    Example:
+        >>> from longtail.jobs.report import ReportConfig
+        >>> with_settings(ReportConfig, None, {("quiet",): True}, missing=...)
+        ReportConfig(run=Ellipsis, quiet=True)
+    """
+    if default is None:
+        required = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+        default = kind(**dict.fromkeys(required, missing))
+    changes: dict[str, Any] = {place[0]: value for place, value in settings.items() if len(place) == 1}
+    for group in {place[0] for place in settings if len(place) > 1}:
+        inside = {place[1:]: value for place, value in settings.items() if len(place) > 1 and place[0] == group}
+        before = getattr(default, group)
+        changes[group] = with_settings(type(before), before, inside, missing)
+    return replace(default, **changes)
+
+
+def _hints(kind: type, above: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Yield the place and the type of each setting, with what stands beside the type."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            yield from _hints(hint, (*above, field.name))  # type: ignore[arg-type]
+        else:
+            yield (*above, field.name), hint
+
+
+def _named(content: dict[str, Any], above: Place, hints: dict[Place, Any]) -> Iterator[tuple[list[Place], str, Any]]:
+    """Yield for each value of a file the places that it may be meant for, its name there, and the value."""
+    for key, value in content.items():
+        place = (*above, key.replace("-", "_"))
+        depth = len(place)
+        is_group = any(len(one) > depth and one[:depth] == place for one in hints)
+        if is_group and isinstance(value, dict):
+            yield from _named(value, place, hints)
+        elif place in hints:
+            yield [place], ".".join((*above, key)), value
+        else:
+            inside = [one for one in hints if one[: depth - 1] == above and one[-1] == place[-1]]
+            yield inside or [place] * is_group, ".".join((*above, key)), value
+
+
+def _meant(name: str, hints: dict[Place, Any]) -> str:
+    """Return a question for the setting that is nearest to a name, the name alone counting more than its groups."""
+    last = name.split(".")[-1].replace("-", "_")
+    close = difflib.get_close_matches(last, {place[-1] for place in hints}, n=1)
+    nearest = next((".".join(place) for place in hints if close and place[-1] == close[0]), None)
+    return f" (did you mean {nearest}?)" if nearest else ""
