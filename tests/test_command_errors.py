@@ -12,7 +12,7 @@ from longtail.cli import main
     ("words", "told"),
     [
         (["fit"], "PATH is missing. Expected: Folder with feature_train.h5"),
-        (["fit", "x", "--epoch", "3"], "unrecognized options: --epoch, 3. Perhaps you meant --"),
+        (["train", "x", "--epoch", "3"], "unrecognized options: --epoch, 3. Perhaps you meant --"),
         (["fit", "x", "y"], "unrecognized options: y"),
         (["fit", "x", "--seeds", "abc"], "--seeds 'abc': expected a whole number"),
         (["fit", "x", "--val-fraction", "a"], "--val-fraction 'a': expected a number"),

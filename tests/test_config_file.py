@@ -106,7 +106,7 @@ def test_a_run_is_repeated_from_what_it_wrote(digits_run, tmp_path):
 
 def test_a_fit_is_repeated_from_what_it_wrote(features, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    words = ["--methods", "joint,crt,tau", "--crt-epochs", "2", "--seed", "5", "--out", str(first), "--quiet"]
+    words = ["--methods", "joint,crt,tau", "--set", "crt.epochs=2", "--seed", "5", "--out", str(first), "--quiet"]
     assert main(["fit", str(features), *words]) == 0
     assert main(["fit", f"--config={first / 'config.json'}", "--out", str(second)]) == 0
     check_same_run(first, second)
@@ -140,7 +140,7 @@ def test_the_file_leads_to_the_folder_that_the_same_words_lead_to(features, tmp_
 
 
 def test_each_of_several_seeds_writes_what_repeats_it_alone(features, tmp_path):
-    words = ["--methods", "joint,crt", "--crt-epochs", "2", "--quiet", "--label-check", "none"]
+    words = ["--methods", "joint,crt", "--set", "crt.epochs=2", "--quiet", "--label-check", "none"]
     assert main(["fit", str(features), *words, "--seeds", "2", "--out", str(tmp_path / "both")]) == 0
     second = tmp_path / "both" / "seed-1"
     config = json.loads((second / "config.json").read_text())
@@ -181,9 +181,9 @@ def test_every_setting_is_read_back_as_it_was_written(kind):
 
 
 def test_names_are_those_of_the_file_that_runs_write_or_of_flags():
-    nested = settings(RunConfig, stage={"epochs": 3}, heads={"training": {"crt_epochs": 2}}, data={"data": "photos"})
-    assert nested == settings(RunConfig, **{"epochs": 3, "crt-epochs": 2, "data": "photos"})
-    assert nested == settings(RunConfig, stage={"epochs": 3}, heads={"crt-epochs": 2}, data="photos")
+    nested = settings(RunConfig, stage={"epochs": 3}, heads={"choice": {"cv_folds": 2}}, data={"data": "photos"})
+    assert nested == settings(RunConfig, **{"epochs": 3, "cv-folds": 2, "data": "photos"})
+    assert nested == settings(RunConfig, stage={"epochs": 3}, heads={"cv-folds": 2}, data="photos")
     assert nested[("data", "data")] == Path("photos")
     assert settings(FitConfig, **{"drop-columns": ["a", "b"]}) == {("columns", "drop_columns"): ("a", "b")}
 

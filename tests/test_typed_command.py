@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from longtail.jobs.fitting.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions
 
 from longtail.cli import main
 from longtail.features import write_features

@@ -39,7 +39,7 @@ def test_run_leaves_what_the_design_says(digits_run):
 
 def test_results_hold_the_contract(digits_run):
     results = json.loads((digits_run / "results.json").read_text())
-    assert results["schema"] == 1
+    assert results["schema"] == 2
     assert results["data"]["train_counts"] == [119, 78, 52, 34, 23, 15, 10, 6, 4, 2]
     assert results["methods"]["tau"]["selected_on"] == "val"
     assert results["methods"]["joint"]["selected_on"] == "given"
@@ -223,7 +223,7 @@ def test_the_network_behind_auto_is_that_of_the_method_it_stands_for(tmp_path):
         "splits": {},
     }
     results = {
-        "schema": 1,
+        "schema": 2,
         "title": "two",
         "data": data,
         "methods": {"joint": entry, "auto": {**entry, "choice": {**choice, "fitted_on": ["train"]}}},
