@@ -28,13 +28,13 @@ ALLOWED = {
     "studies": LIBRARY | {"heads", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "pace", "fitting", "flags"},
+    "stage_one": {"options", "pace", "fitting", "flags", "launch"},
     "fitting": set(),
     "choosing": {"fitting"},
     "calibrating": {"fitting"},
     "comparing": {"fitting", "choosing", "calibrating", "flags"},
     "predicting": {"stage_one", "pace", "fitting", "seeds"},
-    "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract"},
+    "balancing": {"stage_one", "fitting", "choosing", "options", "launch", "extract", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)

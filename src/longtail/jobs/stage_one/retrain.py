@@ -1,6 +1,6 @@
 """cRT from the images: a new classifier, behind a frozen backbone or one that learns on, with augmentation."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,16 @@ from longtail.heads import ClassifierRetraining
 from longtail.jobs.fitting.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.batches import training_batches
-from longtail.jobs.stage_one.images import Images, plain_preprocessing, prepare
+from longtail.jobs.stage_one.images import Images, prepare
 from longtail.jobs.stage_one.model import TrainedModel
 from longtail.jobs.stage_one.optimisation import parameter_groups
 from longtail.jobs.stage_one.settings import read_about
 from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint, load_weights
-from longtail.training.loop import Classification, TrainingState, train
+from longtail.training.classification import Classification
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
+from longtail.training.state import TrainingState
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -61,8 +64,8 @@ def retrain_from_images(
     model.reset_classifier(classifier_of(model).out_features)
     classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
     model.to(fabric.device)
-    still = hold_all_but(model, heads.images.crt_part)
-    module = Classification(model, still=still if heads.images.bn_mode == "frozen" else ())
+    frozen = hold_all_but(model, heads.images.crt_part)
+    task = Classification(model, frozen=frozen if heads.images.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
         parameter_groups(model, heads.training.head_learning_rate, heads.images.crt_backbone_rate),
         lr=heads.training.head_learning_rate,
@@ -71,7 +74,7 @@ def retrain_from_images(
     )
     about = {
         **trained.about,
-        "preprocessing": plain_preprocessing(preprocessing),
+        "preprocessing": asdict(preprocessing),
         "crt": {
             "epochs": heads.training.crt_epochs,
             "batch_size": heads.training.head_batch_size,
@@ -90,12 +93,12 @@ def retrain_from_images(
     resume = load_checkpoint(last) if last.is_file() else None
     if resume is not None and read_about(resume, last) != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
-    task, optimizer = fabric.setup(module, optimizer)
     if resume is not None and TrainingState.of(resume, str(last)).epoch >= heads.training.crt_epochs:
         load_weights(task, resume["task"], str(last))
     else:
-        plan = replace(
+        retraining = replace(
             stage,
+            representation=heads.training.head_sampling,
             epochs=heads.training.crt_epochs,
             batch_size=heads.training.head_batch_size,
             run_length=4,
@@ -103,21 +106,15 @@ def retrain_from_images(
             repeat_threshold=heads.training.head_repeat_threshold,
         )
         images = prepare(splits.train, preprocessing, fabric.device)
-        train(
-            fabric,
-            task,
-            optimizer,
-            training_batches(fabric, images, preprocessing, plan, runtime.seed, heads.training.head_sampling),
+        plan = TrainingPlan(
             num_epochs=heads.training.crt_epochs,
             schedule=Schedule(heads.training.head_schedule),
             seed=runtime.seed,
-            folder=folder,
-            about=about,
-            resume=resume,
             save_every=stage.save_every,
-            quiet=runtime.quiet,
         )
-    module.eval()
+        batches = training_batches(fabric, images, preprocessing, retraining, runtime.seed)
+        train(fabric, task, optimizer, batches, plan, TrainingRecord(folder, about, resume, quiet=runtime.quiet))
+    task.eval()
     weight, bias = linear_parameters(model)
     head = ClassifierRetraining(
         epochs=heads.training.crt_epochs,
