@@ -43,14 +43,19 @@ class PretrainConfig:
         name = f"pretrain-{self.pretraining.task}-{Path(self.dataset).stem}"
         return (self.runtime.out or Path("runs") / name) / "pretrain.json"
 
+    @property
+    def settings_of_data(self) -> dict[str, Any]:
+        """Those settings that it is known by before its images are looked at, in plain values."""
+        from longtail.jobs.stage_one.settings import plain
+
+        return plain({"dataset": self.dataset, "data": asdict(self.data)})  # type: ignore[no-any-return]
+
 
 def run(config: PretrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
-    from longtail.jobs.stage_one.settings import plain
     from longtail.jobs.stage_one.training_call import call_training
 
-    settings = plain({"dataset": config.dataset, "data": asdict(config.data)})
-    return call_training(config, settings, divide_for_pretraining, pretrain)
+    return call_training(config, config.settings_of_data, divide_for_pretraining, pretrain)
 
 
 def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSplits:
@@ -94,16 +99,8 @@ def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "T
     stage = stage_of(options)
     if options.task == "simsiam" and stage.batch_size < 2 * fabric.world_size:
         raise InputError(f"--batch-size {stage.batch_size}: simsiam needs at least 2 images on each process.")
-    settings = plain(
-        {
-            "dataset": config.dataset,
-            "data": asdict(config.data),
-            "pretraining": asdict(options),
-            "unlabelled": asdict(unlabelled),
-            "seed": config.runtime.seed,
-            "classifier_is_drawn": True,
-        }
-    )
+    others = {"pretraining": asdict(options), "unlabelled": asdict(unlabelled), "seed": config.runtime.seed}
+    settings = plain({**config.settings_of_data, **others, "classifier_is_drawn": True})
     return run_training(
         fabric,
         StageOneRun(config.record, settings, stage, config.runtime, known),
