@@ -48,10 +48,10 @@ ALLOWED = {
     | {"heads", "comparison", "environment", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "pace", "head_options", "flags"},
+    "stage_one": {"options", "pace", "head_options", "flags", "launch"},
     "calibrating": set(),
     "predicting": {"stage_one", "pace", "run_features", "seeds"},
-    "balancing": {"stage_one", "options", "launch", "extract"},
+    "balancing": {"stage_one", "options", "launch", "extract", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)

@@ -4,11 +4,11 @@ import json
 import sys
 
 import pytest
-from longtail.jobs.head_options import HeadOptions
 
 from longtail.cli import main
 from longtail.features import write_features
 from longtail.jobs import fit
+from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions
 from longtail.studies import two_gaussians
 from longtail.typed_command import command_of, typed_command

@@ -24,7 +24,7 @@ from longtail.data.transforms import Preprocessing, normalize
 from longtail.heads import ClassifierRetraining
 from longtail.jobs.launch import launch, resolve_precision
 from longtail.jobs.options import RuntimeOptions
-from longtail.training.extraction import extract_features
+from longtail.training.extraction import FeatureLayout, extract_features
 from longtail.training.inference import EvaluationBatches
 
 IMAGES_IN_ALL, NUM_CLASSES, DIMENSION, EPOCHS, BATCH = 115_846, 1000, 2048, 10, 32
@@ -50,10 +50,9 @@ def network_seconds(num_images: int, size: int, repeat: int) -> tuple[float, flo
                 fabric,
                 lambda batch: features_of(model, batch),
                 EvaluationBatches(images, preprocessing, device=fabric.device, batch_size=BATCH),
-                np.zeros(num_images, dtype=np.int64),
-                Path(folder) / "feature_train.h5",
-                dimension=DIMENSION,
-                dtype="float16",
+                FeatureLayout(
+                    Path(folder) / "feature_train.h5", np.zeros(num_images, dtype=np.int64), DIMENSION, dtype="float16"
+                ),
                 quiet=True,
             )
             seconds.append((forward, time.perf_counter() - started))

@@ -19,7 +19,7 @@ from longtail.backbones import create_backbone, features_of
 from longtail.data.transforms import Preprocessing, normalize
 from longtail.jobs.launch import launch, resolve_precision
 from longtail.jobs.options import RuntimeOptions
-from longtail.training.extraction import extract_features
+from longtail.training.extraction import FeatureLayout, extract_features
 from longtail.training.inference import EvaluationBatches
 
 BATCH = 256
@@ -51,9 +51,7 @@ def main() -> None:
                 fabric,
                 lambda batch: features_of(model, batch),
                 EvaluationBatches(images, preprocessing, device=fabric.device, batch_size=BATCH),
-                labels,
-                Path(folder) / "feature_test.h5",
-                dimension=64,
+                FeatureLayout(Path(folder) / "feature_test.h5", labels, dimension=64),
                 quiet=True,
             )
             whole = time.perf_counter() - started

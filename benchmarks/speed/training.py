@@ -24,7 +24,7 @@ from longtail.jobs.launch import launch, resolve_precision
 from longtail.jobs.options import RuntimeOptions
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
-from longtail.training.loop import Classification
+from longtail.training.classification import Classification
 
 BATCH = 128
 

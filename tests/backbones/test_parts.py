@@ -7,7 +7,7 @@ from longtail.backbones import classifier_of, create_backbone, hold_all_but
 from longtail.errors import InputError
 from longtail.jobs.stage_one.optimisation import parameter_groups, start_from
 from longtail.training.checkpoints import save_checkpoint
-from longtail.training.loop import Classification
+from longtail.training.classification import Classification
 
 FIRST = {
     ("resnet20", "last-block"): "layer3.2.conv1.weight",
@@ -49,7 +49,7 @@ def test_a_network_without_known_stages_is_refused():
 def test_statistics_of_what_does_not_learn(hold):
     model = create_backbone("resnet20", num_classes=5)
     held = hold_all_but(model, "last-block")
-    task = Classification(model, still=held if hold else ()).train()
+    task = Classification(model, frozen=held if hold else ()).train()
     early, late = model.bn1.running_mean.clone(), model.layer3[2].bn1.running_mean.clone()
     task(torch.randn(8, 3, 32, 32), torch.arange(8) % 5)
     assert torch.equal(early, model.bn1.running_mean) == hold

@@ -9,13 +9,14 @@ import torch
 
 from longtail.backbones import create_backbone
 from longtail.cli import main
+from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
-from longtail.jobs.stage_one.model import open_model, preprocessing_of
+from longtail.jobs.stage_one.model import open_model
 from longtail.jobs.stage_one.objective import trained_prior
 from longtail.jobs.stage_one.optimisation import start_from
 from longtail.jobs.stage_one.settings import read_about
-from longtail.jobs.stage_one.start import backbone_for, stopped_at
+from longtail.jobs.stage_one.setup import backbone_for, stopped_at
 from longtail.training.checkpoints import load_checkpoint
 
 WORDS = ["train", "digits", "--epochs", "2", "--batch-size", "128", "--device", "cpu", "--precision", "float32"]
@@ -83,7 +84,7 @@ def readers(path, settings):
     """Give each way in which a checkpoint is read."""
     yield lambda: trained_prior(open_model(path).about["settings"])
     yield lambda: stopped_at(path.parent.parent, settings, 2, quiet=True)
-    yield lambda: preprocessing_of(read_about(load_checkpoint(path), path))
+    yield lambda: stored_preprocessing(read_about(load_checkpoint(path), path)["preprocessing"])
     yield lambda: start_from(create_backbone("digits_cnn", num_classes=10, in_chans=1), path, "digits_cnn")
     yield lambda: backbone_for(StageOneOptions(init=path), None)
 

@@ -20,6 +20,8 @@ from longtail.jobs.options import DataOptions
         ("`root`: a folder; `seed` is -1", "--data: a folder; --split-seed is -1"),
         ("`features`, `longtail pack` and `path number` stay", "`features`, `longtail pack` and `path number` stay"),
         ("`largest=5`", "--largest 5"),
+        ("`image_size=4`; expected", "--image-size 4; expected"),
+        ("`augmentation='resized-crop'` is", "--augmentation resized-crop is"),
     ],
 )
 def test_arguments_become_flags(message, typed):

@@ -105,21 +105,21 @@ def test_a_stopped_run_goes_on_in_the_right_epoch(tmp_path):
 
     from longtail.training import loop
 
-    train_epoch, done = loop._train_epoch, []
+    run_steps, done = loop._Training.run_steps, []
 
     def stopping(*arguments):
         if len(done) == 3:
             raise KeyboardInterrupt
         done.append(1)
-        train_epoch(*arguments)
+        run_steps(*arguments)
 
-    loop._train_epoch = stopping
+    loop._Training.run_steps = stopping
     try:
         main([*words, "--out", str(tmp_path / "parts")])
     except KeyboardInterrupt:
         pass
     finally:
-        loop._train_epoch = train_epoch
+        loop._Training.run_steps = run_steps
     assert len(done) == 3
     assert main([*words, "--out", str(tmp_path / "parts"), "--resume"]) == 0
     whole, parts = (

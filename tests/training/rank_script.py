@@ -13,7 +13,7 @@ from longtail.backbones import create_backbone, features_of
 from longtail.data.transforms import Preprocessing
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
-from longtail.training.extraction import extract_features
+from longtail.training.extraction import FeatureLayout, extract_features
 from longtail.training.inference import EvaluationBatches, validation_accuracy
 
 
@@ -36,9 +36,7 @@ def main():
         fabric,
         lambda x: features_of(model, x),
         batches,
-        labels,
-        folder / "feature_val.h5",
-        dimension=64,
+        FeatureLayout(folder / "feature_val.h5", labels, dimension=64),
         quiet=True,
     )
     sampler = Sampler(labels, strategy="class", seed=5)

@@ -15,7 +15,7 @@ import longtail
 from longtail.cli import main
 from longtail.data.decode import write_png
 from longtail.errors import InputError, LongtailError
-from longtail.training.failures import LostConnection, told
+from longtail.training.failures import LostConnection, explain
 from longtail.training.loading import load_batches
 
 CPU = torch.device("cpu")
@@ -165,12 +165,12 @@ def test_nobody_else_starts_such_processes():
     ],
 )
 def test_what_torch_says_is_a_sentence(error, kind, words):
-    assert type(told(error)) is kind
-    assert words in str(told(error))
+    assert type(explain(error)) is kind
+    assert words in str(explain(error))
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("DataLoader"), RuntimeError("mat1 and mat2 must have the same dtype"), KeyboardInterrupt()]
 )
 def test_a_mistake_in_the_code_is_none(error):
-    assert told(error) is None
+    assert explain(error) is None

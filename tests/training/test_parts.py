@@ -12,7 +12,9 @@ from longtail.errors import InputError
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 from longtail.training.batches import ResidentBatches
-from longtail.training.loop import Classification, train
+from longtail.training.classification import Classification
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
 
 PREPROCESSING = Preprocessing(8, 8, 1, (0.3,), (0.4,), "shift", resident=True)
 
@@ -42,23 +44,13 @@ def test_every_rank_takes_as_many_parts_and_none_of_one_where_it_can_be_avoided(
     assert sum(map(sum, sizes)) == min(number, batch_size) * max(number // batch_size, 1)
 
 
-def begin(tmp_path, model, still=(), **settings):
+def begin(tmp_path, model, frozen=(), **settings):
     fabric = Fabric(accelerator="cpu", devices=1)
     fabric.launch()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    task, optimizer = fabric.setup(Classification(model, still=still), optimizer)
-    train(
-        fabric,
-        task,
-        optimizer,
-        batches(12, **settings),
-        num_epochs=1,
-        schedule=Schedule(),
-        seed=0,
-        folder=tmp_path,
-        about={},
-        quiet=True,
-    )
+    task = Classification(model, frozen=frozen)
+    plan = TrainingPlan(1, Schedule(), seed=0)
+    train(fabric, task, optimizer, batches(12, **settings), plan, TrainingRecord(tmp_path, {}, quiet=True))
 
 
 def network():
@@ -76,7 +68,7 @@ def test_batch_norm_refuses_single_images_before_the_first_step(tmp_path, settin
 
 def test_what_learns_no_statistics_takes_single_images(tmp_path):
     model = network()
-    begin(tmp_path / "held", model, still=hold_all_but(model, "classifier"), batch_size=1)
+    begin(tmp_path / "held", model, frozen=hold_all_but(model, "classifier"), batch_size=1)
     plain = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
     begin(tmp_path / "plain", plain, batch_size=2, accumulate=2)
 

@@ -18,7 +18,9 @@ from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 from longtail.training.batches import LoaderBatches, ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
-from longtail.training.loop import Classification, train
+from longtail.training.classification import Classification
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
 
 PREPROCESSING = Preprocessing(
     size=8, resize=8, channels=1, mean=(0.3,), std=(0.4,), augmentation="shift", resident=True
@@ -56,7 +58,6 @@ def run(folder, *, stop_after=None, resume=None, precision="32-true", accumulate
     torch.manual_seed(0)
     task = Classification(create_backbone("digits_cnn", num_classes=3, in_chans=1))
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
-    task, optimizer = fabric.setup(task, optimizer)
     sampler = Sampler(source.labels, strategy="progressive", num_epochs=3, seed=3)
     shared = {"batch_size": 8, "accumulate": accumulate, "seed": 3}
     if workers is None:
@@ -75,21 +76,14 @@ def run(folder, *, stop_after=None, resume=None, precision="32-true", accumulate
             yield step
 
     batches.steps = fragile
-    return train(
-        fabric,
-        task,
-        optimizer,
-        batches,
+    plan = TrainingPlan(
         num_epochs=3,
         schedule=Schedule("cosine", warmup_epochs=0.5),
         seed=3,
-        folder=folder,
-        about={},
-        validate=lambda: {"balanced": 50.0},
-        resume=resume,
         save_every=save_every,
-        quiet=True,
+        validate=lambda: {"balanced": 50.0},
     )
+    return train(fabric, task, optimizer, batches, plan, TrainingRecord(folder, {}, resume, quiet=True))
 
 
 def assert_same(first, second):

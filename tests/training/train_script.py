@@ -13,7 +13,9 @@ from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
-from longtail.training.loop import Classification, train
+from longtail.training.classification import Classification
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
 
 
 class Stop(Exception):
@@ -35,7 +37,6 @@ def main():
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 7))
     task = Classification(model)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.1, momentum=0.9)
-    task, optimizer = fabric.setup(task, optimizer)
     batches = ResidentBatches(
         images,
         labels,
@@ -58,21 +59,10 @@ def main():
 
     batches.steps = steps
     last = folder / "last.pt"
+    plan = TrainingPlan(num_epochs=3, schedule=Schedule("cosine"), seed=1, save_every=0.0)
+    record = TrainingRecord(folder, {}, load_checkpoint(last) if last.is_file() else None, quiet=True)
     try:
-        train(
-            fabric,
-            task,
-            optimizer,
-            batches,
-            num_epochs=3,
-            schedule=Schedule("cosine"),
-            seed=1,
-            folder=folder,
-            about={},
-            resume=load_checkpoint(last) if last.is_file() else None,
-            save_every=0.0,
-            quiet=True,
-        )
+        train(fabric, task, optimizer, batches, plan, record)
     except Stop:
         fabric.barrier()
 

@@ -112,7 +112,7 @@ def extract_splits(
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.checkpoints import weights_fingerprint
-    from longtail.training.extraction import extract_features
+    from longtail.training.extraction import FeatureLayout, extract_features
     from longtail.training.unfinished import threads_begun_with
 
     weights = weights_fingerprint(model.model.state_dict())
@@ -149,12 +149,7 @@ def extract_splits(
             fabric,
             model.features,
             images.batches(fabric, model.preprocessing, workers=workers),
-            images.labels,
-            path,
-            dimension=model.dimension,
-            dtype=dtype,
-            attributes=attributes,
-            ids=identities(source),
+            FeatureLayout(path, images.labels, model.dimension, dtype, attributes, identities(source)),
             quiet=quiet,
         )
     if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):

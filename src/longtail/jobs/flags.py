@@ -1,14 +1,18 @@
 """Messages of the library, which name arguments, in the words that a person types."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["as_typed"]
+from longtail.errors import InputError
+
+__all__ = ["as_typed", "naming_flags"]
 
 # argument: flag, where it is not the argument with dashes
 _OTHER = {"root": "data", "seed": "split-seed", "dataset": "data"}
 _ARGUMENTS = (
     "root|dataset|profile|ratio|largest|val_fraction|test_fraction|seed|skip_bad|download|lists|original_splits|"
-    "other_counts|layout|alike_names|bits|feature_transform"
+    "other_counts|layout|alike_names|bits|image_size|augmentation|feature_transform"
 )
 _NAMED = re.compile(rf"`({_ARGUMENTS})(?:=('?)([^`']*)\2)?`")
 
@@ -32,3 +36,12 @@ def as_typed(message: str) -> str:
         return typed if value in (None, "True") else f"{typed} {value}"
 
     return _NAMED.sub(flag, message)
+
+
+@contextmanager
+def naming_flags() -> Iterator[None]:
+    """Let errors of the library leave in the words that a person types."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(as_typed(str(error))) from error

@@ -1,6 +1,6 @@
 """`longtail import`: other people's checkpoints in."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,11 +130,11 @@ def _class_names(path: Path | None, num_classes: int) -> list[str]:
 
 
 def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
-    from longtail.jobs.stage_one.images import plain_preprocessing, preprocessing_for
+    from longtail.data.preprocessing_choice import LARGE_INPUT, SMALL_INPUT, preprocessing_for
 
-    size = (32 if is_small else 224) if config.image_size is None else config.image_size
+    usual = SMALL_INPUT if is_small else LARGE_INPUT
+    size = usual.size if config.image_size is None else config.image_size
     if config.std is not None and min(config.std) <= 0:
         raise InputError(f"--std {config.std}; expected three numbers above 0.")
-    chosen = config.statistics if config.statistics != "auto" else ("cifar" if is_small else "imagenet")
-    mean, std = STATISTICS[chosen]
-    return plain_preprocessing(preprocessing_for(size, 3, (config.mean or mean, config.std or std)))
+    mean, std = usual.statistics if config.statistics == "auto" else STATISTICS[config.statistics]
+    return asdict(preprocessing_for(size, 3, (config.mean or mean, config.std or std)))

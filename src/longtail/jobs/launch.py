@@ -145,11 +145,11 @@ def together() -> Iterator[None]:
             for watch in _watches:
                 watch.farewell()
     except BaseException as error:
-        from longtail.training.failures import LostConnection, told
+        from longtail.training.failures import LostConnection, explain
 
         if _watches:
             ignore_stops()  # torchrun sends SIGTERM to the others as soon as one has ended
-        failure: BaseException = told(error) or error
+        failure: BaseException = explain(error) or error
         for watch in _watches:
             lost: list[int] = []
             if isinstance(failure, LostConnection):

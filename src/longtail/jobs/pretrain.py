@@ -1,6 +1,7 @@
 """`longtail pretrain`: learn a representation without labels."""
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch import nn
 
-__all__ = ["PretrainConfig", "build_task", "parameter_groups_of", "pretrain", "run"]
+    from longtail.jobs.stage_one.setup import TrainingSetup
+    from longtail.jobs.stage_one.training_run import TrainingParts
+    from longtail.training.state import TrainingState
+    from longtail.training.task import Task
+
+__all__ = ["PretrainConfig", "build_task", "divide_for_pretraining", "parameter_groups_of", "pretrain", "run"]
 
 
 @dataclass(frozen=True)
@@ -31,123 +37,102 @@ class PretrainConfig:
     resume: bool = False
     """Go on from the last checkpoint in --out."""
 
+    @property
+    def record(self) -> Path:
+        """JSON file for the settings, in the run's folder."""
+        name = f"pretrain-{self.pretraining.task}-{Path(self.dataset).stem}"
+        return (self.runtime.out or Path("runs") / name) / "pretrain.json"
+
+    @property
+    def settings_of_data(self) -> dict[str, Any]:
+        """Those settings that it is known by before its images are looked at, in plain values."""
+        from longtail.jobs.stage_one.settings import plain
+
+        return plain({"dataset": self.dataset, "data": asdict(self.data)})  # type: ignore[no-any-return]
+
 
 def run(config: PretrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
-    from longtail.jobs.launch import launch
-    from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.training_call import call_training
 
-    name = f"pretrain-{config.pretraining.task}-{Path(config.dataset).stem}"
-    folder = config.runtime.out or Path("runs") / name
-    last = folder / "checkpoints" / "last.pt"
-    if last.is_file() and not config.resume:
-        raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
-    splits = open_splits(config.dataset, config.data)
-    fabric = launch(config.runtime)
-    pretrain(fabric, splits, config.dataset, config.data, config.pretraining, config.runtime, folder, config.unlabelled)
-    if fabric.is_global_zero and not config.runtime.quiet:
-        print(f"{last}")
-    return folder
+    return call_training(config, config.settings_of_data, divide_for_pretraining, pretrain)
 
 
-def pretrain(
-    fabric: "Fabric",
-    splits: DataSplits,
-    dataset: str,
-    data: DataOptions,
-    options: PretrainOptions,
-    runtime: RuntimeOptions,
-    folder: Path,
-    unlabelled: UnlabelledOptions | None = None,
-) -> None:
-    """Learn without labels in `folder`, from its last checkpoint where there is one; from unlabelled images too.
+def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSplits:
+    """Divide the data as the run in the folder has them, images without labels included.
+
+    Raises:
+        InputError: images that are new, gone or changed, or settings of labels.
+    """
+    from longtail.jobs.stage_one.known_images import as_known
+    from longtail.jobs.unlabelled import HELD_BACK, open_extra
+
+    unlabelled = config.unlabelled
+    if unlabelled.teacher is not None or unlabelled.confidence > 0:
+        raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
+    if unlabelled.unlabelled != HELD_BACK:
+        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data.split_seed))
+    return as_known(splits, config.record.parent, config.data.changed)
+
+
+def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "TrainingState":
+    """Learn without labels in its folder, from the last checkpoint where there is one; from unlabelled images too.
+
+    Args:
+        fabric: launched.
+        splits: the data, as `divide_for_pretraining` returns them.
+        config: of the call; `resume` changes nothing here.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
     """
-    import torch
-
-    from longtail.jobs.stage_one.batches import training_batches
-    from longtail.jobs.stage_one.course import carry_out
-    from longtail.jobs.stage_one.feature_monitor import knn_monitor, some_of
-    from longtail.jobs.stage_one.images import Images, choose_preprocessing, prepare
-    from longtail.jobs.stage_one.known_images import as_known, remember_images
-    from longtail.jobs.stage_one.optimisation import synchronised
-    from longtail.jobs.stage_one.settings import check_begun, plain
-    from longtail.jobs.stage_one.start import begin, stopped_at
+    from longtail.jobs.stage_one.images import stage_preprocessing
+    from longtail.jobs.stage_one.settings import plain
+    from longtail.jobs.stage_one.training_run import StageOneRun, run_training
     from longtail.jobs.unlabelled import HELD_BACK, open_extra
 
-    unlabelled = unlabelled or UnlabelledOptions()
-    if unlabelled.teacher is not None or unlabelled.confidence > 0:
-        raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
-    if unlabelled.unlabelled != HELD_BACK:
-        splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))
-    check_begun(folder / "pretrain.json", plain({"dataset": dataset, "data": asdict(data)}))
-    splits = opened = as_known(splits, folder, data.changed)
+    known, unlabelled = splits, config.unlabelled
     if unlabelled.unlabelled == HELD_BACK:
-        splits = replace(splits, extra=open_extra(splits, unlabelled, data.split_seed))
-    learnt = splits.learnt
-    preprocessing = choose_preprocessing(splits, stage_of(options))
-    options = resolve(options, is_small=preprocessing.resident, num_images=len(learnt))
+        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data.split_seed))
+    is_small = stage_preprocessing(splits, stage_of(config.pretraining)).resident
+    options = resolve(config.pretraining, is_small=is_small, num_images=len(splits.learnt))
     stage = stage_of(options)
     if options.task == "simsiam" and stage.batch_size < 2 * fabric.world_size:
         raise InputError(f"--batch-size {stage.batch_size}: simsiam needs at least 2 images on each process.")
-    settings = plain(
-        {
-            "dataset": dataset,
-            "data": asdict(data),
-            "pretraining": asdict(options),
-            "unlabelled": asdict(unlabelled),
-            "seed": runtime.seed,
-            "classifier_is_drawn": True,
-        }
+    others = {"pretraining": asdict(options), "unlabelled": asdict(unlabelled), "seed": config.runtime.seed}
+    settings = plain({**config.settings_of_data, **others, "classifier_is_drawn": True})
+    return run_training(
+        fabric,
+        StageOneRun(config.record, settings, stage, config.runtime, known),
+        lambda: splits,
+        partial(_self_supervised, fabric, options),
     )
-    quiet = runtime.quiet or not fabric.is_global_zero
-    checkpoint, done = stopped_at(folder, settings, options.epochs, quiet=quiet)
-    if checkpoint is not None and done.epoch >= options.epochs:
-        return
-    num_classes = len(splits.class_names)
-    start = begin(
-        fabric, learnt, preprocessing, stage, num_classes=num_classes, seed=runtime.seed, checkpoint=checkpoint
-    )
-    task: Any = build_task(start.model.to(memory_format=torch.channels_last), options)
+
+
+def _self_supervised(fabric: "Fabric", options: PretrainOptions, setup: "TrainingSetup") -> "TrainingParts":
+    """Build task and optimizer of a training without labels."""
+    import torch
+
+    from longtail.jobs.stage_one.feature_monitor import knn_monitor
+    from longtail.jobs.stage_one.optimisation import synchronised
+    from longtail.jobs.stage_one.training_run import TrainingParts
+    from longtail.training.task import module_of
+
+    stage = stage_of(options)
+    task = build_task(setup.model.to(memory_format=torch.channels_last), options)
     if options.sync_bn:
-        task = synchronised(task, fabric)
-    optimizer: Any = torch.optim.SGD(
-        parameter_groups_of(task, constant=() if options.predictor_decays else ("prediction",)),
+        synchronised(module_of(task), fabric)
+    optimizer = torch.optim.SGD(
+        parameter_groups_of(module_of(task), constant=() if options.predictor_decays else ("prediction",)),
         lr=stage.learning_rate,
         momentum=stage.momentum,
         weight_decay=stage.weight_decay,
     )
-    validate = None
-    if options.monitor == "knn" and splits.val is not None and len(splits.val):
-        val_images = prepare(splits.val, start.preprocessing, fabric.device)
-        # the labelled images come first
-        pixels = None if start.images.pixels is None else start.images.pixels[: len(splits.train)]
-        known = some_of(Images(splits.train, pixels), options.monitor_images)
-        validate = knn_monitor(
-            fabric, start.model, start.preprocessing, known, val_images, num_classes, options.neighbours, stage.workers
-        )
-    if checkpoint is None and fabric.is_global_zero:
-        remember_images(opened, folder)
     views = 1 if options.task == "rotation" else 2
-    task, optimizer = fabric.setup(task, optimizer)
-    carry_out(
-        fabric,
-        start,
-        task,
-        optimizer,
-        training_batches(fabric, start.images, start.preprocessing, stage, runtime.seed, "instance", views),
-        splits=splits,
-        stage=stage,
-        runtime=runtime,
-        settings=settings,
-        record=folder / "pretrain.json",
-        validate=validate,
-    )
+    return TrainingParts(task, optimizer, views, validate=knn_monitor(fabric, setup, options))
 
 
-def build_task(model: "nn.Module", options: PretrainOptions) -> "nn.Module":
+def build_task(model: "nn.Module", options: PretrainOptions) -> "Task":
     """Build the self-supervised task of resolved options around a backbone.
 
     Raises:
@@ -178,6 +163,6 @@ def parameter_groups_of(task: "nn.Module", *, constant: tuple[str, ...]) -> list
         The group that follows the schedule, and one that does not where there is something in it.
     """
     learning = [(name, parameter) for name, parameter in task.named_parameters() if parameter.requires_grad]
-    still = [parameter for name, parameter in learning if name.split(".")[0] in constant]
-    follows = [parameter for name, parameter in learning if name.split(".")[0] not in constant]
-    return [{"params": follows}, *([{"params": still, "constant_rate": True}] if still else [])]
+    constant_rate = [parameter for name, parameter in learning if name.split(".")[0] in constant]
+    scheduled = [parameter for name, parameter in learning if name.split(".")[0] not in constant]
+    return [{"params": scheduled}, *([{"params": constant_rate, "constant_rate": True}] if constant_rate else [])]

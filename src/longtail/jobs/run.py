@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
-    from longtail.training.loop import TrainingState
+    from longtail.training.state import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
@@ -198,7 +198,7 @@ def _run_one(
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
-    from longtail.jobs.train import train_stage_one
+    from longtail.jobs.train import TrainConfig, train_stage_one
 
     runtime, stage = config.runtime, config.stage
     if not stage.frozen:  # a network that does not learn looks at other images without harm
@@ -212,7 +212,7 @@ def _run_one(
         if fabric.is_global_zero:
             remember_images(splits, folder)
     else:
-        state = train_stage_one(fabric, splits, dataset, data, stage, runtime, folder, config.unlabelled)
+        state = train_stage_one(fabric, splits, TrainConfig(dataset, data, stage, config.unlabelled, runtime))
         model = open_model(find_checkpoint(folder, stage.use), fabric.device)
         stage_facts = _trained(stage, state, splits, model)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")

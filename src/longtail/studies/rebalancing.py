@@ -97,8 +97,9 @@ def _name(rule: str, task: str) -> str:
 
 def _pretrained(opened: OpenStudy, task: Any, epochs: int) -> Path:
     """Pre-train with each seed; give the path of the weights, with {seed} for the seed."""
-    from longtail.jobs.pretrain import pretrain
+    from longtail.jobs.pretrain import PretrainConfig, divide_for_pretraining, pretrain
     from longtail.jobs.run import data_of, for_seed
+    from longtail.jobs.stage_one.settings import check_begun
 
     run = opened.config
     options = PretrainOptions(
@@ -110,8 +111,10 @@ def _pretrained(opened: OpenStudy, task: Any, epochs: int) -> Path:
     )
     folder: Path = opened.folder / "pretrained" / task / "seed-{seed}"
     for seed in range(run.runtime.seed, run.runtime.seed + run.seeds):
-        runtime = replace(run.runtime, seed=seed)
-        pretrain(opened.fabric, opened.splits, *data_of(run), options, runtime, for_seed(folder, seed))
+        runtime = replace(run.runtime, seed=seed, out=for_seed(folder, seed))
+        config = PretrainConfig(*data_of(run), options, runtime=runtime)
+        check_begun(config.record, config.settings_of_data)
+        pretrain(opened.fabric, divide_for_pretraining(opened.splits, config), config)
     return folder / "checkpoints" / "last.pt"
 
 

@@ -165,10 +165,10 @@ def _refuse_what_the_study_sets(heads: HeadOptions) -> None:
 def _refuse_parts_it_lacks(parts: dict[str, tuple[Part, float]], config: RunConfig, splits: "DataSplits") -> None:
     """Tell before stage 1, not after hours of it, that the network has no such part."""
     from longtail.backbones import create_backbone, hold_all_but
-    from longtail.jobs.stage_one.images import choose_preprocessing
-    from longtail.jobs.stage_one.start import backbone_for
+    from longtail.jobs.stage_one.images import stage_preprocessing
+    from longtail.jobs.stage_one.setup import backbone_for
 
-    preprocessing = choose_preprocessing(splits, config.stage)
+    preprocessing = stage_preprocessing(splits, config.stage)
     name = backbone_for(config.stage, preprocessing)
     model = create_backbone(name, num_classes=len(splits.class_names), in_chans=preprocessing.channels)
     for part, _ in parts.values():

@@ -26,7 +26,7 @@ class EpochSampler(Protocol):
         ...
 
     def epoch_indices(self, epoch: int) -> NDArray[np.int64]:
-        """Give the whole stream of an epoch, shape (num_samples,)."""
+        """Return the whole stream of an epoch, shape (num_samples,)."""
         ...
 
 
@@ -39,7 +39,7 @@ class TrainingBatches(Protocol):
     """Images of the smallest micro-batch of any rank."""
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
-        """Give the steps of an epoch from `first_step` on, each a list of batches on the device: the task's inputs."""
+        """Return the steps of an epoch from `first_step` on, each a list of the task's inputs on the device."""
         ...
 
 
@@ -87,7 +87,7 @@ class _Plan:
         self.smallest_part = share // self.parts
 
     def micro_batches(self, step: int) -> list[NDArray[np.int64]]:
-        """Give this rank's positions in the epoch's stream, one array for each micro-batch."""
+        """Return this rank's positions in the epoch's stream, one array for each micro-batch."""
         first = step * self.batch_size
         mine = np.arange(first + self.rank, first + self.batch_size, self.num_ranks)
         return np.array_split(mine, self.parts)
@@ -136,7 +136,7 @@ class ResidentBatches:
         self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
-        """Give the steps of an epoch from `first_step` on."""
+        """Return the steps of an epoch from `first_step` on."""
         on_device = torch.from_numpy(self._plan.sampler.epoch_indices(epoch)).to(self._images.device)
         generator = torch.Generator()
         for step in range(first_step, self.steps_per_epoch):
@@ -216,7 +216,7 @@ class LoaderBatches:
         self.smallest_part = self._plan.smallest_part
 
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
-        """Give the steps of an epoch from `first_step` on."""
+        """Return the steps of an epoch from `first_step` on."""
         stream = self._plan.sampler.epoch_indices(epoch)
         left = range(first_step, self.steps_per_epoch)
         keys = (

@@ -161,18 +161,22 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], origin: 
     Raises:
         InputError: names, shapes or kinds (floating point or not) do not match.
     """
-    own = {name: _described(tensor) for name, tensor in model.state_dict().items()}
-    came = {name: _described(tensor) for name, tensor in weights.items()}
-    if own == came:
+    expected = {name: _described(tensor) for name, tensor in model.state_dict().items()}
+    given = {name: _described(tensor) for name, tensor in weights.items()}
+    if expected == given:
         model.load_state_dict(weights)
         return
-    missing = [name for name in own if name not in came]
-    unknown = [name for name in came if name not in own]
-    other = [f"{name} {came[name]} instead of {own[name]}" for name in own if own[name] != came.get(name, own[name])]
+    missing = [name for name in expected if name not in given]
+    unknown = [name for name in given if name not in expected]
+    other = [
+        f"{name} {given[name]} instead of {shape}"
+        for name, shape in expected.items()
+        if given.get(name, shape) != shape
+    ]
     parts = [("missing", missing), ("unknown", unknown), ("of another shape", other)]
-    told = "; ".join(f"{len(names)} {what} (first: {names[0]})" for what, names in parts if names)
+    differences = "; ".join(f"{len(names)} {what} (first: {names[0]})" for what, names in parts if names)
     raise InputError(
-        f"{origin}: the weights are of another architecture: {told}. "
+        f"{origin}: the weights are of another architecture: {differences}. "
         "Build the backbone that the checkpoint was trained with."
     )
 

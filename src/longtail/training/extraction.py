@@ -1,6 +1,7 @@
 """From images to a feature file, on any number of processes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,28 @@ from longtail.training.inference import EvaluationBatches
 from longtail.training.progress import progress_bar
 from longtail.training.unfinished import UnfinishedFeatures
 
-__all__ = ["extract_features"]
+__all__ = ["FeatureLayout", "extract_features"]
+
+
+@dataclass(frozen=True)
+class FeatureLayout:
+    """What a feature file is laid out for.
+
+    Args:
+        path: the feature file.
+        labels: of the whole split, shape (N,).
+        dimension: D.
+        dtype: "float32" or "float16".
+        attributes: plain values that say where the features come from.
+        ids: words that name the rows, N of them, or None.
+    """
+
+    path: Path
+    labels: NDArray[np.int64]
+    dimension: int
+    dtype: str = "float32"
+    attributes: dict[str, Any] = field(default_factory=dict)
+    ids: Sequence[str] | None = None
 
 
 @torch.inference_mode()
@@ -23,41 +45,32 @@ def extract_features(
     fabric: Fabric,
     features_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
-    labels: NDArray[np.int64],
-    path: Path,
+    layout: FeatureLayout,
     *,
-    dimension: int,
-    dtype: str = "float32",
-    attributes: dict[str, Any] | None = None,
-    ids: Sequence[str] | None = None,
     quiet: bool = False,
 ) -> None:
     """Write the features of one split to a file, whole or not at all; every process writes its own rows.
 
-    What a killed call has written stays beside `path`, and the next call with the same arguments goes on from it.
+    What a killed call has written stays beside the file, and the next call with the same arguments goes on from it.
 
     Args:
         fabric: launched.
         features_of: maps images (B, channels, H, W) to features (B, D); in evaluation mode.
         batches: this process's batches of the split.
-        labels: of the whole split, shape (N,).
-        path: the feature file.
-        dimension: D.
-        dtype: "float32" or "float16".
-        attributes: plain values that say where the features come from.
-        ids: words that name the rows, N of them, or None.
+        layout: the file, and what it holds besides.
         quiet: show no progress.
 
     Raises:
-        OSError: the disk is full; `path` is as it was, and what was written is gone, as after an unreadable image.
+        OSError: the disk is full; the file is as it was, and what was written is gone, as after an unreadable image.
     """
+    path, num_rows = layout.path, len(layout.labels)
     unfinished = UnfinishedFeatures(
         path,
-        labels,
-        dimension,
-        dtype,
-        attributes or {},
-        ids,
+        layout.labels,
+        layout.dimension,
+        layout.dtype,
+        layout.attributes,
+        layout.ids,
         batch_size=batches.batch_size,
         rank=fabric.global_rank,
         num_ranks=fabric.world_size,
@@ -71,9 +84,9 @@ def extract_features(
         batches.done = unfinished.done
         with (
             fabric.autocast(),
-            progress_bar(path.stem, len(labels), quiet=quiet or not fabric.is_global_zero) as bar,
+            progress_bar(path.stem, num_rows, quiet=quiet or not fabric.is_global_zero) as bar,
         ):
-            bar.skip(min(unfinished.done * batches.batch_size * fabric.world_size, len(labels)))
+            bar.skip(min(unfinished.done * batches.batch_size * fabric.world_size, num_rows))
             for rows, images in batches:
                 features = features_of(images).float().cpu().numpy()
                 rows_of_file.write(rows.start, features)

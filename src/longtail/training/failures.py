@@ -4,7 +4,7 @@ import re
 
 from longtail.errors import LongtailError
 
-__all__ = ["LostConnection", "told"]
+__all__ = ["LostConnection", "explain"]
 
 
 class LostConnection(LongtailError):
@@ -44,7 +44,7 @@ _CONNECTION = re.compile(
 )
 
 
-def told(error: BaseException) -> LongtailError | None:
+def explain(error: BaseException) -> LongtailError | None:
     """Return the sentence for an error of torch, numpy or Python that is no mistake in the code.
 
     Args:
@@ -55,9 +55,9 @@ def told(error: BaseException) -> LongtailError | None:
         load; None for everything else.
 
     Example:
-        >>> print(told(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")))
+        >>> print(explain(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")))
         a process that loads images has died, most likely for want of memory. Take fewer workers (0 loads in the ...
-        >>> told(RuntimeError("shapes cannot be multiplied")) is None
+        >>> explain(RuntimeError("shapes cannot be multiplied")) is None
         True
     """
     if isinstance(error, MemoryError):

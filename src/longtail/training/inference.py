@@ -76,7 +76,7 @@ class EvaluationBatches:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[tuple[range, Tensor]]:
-        """Give (rows of the split, normalised images) batch by batch."""
+        """Return (rows of the split, normalised images) batch by batch."""
         left = self._rows[self.done :]
         if isinstance(self._images, Tensor):
             for rows in left:
@@ -131,7 +131,7 @@ def features_in_memory(
     num_rows: int,
     dimension: int,
 ) -> Tensor:
-    """Give the features of a whole split to every process.
+    """Compute the features of a whole split, the same on every process.
 
     Args:
         fabric: adds the processes' rows up.

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate, get_worker_in
 
 from longtail.errors import LongtailError
 from longtail.ranges import Range
-from longtail.training.failures import told
+from longtail.training.failures import explain
 
 __all__ = ["NamedItems", "load_batches"]
 
@@ -68,7 +68,7 @@ def _next(batches: Iterator[Any]) -> Any:
     try:
         return next(batches, None)
     except RuntimeError as error:
-        failure = told(error)
+        failure = explain(error)
         if failure is None:
             raise
     # not from within: the error would keep the processes
@@ -108,7 +108,7 @@ def _portable(error: Exception, name: str) -> Exception:
                 return error
         except Exception:  # an error with arguments of its own
             return LongtailError(str(error))
-    if (known := told(error)) is not None:
+    if (known := explain(error)) is not None:
         return known
     reason = (str(error).strip().splitlines() or [""])[0]
     return LongtailError(

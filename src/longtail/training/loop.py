@@ -1,199 +1,168 @@
-"""The one training loop: every kind of training gives it a task, batches and a schedule."""
+"""The one training loop: every kind of training gives it a task, batches and a plan."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from msgspec import Meta
-from torch import Tensor, nn
+from torch import nn
+from torch.optim import Optimizer
 
 from longtail.errors import InputError, LongtailError
-from longtail.ranges import Range
-from longtail.schedules import Schedule
 from longtail.training.batches import TrainingBatches, draw_seed
-from longtail.training.checkpoints import Checkpoint, check_plain, load_weights, save_checkpoint
+from longtail.training.checkpoints import Checkpoint, load_weights, save_checkpoint
+from longtail.training.plan import TrainingPlan, TrainingRecord
 from longtail.training.progress import ProgressBar, progress_bar
+from longtail.training.state import TrainingState
+from longtail.training.task import Task, module_of
 
-__all__ = ["Classification", "TrainingDiverged", "TrainingState", "train"]
+__all__ = ["TrainingDiverged", "train"]
 
 
 class TrainingDiverged(LongtailError):
     """The loss is no finite number any more."""
 
 
-class Classification(nn.Module):
-    """The supervised task: cross-entropy, or another loss, of a network that ends in a classifier.
-
-    A task is a module whose call gives the loss of a batch and what else is worth watching, as means over the batch.
-    All that it learns or remembers is in its state dict, so that a checkpoint holds it.
-
-    Args:
-        model: maps images (B, channels, H, W) to logits (B, C).
-        loss: maps logits (B, C) and labels (B,) to a scalar.
-        still: modules of the model that stay in evaluation mode, so that their batch-norm statistics stay as they are.
-    """
-
-    def __init__(self, model: nn.Module, loss: nn.Module | None = None, *, still: Sequence[nn.Module] = ()) -> None:
-        super().__init__()
-        self.model = model
-        self.loss = loss if loss is not None else nn.CrossEntropyLoss()
-        self._still = tuple(still)  # a tuple is no submodule: the state dict holds each weight once
-
-    def train(self, mode: bool = True) -> "Classification":
-        """Switch to training; the still parts do not follow."""
-        super().train(mode)
-        for module in self._still:
-            module.eval()
-        return self
-
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give the loss of a batch and its top-1 accuracy in percent."""
-        logits = self.model(images)
-        accuracy = (logits.argmax(dim=1) == labels).float().mean() * 100
-        return self.loss(logits, labels), {"accuracy": accuracy}
-
-
-class _StoredState(TypedDict):
-    epoch: Annotated[int, Meta(ge=0)]
-    step: Annotated[int, Meta(ge=0)]
-    history: list[dict[str, float | None]]
-    best: float
-    seconds: float
-
-
-@dataclass
-class TrainingState:
-    """Where a run stands: the epoch and step that come next, and what was measured so far.
-
-    Attributes:
-        epoch: from 0; equals the number of epochs when the run is finished.
-        step: of that epoch, from 0.
-        sums: of loss and metrics over the steps of the epoch so far.
-        history: a row for each finished epoch.
-        best: the best validation value so far.
-        seconds: spent training.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    sums: dict[str, Tensor] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: float = -math.inf
-    seconds: float = 0.0
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint, origin: str) -> "TrainingState":
-        """Return where the training of a checkpoint stands.
-
-        Raises:
-            InputError: the checkpoint does not say it, or of what was not trained.
-        """
-        expected = "a checkpoint of a training, such as RUN/checkpoints/last.pt"
-        sums = checkpoint["state"].get("sums")
-        others = {name: value for name, value in checkpoint["state"].items() if name != "sums"}
-        check_plain(others, _StoredState, origin=f"{origin}, state", expected=expected)
-        if not isinstance(sums, dict):
-            raise InputError(f"{origin}, state: holds no sums. Expected {expected}.")
-        for name, total in sums.items():
-            if not isinstance(total, Tensor) or total.numel() != 1 or not total.is_floating_point():
-                raise InputError(f"{origin}, state: the sum of {name} is no number. Expected {expected}.")
-        return cls(sums=dict(sums), **{name: others[name] for name in _StoredState.__annotations__})
-
-
 def train(
     fabric: Fabric,
-    task: Any,
-    optimizer: Any,
+    task: Task,
+    optimizer: Optimizer,
     batches: TrainingBatches,
-    *,
-    num_epochs: int,
-    schedule: Schedule,
-    seed: int,
-    folder: Path,
-    about: dict[str, Any],
-    validate: Callable[[], dict[str, float]] | None = None,
-    best_by: str = "balanced",
-    before_epoch: Callable[[int], None] | None = None,
-    after_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
-    resume: Checkpoint | None = None,
-    save_every: float = 30.0,
-    quiet: bool = False,
+    plan: TrainingPlan,
+    record: TrainingRecord,
 ) -> TrainingState:
-    """Train until `num_epochs` are done; `folder` then holds `last.pt` and, with validation, `best.pt`.
+    """Train until the plan's epochs are done; the record's folder then holds `last.pt` and, with validation, `best.pt`.
 
     Everything random in a step comes from (seed, epoch, step, rank), and a checkpoint holds weights, optimizer, loss
     scale and position; a run that was stopped anywhere and goes on ends with the same bits.
 
     Args:
-        fabric: launched; places and parallelises.
-        task: the module after `fabric.setup`; its call gives (loss, metrics).
-        optimizer: the optimizer after `fabric.setup`; the schedule leaves groups with `constant_rate` alone.
+        fabric: launched; places and parallelises the task.
+        task: its weights are trained in place.
+        optimizer: of the task's parameters; the schedule leaves groups with `constant_rate` alone.
         batches: the steps of each epoch.
-        num_epochs: T.
-        schedule: of the learning rate.
-        seed: of everything random.
-        folder: for the checkpoints.
-        about: plain values that go into each checkpoint: backbone, classes, preprocessing, configuration.
-        validate: called after each epoch; gives metrics in percent.
-        best_by: the metric of `validate` by which `best.pt` is chosen.
-        before_epoch: called with the number of each epoch, from 0, before its first step or the first after resuming.
-        after_epoch: called in the first process with the history so far, before the epoch's checkpoint is written.
-        resume: a checkpoint of this run, to go on from.
-        save_every: seconds between checkpoints inside an epoch.
-        quiet: show no progress.
+        plan: epochs, rates, validation.
+        record: where checkpoints go, and the one to go on from.
 
     Returns:
         The final state, with a row of history for each epoch.
 
     Raises:
-        InputError: micro-batches of single images, which batch norm cannot normalise.
+        InputError: micro-batches of single images, which batch norm cannot normalise, or another task's checkpoint.
         TrainingDiverged: the loss of an epoch is not finite.
     """
-    Range(1).check(num_epochs, "num_epochs", whole=True)
-    Range(0).check(save_every, "save_every")
-    _check_batch_norm(task, batches, fabric.world_size)
-    state = _restore(fabric, task, optimizer, resume) if resume else TrainingState()
+    placed, optimizer = fabric.setup(module_of(task), optimizer)
+    _check_batch_norm(placed, batches, fabric.world_size)
+    state = TrainingState() if record.resume is None else _restore(fabric, placed, optimizer, record.resume)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
+    training = _Training(fabric, placed, optimizer, batches, plan, record, state)
     images_per_epoch = batches.steps_per_epoch * batches.images_per_step
-
-    def save(name: str) -> None:
-        if fabric.is_global_zero:
-            save_checkpoint(_snapshot(fabric, task, optimizer, state) | {"about": about}, folder / name)
-
-    quiet = quiet or not fabric.is_global_zero
-    with progress_bar("train", num_epochs * images_per_epoch, quiet=quiet) as bar:
+    quiet = record.quiet or not fabric.is_global_zero
+    with progress_bar("train", plan.num_epochs * images_per_epoch, quiet=quiet) as bar:
         bar.skip(state.epoch * images_per_epoch + state.step * batches.images_per_step)
-        while state.epoch < num_epochs:
-            if before_epoch is not None:
-                before_epoch(state.epoch)
-            _train_epoch(fabric, task, optimizer, batches, state, bar, num_epochs, schedule, seed, save, save_every)
-            started = time.monotonic()
-            row = _close_epoch(fabric, optimizer, batches, state)
-            if validate is not None:
-                task.eval()
-                measured = validate()
-                row |= {f"val_{name}": value for name, value in measured.items()}
-            state.history.append(row)
-            state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
-            state.seconds += time.monotonic() - started
-            if validate is not None and measured[best_by] > state.best:
-                state.best = measured[best_by]
-                save("best.pt")
-            if after_epoch is not None and fabric.is_global_zero:
-                after_epoch(state.history)
-            save("last.pt")
-            bar.say(_told(row, num_epochs))
+        while state.epoch < plan.num_epochs:
+            if plan.before_epoch is not None:
+                plan.before_epoch(state.epoch)
+            training.run_steps(bar)
+            row = training.close_epoch()
+            bar.say(_summary(row, plan.num_epochs))
     fabric.barrier()  # no rank may look for last.pt before it is there
     return state
 
 
-def _check_batch_norm(task: Any, batches: TrainingBatches, num_ranks: int) -> None:
+@dataclass(frozen=True)
+class _Training:
+    """A training under way: `task` and `optimizer` as Fabric has placed them, `state` where it stands."""
+
+    fabric: Fabric
+    task: nn.Module
+    optimizer: Optimizer
+    batches: TrainingBatches
+    plan: TrainingPlan
+    record: TrainingRecord
+    state: TrainingState
+
+    def run_steps(self, bar: ProgressBar) -> None:
+        """Take the steps of the epoch that are left."""
+        self.task.train()
+        state, plan, steps_per_epoch = self.state, self.plan, self.batches.steps_per_epoch
+        clock = saved = time.monotonic()
+        for micro_batches in self.batches.steps(state.epoch, state.step):
+            factor = plan.schedule.factor(state.epoch, state.step, steps_per_epoch, plan.num_epochs)
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
+            # dropout, stochastic depth
+            torch.manual_seed(draw_seed(plan.seed, state.epoch, state.step, self.fabric.global_rank))
+            for number, batch in enumerate(micro_batches, start=1):
+                enabled = number < len(micro_batches)
+                with self.fabric.no_backward_sync(self.task, enabled=enabled):  # type: ignore[arg-type]  # as placed
+                    loss, metrics = self.task(*batch)
+                    self.fabric.backward(loss / len(micro_batches))
+                state.add({"loss": loss, **metrics}, len(micro_batches))
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            state.step += 1
+            bar.advance(self.batches.images_per_step)
+            now = time.monotonic()
+            state.seconds += now - clock
+            clock = now
+            if now - saved >= plan.save_every and state.step < steps_per_epoch:
+                self._save("last.pt")
+                saved = time.monotonic()
+
+    def close_epoch(self) -> dict[str, Any]:
+        """Validate, write the history and the epoch's checkpoints; return what was measured."""
+        started, state, plan = time.monotonic(), self.state, self.plan
+        row = self._mean_row()
+        measured: dict[str, float] = {}
+        if plan.validate is not None:
+            self.task.eval()
+            measured = plan.validate()
+            row |= {f"val_{name}": value for name, value in measured.items()}
+        state.close_epoch(row)
+        state.seconds += time.monotonic() - started
+        if plan.validate is not None and measured[plan.best_by] > state.best:
+            state.best = measured[plan.best_by]
+            self._save("best.pt")
+        if self.record.after_epoch is not None and self.fabric.is_global_zero:
+            self.record.after_epoch(state.history)
+        self._save("last.pt")
+        return row
+
+    def _mean_row(self) -> dict[str, Any]:
+        means = {
+            name: float(self.fabric.all_reduce(total, reduce_op="mean")) / self.batches.steps_per_epoch  # type: ignore[arg-type]
+            for name, total in self.state.sums.items()
+        }
+        if not math.isfinite(means["loss"]):
+            raise TrainingDiverged(
+                f"the loss became {means['loss']} in epoch {self.state.epoch + 1}. Lower --learning-rate, add "
+                "--warmup-epochs, or use --precision float32; the checkpoint of the epoch before is kept."
+            )
+        return {
+            "epoch": self.state.epoch + 1,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "seconds": round(self.state.seconds, 3),
+            **{f"train_{name}": value for name, value in means.items()},
+        }
+
+    def _save(self, name: str) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        checkpoint = {
+            "task": self.task.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+            "state": self.state.stored(),
+            "about": self.record.about,
+        }
+        save_checkpoint(checkpoint, self.record.folder / name)
+
+
+def _check_batch_norm(task: nn.Module, batches: TrainingBatches, num_ranks: int) -> None:
     """Refuse what torch fails at in the midst of a step, or normalises by the statistics of a single image."""
     if batches.smallest_part > 1:
         return
@@ -208,74 +177,8 @@ def _check_batch_norm(task: Any, batches: TrainingBatches, num_ranks: int) -> No
             )
 
 
-def _train_epoch(
-    fabric: Fabric,
-    task: Any,
-    optimizer: Any,
-    batches: TrainingBatches,
-    state: TrainingState,
-    bar: ProgressBar,
-    num_epochs: int,
-    schedule: Schedule,
-    seed: int,
-    save: Callable[[str], None],
-    save_every: float,
-) -> None:
-    task.train()
-    clock = saved = time.monotonic()
-    epoch = state.epoch
-    for micro_batches in batches.steps(epoch, state.step):
-        factor = schedule.factor(epoch, state.step, batches.steps_per_epoch, num_epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
-        torch.manual_seed(draw_seed(seed, epoch, state.step, fabric.global_rank))  # dropout, stochastic depth
-        for number, batch in enumerate(micro_batches, start=1):
-            with fabric.no_backward_sync(task, enabled=number < len(micro_batches)):
-                loss, metrics = task(*batch)
-                fabric.backward(loss / len(micro_batches))
-            for name, value in {"loss": loss, **metrics}.items():
-                share = value.detach().float() / len(micro_batches)
-                state.sums[name] = state.sums[name] + share if name in state.sums else share
-        optimizer.step()
-        optimizer.zero_grad()
-        state.step += 1
-        bar.advance(batches.images_per_step)
-        now = time.monotonic()
-        state.seconds += now - clock
-        clock = now
-        if now - saved >= save_every and state.step < batches.steps_per_epoch:
-            save("last.pt")
-            saved = time.monotonic()
-
-
-def _close_epoch(fabric: Fabric, optimizer: Any, batches: TrainingBatches, state: TrainingState) -> dict[str, Any]:
-    means = {
-        name: float(fabric.all_reduce(total, reduce_op="mean")) / batches.steps_per_epoch  # type: ignore[arg-type]
-        for name, total in state.sums.items()
-    }
-    if not math.isfinite(means["loss"]):
-        raise TrainingDiverged(
-            f"the loss became {means['loss']} in epoch {state.epoch + 1}. Lower --learning-rate, add "
-            "--warmup-epochs, or use --precision float32; the checkpoint of the epoch before is kept."
-        )
-    return {
-        "epoch": state.epoch + 1,
-        "learning_rate": optimizer.param_groups[0]["lr"],
-        "seconds": round(state.seconds, 3),
-        **{f"train_{name}": value for name, value in means.items()},
-    }
-
-
-def _snapshot(fabric: Fabric, task: Any, optimizer: Any, state: TrainingState) -> dict[str, Any]:
-    return {
-        "task": task.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "precision": fabric.strategy.precision.state_dict(),
-        "state": {**vars(state), "sums": dict(state.sums), "history": [dict(row) for row in state.history]},
-    }
-
-
-def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: Checkpoint) -> TrainingState:
+def _restore(fabric: Fabric, task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> TrainingState:
+    """Load weights, momentum and loss scale of a checkpoint; return where it stands."""
     origin = "the checkpoint to go on from"
     load_weights(task, checkpoint["task"], origin)
     state = TrainingState.of(checkpoint, origin)
@@ -300,7 +203,7 @@ def _restore(fabric: Fabric, task: Any, optimizer: Any, checkpoint: Checkpoint) 
     return state
 
 
-def _told(row: dict[str, Any], num_epochs: int) -> str:
+def _summary(row: dict[str, Any], num_epochs: int) -> str:
     parts = [f"epoch {row['epoch']}/{num_epochs}", f"loss {row['train_loss']:.3f}"]
     if "val_balanced" in row:
         parts.append(f"val balanced {row['val_balanced']:.1f} %")

@@ -29,7 +29,7 @@ class ProgressBar:
     def __init__(self, bar: Progress | None, label: str, total: int, *, quiet: bool) -> None:
         self._bar, self._label, self._total, self._quiet = bar, label, total, quiet
         self._done = self._counted = 0
-        self._started = self._told = time.monotonic()
+        self._started = self._last_line = time.monotonic()
         self._task = bar.add_task(label, total=total, rate="") if bar else None
 
     def skip(self, images: int) -> None:
@@ -44,7 +44,7 @@ class ProgressBar:
         self._counted += images
         if self._bar and self._task is not None:
             self._bar.update(self._task, advance=images, rate=f"{self.rate:,.0f} images/s")
-        elif time.monotonic() - self._told >= LINE_EVERY:
+        elif time.monotonic() - self._last_line >= LINE_EVERY:
             self._line(f"{self._done / max(self._total, 1):.0%}")
 
     @property
@@ -60,7 +60,7 @@ class ProgressBar:
             self._line(text)
 
     def _line(self, text: str) -> None:
-        self._told = time.monotonic()
+        self._last_line = time.monotonic()
         if self._quiet:
             return
         left = (self._total - self._done) / max(self.rate, 1e-9)

@@ -33,8 +33,8 @@ def threads_begun_with(path: Path) -> int | None:
 
     Rows of other numbers would differ in their last digits.
     """
-    said = _read(_progress(path, 0))
-    return None if said is None else said["threads"]
+    progress = _read(_progress(path, 0))
+    return None if progress is None else progress["threads"]
 
 
 def _progress(path: Path, rank: int | str) -> Path:
@@ -81,8 +81,8 @@ class UnfinishedFeatures:
         self._final, self._part = path, path.with_name(f".{path.name}.part")
         self._layout = (labels, dimension, dtype, attributes, ids)
         self._rank, self._num_ranks = rank, num_ranks
-        said = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
-        self._key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        facts = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
+        self._key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         all_batches = range(0, len(labels), batch_size)
         counts = [self._count(other, len(all_batches[other::num_ranks])) for other in range(num_ranks)]
         # all processes see the same files here, and so decide alike
@@ -122,8 +122,9 @@ class UnfinishedFeatures:
             path.unlink(missing_ok=True)
 
     def _count(self, rank: int, most: int) -> int | None:
-        said = _read(_progress(self._final, rank))
-        return said["batches"] if said and said["key"] == self._key and said["batches"] <= most else None
+        progress = _read(_progress(self._final, rank))
+        is_of_this_call = progress is not None and progress["key"] == self._key and progress["batches"] <= most
+        return progress["batches"] if progress is not None and is_of_this_call else None
 
     def _is_laid_out(self) -> bool:
         labels, dimension, dtype, *_ = self._layout
@@ -144,6 +145,6 @@ class UnfinishedFeatures:
         self._to_disk()
         path = _progress(self._final, self._rank)
         new = path.with_name(f"{path.name}.new")
-        said = {"key": self._key, "batches": self.done, "threads": torch.get_num_threads()}
-        new.write_text(json.dumps(said), encoding="utf-8")
+        progress = {"key": self._key, "batches": self.done, "threads": torch.get_num_threads()}
+        new.write_text(json.dumps(progress), encoding="utf-8")
         new.replace(path)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -16,7 +16,6 @@ from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.text import printable
 from longtail.jobs.balancing.architecture import EXPECTED, is_timm, timm_arguments
-from longtail.jobs.stage_one.images import plain_preprocessing
 from longtail.jobs.stage_one.model import TrainedModel
 
 __all__ = ["Network", "build_network", "split_model", "with_measured_layer"]
@@ -91,7 +90,7 @@ def split_model(
     about = {
         "backbone": network.architecture if len(single) == 1 else f"{network.architecture} ({file.layer.name})",
         "class_names": list(names),
-        "preprocessing": plain_preprocessing(preprocessing),
+        "preprocessing": asdict(preprocessing),
         "settings": {"dataset": None, "data": {}},
     }
     return TrainedModel(split, preprocessing, about, next(iter(file.files)))

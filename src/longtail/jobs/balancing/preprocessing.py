@@ -1,27 +1,27 @@
 """How images become the input of a model of others: as stored with it, or as usual for its architecture."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import msgspec
 
 from longtail.backbones.model_file import ModelFile
-from longtail.data.statistics import STATISTICS, Statistics
+from longtail.data.preprocessing_choice import LARGE_INPUT, SMALL_INPUT, preprocessing_for
+from longtail.data.statistics import Statistics
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
 from longtail.files.text import printable
 from longtail.jobs.balancing.network import Network
-from longtail.jobs.stage_one.images import preprocessing_for
+from longtail.jobs.flags import naming_flags
 
 __all__ = ["known_preprocessing"]
 
 Pixels = Annotated[int, msgspec.Meta(ge=8, le=8192)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Numbers = list[Annotated[float, msgspec.Meta(ge=-100, le=100)]]
-USUAL_SIZE = 224
 
 
 class _Size(TypedDict, total=False):
@@ -101,12 +101,13 @@ def known_preprocessing(
             "channels. Expected a number each, the deviations above 0; --mean and --std say it otherwise."
         )
     size, resize = (usual.size, usual.resize) if image_size is None else (image_size, None)
-    result = preprocessing_for(size, network.channels, statistics, "none")
+    with naming_flags():
+        result = preprocessing_for(size, network.channels, statistics, "none", resize=resize)
     given = [
         f"--{name}" for name, value in (("image-size", image_size), ("mean", mean), ("std", std)) if value is not None
     ]
     words = f"{', '.join(given)}; else {usual.source}" if given else usual.source
-    return (result if resize is None or result.resident else replace(result, resize=resize)), words
+    return result, words
 
 
 def _usual(file: ModelFile, network: Network, *, is_told: bool) -> _Usual:
@@ -114,7 +115,7 @@ def _usual(file: ModelFile, network: Network, *, is_told: bool) -> _Usual:
 
     library, _, name = network.architecture.partition(":")
     if library == "timm" and name in CIFAR_RESNETS:
-        return _Usual(32, None, STATISTICS["cifar"], "as usual for CIFAR")
+        return _Usual(SMALL_INPUT.size, None, SMALL_INPUT.statistics, "as usual for CIFAR")
     if library == "timm":
         return _of_timm(file, name)
     if library == "torchvision":
@@ -135,23 +136,23 @@ def _of_timm(file: ModelFile, name: str) -> _Usual:
         stored = timm.get_pretrained_cfg(name)
         known, source = (asdict(stored) if stored else {}), f"as timm has it for {name}"
     if not known.get("mean"):
-        return _Usual(USUAL_SIZE, None, STATISTICS["imagenet"], "as for ImageNet: nothing is stored with it")
+        return _Usual(LARGE_INPUT.size, None, LARGE_INPUT.statistics, "as for ImageNet: nothing is stored with it")
     plain: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
     check_kind(plain, _Configured, origin=source, expected="a configuration of timm")
-    sizes = plain.get("test_input_size") or plain.get("input_size") or [3, USUAL_SIZE, USUAL_SIZE]
+    sizes = plain.get("test_input_size") or plain.get("input_size") or [3, LARGE_INPUT.size, LARGE_INPUT.size]
     size = _square(sizes[-2:], source)
     share = plain.get("test_crop_pct") or plain.get("crop_pct") or 0.875
-    mean, std = plain["mean"], plain.get("std") or STATISTICS["imagenet"][1]
+    mean, std = plain["mean"], plain.get("std") or LARGE_INPUT.statistics[1]
     return _Usual(size, round(size / share), (tuple(mean), tuple(std)), source)
 
 
 def _of_processor(folder: Path, config: Any, *, is_told: bool) -> _Usual:
     """Return what preprocessor_config.json says, and else what the network's own settings say."""
-    mean, std = STATISTICS["imagenet"]
+    mean, std = LARGE_INPUT.statistics
     path = folder / "preprocessor_config.json"
     source = printable(path)
     if not path.is_file():
-        pixels = getattr(config, "image_size", USUAL_SIZE)
+        pixels = getattr(config, "image_size", LARGE_INPUT.size)
         size = _square(pixels if isinstance(pixels, list | tuple) else [pixels, pixels], source)
         return _Usual(size, None, (mean, std), "as for ImageNet: there is no preprocessor_config.json")
     known: Mapping[str, Any] = read_json(
@@ -171,7 +172,7 @@ def _of_processor(folder: Path, config: Any, *, is_told: bool) -> _Usual:
     if crop is None and whole is not None and known.get("crop_pct") and whole < 384:  # as ConvNeXt's reads it
         whole, crop = int(whole / known["crop_pct"]), whole
     # a square size without a crop: the whole image is squeezed into it, which resizing its shorter side comes close to
-    return _Usual(crop or whole or USUAL_SIZE, whole or crop, statistics, source)
+    return _Usual(crop or whole or LARGE_INPUT.size, whole or crop, statistics, source)
 
 
 def _sides(size: Any, source: str) -> int | None:

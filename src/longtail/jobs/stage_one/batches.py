@@ -8,7 +8,6 @@ from longtail.data.transforms import Preprocessing
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.images import Images
 from longtail.jobs.stage_one.objective import sampler_of
-from longtail.sampling import Strategy
 from longtail.training.batches import LoaderBatches, ResidentBatches
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ def training_batches(
     preprocessing: Preprocessing,
     stage: StageOneOptions,
     seed: int,
-    strategy: Strategy,
     views: int | None = None,
 ) -> LoaderBatches | ResidentBatches:
     """Build this process's batches.
@@ -32,12 +30,11 @@ def training_batches(
         fabric: launched.
         images: to train on.
         preprocessing: with the augmentation.
-        stage: batch size, accumulation, workers, and the sampler's settings.
+        stage: batch size, accumulation, workers, how the sampler draws (`representation`) and its settings.
         seed: of the sampler and of the augmentation.
-        strategy: how the sampler draws.
         views: None for batches with labels; else so many views of each image, without labels.
     """
-    sampler = sampler_of(stage, images.labels, strategy, seed)
+    sampler = sampler_of(stage, images.labels, stage.representation, seed)
     shared = {
         "batch_size": stage.batch_size,
         "accumulate": stage.accumulate,

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from longtail.data.source import Subset
-from longtail.data.transforms import Preprocessing
 from longtail.jobs.stage_one.images import Images
+from longtail.jobs.stage_one.pretrain_options import PretrainOptions
+from longtail.jobs.stage_one.setup import TrainingSetup
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-    from torch import Tensor, nn
+    from torch import Tensor
 
 __all__ = ["knn_monitor", "some_of"]
 
 
 def some_of(images: Images, most: int) -> Images:
-    """Give at most so many of a split's images, the same ones at every call."""
+    """Return at most so many of a split's images, the same ones at every call."""
     chosen = np.arange(len(images.source))
     if len(chosen) <= most:
         return images
@@ -26,38 +27,37 @@ def some_of(images: Images, most: int) -> Images:
 
 
 def knn_monitor(
-    fabric: "Fabric",
-    model: "nn.Module",
-    preprocessing: Preprocessing,
-    known: Images,
-    images: Images,
-    num_classes: int,
-    neighbours: int,
-    workers: int,
-) -> Callable[[], dict[str, float]]:
-    """Give what a training loop calls after each epoch; `knn_accuracy` says what it measures.
+    fabric: "Fabric", setup: TrainingSetup, options: PretrainOptions
+) -> Callable[[], dict[str, float]] | None:
+    """Return what a training loop calls after each epoch, if anything; `knn_accuracy` says what it measures.
 
     Args:
         fabric: launched.
-        model: a backbone that ends in a linear classifier; its features count. In evaluation mode when it is called.
-        preprocessing: of all images.
-        known: whose labels vote.
-        images: to classify.
-        num_classes: C.
-        neighbours: that vote.
-        workers: processes that load large images.
+        setup: its network ends in a linear classifier, whose features count; in evaluation mode when it is called.
+        options: whether to watch, how many training images vote, and among how many they are looked for.
+
+    Returns:
+        None where nothing is to be watched, or there are no images to classify.
     """
     from longtail.backbones import classifier_of, features_of
     from longtail.pretraining import knn_accuracy
     from longtail.training.inference import features_in_memory
 
-    dimension = classifier_of(model).in_features
+    images = None if options.monitor == "none" else setup.images_of_val(fabric.device)
+    if images is None:
+        return None
+    train, pixels = setup.splits.train, setup.images.pixels
+    # the labelled images come first
+    voters = some_of(Images(train, None if pixels is None else pixels[: len(train)]), options.monitor_images)
+    dimension = classifier_of(setup.model).in_features
 
     def features(of: Images) -> "Tensor":
-        batches = of.batches(fabric, preprocessing, workers=workers)
-        return features_in_memory(fabric, lambda x: features_of(model, x), batches, len(of.source), dimension)
+        batches = of.batches(fabric, setup.preprocessing, workers=options.workers)
+        return features_in_memory(fabric, lambda x: features_of(setup.model, x), batches, len(of.source), dimension)
 
     def measure() -> dict[str, float]:
-        return knn_accuracy(features(images), images.labels, features(known), known.labels, num_classes, k=neighbours)
+        return knn_accuracy(
+            features(images), images.labels, features(voters), voters.labels, setup.num_classes, k=options.neighbours
+        )
 
     return measure

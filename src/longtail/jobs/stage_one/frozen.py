@@ -1,6 +1,6 @@
 """A backbone that is there already, taken as it is in place of stage 1."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,8 @@ def take_backbone(
     import torch
 
     from longtail.backbones import create_backbone
-    from longtail.jobs.stage_one.images import plain_preprocessing
-    from longtail.jobs.stage_one.settings import check_same, plain, read_about
-    from longtail.jobs.stage_one.start import backbone_for
+    from longtail.jobs.stage_one.settings import about_network, check_same, plain, read_about
+    from longtail.jobs.stage_one.setup import backbone_for
     from longtail.training.checkpoints import load_checkpoint, save_checkpoint
 
     origin = _origin(stage)
@@ -58,14 +57,9 @@ def take_backbone(
             name, num_classes=len(splits.class_names), in_chans=channels, pretrained=stage.pretrained
         )
         _load(model, stage, name)
-        about = {
-            "backbone": name,
-            "class_names": list(splits.class_names),
-            "preprocessing": plain_preprocessing(_preprocessing(splits, stage, model)),
-            "settings": settings,
-        }
+        about = about_network(name, splits.class_names, _preprocessing(splits, stage, model), settings)
         task = {f"model.{key}": tensor for key, tensor in model.state_dict().items()}
-        save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": plain(about)}, last)
+        save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, last)
     fabric.barrier()
     return {
         "sentence": f"not trained: {origin}",
@@ -104,25 +98,24 @@ def _load(model: "nn.Module", stage: StageOneOptions, backbone: str) -> None:
         start_from(model, stage.init, backbone)
     elif stage.weights is not None:
         prefix = classifier_prefix(model)
-        own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(prefix)}
-        load_weights(model, {**read_foreign(stage.weights).backbone, **own}, str(stage.weights))
+        drawn = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(prefix)}
+        load_weights(model, {**read_foreign(stage.weights).backbone, **drawn}, str(stage.weights))
 
 
 def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "Preprocessing":
     """Prepare images as the network saw them when it was trained, where that is known."""
-    from longtail.jobs.stage_one.images import choose_preprocessing, preprocessing_for
-    from longtail.jobs.stage_one.model import preprocessing_of
+    from longtail.data.preprocessing_choice import (
+        pretrained_preprocessing,
+        stored_preprocessing,
+        trained_preprocessing,
+    )
+    from longtail.jobs.flags import naming_flags
     from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint
 
-    if stage.init is not None:
-        own = preprocessing_of(read_about(load_checkpoint(stage.init), stage.init))
-        if stage.image_size in (None, own.size):
-            return own
-        return replace(choose_preprocessing(splits, stage), mean=own.mean, std=own.std)
-    usual = choose_preprocessing(splits, stage)
-    known = getattr(model, "pretrained_cfg", None) or {}
-    if not known.get("mean") or len(known["mean"]) != usual.channels:
-        return usual
-    size = stage.image_size or known.get("test_input_size", known.get("input_size", (3, usual.size, usual.size)))[-1]
-    return preprocessing_for(size, usual.channels, (known["mean"], known["std"]), "none")
+    with naming_flags():
+        if stage.init is not None:
+            trained = stored_preprocessing(read_about(load_checkpoint(stage.init), stage.init)["preprocessing"])
+            return trained_preprocessing(trained, splits, image_size=stage.image_size, augmentation=stage.augmentation)
+        config = getattr(model, "pretrained_cfg", None) or {}
+        return pretrained_preprocessing(config, splits, image_size=stage.image_size, augmentation=stage.augmentation)

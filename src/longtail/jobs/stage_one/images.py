@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.data.published import PUBLISHED
+from longtail.data.preprocessing_choice import choose_preprocessing
 from longtail.data.source import DataSplits, ImageSource
-from longtail.data.statistics import STATISTICS, Statistics
-from longtail.data.transforms import Augmentation, Preprocessing
-from longtail.errors import InputError
+from longtail.data.transforms import Preprocessing
+from longtail.jobs.flags import naming_flags
 from longtail.jobs.options import DataOptions, StageOneOptions
 
 if TYPE_CHECKING:
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 
     from longtail.training.inference import EvaluationBatches
 
-__all__ = ["Images", "choose_preprocessing", "open_splits", "plain_preprocessing", "prepare", "preprocessing_for"]
-
-RESIDENT_SIZE = 64
+__all__ = ["Images", "open_splits", "prepare", "stage_preprocessing"]
 
 
 @dataclass
@@ -46,7 +43,7 @@ class Images:
     def batches(
         self, fabric: "Fabric", preprocessing: Preprocessing, *, workers: int, batch_size: int = 256
     ) -> "EvaluationBatches":
-        """Give this process's batches of the split, in order and without augmentation."""
+        """Return this process's batches of the split, in order and without augmentation."""
         from longtail.training.inference import EvaluationBatches
 
         return EvaluationBatches(
@@ -72,7 +69,6 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
         InputError: in the words that a person types.
     """
     from longtail.data.open import open_data
-    from longtail.jobs.flags import as_typed
 
     @contextmanager
     def progress(what: str, images: int) -> Iterator[Callable[[int], object]]:
@@ -81,7 +77,7 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
         with progress_bar(what, images, quiet=quiet) as bar:
             yield bar.advance
 
-    try:
+    with naming_flags():
         return open_data(
             dataset,
             root=options.data,
@@ -101,57 +97,16 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
             bits=options.bits,
             progress=progress,
         )
-    except InputError as error:
-        raise InputError(as_typed(str(error))) from error
 
 
-def choose_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:
-    """Decide size, residence and augmentation; mean and deviation of resident images are measured later."""
-    first = splits.train.load(0)
-    channels, height, width = first.shape
-    is_small_by_nature = splits.name.split(":")[0] in ("digits", "cifar10", "cifar100")
-    size = options.image_size or (min(height, width) if is_small_by_nature else 224)
-    resident = size <= RESIDENT_SIZE
-    # a mirrored digit is no digit
-    small: Augmentation = "shift" if channels == 1 else "crop-flip"
-    fitting: Augmentation = small if resident else "resized-crop"
-    augmentation = fitting if options.augmentation == "auto" else options.augmentation
-    if resident and augmentation.startswith("resized"):
-        raise InputError(
-            f"--augmentation {augmentation} is for images of more than {RESIDENT_SIZE} pixels; "
-            "expected none, shift, crop-flip or moco."
-        )
-    known = PUBLISHED.get(splits.name)
-    return preprocessing_for(size, channels, known.statistics if known else STATISTICS["imagenet"], augmentation)
-
-
-def preprocessing_for(
-    size: int, channels: int, statistics: Statistics, augmentation: Augmentation | None = None
-) -> Preprocessing:
-    """Say how images become a network's input at a size: small ones stay in memory, others are resized and cropped.
-
-    Args:
-        size: height and width that the network sees, in pixels.
-        channels: 1 or 3.
-        statistics: mean and deviation of each channel.
-        augmentation: of training; default: what is usual for images of colour at that size.
+def stage_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:
+    """Choose how images become the input of a network that stage 1 trains; `choose_preprocessing` says how.
 
     Raises:
-        InputError: the size is below 8.
+        InputError: in the words that a person types.
     """
-    if size < 8:
-        raise InputError(f"--image-size {size}; expected at least 8 pixels.")
-    resident = size <= RESIDENT_SIZE
-    usual: Augmentation = "crop-flip" if resident else "resized-crop"
-    return Preprocessing(
-        size=size,
-        resize=size if resident else round(size * 256 / 224),
-        channels=channels,
-        mean=statistics[0][:channels],
-        std=statistics[1][:channels],
-        augmentation=augmentation or usual,
-        resident=resident,
-    )
+    with naming_flags():
+        return choose_preprocessing(splits, image_size=options.image_size, augmentation=options.augmentation)
 
 
 def prepare(source: ImageSource, preprocessing: Preprocessing, device: "torch.device") -> Images:
@@ -161,8 +116,3 @@ def prepare(source: ImageSource, preprocessing: Preprocessing, device: "torch.de
     if not preprocessing.resident:
         return Images(source, None)
     return Images(source, load_resident(source, preprocessing).to(device))
-
-
-def plain_preprocessing(preprocessing: Preprocessing) -> dict[str, Any]:
-    """Give the preprocessing as plain values for a checkpoint."""
-    return asdict(preprocessing)

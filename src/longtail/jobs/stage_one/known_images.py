@@ -83,16 +83,16 @@ def as_known(splits: DataSplits, folder: Path, changed: ChangedImages) -> DataSp
                 f"{splits.name} holds none of the {number:,} images that {printable(folder)} was made of. Expected its "
                 "data, or another --out."
             )
-        told = (
+        message = (
             f"{splits.name} is not what it was when {printable(folder)} was made: {changes.told(known, now, 'image')}"
         )
         if changed == "ask":
             raise InputError(
-                f"{told}. The network there has learnt from the images of then: measured on others as they are divided "
-                "now, it would seem better than it is. To go on with those of then, say --changed leave-out; to begin "
-                "anew with all, name another --out, or delete that folder."
+                f"{message}. The network there has learnt from the images of then: measured on others as they are "
+                "divided now, it would seem better than it is. To go on with those of then, say --changed leave-out; "
+                "to begin anew with all, name another --out, or delete that folder."
             )
-        notes = (*notes, f"{told}; those of then are taken as they were divided, new and changed ones are left out")
+        notes = (*notes, f"{message}; those of then are taken as they were divided, new and changed ones are left out")
         for split, rows in changes.changed.items():
             places[split][rows] = -1
     parts = {split: Subset(pool, rows[rows >= 0]) for split, rows in places.items()}
@@ -126,7 +126,7 @@ def _names(split: str, source: ImageSource) -> list[str]:
 
 
 def _in_place(places: dict[str, NDArray[np.int64]], sources: dict[str, ImageSource]) -> bool:
-    """Say whether the splits are those of the run already, in the same order."""
+    """Return whether the splits are those of the run already, in the same order."""
     if list(places) != list(sources):
         return False
     start = 0

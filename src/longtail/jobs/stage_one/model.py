@@ -8,12 +8,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
+from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.jobs.stage_one.settings import read_about
-from longtail.training.checkpoints import About, load_checkpoint, load_weights
+from longtail.training.checkpoints import load_checkpoint, load_weights
 
-__all__ = ["TrainedModel", "find_checkpoint", "open_model", "preprocessing_of"]
+__all__ = ["TrainedModel", "find_checkpoint", "open_model"]
 
 
 @dataclass
@@ -43,7 +44,7 @@ class TrainedModel:
 
 
 def find_checkpoint(path: Path, which: str = "last") -> Path:
-    """Give the checkpoint file of a run folder, or the file itself."""
+    """Return the checkpoint file of a run folder, or the file itself."""
     return path / "checkpoints" / f"{which}.pt" if path.is_dir() else path
 
 
@@ -57,7 +58,7 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
 
     checkpoint = load_checkpoint(path)
     about = read_about(checkpoint, path)
-    preprocessing = preprocessing_of(about)
+    preprocessing = stored_preprocessing(about["preprocessing"])
     model = create_backbone(about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels)
     weights = {
         name.removeprefix("model."): tensor for name, tensor in checkpoint["task"].items() if name.startswith("model.")
@@ -69,17 +70,3 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     load_weights(model, weights, str(path))
     model.eval()
     return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
-
-
-def preprocessing_of(about: About) -> Preprocessing:
-    """Return the preprocessing that stands in a checkpoint."""
-    stored = about["preprocessing"]
-    return Preprocessing(
-        size=stored["size"],
-        resize=stored["resize"],
-        channels=stored["channels"],
-        mean=tuple(stored["mean"]),
-        std=tuple(stored["std"]),
-        augmentation=stored["augmentation"],
-        resident=stored["resident"],
-    )

@@ -117,7 +117,7 @@ def sampler_of(
 
 
 def trained_prior(settings: dict[str, Any]) -> Literal["train", "uniform"]:
-    """Say in which world softmax of a trained network's own logits would be a probability.
+    """Return in which world softmax of a trained network's own logits would be a probability.
 
     Class weights, samples that are not drawn image by image, and losses that know the counts make all classes equally
     common, roughly; they count from the epoch on in which they begin.
@@ -140,7 +140,7 @@ def trained_prior(settings: dict[str, Any]) -> Literal["train", "uniform"]:
 
 
 def first_rebalanced_epoch(stage: StageOneOptions) -> int:
-    """Give the epoch, from 0, from which on classes are weighed or sampled.
+    """Return the epoch, from 0, from which on classes are weighed or sampled.
 
     Raises:
         InputError: nothing is there to defer.

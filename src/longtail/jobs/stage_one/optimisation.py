@@ -50,15 +50,15 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     from longtail.training.checkpoints import load_checkpoint, load_weights
 
     prefix = classifier_prefix(model)
-    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
+    drawn = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
     checkpoint = load_checkpoint(path)
-    came = {
+    stored = {
         name.removeprefix("model."): tensor
         for name, tensor in checkpoint["task"].items()
         if name.startswith("model.") and not name.startswith("model." + prefix)
     }
     try:
-        load_weights(model, came | own, str(path))
+        load_weights(model, stored | drawn, str(path))
     except InputError as error:
         trained = read_about(checkpoint, path)["backbone"]
         if trained == backbone:

@@ -143,7 +143,7 @@ def resolve(options: PretrainOptions, *, is_small: bool, num_images: int) -> Pre
 
 
 def stage_of(options: PretrainOptions) -> StageOneOptions:
-    """Give the settings that pre-training shares with stage 1."""
+    """Return the settings that pre-training shares with stage 1."""
     shared = {field.name for field in fields(StageOneOptions)} & {field.name for field in fields(PretrainOptions)}
     stage = StageOneOptions(**{name: getattr(options, name) for name in shared if getattr(options, name) is not None})
     if options.augmentation == "auto" and options.task != "rotation":

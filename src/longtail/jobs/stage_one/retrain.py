@@ -1,6 +1,6 @@
 """cRT from the images: a new classifier, behind a frozen backbone or one that learns on, with augmentation."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,16 @@ from longtail.heads import ClassifierRetraining
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.batches import training_batches
-from longtail.jobs.stage_one.images import Images, plain_preprocessing, prepare
+from longtail.jobs.stage_one.images import Images, prepare
 from longtail.jobs.stage_one.model import TrainedModel
 from longtail.jobs.stage_one.optimisation import parameter_groups
 from longtail.jobs.stage_one.settings import read_about
 from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint, load_weights
-from longtail.training.loop import Classification, TrainingState, train
+from longtail.training.classification import Classification
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
+from longtail.training.state import TrainingState
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -67,8 +70,8 @@ def retrain_from_images(
     model.reset_classifier(classifier_of(model).out_features)
     classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
     model.to(fabric.device)
-    still = hold_all_but(model, heads.images.crt_part)
-    module = Classification(model, still=still if heads.images.bn_mode == "frozen" else ())
+    frozen = hold_all_but(model, heads.images.crt_part)
+    task = Classification(model, frozen=frozen if heads.images.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
         parameter_groups(model, crt.learning_rate, heads.images.crt_backbone_rate),
         lr=crt.learning_rate,
@@ -77,7 +80,7 @@ def retrain_from_images(
     )
     about = {
         **trained.about,
-        "preprocessing": plain_preprocessing(preprocessing),
+        "preprocessing": asdict(preprocessing),
         "crt": {
             "epochs": crt.epochs,
             "batch_size": crt.batch_size,
@@ -96,12 +99,12 @@ def retrain_from_images(
     resume = load_checkpoint(last) if last.is_file() else None
     if resume is not None and read_about(resume, last) != about:
         resume = None  # an earlier call with other settings of cRT: its checkpoint is overwritten
-    task, optimizer = fabric.setup(module, optimizer)
     if resume is not None and TrainingState.of(resume, str(last)).epoch >= crt.epochs:
         load_weights(task, resume["task"], str(last))
     else:
-        plan = replace(
+        retraining = replace(
             stage,
+            representation=crt.sampling,
             epochs=crt.epochs,
             batch_size=crt.batch_size,
             run_length=4,
@@ -109,21 +112,15 @@ def retrain_from_images(
             repeat_threshold=crt.repeat_threshold,
         )
         images = prepare(splits.train, preprocessing, fabric.device)
-        train(
-            fabric,
-            task,
-            optimizer,
-            training_batches(fabric, images, preprocessing, plan, runtime.seed, crt.sampling),
+        plan = TrainingPlan(
             num_epochs=crt.epochs,
             schedule=Schedule(crt.schedule),
             seed=runtime.seed,
-            folder=folder,
-            about=about,
-            resume=resume,
             save_every=stage.save_every,
-            quiet=runtime.quiet,
         )
-    module.eval()
+        batches = training_batches(fabric, images, preprocessing, retraining, runtime.seed)
+        train(fabric, task, optimizer, batches, plan, TrainingRecord(folder, about, resume, quiet=runtime.quiet))
+    task.eval()
     weight, bias = linear_parameters(model)
     head = crt.take(
         weight.cpu().numpy(),

@@ -1,6 +1,7 @@
 """Settings of a training as its folder holds them, and whether it may go on with those of a later call."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -9,12 +10,22 @@ from typing import Annotated, Any, Required, TypedDict, get_type_hints
 from msgspec import Meta
 
 from longtail.data.parts import DATA_NAMES
+from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
 from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
 from longtail.training.checkpoints import About, Checkpoint, about_of
 
-__all__ = ["IMAGES", "check_begun", "check_same", "plain", "read_about", "training_settings", "usual_settings"]
+__all__ = [
+    "IMAGES",
+    "about_network",
+    "check_begun",
+    "check_same",
+    "plain",
+    "read_about",
+    "training_settings",
+    "usual_settings",
+]
 
 MORE_EPOCHS = (
     " More epochs are another training from the first step on: the learning rate falls over all of them. One that "
@@ -32,6 +43,26 @@ def plain(value: Any) -> Any:
         {'out': 'runs', 'points': [1, 2]}
     """
     return json.loads(json.dumps(value, default=str))
+
+
+def about_network(
+    backbone: str, class_names: Sequence[str], preprocessing: Preprocessing, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a checkpoint says of its network, in plain values; `read_about` reads it.
+
+    Args:
+        backbone: the network's name.
+        class_names: in the order of the labels.
+        preprocessing: from decoded images to its input.
+        settings: of its training.
+    """
+    about = {
+        "backbone": backbone,
+        "class_names": list(class_names),
+        "preprocessing": asdict(preprocessing),
+        "settings": settings,
+    }
+    return plain(about)  # type: ignore[no-any-return]
 
 
 class _Settings(TypedDict, total=False):
@@ -93,7 +124,7 @@ def training_settings(
 
 
 def usual_settings() -> dict[str, Any]:
-    """Give the defaults of stage 1: what a run of an earlier version had in place of settings that were added since."""
+    """Return the defaults of stage 1: those of an earlier version's run in place of settings that were added since."""
     usual = {
         "data": asdict(DataOptions()),
         "stage": asdict(StageOneOptions()),
@@ -126,7 +157,8 @@ def check_same(before: dict[str, Any], now: dict[str, Any], folder: Path, *, whe
         names = [name for name in names if name not in elsewhere]
     if names:
         others = "; ".join(
-            f"{name.split('.')[-1].replace('_', '-')} {_said(old[name])}, not {_said(new.get(name))}" for name in names
+            f"{name.split('.')[-1].replace('_', '-')} {_in_words(old[name])}, not {_in_words(new.get(name))}"
+            for name in names
         )
         epochs = next((name for name in names if name.endswith(".epochs")), None)
         raise InputError(
@@ -150,7 +182,7 @@ def check_begun(record: Path, settings: dict[str, Any]) -> None:
         check_same({name: begun[name] for name in settings if name in begun}, settings, record.parent, wherever=True)
 
 
-def _said(value: Any) -> Any:
+def _in_words(value: Any) -> Any:
     return "none" if value is None else value
 
 

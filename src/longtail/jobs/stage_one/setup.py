@@ -1,37 +1,38 @@
-"""How a training begins: where an earlier call stopped, the images, and the network."""
+"""What a training begins with: where an earlier call stopped, the images, and the network."""
 
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from longtail.backbones import create_backbone
+from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.resident import channel_statistics
-from longtail.data.source import ImageSource
+from longtail.data.source import DataSplits
 from longtail.data.transforms import Preprocessing
 from longtail.jobs.options import StageOneOptions
-from longtail.jobs.stage_one.images import Images, prepare
-from longtail.jobs.stage_one.model import preprocessing_of
+from longtail.jobs.stage_one.images import Images, prepare, stage_preprocessing
 from longtail.jobs.stage_one.optimisation import start_from
 from longtail.jobs.stage_one.settings import check_same, read_about
-from longtail.training.checkpoints import About, Checkpoint, load_checkpoint
-from longtail.training.loop import TrainingState
+from longtail.training.checkpoints import Checkpoint, load_checkpoint
+from longtail.training.state import TrainingState
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["Start", "backbone_for", "begin", "stopped_at"]
+__all__ = ["TrainingSetup", "backbone_for", "set_up", "stopped_at"]
 
 
 @dataclass(frozen=True)
-class Start:
+class TrainingSetup:
     """What a training begins with.
 
     Attributes:
+        splits: the data, with the images that it learns from besides those with labels.
         images: to train on.
         preprocessing: with the mean and deviation of resident images.
         backbone: the network's name.
@@ -40,6 +41,7 @@ class Start:
         multiplications: of one image in an average layer of the network.
     """
 
+    splits: DataSplits
     images: Images
     preprocessing: Preprocessing
     backbone: str
@@ -47,11 +49,21 @@ class Start:
     checkpoint: Checkpoint | None
     multiplications: int
 
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return len(self.splits.class_names)
+
+    def images_of_val(self, device: torch.device) -> Images | None:
+        """Load the images to validate on, or return None where there are none."""
+        val = self.splits.val
+        return None if val is None or not len(val) else prepare(val, self.preprocessing, device)
+
 
 def stopped_at(
     folder: Path, settings: dict[str, Any], num_epochs: int, *, quiet: bool
 ) -> tuple[Checkpoint | None, TrainingState]:
-    """Give the last checkpoint of a run and where it stands; None and the very beginning where there is none.
+    """Return the last checkpoint of a run and where it stands; None and the very beginning where there is none.
 
     Args:
         folder: of the run.
@@ -73,41 +85,35 @@ def stopped_at(
     return checkpoint, state
 
 
-def begin(
-    fabric: "Fabric",
-    source: ImageSource,
-    preprocessing: Preprocessing,
-    stage: StageOneOptions,
-    *,
-    num_classes: int,
-    seed: int,
-    checkpoint: Checkpoint | None,
-) -> Start:
+def set_up(
+    fabric: "Fabric", splits: DataSplits, stage: StageOneOptions, seed: int, checkpoint: Checkpoint | None
+) -> TrainingSetup:
     """Load the images and build the network, as a checkpoint has them where there is one.
 
     Args:
         fabric: launched.
-        source: images to train on.
-        preprocessing: of a run that begins anew.
-        stage: names the network and its first weights.
-        num_classes: C.
+        splits: the data; all that is learnt from is loaded.
+        stage: names the network and its first weights, and says how images become its input.
         seed: of what is drawn.
         checkpoint: of an earlier call; its weights are loaded later, by the training loop.
     """
     if checkpoint is not None:
-        preprocessing = preprocessing_of(cast(About, checkpoint["about"]))
-    images = prepare(source, preprocessing, fabric.device)
+        preprocessing = stored_preprocessing(checkpoint["about"]["preprocessing"])
+    else:
+        preprocessing = stage_preprocessing(splits, stage)
+    images = prepare(splits.learnt, preprocessing, fabric.device)
     if checkpoint is None and images.pixels is not None:
         mean, std = channel_statistics(images.pixels.cpu())
         preprocessing = replace(preprocessing, mean=mean, std=std)
     torch.manual_seed(seed)
     backbone = backbone_for(stage, preprocessing) if checkpoint is None else checkpoint["about"]["backbone"]
     model = create_backbone(
-        backbone, num_classes=num_classes, in_chans=preprocessing.channels, pretrained=stage.pretrained
+        backbone, num_classes=len(splits.class_names), in_chans=preprocessing.channels, pretrained=stage.pretrained
     )
     if stage.init is not None and checkpoint is None:
         start_from(model, stage.init, backbone)
-    return Start(images, preprocessing, backbone, model, checkpoint, _multiplications(model, preprocessing))
+    multiplications = _multiplications(model, preprocessing)
+    return TrainingSetup(splits, images, preprocessing, backbone, model, checkpoint, multiplications)
 
 
 def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
@@ -120,7 +126,7 @@ def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
 
 
 def backbone_for(stage: StageOneOptions, preprocessing: Preprocessing) -> str:
-    """Say which network "auto" means: that of the checkpoint to start from, else what is usual for such images."""
+    """Return which network "auto" means: that of the checkpoint to start from, else what is usual for such images."""
     if stage.backbone != "auto":
         return stage.backbone
     if stage.init is not None:

@@ -1,0 +1,83 @@
+"""What `longtail train` and `pretrain` do alike around their training: folder, images, processes, and its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from longtail.data.source import DataSplits
+from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, RuntimeOptions
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["TrainingConfig", "call_training"]
+
+
+class TrainingConfig(Protocol):
+    """What both verbs are called with."""
+
+    @property
+    def dataset(self) -> str:
+        """Name or path."""
+        ...
+
+    @property
+    def data(self) -> DataOptions:
+        """How it is opened."""
+        ...
+
+    @property
+    def runtime(self) -> RuntimeOptions:
+        """Where and how to compute."""
+        ...
+
+    @property
+    def resume(self) -> bool:
+        """Whether to go on with what the folder holds."""
+        ...
+
+    @property
+    def record(self) -> Path:
+        """JSON file for the settings, in the run's folder."""
+        ...
+
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+def call_training(
+    config: Config,
+    settings: dict[str, Any],
+    divide: Callable[[DataSplits, Config], DataSplits],
+    learn: Callable[["Fabric", DataSplits, Config], object],
+) -> Path:
+    """Train in the folder that a call names, and print where the last checkpoint is.
+
+    Args:
+        config: of the call.
+        settings: of the training, or those groups of them that are known before the images are.
+        divide: takes the opened data; returns them divided as the run in the folder has them.
+        learn: trains.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the folder holds a run already, or one with other settings.
+    """
+    from longtail.jobs.launch import launch
+    from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.settings import check_begun
+
+    folder = config.record.parent
+    last = folder / "checkpoints" / "last.pt"
+    if last.is_file() and not config.resume:
+        raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
+    check_begun(config.record, settings)
+    splits = divide(open_splits(config.dataset, config.data), config)
+    fabric = launch(config.runtime)
+    learn(fabric, splits, config)
+    if fabric.is_global_zero and not config.runtime.quiet:
+        print(f"{last}")
+    return folder

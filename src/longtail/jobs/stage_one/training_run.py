@@ -1,0 +1,163 @@
+"""A training in a folder, with labels or without: opened, begun or gone on with, recorded, and brought to its end."""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import Optimizer
+
+from longtail.data.source import DataSplits
+from longtail.files.atomic import write_json, write_text
+from longtail.jobs.options import RuntimeOptions, StageOneOptions
+from longtail.jobs.pace import go_on_with, settle_threads
+from longtail.jobs.stage_one.batches import training_batches
+from longtail.jobs.stage_one.known_images import remember_images
+from longtail.jobs.stage_one.settings import about_network
+from longtail.jobs.stage_one.setup import TrainingSetup, set_up, stopped_at
+from longtail.schedules import Schedule
+from longtail.threads import asked_threads, threads_for
+from longtail.training.loop import train
+from longtail.training.plan import TrainingPlan, TrainingRecord
+from longtail.training.state import History, TrainingState
+from longtail.training.task import Task
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+__all__ = ["StageOneRun", "TrainingParts", "run_training"]
+
+
+@dataclass(frozen=True)
+class StageOneRun:
+    """What is asked of a training, and where it stands.
+
+    Attributes:
+        record: JSON file in the run's folder for its settings: train.json or pretrain.json.
+        settings: that it is known by: it goes on with these alone.
+        stage: network, epochs, batches and rates.
+        runtime: seed and progress.
+        known: the data as they were divided when it began, which the folder notes down.
+    """
+
+    record: Path
+    settings: dict[str, Any]
+    stage: StageOneOptions
+    runtime: RuntimeOptions
+    known: DataSplits
+
+
+@dataclass(frozen=True)
+class TrainingParts:
+    """What differs between trainings with labels and without.
+
+    Attributes:
+        task: around the network of the setup.
+        optimizer: of what learns in it.
+        views: None for batches with labels; else so many views of each image, without labels.
+        before_epoch: as in `TrainingPlan`.
+        validate: as in `TrainingPlan`.
+    """
+
+    task: Task
+    optimizer: Optimizer
+    views: int | None = None
+    before_epoch: Callable[[int], None] | None = None
+    validate: Callable[[], dict[str, float]] | None = None
+
+
+def run_training(
+    fabric: "Fabric",
+    run: StageOneRun,
+    open_images: Callable[[], DataSplits],
+    build: Callable[[TrainingSetup], TrainingParts],
+) -> TrainingState:
+    """Train to the last epoch, from the folder's last checkpoint where there is one.
+
+    The folder holds settings and splits from the start, and metrics from each epoch on.
+
+    Args:
+        fabric: launched.
+        run: what is asked for.
+        open_images: returns the data with all that is learnt from; called where there is something left to train.
+        build: makes task and optimizer around the network.
+
+    Raises:
+        InputError: the folder holds a run with other settings, or the data cannot be trained on.
+    """
+    stage, runtime, folder = run.stage, run.runtime, run.record.parent
+    quiet = runtime.quiet or not fabric.is_global_zero
+    checkpoint, state = stopped_at(folder, run.settings, stage.epochs, quiet=quiet)
+    if checkpoint is not None and state.epoch >= stage.epochs:
+        go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
+        return state
+    setup = set_up(fabric, open_images(), stage, runtime.seed, checkpoint)
+    parts = build(setup)
+    batches = training_batches(fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views)
+    if fabric.is_global_zero:
+        _write_beginning(run, setup)
+    about = about_network(setup.backbone, setup.splits.class_names, setup.preprocessing, run.settings)
+    plan = TrainingPlan(
+        num_epochs=stage.epochs,
+        schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
+        seed=runtime.seed,
+        save_every=stage.save_every,
+        before_epoch=parts.before_epoch,
+        validate=parts.validate,
+    )
+    with _settled_threads(fabric, setup, stage, quiet=runtime.quiet) as threads:
+        record = TrainingRecord(
+            folder / "checkpoints",
+            {**about, "threads": threads},
+            resume=checkpoint,
+            after_epoch=partial(_write_metrics, folder / "metrics.csv"),
+            quiet=runtime.quiet,
+        )
+        return train(fabric, parts.task, parts.optimizer, batches, plan, record)
+
+
+def _write_beginning(run: StageOneRun, setup: TrainingSetup) -> None:
+    folder = run.record.parent
+    if setup.checkpoint is None:  # else it was divided before, whatever lies there by now
+        remember_images(run.known, folder)
+        write_json(folder / "splits.json", {"notes": list(setup.splits.notes), **setup.splits.record})
+    write_json(run.record, run.settings)
+
+
+@contextmanager
+def _settled_threads(
+    fabric: "Fabric", setup: TrainingSetup, stage: StageOneOptions, *, quiet: bool
+) -> Iterator[dict[str, int]]:
+    """Settle with how many threads the command computes, and its training: small steps with one."""
+    began = {} if setup.checkpoint is None else setup.checkpoint["about"].get("threads", {})
+    images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
+    command = settle_threads(
+        fabric,
+        setup.model,
+        setup.preprocessing,
+        images_at_once=images_at_once,
+        images=stage.epochs * len(setup.images.source),
+        learns=True,
+        began_with=began.get("command"),
+        quiet=quiet,
+    )
+    with threads_for(images_at_once * setup.multiplications):
+        if began and asked_threads(os.environ) is None:
+            torch.set_num_threads(began["training"])
+        yield {"command": command, "training": torch.get_num_threads()}
+    torch.set_num_threads(command)
+
+
+def _write_metrics(path: Path, history: History) -> None:
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())
