@@ -196,7 +196,7 @@ def _run_one(
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
-    from longtail.jobs.stage_one.retrain import retrain_from_images
+    from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
     from longtail.jobs.train import TrainConfig, train_stage_one
 
@@ -222,9 +222,8 @@ def _run_one(
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}
     if config.heads.images.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
-        ready["crt"] = retrain_from_images(
-            fabric, model, splits, stage, config.heads, runtime, folder / "checkpoints" / "crt"
-        )
+        options = RetrainingOptions(stage, config.heads, runtime)
+        ready["crt"] = retrain_from_images(fabric, model, splits, options, folder / "checkpoints" / "crt")
     if not fabric.is_global_zero:
         fabric.barrier()
         return {}

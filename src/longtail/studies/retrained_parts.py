@@ -31,7 +31,7 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     from longtail.evaluation import accuracy_report
     from longtail.jobs.run import run_seeds
     from longtail.jobs.stage_one.model import find_checkpoint, open_model
-    from longtail.jobs.stage_one.retrain import retrain_from_images
+    from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.studies.opening import open_study
     from longtail.studies.outcome import finish_study
 
@@ -52,15 +52,9 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
         for seed in range(base.runtime.seed, base.runtime.seed + base.seeds):
             place = folder if base.seeds == 1 else folder / f"seed-{seed}"
             model = open_model(find_checkpoint(place, base.stage.use), fabric.device)
-            _, predictions = retrain_from_images(
-                fabric,
-                model,
-                splits,
-                base.stage,
-                heads,
-                replace(base.runtime, seed=seed),
-                place / "checkpoints" / f"retrained-{name.replace(':', '-')}",
-            )
+            options = RetrainingOptions(base.stage, heads, replace(base.runtime, seed=seed))
+            checkpoints = place / "checkpoints" / f"retrained-{name.replace(':', '-')}"
+            _, predictions = retrain_from_images(fabric, model, splits, options, checkpoints)
             if fabric.is_global_zero:
                 counts = results[0]["data"]["train_counts"]
                 bounds = {"many_above": heads.many_above, "few_below": heads.few_below}

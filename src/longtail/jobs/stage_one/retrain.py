@@ -1,6 +1,6 @@
 """cRT from the images: a new classifier, behind a frozen backbone or one that learns on, with augmentation."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +34,26 @@ if TYPE_CHECKING:
 
     from longtail.data.source import DataSplits
 
-__all__ = ["retrain_from_images"]
+__all__ = ["RetrainingOptions", "retrain_from_images"]
+
+
+@dataclass(frozen=True)
+class RetrainingOptions:
+    """What is known of the run that cRT is trained again in.
+
+    Attributes:
+        stage: of stage 1: workers, saving, accumulation.
+        heads: settings of crt, what learns, and the batch-norm mode of what does not.
+        runtime: seed and progress.
+    """
+
+    stage: StageOneOptions
+    heads: HeadOptions
+    runtime: RuntimeOptions
 
 
 def retrain_from_images(
-    fabric: "Fabric",
-    trained: TrainedModel,
-    splits: "DataSplits",
-    stage: StageOneOptions,
-    heads: HeadOptions,
-    runtime: RuntimeOptions,
-    folder: Path,
+    fabric: "Fabric", trained: TrainedModel, splits: "DataSplits", options: RetrainingOptions, folder: Path
 ) -> tuple[ClassifierRetraining, dict[str, NDArray[np.int64]]]:
     """Train the classifier again on class-balanced, augmented images, alone or with a part of the backbone.
 
@@ -52,15 +61,14 @@ def retrain_from_images(
         fabric: launched.
         trained: stage 1; its network is changed in place.
         splits: with the images.
-        stage: of stage 1: workers, saving, accumulation.
-        heads: epochs, rates, what learns, and the batch-norm mode of what does not.
-        runtime: seed and progress.
+        options: of the run.
         folder: for the checkpoints; `checkpoints/crt` of a run.
 
     Returns:
         The head, and the network's predictions on val and test, which differ from those on the stored features where
         the statistics were re-estimated or the backbone learnt.
     """
+    stage, heads, runtime = options.stage, options.heads, options.runtime
     preprocessing = trained.preprocessing
     crt: Any = unfitted_head("crt", read_settings(heads.set))
     if crt.epochs == "auto":
