@@ -274,7 +274,7 @@ def test_sets_without_a_calibration_are_refused(fitted, capsys):
 
 def test_every_method_has_its_calibration_in_the_results(fitted, tmp_path, monkeypatch):
     words = ["fit", str(fitted), "--methods", "joint,ncm,la,auto", "--out", str(tmp_path / "run"), "--quiet"]
-    monkeypatch.setattr("longtail.jobs.calibrating.measures.BLOCK", 4 * 100)  # in blocks of 256 rows
+    monkeypatch.setattr("longtail.comparison.probabilities.BLOCK", 4 * 100)  # in blocks of 256 rows
     assert main(words) == 0
     methods = json.loads((tmp_path / "run" / "results.json").read_text())["methods"]
     for name in ("joint", "ncm", "la", "auto"):
