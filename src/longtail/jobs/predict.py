@@ -1,6 +1,5 @@
 """`longtail predict`: classes and probabilities of new images or features, as a CSV."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,15 +14,16 @@ from longtail.jobs.options import RuntimeOptions, Workers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
-    from longtail.heads.base import Head
     from longtail.jobs.calibrating.file import StoredCalibration
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import Predictor
+    from longtail.jobs.predicting.target_prior import TargetPrior
 
-__all__ = ["PredictConfig", "run"]
+Blocks = Iterator[tuple[list[str], NDArray[Any]]]
+
+__all__ = ["PredictConfig", "predicted", "run"]
 
 DEFAULT_OUT = Path("predictions.csv")
-MOST_PRINTED = 5  # predictions that are printed, beside being written
 MOST_NAMED = 20  # images that are left out
 
 
@@ -62,28 +62,68 @@ def run(config: PredictConfig) -> Path:
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
     from longtail.files.text import printable
+    from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport, write_predicted
     from longtail.jobs.predicting.predictor import open_predictor
+    from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
     predictor = open_predictor(config.model, config.method)
-    if config.prior is None and not config.sets and not config.reject and predictor.run.is_balanced:
-        config = replace(config, prior=predictor.run.settings.get("prior"))  # as the model has it in its bias
+    config = _as_balanced(config, predictor)
     calibration = _calibration(config, predictor.path, predictor.class_names)
     inputs = _inputs(config, predictor)
     if not inputs.is_first:
         return _beside(path, inputs)
     for note in (*predictor.notes, *inputs.notes):
         print(f"note: {note}")
-    prior = _prior(config, predictor, inputs, path)
+    target = _target_prior(config, predictor, inputs)
+    if target is not None:
+        print(target.told, *(f"  note: {note}" for note in target.notes), sep="\n")
+        write_prior(target, predictor.class_names, path.with_suffix(".prior.json"))
+    prior = None if target is None else target.shares
     top = None if config.top is None else min(config.top, len(predictor.class_names))
-    report = _write(path, config, predictor, calibration, inputs, prior, top)
+    report = PredictionReport(calibration, sets=config.sets, reject=config.reject)
+    blocks = _probabilities(predictor, inputs, calibration, prior)
+    write_predicted(path, _some(blocks, config.inputs), predictor.class_names, report, top)
     if not config.runtime.quiet:
-        print(*report.first, sep="\n") if report.rows <= MOST_PRINTED else None
+        print(*report.first, sep="\n") if report.rows <= MOST_FIRST else None
         word = "prediction" if report.rows == 1 else "predictions"
         again = f"; replaced the {replaced}" if replaced else ""
-        told = "; ".join([report.how, *report.promises()])
+        told = "; ".join([_how(calibration, prior), *report.promises()])
         print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({told}){again}")
     return path
+
+
+def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
+    """Return the names of the classes, and, block by block, what inputs are called and their probabilities (B, C).
+
+    Nothing is printed or written.
+    """
+    from longtail.jobs.predicting.predictor import open_predictor
+
+    predictor = open_predictor(config.model, config.method)
+    config = _as_balanced(config, predictor)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
+    inputs = _inputs(config, predictor)
+    target = _target_prior(config, predictor, inputs)
+    prior = None if target is None else target.shares
+    return predictor.class_names, _some(_probabilities(predictor, inputs, calibration, prior), config.inputs)
+
+
+def _some(blocks: Blocks, path: Path) -> Blocks:
+    """Make sure that there is a block at least."""
+    rows = 0
+    for names, probabilities in blocks:
+        rows += len(names)
+        yield names, probabilities
+    if not rows:
+        raise InputError(f"{path}: nothing to predict in it.")
+
+
+def _as_balanced(config: PredictConfig, predictor: "Predictor") -> PredictConfig:
+    """Take the prior that a balanced model has in its bias, where no other is asked for."""
+    if config.prior is None and not config.sets and not config.reject and predictor.run.is_balanced:
+        return replace(config, prior=predictor.run.settings.get("prior"))
+    return config
 
 
 def _beside(path: Path, inputs: "Inputs") -> Path:
@@ -108,12 +148,12 @@ def _out(config: PredictConfig) -> tuple[Path, str | None]:
     return path, f"file that was there, of {max(lines - 1, 0):,} rows"
 
 
-def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path: Path) -> NDArray[np.float64] | None:
-    """Return the shares to predict for, told and written beside the predictions; None for the head's own."""
+def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs") -> "TargetPrior | None":
+    """Return the shares to predict for; None for the head's own."""
     from longtail.jobs.predicting.inputs import some_rows
     from longtail.jobs.predicting.predictor import validation_of
     from longtail.jobs.predicting.prior_estimator import ESTIMATED
-    from longtail.jobs.predicting.target_prior import Inputs, find_prior, write_prior
+    from longtail.jobs.predicting.target_prior import Inputs, find_prior
 
     if config.prior is None:
         return None
@@ -126,7 +166,7 @@ def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path
         features = some_rows(inputs.blocks())
     else:
         features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
-    prior = find_prior(
+    return find_prior(
         config.prior,
         predictor.class_names,
         getattr(predictor.head, "class_counts_", None),
@@ -134,36 +174,42 @@ def _prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs", path
         seed=config.runtime.seed,
         quiet=config.runtime.quiet,
     )
-    print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
-    write_prior(prior, predictor.class_names, path.with_suffix(".prior.json"))
-    return prior.shares
 
 
 def _probabilities(
-    head: "Head",
-    features: NDArray[Any],
+    predictor: "Predictor",
+    inputs: "Inputs",
     calibration: "StoredCalibration | None",
     prior: NDArray[np.float64] | None,
-) -> tuple[NDArray[Any], str]:
-    """Return probabilities (N, C), and in words how they came about."""
-    if calibration is None:
-        return head.predict_proba(features, prior=prior), "softmax of the scores, not calibrated"
+) -> Blocks:
+    """Walk over what inputs are called and their probabilities (B, C)."""
     from scipy.special import softmax
 
     from longtail.priors import prior_of_counts, shift_logits
 
-    scores = calibration.calibrator.apply(head.logits(features))
-    changes_nothing = calibration.calibrator.method == "none"
-    how = f"calibrated on {calibration.calibrated_on}"
-    if changes_nothing:
-        how = f"not calibrated: {calibration.calibrated_on} gave no reason to change the scores"
-    if prior is not None:
-        # the calibrated probabilities are those of the world that they were calibrated for; a class without an image
-        # there counts as one of which half an image was seen
-        calibrator = calibration.calibrator
-        world = prior_of_counts(np.maximum(calibrator.prior, 0.5 / calibrator.images))
-        scores, how = shift_logits(scores, world, prior), f"{how}, moved to the prior"
-    return softmax(scores, axis=1), f"softmax of the scores, {how}" if changes_nothing else f"probabilities {how}"
+    for block in inputs.blocks():
+        if calibration is None:
+            yield block.names, predictor.head.predict_proba(block.values, prior=prior)
+            continue
+        scores = calibration.calibrator.apply(predictor.head.logits(block.values))
+        if prior is not None:
+            # the calibrated probabilities are those of the world that they were calibrated for; a class without an
+            # image there counts as one of which half an image was seen
+            calibrator = calibration.calibrator
+            world = prior_of_counts(np.maximum(calibrator.prior, 0.5 / calibrator.images))
+            scores = shift_logits(scores, world, prior)
+        yield block.names, softmax(scores, axis=1)
+
+
+def _how(calibration: "StoredCalibration | None", prior: NDArray[np.float64] | None) -> str:
+    """Say how probabilities came about."""
+    if calibration is None:
+        return "softmax of the scores, not calibrated"
+    moved = "" if prior is None else ", moved to the prior"
+    if calibration.calibrator.method == "none":
+        reason = f"{calibration.calibrated_on} gave no reason to change the scores"
+        return f"softmax of the scores, not calibrated: {reason}{moved}"
+    return f"probabilities calibrated on {calibration.calibrated_on}{moved}"
 
 
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
@@ -237,96 +283,3 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, is_first=fabric.is_global_zero)
     return Inputs(blocks, notes, is_first=fabric.is_global_zero)
-
-
-class _Report:
-    """What was predicted, counted block by block."""
-
-    def __init__(self, calibration: "StoredCalibration | None", config: PredictConfig) -> None:
-        self.rows, self.how, self.first = 0, "", list[str]()
-        self._calibration, self._config = calibration, config
-        self._in_sets = self._accepted = 0
-
-    def columns(self, probabilities: NDArray[Any], names: tuple[str, ...]) -> dict[str, list[str]]:
-        """Return further columns of a block."""
-        columns = {}
-        if self._calibration is not None and self._config.sets:
-            inside = self._calibration.sets.contains(probabilities)
-            order = np.argsort(-probabilities, axis=1, kind="stable")
-            columns["set"] = [
-                " | ".join(names[c] for c in ranked[own[ranked]]) for ranked, own in zip(order, inside, strict=True)
-            ]
-            self._in_sets += int(inside.sum())
-        if self._calibration is not None and self._config.reject:
-            accepted = self._calibration.rule.accepts(probabilities.max(axis=1))
-            columns["accepted"] = ["yes" if is_sure else "no" for is_sure in accepted]
-            self._accepted += int(accepted.sum())
-        return columns
-
-    def promises(self) -> list[str]:
-        """Say what the further columns promise."""
-        told = []
-        if self._calibration is not None and self._config.sets:
-            promised, kind = 100 * (1 - self._calibration.sets.alpha), self._calibration.sets.kind
-            told.append(f"set: {kind} sets of {promised:g} %, {self._in_sets / max(self.rows, 1):.1f} classes each")
-        if self._calibration is not None and self._config.reject:
-            told.append(f"accepted: {self._accepted:,}, for {self._calibration.rule.wanted:g} % of right answers")
-        return told
-
-    def note(self, names: list[str], probabilities: NDArray[Any], class_names: tuple[str, ...]) -> None:
-        """Keep the first predictions, to be printed where they are few."""
-        for name, row in zip(names[: MOST_PRINTED - len(self.first)], probabilities, strict=False):
-            best = np.argsort(-row, kind="stable")[:3]
-            self.first.append(f"{name}: {', '.join(f'{class_names[c]} {100 * row[c]:.1f} %' for c in best)}")
-        self.rows += len(names)
-
-
-def _write(
-    path: Path,
-    config: PredictConfig,
-    predictor: "Predictor",
-    calibration: "StoredCalibration | None",
-    inputs: "Inputs",
-    prior: NDArray[np.float64] | None,
-    top: int | None,
-) -> _Report:
-    from longtail.files.atomic import atomic_path
-
-    names, report = predictor.class_names, _Report(calibration, config)
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        for block in inputs.blocks():
-            probabilities, report.how = _probabilities(predictor.head, block.values, calibration, prior)
-            further = report.columns(probabilities, names)
-            if not report.rows:
-                writer.writerow(_heading(names, top, further))
-            writer.writerows(_rows(block.names, probabilities, names, top, further))
-            report.note(block.names, probabilities, names)
-        if not report.rows:
-            raise InputError(f"{config.inputs}: nothing to predict in it.")
-    return report
-
-
-def _heading(names: tuple[str, ...], top: int | None, further: dict[str, list[str]]) -> list[str]:
-    if top is None:
-        return ["input", "prediction", *further, *names]
-    return ["input", *further, *(f"{what}_{k + 1}" for k in range(top) for what in ("class", "probability"))]
-
-
-def _rows(
-    identities: list[str],
-    probabilities: NDArray[Any],
-    names: tuple[str, ...],
-    top: int | None,
-    further: dict[str, list[str]],
-) -> Iterator[list[str]]:
-    for number, (identity, row) in enumerate(zip(identities, probabilities, strict=True)):
-        besides = [column[number] for column in further.values()]
-        if top is None:
-            yield [identity, names[int(row.argmax())], *besides, *(f"{p:.6g}" for p in row)]
-        else:
-            best = np.argsort(-row, kind="stable")[:top]
-            yield [identity, *besides, *(text for c in best for text in (names[c], f"{row[c]:.6g}"))]

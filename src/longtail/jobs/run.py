@@ -46,8 +46,13 @@ class RunConfig:
     """Write network and recommended head as model.pt2 or model.onnx too, as `longtail export` does."""
 
 
-def run(config: RunConfig) -> Path:
-    """Carry out a recipe; what an earlier call with the same settings finished is not done again."""
+def run(config: RunConfig, *, table: bool = True) -> Path:
+    """Carry out a recipe; what an earlier call with the same settings finished is not done again.
+
+    Args:
+        config: as it was typed.
+        table: print the results of each seed.
+    """
     from longtail.jobs import export
     from longtail.jobs.launch import launch
     from longtail.jobs.seeds import summarize
@@ -57,7 +62,7 @@ def run(config: RunConfig) -> Path:
     folder = run_folder(config)
     splits = open_splits(*data_of(config))
     fabric = launch(config.runtime)
-    results = run_seeds(fabric, config, splits, folder)
+    results = run_seeds(fabric, config, splits, folder, table=table)
     if fabric.is_global_zero:
         for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
             for kind in config.export:

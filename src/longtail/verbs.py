@@ -1,0 +1,141 @@
+"""The verbs from Python: a run out of images, features out of a network, predictions out of a run.
+
+Each takes the settings of its command by name; nothing is printed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.config_file import ConfigFile, with_settings
+from longtail.errors import InputError
+
+if TYPE_CHECKING:
+    from longtail.features import FeatureFile
+    from longtail.runs import Run
+
+__all__ = ["Predictions", "extract", "predict", "run"]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a head says of inputs.
+
+    Attributes:
+        inputs: what the inputs are called, N of them: paths of images, ids of rows.
+        probabilities: shape (N, C).
+        class_names: C of them.
+    """
+
+    inputs: tuple[str, ...]
+    probabilities: NDArray[np.floating]
+    class_names: tuple[str, ...]
+
+    @property
+    def classes(self) -> NDArray[np.str_]:
+        """Name of the most likely class of each input, shape (N,)."""
+        names: NDArray[np.str_] = np.asarray(self.class_names)
+        return names[self.probabilities.argmax(axis=1)]
+
+
+def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run":
+    """Carry out a recipe on images: train or take a network, extract features, compare classifiers, write the report.
+
+    What an earlier call with the same settings finished is not done again.
+
+    Args:
+        data: folder with a sub-folder for each class, a list file, an image pack, or the name of a recipe such as
+            "digits".
+        recipe: one of `longtail run`; default: that of folders where `data` is a path, else the one of that name.
+        settings: of `longtail run RECIPE` by name: backbone="resnet50", pretrained=True, methods="auto", epochs=30,
+            set=["crt.epochs=30"], seed=1, out="runs/photos", ...
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: no such data, recipe or setting, or a value that it does not take.
+    """
+    from longtail.jobs import run as job
+    from longtail.recipes import RECIPES
+    from longtail.runs import Run
+
+    place = Path(data)
+    is_recipe = recipe is None and str(data) in RECIPES and not place.exists()
+    name = str(data) if is_recipe else recipe or "folder"
+    if name not in RECIPES:
+        raise InputError(f"`recipe` is {name!r}; expected one of {', '.join(RECIPES)}.")
+    typed = settings if is_recipe else {"data": place, **settings}
+    return Run(job.run(_config(job.RunConfig, RECIPES[name](), typed, "run"), table=False))
+
+
+def extract(checkpoint: Path | str, data: Path | str | None = None, **settings: Any) -> "dict[str, FeatureFile]":
+    """Extract the features of images with a trained network.
+
+    Args:
+        checkpoint: file, or folder of a run; the features are written beside, or into `out`.
+        data: as `run` takes it; default: the data, and the very splits, that the network was trained with.
+        settings: of `longtail extract` by name: out="features", dtype="float16", workers=4, ...
+
+    Returns:
+        "train" and, where there are, "val" and "test", as `longtail.compare` takes them through `open_problem`.
+
+    Raises:
+        InputError: no such checkpoint, data or setting.
+    """
+    from longtail.features import open_feature_folder
+    from longtail.jobs import extract as job
+
+    typed = {"checkpoint": Path(checkpoint), **({} if data is None else {"dataset": str(data)}), **settings}
+    return open_feature_folder(job.run(_config(job.ExtractConfig, None, typed, "extract")))
+
+
+def predict(model: Path | str, inputs: Path | str, **settings: Any) -> Predictions:
+    """Predict the classes of images or features; no file is written.
+
+    Args:
+        model: folder of a run, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or a balanced model's folder.
+        inputs: an image, a folder of images, an image pack, or a file of features.
+        settings: of `longtail predict` by name: method="tau", prior="estimated", uncalibrated=True, ...
+
+    Returns:
+        The probabilities, calibrated where the head was.
+
+    Raises:
+        InputError: no such model, input or setting, or features of other columns.
+    """
+    from longtail.jobs import predict as job
+
+    refused = next((name for name in ("out", "top", "sets", "reject") if name in settings), None)
+    if refused is not None:
+        raise InputError(f"`{refused}` is of the file that `longtail predict` writes. Leave it out here.")
+    typed = {"model": Path(model), "inputs": Path(inputs), **settings}
+    names, blocks = job.predicted(_config(job.PredictConfig, None, typed, "predict"))
+    parts = list(blocks)
+    rows = tuple(name for names_of_block, _ in parts for name in names_of_block)
+    return Predictions(rows, np.concatenate([probabilities for _, probabilities in parts]), names)
+
+
+def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
+    """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
+    plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
+    given = ConfigFile(Path(f"longtail.{function}"), plain).settings(kind)
+    missing = object()
+    config = with_settings(kind, default, given, missing)
+    absent = [name for name, value in vars(config).items() if value is missing]
+    if absent:
+        raise InputError(f"longtail.{function}: `{absent[0]}` is missing.")
+    return config
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value

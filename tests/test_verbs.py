@@ -1,0 +1,90 @@
+"""The verbs from Python: what they return is what the commands write, and they print nothing."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import longtail.verbs as verbs
+from longtail.cli import main
+from longtail.errors import InputError
+from longtail.runs import Run
+
+QUICK = {"epochs": 2, "label_check": "none", "set": ["crt.epochs=2"]}
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("verbs") / "run"
+
+
+@pytest.fixture(scope="module")
+def finished(run_folder):
+    return verbs.run("digits", methods="joint,tau,auto", seed=1, out=run_folder, **QUICK)
+
+
+def test_a_run_is_what_the_command_makes(finished, tmp_path, capsys):
+    assert isinstance(finished, Run)
+    assert finished.recommended == "auto"
+    assert finished.results["command"] is None
+    words = ["run", "digits", "--methods", "joint,tau,auto", "--seed", "1", "--epochs", "2", "--label-check", "none"]
+    assert main([*words, "--set", "crt.epochs=2", "--out", str(tmp_path / "r"), "--quiet"]) == 0
+    typed = Run(tmp_path / "r").results["methods"]
+    assert {name: entry["metrics"] for name, entry in finished.results["methods"].items()} == {
+        name: entry["metrics"] for name, entry in typed.items()
+    }
+    capsys.readouterr()
+    verbs.run("digits", methods="joint,tau,auto", seed=1, out=finished.folder, **QUICK)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_features_are_those_of_the_run(finished, tmp_path, capsys):
+    splits = verbs.extract(finished.folder, out=tmp_path / "features")
+    assert capsys.readouterr() == ("", "")
+    again = finished.open_features().splits["test"]
+    np.testing.assert_array_equal(splits["test"].features, again.features)
+    np.testing.assert_array_equal(splits["test"].labels, again.labels)
+
+
+def test_predictions_are_those_that_the_command_writes(finished, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    features = finished.folder / "features" / "feature_test.h5"
+    for settings in ({}, {"method": "joint", "prior": "uniform"}, {"prior": "estimated"}):
+        predictions = verbs.predict(finished.folder, features, **settings)
+        assert capsys.readouterr() == ("", "")
+        assert not list(tmp_path.iterdir())
+        typed = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        out = ["--out", str(tmp_path / "p.csv"), "--quiet"]
+        assert main(["predict", str(finished.folder), str(features), *typed, *out]) == 0
+        capsys.readouterr()
+        with (tmp_path / "p.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["prediction"] for row in rows] == predictions.classes.tolist()
+        assert [row["input"] for row in rows] == list(predictions.inputs)
+        for path in tmp_path.iterdir():
+            path.unlink()
+    assert predictions.probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_images_are_predicted(finished, tmp_path):
+    Image.new("L", (8, 8), 100).save(tmp_path / "a.png")
+    predictions = verbs.predict(finished.folder, tmp_path, workers=0)
+    assert len(predictions.inputs) == 1
+    assert predictions.probabilities.shape == (1, 10)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda path: verbs.run(path / "photos", backbnoe="x"), r"longtail.run: no such settings here: 'backbnoe'"),
+        (lambda path: verbs.run(path / "photos", epochs=0), r"longtail.run: epochs is 0; expected"),
+        (lambda path: verbs.run(path / "photos"), "no such file or folder"),
+        (lambda path: verbs.run(path, recipe="folders"), r"`recipe` is 'folders'; expected one of cifar10-lt"),
+        (lambda path: verbs.predict(path, path, top=3), "`top` is of the file"),
+        (lambda path: verbs.extract(path / "x.pt"), "no such checkpoint"),
+    ],
+)
+def test_mistakes_are_told(call, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        call(tmp_path)
