@@ -37,8 +37,8 @@ class Predictions:
     @property
     def classes(self) -> NDArray[np.str_]:
         """Name of the most likely class of each input, shape (N,)."""
-        names: NDArray[np.str_] = np.asarray(self.class_names)
-        return names[self.probabilities.argmax(axis=1)]
+        classes: NDArray[np.str_] = np.asarray(self.class_names)[self.probabilities.argmax(axis=1)]
+        return classes
 
 
 def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run":
