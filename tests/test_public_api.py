@@ -14,7 +14,7 @@ from longtail import _HOME, _ROOMS
 ROOT = Path(longtail.__file__).parent
 # rooms that are no part of the API: the command line and what it does, and what the other rooms stand on
 INNER = {"arguments", "class_names", "cli", "command_errors", "command_help", "files", "holdout", "identity", "jobs"}
-INNER |= {"ranges", "signals", "threads", "__init__", "__main__", "__pycache__"}
+INNER |= {"quick_imports", "ranges", "signals", "threads", "__init__", "__main__", "__pycache__"}
 
 
 def imports_for_type_checkers():

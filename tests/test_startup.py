@@ -1,11 +1,14 @@
 """What a command loads: seconds of imports for a table of a few hundred rows are seconds too many."""
 
+import gc
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+from longtail.quick_imports import quick_imports
 
 CODE = """
 import json, sys
@@ -47,3 +50,26 @@ def test_fit_of_a_small_table_loads_nothing_heavy(small_csv, tmp_path):
 
 def test_the_overview_loads_nothing_at_all():
     assert not loaded_by("--help") & (HEAVY | {"torch", "numpy", "sklearn", "matplotlib", "tyro", "h5py"})
+
+
+def test_the_collector_waits_for_the_imports_and_works_afterwards():
+    """In a process of its own, since torch is here already."""
+    code = """
+import gc
+from longtail.quick_imports import quick_imports
+try:
+    with quick_imports():
+        assert not gc.isenabled()
+        raise SystemExit
+except SystemExit:
+    pass
+assert gc.isenabled() and gc.get_freeze_count() > 1000
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_in_a_process_with_torch_nothing_changes():
+    frozen = gc.get_freeze_count()
+    with quick_imports():
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen

@@ -1,4 +1,4 @@
-"""`longtail fit` of a small table: CPU time of this checkout against that of an older one, start-up and report included.
+"""`longtail fit` of a small table: CPU time of this checkout against an older one's, start-up and report included.
 
     git worktree add ../before COMMIT
     python benchmarks/speed/small_fit.py --before ../before

@@ -11,6 +11,7 @@ from typing import Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
 from longtail.errors import InputError
+from longtail.quick_imports import quick_imports
 from longtail.signals import stop_signals
 
 __all__ = ["main"]
@@ -122,11 +123,13 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
     if verb == "run":
-        recipe, rest, default = _recipe(rest, "longtail run")
-        module = import_module(module_name)
+        with quick_imports():
+            recipe, rest, default = _recipe(rest, "longtail run")
+            module = import_module(module_name)
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, default.__doc__ or summary, default)
     else:
-        module = import_module(module_name)
+        with quick_imports():
+            module = import_module(module_name)
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, command, summary)
     with together():
         module.run(config)
@@ -149,7 +152,8 @@ def _study(arguments: list[str], command: _Command) -> int:
             f"no study {name!r}.{f' Did you mean {close[0]}?' if close else ''} Studies: {', '.join(STUDIES)}."
         )
     module_name, class_name, takes_recipe, summary = STUDIES[name]
-    module = import_module(module_name)
+    with quick_imports():
+        module = import_module(module_name)
     kind, program, default = getattr(module, class_name), f"longtail study {name}", None
     if takes_recipe:
         recipe, rest, settings = _recipe(rest, program)
