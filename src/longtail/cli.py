@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
 from longtail.command_recipe import chosen_recipe
 from longtail.errors import InputError
+from longtail.quick_imports import quick_imports
 from longtail.signals import stop_signals
 from longtail.typed_command import command_of
 
@@ -130,11 +131,13 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
     if verb == "run":
-        recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
-        module = import_module(module_name)
+        with quick_imports():
+            recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
+            module = import_module(module_name)
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, default.__doc__ or summary, default)
     else:
-        module = import_module(module_name)
+        with quick_imports():
+            module = import_module(module_name)
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, command, summary)
     with together():
         module.run(config)
@@ -158,7 +161,8 @@ def _study(arguments: list[str], command: _Command) -> int:
         )
     module_name, class_name, takes_recipe, summary = STUDIES[name]
     rest = _without_file(rest, f"study {name}", command)
-    module = import_module(module_name)
+    with quick_imports():
+        module = import_module(module_name)
     kind, program, default = getattr(module, class_name), f"longtail study {name}", None
     if takes_recipe:
         recipe, rest, settings = chosen_recipe(rest, program, command.file)

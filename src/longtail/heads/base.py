@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     assert_all_finite,
@@ -21,6 +23,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.learned_state import NUMBERS, STRINGS, Array, Labels, Learned, Plain
+from longtail.heads.notebook import head_table
 from longtail.heads.parameters import Constraints, Each, check_parameters
 from longtail.heads.rows import LazyRows, chunks, compute_dtype
 from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
@@ -287,6 +290,15 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""
         scores = torch.from_numpy(self.logits(X, prior=prior))
         return torch.softmax(scores, dim=1).numpy()
+
+    def _repr_html_inner(self) -> str:
+        """Return what a notebook shows: a table of a fitted head, scikit-learn's diagram of one that is not."""
+        return head_table(self) if hasattr(self, "classes_") else str(estimator_html_repr(self))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        # notebooks ask for this first; scikit-learn's own would show its diagram
+        html = {"text/html": self._repr_html_inner()} if get_config()["display"] == "diagram" else {}
+        return {"text/plain": repr(self), **html}
 
 
 # any float type stays as it is, so that a memory-mapped file is not copied; finiteness is checked in chunks

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from longtail.errors import InputError
 from longtail.heads.feature_transform import unit_length
+from longtail.heads.optimizers import SGD
 from longtail.heads.parameters import DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import RowSource, torch_rows
@@ -260,13 +261,7 @@ def fit_by_sgd(
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.SGD(
-        parameters,
-        lr=plan.learning_rate,
-        momentum=plan.momentum,
-        weight_decay=plan.weight_decay,
-        fused=True,  # one pass over weights, gradient and momentum instead of one for each term
-    )
+    optimizer = SGD(parameters, momentum=plan.momentum, weight_decay=plan.weight_decay)
     targets = torch.from_numpy(codes).to(device)
     batch_size = _batch_size(plan.batch_size, len(codes), plan.fewest_steps)
     losses: list[float] = []
@@ -277,15 +272,12 @@ def fit_by_sgd(
             total = torch.zeros((), device=device)
             for step in range(steps):
                 rows = stream[step * batch_size : (step + 1) * batch_size]
-                optimizer.param_groups[0]["lr"] = plan.learning_rate * plan.schedule.factor(
-                    epoch, step, steps, plan.epochs
-                )
                 with computing_in(plan.precision, device):
                     logits = logits_of(torch_rows(inputs, rows, device))
                 found = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
                 optimizer.zero_grad()
                 found.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                optimizer.step(plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs))
                 if after_step is not None:
                     with torch.no_grad():
                         after_step()

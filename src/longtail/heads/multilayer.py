@@ -16,11 +16,13 @@ from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
 from longtail.heads.learned_state import LOSSES, Array, Learned
+from longtail.heads.optimizers import AdamW
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, RowSource, chunks, torch_rows
 from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses.balanced_softmax import log_counts
+from longtail.schedules import one_cycle
 from longtail.threads import threads_for
 
 __all__ = ["MultilayerPerceptron"]
@@ -209,16 +211,9 @@ class MultilayerPerceptron(Head):
         batch_size = self._batch_size(len(codes))
         steps = max(len(codes) // batch_size, 1)
         epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
-        )
+        optimizer = AdamW(network.parameters(), weight_decay=self.weight_decay)
         total_steps = epochs * steps + 1
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            self.learning_rate,
-            total_steps=total_steps,
-            pct_start=max(0.1, 2 / total_steps),  # of fewer than two steps torch cannot make a rise
-        )
+        rise = max(0.1, 2 / total_steps)  # with fewer than two steps there is no rise
         losses = []
         for epoch in range(epochs):
             order, total = rng.permutation(len(codes)), torch.zeros((), device=self.device)
@@ -236,8 +231,8 @@ class MultilayerPerceptron(Head):
                     loss = loss + (1 - share) * functional.cross_entropy(logits, labels[partner])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                schedule.step()
+                rate, beta1 = one_cycle(epoch * steps + step, total_steps, self.learning_rate, rise)
+                optimizer.step(rate, beta1=beta1)
                 total += loss.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):

@@ -105,7 +105,8 @@ def inline_svg(name: str, label: str, height: float, paint: Callable[["Figure"],
     """
     import matplotlib
     from markupsafe import escape
-    from matplotlib.figure import Figure
+
+    from longtail.report.single_pass import SinglePassFigure
 
     buffer = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
@@ -113,7 +114,7 @@ def inline_svg(name: str, label: str, height: float, paint: Callable[["Figure"],
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_STYLE, **dict.fromkeys(_INKED, color("ink")), "grid.color": color("muted")})
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = SinglePassFigure(figsize=(WIDTH, height), layout="constrained")
         paint(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return _for_page(buffer.getvalue(), re.sub(r"[^\w-]", "_", name), str(escape(label)))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.flows import MixtureFlow, masked_gradients
+from longtail.heads.optimizers import SGD
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, SomeRows, chunks, torch_rows
 from longtail.heads.standardisation import feature_moments
@@ -130,7 +131,7 @@ def fit_flow(
     class_weights = likelihood_weights(torch.from_numpy(np.bincount(labels).astype(np.float64)), plan.weight_power)
     weight_of_row = class_weights.to(device, flow.location.dtype)[torch.from_numpy(labels).to(device)]
     parameters = list(flow.parameters())
-    optimizer = torch.optim.SGD(parameters, lr=plan.learning_rate, momentum=plan.momentum, fused=True)
+    optimizer = SGD(parameters, momentum=plan.momentum)
     balance = ClusterBalance(plan.posterior_momentum)
     rng = np.random.default_rng(seed)
     batch_size = min(plan.batch_size, len(rows))
@@ -154,7 +155,7 @@ def fit_flow(
                 loss.backward()  # type: ignore[no-untyped-call]
             if plan.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, plan.clip_norm)
-            optimizer.step()
+            optimizer.step(plan.learning_rate)
             total += loss.detach()
         losses.append(float(total) / steps)
         if not math.isfinite(losses[-1]):

@@ -1,0 +1,81 @@
+"""`longtail fit` of a small table: CPU time of this checkout against an older one's, start-up and report included.
+
+    git worktree add ../before COMMIT
+    python benchmarks/speed/small_fit.py --before ../before
+
+Both fit the default methods to the same made-up CSV (350 rows, 8 features, 5 classes) in processes of their own that
+take turns, each on one thread, after one call each that warms the caches. Prints the CPU seconds of each call (user and
+system), the medians and their ratio, and whether both wrote the same heads and predictions.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parents[2]
+COUNTS = (200, 80, 40, 20, 10)
+FEATURES = 8
+
+
+def write_table(path: Path) -> None:
+    """Write the rows: Gaussians around a centre a class."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(len(COUNTS), FEATURES))
+    lines = [",".join([f"x{column}" for column in range(FEATURES)] + ["label"])]
+    for number, count in enumerate(COUNTS):
+        rows = rng.normal(centres[number], 1.0, size=(count, FEATURES))
+        lines += [",".join(f"{value:.4f}" for value in row) + f",class {number}" for row in rows]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def cpu_seconds(checkout: Path, table: Path, out: Path, bytecode: Path) -> float:
+    """Fit in a process of its own; return its CPU time."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(bytecode)}
+    command = [sys.executable, "-m", "longtail", "fit", str(table), "--out", str(out), "--quiet"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of heads and predictions, which must not depend on the version."""
+    paths = [path for part in ("heads", "predictions") for path in (folder / part).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--before", type=Path, required=True, help="older checkout, the folder that holds src/")
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    checkouts = {"before": options.before.resolve(), "now": HERE}
+    seconds: dict[str, list[float]] = {name: [] for name in checkouts}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_table(folder / "small.csv")
+        for turn in range(options.repeat + 1):
+            for version, checkout in checkouts.items():
+                taken = cpu_seconds(checkout, folder / "small.csv", folder / version, folder / "bytecode")
+                if turn:  # the first call writes the bytecode
+                    seconds[version].append(taken)
+        same = contents(folder / "before") == contents(folder / "now")
+    for version, values in seconds.items():
+        print(f"{version:<8}{statistics.median(values):6.2f} s of CPU  ({', '.join(f'{v:.2f}' for v in values)})")
+    ratios = [now / before for now, before in zip(seconds["now"], seconds["before"], strict=True)]
+    ratio = statistics.median(seconds["now"]) / statistics.median(seconds["before"])
+    print(f"ratio   {ratio:6.2f}  ({', '.join(f'{r:.2f}' for r in ratios)})")
+    print(f"heads and predictions: {'the same bytes' if same else 'DIFFERENT'}")
+
+
+if __name__ == "__main__":
+    main()

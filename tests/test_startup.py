@@ -1,0 +1,75 @@
+"""What a command loads: seconds of imports for a table of a few hundred rows are seconds too many."""
+
+import gc
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from longtail.quick_imports import quick_imports
+
+CODE = """
+import json, sys
+from longtail.cli import main
+status = main(sys.argv[1:])
+print()
+print(json.dumps([status, sorted(sys.modules)]))
+"""
+HEAVY = {"lightning", "timm", "torchvision", "torch._dynamo", "torch._inductor", "sympy", "matplotlib.pyplot", "zuko"}
+
+
+def loaded_by(*arguments):
+    """The modules that a command has loaded at its end."""
+    code = [sys.executable, "-c", CODE, *map(str, arguments)]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    status, modules = json.loads(done.stdout.splitlines()[-1])
+    assert status == 0, done.stderr
+    return set(modules)
+
+
+@pytest.fixture
+def small_csv(tmp_path):
+    """350 rows of 5 classes, from 200 down to 10."""
+    rng = np.random.default_rng(0)
+    lines = ["a,b,c,d,label"]
+    for name, rows in zip("vwxyz", (200, 80, 40, 20, 10), strict=True):
+        centre = rng.normal(size=4)
+        lines += [",".join(f"{value:.3f}" for value in rng.normal(centre)) + f",{name}" for _ in range(rows)]
+    (tmp_path / "small.csv").write_text("\n".join(lines))
+    return tmp_path / "small.csv"
+
+
+def test_fit_of_a_small_table_loads_nothing_heavy(small_csv, tmp_path):
+    modules = loaded_by("fit", small_csv, "--out", tmp_path / "out")
+    assert not modules & HEAVY
+    assert {"torch", "sklearn", "matplotlib.figure"} <= modules  # it did fit, and drew
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_the_overview_loads_nothing_at_all():
+    assert not loaded_by("--help") & (HEAVY | {"torch", "numpy", "sklearn", "matplotlib", "tyro", "h5py"})
+
+
+def test_the_collector_waits_for_the_imports_and_works_afterwards():
+    """In a process of its own, since torch is here already."""
+    code = """
+import gc
+from longtail.quick_imports import quick_imports
+try:
+    with quick_imports():
+        assert not gc.isenabled()
+        raise SystemExit
+except SystemExit:
+    pass
+assert gc.isenabled() and gc.get_freeze_count() > 1000
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_in_a_process_with_torch_nothing_changes():
+    frozen = gc.get_freeze_count()
+    with quick_imports():
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
