@@ -56,7 +56,7 @@ def test_a_room_is_the_module_of_that_name(room):
 
 
 def test_rooms_work_at_once():
-    code = "import longtail; longtail.heads.Joint, longtail.losses.LDAM, longtail.compare, longtail.evaluation.accuracy_report"
+    code = "import longtail; longtail.heads.Joint, longtail.losses.LDAM, longtail.compare"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
