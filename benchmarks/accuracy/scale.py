@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.heads import ClassifierRetraining, Joint
 
 Rows = NDArray[Any]
@@ -75,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     problems: dict[str, Callable[[int], tuple[Split, Split]]] = {}
     if options.features is not None:
-        files = [open_features(options.features / f"feature_{split}.h5") for split in ("train", "test")]
+        files = [open_feature_file(options.features / f"feature_{split}.h5") for split in ("train", "test")]
         train, test = ((np.asarray(file.features, dtype=np.float32), np.asarray(file.labels)) for file in files)
         problems[options.features.name] = lambda seed: (train, test)
     problems["made up, 1:482"] = made_up

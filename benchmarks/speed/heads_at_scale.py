@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from longtail.data.published import published_counts
-from longtail.features import FeatureRows, create_feature_file, open_features
+from longtail.features import FeatureRows, create_feature_file, open_feature_file
 from longtail.heads import ClassifierRetraining, LearnableWeightScaling, NearestClassMean
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
@@ -51,7 +51,7 @@ def memory(name: str) -> float:
 
 def fit(method: str, folder: Path, epochs: int, precision: str, budget: float) -> None:
     """Fit one head in this process; print seconds and memory."""
-    train = open_features(folder / "feature_train.h5")
+    train = open_feature_file(folder / "feature_train.h5")
     num_classes, dimension = int(train.labels.max()) + 1, train.features.shape[1]
     weight = np.random.default_rng(2).normal(size=(num_classes, dimension)).astype(np.float32) / dimension
     before, note = memory("VmHWM"), ""
@@ -60,7 +60,7 @@ def fit(method: str, folder: Path, epochs: int, precision: str, budget: float) -
         NearestClassMean().fit(train.features, train.labels)
         seconds = time.perf_counter() - started
     elif method == "tau":
-        val = open_features(folder / "feature_val.h5")
+        val = open_feature_file(folder / "feature_val.h5")
         tau_sweep(val.features, val.labels, weight)
         seconds = time.perf_counter() - started
         note = f"{len(TAU_GRID)} taus on {len(val.labels):,} rows"

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from longtail.counts import exponential_counts
-from longtail.features import FeatureRows, create_feature_file, open_features
+from longtail.features import FeatureRows, create_feature_file, open_feature_file
 from longtail.heads import NearestClassMean
 from longtail.heads.tau_normalized import tau_sweep
 
@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "feature_train.h5"
         make_file(path, labels, 2048)
-        file = open_features(path)
+        file = open_feature_file(path)
         print(f"{len(labels):,} x 2048 float16, {len(counts):,} classes; before: {peak():.2f} GiB")
         started = time.perf_counter()
         head = NearestClassMean().fit(file.features, file.labels)

@@ -10,8 +10,8 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames
-from longtail.embeddings import Changed, ColumnChoice, Embeddings, Reading, open_embeddings
 from longtail.errors import InputError
+from longtail.features import Changed, ColumnChoice, FeatureSplits, Reading, open_features
 from longtail.files.json_file import check_kind, read_json
 from longtail.files.replacement import settle
 from longtail.files.text import checksum_of, printable
@@ -208,7 +208,7 @@ class Run:
         inside, given = self.folder / "features", self.settings.get("features")
         return Path(given) if isinstance(given, str) and not inside.is_dir() else inside
 
-    def open_features(self, path: Path | None = None, *, changed: Changed = "ask") -> Embeddings:
+    def open_features(self, path: Path | None = None, *, changed: Changed = "ask") -> FeatureSplits:
         """Open the features that the heads were fitted on, divided as they were then, whatever has become of the file.
 
         Args:
@@ -223,11 +223,11 @@ class Run:
             raise InputError(f"{printable(where)}: the features are not there. Say where they are: `features`.")
         own = where.resolve() == (self.folder / "features").resolve()
         known = None if own else self.rows
-        opened = open_embeddings(where, self.reading, known=known, features=self.feature_names, changed=changed)
+        opened = open_features(where, self.reading, known=known, features=self.feature_names, changed=changed)
         self._check(opened, where)
         return opened
 
-    def _check(self, opened: Embeddings, where: Path) -> None:
+    def _check(self, opened: FeatureSplits, where: Path) -> None:
         """Make sure that these are the classes, in the numbers, that the run knows."""
         names = opened.splits["train"].class_names
         if not self.is_measured or names is None or names == self.class_names:

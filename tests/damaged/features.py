@@ -109,13 +109,13 @@ def csv_of(rows=ROWS):
 
 def open_table(path):
     from longtail.comparison.problem import check_problem
-    from longtail.embeddings import open_embeddings
+    from longtail.features import open_features
 
-    check_problem(open_embeddings(path).splits)
+    check_problem(open_features(path).splits)
 
 
 def open_blocks(path):
-    from longtail.embeddings import feature_blocks
+    from longtail.features import feature_blocks
 
     for _ in feature_blocks(path)[1]:
         pass

@@ -158,7 +158,7 @@ def write_progress(path):
 
 def finish_features(path):
     """Go on with what is there, or begin anew: all rows are those of this call in the end."""
-    from longtail.features import open_features
+    from longtail.features import open_feature_file
     from longtail.training.unfinished import threads_begun_with
 
     place, begun = _unfinished(path)
@@ -170,7 +170,7 @@ def finish_features(path):
             rows.write(2 * batch, np.ones((2, 2), dtype=np.float32))
             begun.advance()
         begun.finish()
-        result = open_features(place)
+        result = open_feature_file(place)
         assert result.features.shape == (4, 2)
         np.testing.assert_array_equal(result.features[2:], 1)
         np.testing.assert_array_equal(result.labels, np.arange(4))

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import longtail.heads as heads
 from longtail.errors import InputError
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 
 KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
 CHECKS = [
@@ -74,7 +74,7 @@ def test_permuting_classes_permutes_outputs(kind, tailed):
 def test_memory_mapped_half_precision_equals_memory(kind, tailed, tmp_path):
     (train, labels), (test, _) = tailed
     write_features(tmp_path / "feature_train.h5", train, labels, dtype="float16")
-    file = open_features(tmp_path / "feature_train.h5")
+    file = open_feature_file(tmp_path / "feature_train.h5")
     assert isinstance(file.features, np.memmap)
     mapped = seeded(kind).fit(file.features, file.labels)
     memory = seeded(kind).fit(train.astype(np.float16), labels)

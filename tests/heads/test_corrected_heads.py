@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from longtail.errors import InputError
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import CosineClassifier, DisAlign, Joint, MarginCalibration, MaxNorm
 from longtail.heads.disalign import aligned_logits
 from longtail.heads.fixed_logits import FixedLogits
@@ -182,7 +182,7 @@ def test_the_implied_prior(kind, tailed, linear):
 def test_computed_logits_equal_kept_ones_also_from_a_mapped_file(kind, tailed, linear, tmp_path, monkeypatch):
     (train, labels), _ = tailed
     write_features(tmp_path / "feature_train.h5", train, labels, dtype="float16")
-    file = open_features(tmp_path / "feature_train.h5")
+    file = open_feature_file(tmp_path / "feature_train.h5")
     kept = kind(linear, rho=1.0, random_state=0).fit(train.astype(np.float16), labels)
     monkeypatch.setattr("longtail.heads.fixed_logits.MOST_CACHED_LOGITS", 0)
     computed = kind(linear, rho=1.0, random_state=0).fit(file.features, file.labels)

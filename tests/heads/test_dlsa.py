@@ -8,7 +8,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from longtail.errors import InputError, LongtailError
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.flows import MixtureFlow
 from longtail.heads import DLSA, Joint, load_head, save_head
 from longtail.heads.dlsa.block_classifier import BlockInputs, ClassifierPlan, Validation, fit_classifier
@@ -407,7 +407,7 @@ def test_float16_from_a_file_equals_memory(tailed, tmp_path):
     (train, labels), (test, truth) = tailed
     for split, (features, codes) in {"train": (train, labels), "val": (test, truth)}.items():
         write_features(tmp_path / f"feature_{split}.h5", features, codes, dtype="float16")
-    files = [open_features(tmp_path / f"feature_{split}.h5") for split in ("train", "val")]
+    files = [open_feature_file(tmp_path / f"feature_{split}.h5") for split in ("train", "val")]
     assert all(isinstance(file.features, np.memmap) for file in files)
     mapped = forced(*((file.features, file.labels) for file in files), depth=2)
     memory = forced((train.astype(np.float16), labels), (test.astype(np.float16), truth), depth=2)
@@ -557,7 +557,7 @@ def test_published_settings_run_or_are_refused(tailed, name):
 @pytest.fixture(scope="module")
 def fixture_features(shared):
     folder = shared / "reference/dlsa_fixture"
-    files = [open_features(folder / f"feature_{split}.h5") for split in ("train", "test")]
+    files = [open_feature_file(folder / f"feature_{split}.h5") for split in ("train", "test")]
     return [(file.features, file.labels) for file in files]
 
 

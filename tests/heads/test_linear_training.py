@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from longtail.errors import InputError
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import ClassifierRetraining, Joint, LearnableWeightScaling
 from longtail.heads.linear_training import SGDPlan, fit_by_sgd, initial_linear
 from longtail.sampling import Sampler
@@ -130,7 +130,7 @@ def test_lws_on_cached_logits_equals_computing_them(tailed, monkeypatch, precisi
 def test_a_mapped_file_gives_what_memory_gives(kind, tailed, tmp_path, stored, precision):
     (train, labels), _ = tailed
     write_features(tmp_path / "feature_train.h5", train, labels, dtype=stored)
-    file = open_features(tmp_path / "feature_train.h5")
+    file = open_feature_file(tmp_path / "feature_train.h5")
     assert isinstance(file.features, np.memmap)
     mapped = kind(random_state=0, precision=precision).fit(file.features, file.labels)
     memory = kind(random_state=0, precision=precision).fit(train.astype(stored), labels)

@@ -7,7 +7,7 @@ import pytest
 
 from longtail.counts import class_counts, group_of_class
 from longtail.evaluation import accuracy_report, group_means
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.heads import ClassifierRetraining, Joint, LearnableWeightScaling, NearestClassMean
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
@@ -45,7 +45,7 @@ def problem(request, shared):
         return Problem(train, test, (made["W"], made["b"]), official)
     folder = shared / "data/features_plankton121"
     official = json.loads((reference / "plankton121_official.json").read_text())
-    files = [open_features(folder / f"feature_{split}.h5") for split in ("train", "test")]
+    files = [open_feature_file(folder / f"feature_{split}.h5") for split in ("train", "test")]
     head = np.load(folder / "joint_head.npz")
     train, test = ((file.features, file.labels) for file in files)
     return Problem(train, test, (head["weight"], head["bias"]), official)
@@ -84,7 +84,7 @@ def test_tau_chosen_on_validation_is_theirs(shared):
     official = json.loads((shared / "reference/plankton121_official.json").read_text())
     weight = np.load(folder / "joint_head.npz")["weight"]
     for split in ("val", "test"):
-        file = open_features(folder / f"feature_{split}.h5")
+        file = open_feature_file(folder / f"feature_{split}.h5")
         totals = class_counts(file.labels, len(weight))
         balanced = (tau_sweep(file.features, file.labels, weight) / np.maximum(totals, 1))[:, totals > 0].mean(axis=1)
         assert TAU_GRID[int(balanced.argmax())] == pytest.approx(official[f"tau_best_on_{split}"])

@@ -8,7 +8,7 @@ import pytest
 from longtail.cli import main
 from longtail.comparison.costs_file import read_costs
 from longtail.errors import InputError
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import TauNormalized, load_head
 from longtail.holdout import stratified_folds
 
@@ -74,7 +74,7 @@ def test_the_refit_has_the_settings_that_were_found(folder):
 def test_test_labels_change_nothing_but_their_own_metrics(folder):
     """The same features with other test labels: the same choice, the same heads, the same predictions."""
     before = fit(folder, "--methods", "auto")
-    file = open_features(folder / "feature_test.h5")
+    file = open_feature_file(folder / "feature_test.h5")
     write_features(folder / "feature_test.h5", np.array(file.features), 4 - np.array(file.labels))
     after = fit(folder, "--methods", "auto", out="again")
     assert before["methods"]["auto"]["choice"] == after["methods"]["auto"]["choice"]
@@ -148,7 +148,7 @@ def test_costs_decide(folder, val_alone, capsys):
     np.savetxt(folder / "costs.csv", costs, delimiter=",")
     words = ["--methods", "joint,ncm,auto", "--costs", str(folder / "costs.csv")]
     found = fit(folder, *words)
-    val = open_features(folder / "feature_val.h5").labels
+    val = open_feature_file(folder / "feature_val.h5").labels
     rows = np.loadtxt(folder / "fit" / "predictions" / "val.csv", delimiter=",", skiprows=1, dtype=int)
     slow = {
         name: -np.mean([costs[val[val == c], rows[val == c, at]].mean() for c in range(5)])

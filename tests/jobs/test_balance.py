@@ -17,7 +17,7 @@ from longtail.cli import main
 from longtail.data.transforms import normalize
 from longtail.deploy.onnx_file import run_onnx
 from longtail.deploy.program_file import run_program
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import Joint, load_head
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
@@ -284,7 +284,7 @@ def test_a_folder_of_timm_on_hugging_face_says_what_its_images_are(small, colour
     folder = hugging_face(tmp_path / "net", small[0].state_dict(), config)
     words = ["--data", str(colour_photos), "--methods", "crt"]
     assert balance(folder, tmp_path / "fair", *words) == 0
-    found = open_features(tmp_path / "fair" / "features" / "feature_test.h5").features
+    found = open_feature_file(tmp_path / "fair" / "features" / "feature_test.h5").features
     np.testing.assert_allclose(found, small[1]["test"], rtol=1e-4, atol=1e-5)
     after = load_file(tmp_path / "fair" / "net" / "model.safetensors")
     create_backbone("digits_cnn", num_classes=3).load_state_dict(after, strict=True)

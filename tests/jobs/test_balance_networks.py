@@ -21,7 +21,7 @@ from longtail.comparison.fitter import fit_method
 from longtail.comparison.linear_methods import linear_methods
 from longtail.data.transforms import normalize
 from longtail.errors import LongtailError
-from longtail.features import FeatureFile, open_features
+from longtail.features import FeatureFile, open_feature_file
 from longtail.heads import Joint
 from longtail.jobs.balancing.architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
@@ -126,7 +126,7 @@ def test_a_file_and_its_network_by_name(kind, layers, prefix, suffix, taught, co
     told = capsys.readouterr().out
     names = ", ".join(f"{prefix}{name}" for name in layers.split(", "))
     assert f"{names}, 3 classes x" in told or f"added: {names}, 3 classes x" in told
-    found = open_features(tmp_path / "fair" / "features" / "feature_test.h5").features
+    found = open_feature_file(tmp_path / "fair" / "features" / "feature_test.h5").features
     np.testing.assert_allclose(found, features["test"], rtol=1e-4, atol=1e-5)
     after = (
         load_file(tmp_path / "fair" / path.name)
@@ -162,7 +162,7 @@ def test_the_folder_predicts_images_as_the_model_in_it_does(prior, taught, colou
     with torch.inference_mode():
         images = normalize(colours.split("test")[0], colours.imagenet)
         expected = torch.softmax(fair.eval()(images), dim=1).numpy()
-    rows = open_features(tmp_path / "moved" / "features" / "feature_test.h5")
+    rows = open_feature_file(tmp_path / "moved" / "features" / "feature_test.h5")
     for name, label_shares in zip(rows.ids, expected, strict=True):
         row = shares[str(colour_photos / name)]
         found = [float(value) for value in list(row.values())[2:]]

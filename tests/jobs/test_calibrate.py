@@ -12,7 +12,7 @@ from longtail.comparison.problem import check_problem
 from longtail.evaluation.calibration import expected_calibration_error, image_scores
 from longtail.evaluation.probability_report import probability_summary
 from longtail.evaluation.scaling import fit_calibrator
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import (
     Ensemble,
     Joint,
@@ -87,7 +87,7 @@ def test_a_head_that_is_too_sure_is_mended(fitted, capsys):
 def test_measures_are_those_of_what_is_stored(fitted):
     entry = calibrate(fitted, "--heads", "joint", "--sets", "class", "--quiet")["joint"]
     stored = read_calibration(fitted / "run" / "heads" / "joint.npz")
-    head, test = load_head(fitted / "run" / "heads" / "joint.npz"), open_features(fitted / "feature_test.h5")
+    head, test = load_head(fitted / "run" / "heads" / "joint.npz"), open_feature_file(fitted / "feature_test.h5")
     probabilities = stored.calibrator.probabilities(head.logits(test.features))
     right = probabilities.argmax(axis=1) == test.labels
     assert entry["probabilities"]["after"]["all"]["ece"] == pytest.approx(
@@ -111,7 +111,7 @@ def test_predict_writes_what_was_promised(fitted, capsys):
     assert "not calibrated" in told
     names = ["0", "1", "2", "3"]
     found, before = (np.array([[float(row[name]) for name in names] for row in table]) for table in (rows, raw))
-    head, test = load_head(fitted / "run" / "heads" / "la.npz"), open_features(fitted / "feature_test.h5")
+    head, test = load_head(fitted / "run" / "heads" / "la.npz"), open_feature_file(fitted / "feature_test.h5")
     stored = read_calibration(fitted / "run" / "heads" / "la.npz")
     np.testing.assert_allclose(before, softmax(head.logits(test.features), axis=1), atol=1e-5)
     np.testing.assert_allclose(found, stored.calibrator.probabilities(head.logits(test.features)), atol=1e-5)
@@ -152,7 +152,7 @@ def test_of_many_scores_auto_tries_what_takes_no_minutes(fitted, monkeypatch):
 def test_labels_of_test_change_nothing_that_is_kept(fitted):
     kept = fitted / "run" / "calibration" / "la.json"
     calibrate(fitted, "--heads", "la", "--quiet")
-    before, original = kept.read_text(), open_features(fitted / "feature_test.h5")
+    before, original = kept.read_text(), open_feature_file(fitted / "feature_test.h5")
     features, labels = np.array(original.features), original.labels
     write_features(fitted / "feature_test.h5", features, 3 - labels)
     calibrate(fitted, "--heads", "la", "--changed", "use", "--quiet")
@@ -182,7 +182,7 @@ def test_a_head_that_was_fitted_again_is_not_calibrated_by_the_old_one(fitted, c
 
 def test_without_val_a_part_of_train_serves_and_the_doubt_is_said(fitted, tmp_path, capsys):
     for split in ("train", "test"):
-        file = open_features(fitted / f"feature_{split}.h5")
+        file = open_feature_file(fitted / f"feature_{split}.h5")
         write_features(tmp_path / f"feature_{split}.h5", file.features, file.labels)
     assert main(["fit", str(tmp_path), "--methods", "joint,la", "--out", str(tmp_path / "run"), "--quiet"]) == 0
     assert main(["calibrate", str(tmp_path / "run")]) == 2
@@ -203,7 +203,7 @@ def test_a_head_that_has_seen_val_is_calibrated_by_some_that_have_not(fitted, ca
     assert main(["calibrate", str(fitted / "auto"), "--method", "temperature"]) == 0
     told = capsys.readouterr().out
     assert "5 heads of the same settings, each fitted without a part of val" in told
-    train, val = (open_features(fitted / f"feature_{split}.h5") for split in ("train", "val"))
+    train, val = (open_feature_file(fitted / f"feature_{split}.h5") for split in ("train", "val"))
     tau = load_head(fitted / "auto" / "heads" / "auto.npz").tau_
     folds, logits = stratified_folds(val.labels, 5, 0), np.empty((len(val.labels), 4))
     for fold in range(5):
@@ -219,7 +219,7 @@ def test_a_head_that_has_seen_val_is_calibrated_by_some_that_have_not(fitted, ca
 
 def test_another_mix_of_classes_on_test_is_said(fitted, tmp_path, capsys):
     for split in ("train", "val"):
-        file = open_features(fitted / f"feature_{split}.h5")
+        file = open_feature_file(fitted / f"feature_{split}.h5")
         write_features(tmp_path / f"feature_{split}.h5", file.features, file.labels)
     write_features(tmp_path / "feature_test.h5", *made_up(np.random.default_rng(5), [100] * 4))
     assert main(["fit", str(tmp_path), "--methods", "joint", "--out", str(tmp_path / "run"), "--quiet"]) == 0
@@ -234,7 +234,7 @@ def test_another_mix_of_classes_on_test_is_said(fitted, tmp_path, capsys):
 
 def test_without_test_it_is_measured_out_of_fold(fitted, tmp_path):
     for split in ("train", "val"):
-        file = open_features(fitted / f"feature_{split}.h5")
+        file = open_feature_file(fitted / f"feature_{split}.h5")
         write_features(tmp_path / f"feature_{split}.h5", file.features, file.labels)
     assert main(["fit", str(tmp_path), "--methods", "joint,la", "--out", str(tmp_path / "run"), "--quiet"]) == 0
     entry = calibrate(tmp_path, "--heads", "la", "--quiet")["la"]
@@ -278,7 +278,10 @@ def test_every_method_has_its_calibration_in_the_results(fitted, tmp_path, monke
     assert main(words) == 0
     methods = json.loads((tmp_path / "run" / "results.json").read_text())["methods"]
     for name in ("joint", "ncm", "la", "auto"):
-        head, test = load_head(tmp_path / "run" / "heads" / f"{name}.npz"), open_features(fitted / "feature_test.h5")
+        head, test = (
+            load_head(tmp_path / "run" / "heads" / f"{name}.npz"),
+            open_feature_file(fitted / "feature_test.h5"),
+        )
         expected = probability_summary(image_scores(head.predict_proba(test.features), test.labels))
         assert methods[name]["metrics"]["test"]["calibration"] == pytest.approx(expected, rel=1e-4)
     of_val = {name: entry["metrics"]["val"]["calibration"] for name, entry in methods.items()}
@@ -304,7 +307,7 @@ def composed(kind, features, labels):
 @pytest.mark.parametrize("kind", ["transformed", "ensemble"])
 def test_heads_of_several_parts_are_fitted_again_part_by_part(fitted, tmp_path, kind):
     """`auto` may be one of them; as they come from the file, not as they were built."""
-    train, val = (open_features(fitted / f"feature_{split}.h5") for split in ("train", "val"))
+    train, val = (open_feature_file(fitted / f"feature_{split}.h5") for split in ("train", "val"))
     both = np.concatenate([train.features, val.features]), np.concatenate([train.labels, val.labels])
     save_head(composed(kind, *both), tmp_path / "heads" / "auto.npz")
     problem = check_problem({"train": train, "val": val})

@@ -10,7 +10,7 @@ from PIL import Image
 
 from longtail.backbones import create_backbone
 from longtail.cli import main
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.identity import read_identities
 
 FAST = [
@@ -94,7 +94,7 @@ def test_images_that_are_gone_or_others_now(photos, tmp_path, capsys):
     assert f"1 image is gone ({gone})" in told
     assert f"1 image is another than it was ({other})" in told
     assert run("--changed", "leave-out") == 0
-    rows = open_features(tmp_path / "run" / "features" / "feature_train.h5")
+    rows = open_feature_file(tmp_path / "run" / "features" / "feature_train.h5")
     assert len(rows.labels) == len(before["train"]) - 2
 
 
@@ -117,7 +117,7 @@ def test_a_folder_that_was_moved_is_the_same(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(["extract", "run", "--device", "cpu", "--quiet", "--out", "after"]) == 0
     for split in ("train", "val", "test"):
-        first, second = (open_features(f / f"feature_{split}.h5") for f in (tmp_path / "before", Path("after")))
+        first, second = (open_feature_file(f / f"feature_{split}.h5") for f in (tmp_path / "before", Path("after")))
         np.testing.assert_array_equal(first.features, second.features)
 
 
@@ -151,7 +151,7 @@ def test_extract_takes_the_splits_that_the_network_learnt_from(photos, tmp_path,
     assert "1 image is new" in capsys.readouterr().err
     assert main([*words, "--changed", "leave-out"]) == 0
     for split in ("train", "val", "test"):
-        first, second = (open_features(tmp_path / f / f"feature_{split}.h5") for f in ("run/features", "again"))
+        first, second = (open_feature_file(tmp_path / f / f"feature_{split}.h5") for f in ("run/features", "again"))
         np.testing.assert_array_equal(first.features, second.features)
 
 

@@ -10,7 +10,7 @@ import torch
 from longtail.cli import main
 from longtail.comparison import METHODS
 from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
 
 COUNTS = np.array([150, 80, 40, 20, 8])
@@ -91,7 +91,7 @@ def test_a_transform_is_part_of_the_head_that_is_stored(folder):
     assert found["lda"]["params"]["feature_transform"] == "l2"
     head = load_head(folder / "fit" / "heads" / "lda.npz")
     assert isinstance(head, Transformed)
-    file = open_features(folder / "feature_test.h5")
+    file = open_feature_file(folder / "feature_test.h5")
     stored = np.loadtxt(folder / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
     columns = (folder / "fit" / "predictions" / "test.csv").read_text().splitlines()[0].split(",")
     np.testing.assert_array_equal(head.predict(file.features), stored[:, columns.index("lda")])
@@ -150,7 +150,7 @@ def test_an_ensemble_takes_one_member_after_the_other_while_it_helps(folder, val
     assert found["ensemble"]["metrics"]["val"]["balanced"] == pytest.approx(scores[-1], abs=0.7)
     head = load_head(folder / "fit" / "heads" / "ensemble.npz")
     assert isinstance(head, Ensemble)
-    features = open_features(folder / "feature_test.h5").features
+    features = open_feature_file(folder / "feature_test.h5").features
     slow = np.mean([np.exp(uniform_log_probabilities(part, features).numpy()) for part in head.heads_], axis=0)
     np.testing.assert_array_equal(head.predict(features), slow.argmax(axis=1))
     assert ("ensemble" in found["auto"]["choice"]["scores"]) == (len(members) > 1)

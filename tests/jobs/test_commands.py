@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.comparison.method_names import USUAL_METHODS
 from longtail.data import open_data
 from longtail.data.decode import write_png
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.heads import NearestClassMean, load_head, save_head
 from longtail.jobs.predicting.predictor import open_predictor
 from longtail.training.checkpoints import load_checkpoint
@@ -94,9 +94,9 @@ def test_the_steps_one_by_one_give_the_run(digits_run, tmp_path):
     assert main(["train", "digits", *steps, "--out", str(tmp_path / "t"), *FAST]) == 0
     assert main(["extract", str(tmp_path / "t" / "checkpoints" / "last.pt"), *FAST]) == 0
     for split in ("train", "val", "test"):
-        ours = open_features(tmp_path / "t" / "features" / f"feature_{split}.h5")
+        ours = open_feature_file(tmp_path / "t" / "features" / f"feature_{split}.h5")
         np.testing.assert_array_equal(
-            ours.features, open_features(digits_run / f"features/feature_{split}.h5").features
+            ours.features, open_feature_file(digits_run / f"features/feature_{split}.h5").features
         )
     fit = ["--set", "crt,lws.batch_size=32", "--methods", "joint,tau", "--out", str(tmp_path / "f"), "--quiet"]
     assert main(["fit", str(tmp_path / "t" / "features"), *fit]) == 0

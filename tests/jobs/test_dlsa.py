@@ -10,7 +10,7 @@ import torch
 from longtail.backbones import create_backbone
 from longtail.cli import main
 from longtail.comparison.problem import read_linear_head
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import DLSA, load_head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
 from longtail.heads.dlsa.facts import group_confusion
@@ -82,7 +82,7 @@ def test_the_page_shows_the_blocks(fitted):
 def test_the_stored_head_predicts_what_was_reported(fitted, features):
     head = load_head(fitted / "heads" / "dlsa.npz")
     assert isinstance(head, DLSA)
-    test = open_features(features / "feature_test.h5")
+    test = open_feature_file(features / "feature_test.h5")
     reported = np.genfromtxt(fitted / "predictions" / "test.csv", delimiter=",", names=True)["dlsa"]
     np.testing.assert_array_equal(head.predict(test.features), reported)
 

@@ -10,7 +10,7 @@ from longtail.backbones import create_backbone
 from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.decode import write_png
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.jobs.stage_one.images import Images
 from longtail.training.checkpoints import load_checkpoint
 from longtail.training.inference import EvaluationBatches
@@ -63,13 +63,13 @@ def test_the_second_call_extracts_nothing(photos, tmp_path, monkeypatch):
     # an image that has changed: its split comes again, the others stay
     record = json.loads((tmp_path / "config.json").read_text())
     assert record["stage"]["frozen"] is True
-    train = open_features(tmp_path / "features" / "feature_train.h5")
+    train = open_feature_file(tmp_path / "features" / "feature_train.h5")
     first = next((photos / "data" / "0").iterdir())
     os.utime(first, ns=(1, 1))
     assert run(photos, tmp_path, *words) == 0
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "features").glob("*.h5")}
     assert sum(after[name] != before[name] for name in before) == 1
-    assert train.features.shape == open_features(tmp_path / "features" / "feature_train.h5").features.shape
+    assert train.features.shape == open_feature_file(tmp_path / "features" / "feature_train.h5").features.shape
 
 
 def test_weights_of_our_own_pre_training(tmp_path):
@@ -134,7 +134,9 @@ def test_a_killed_extraction_goes_on_where_it_was(photos, tmp_path, monkeypatch)
     assert seen[0].start == 32
     assert not list((tmp_path / "cut" / "features").glob(".*"))
     for split in ("train", "val", "test"):
-        whole, cut = (open_features(tmp_path / name / "features" / f"feature_{split}.h5") for name in ("whole", "cut"))
+        whole, cut = (
+            open_feature_file(tmp_path / name / "features" / f"feature_{split}.h5") for name in ("whole", "cut")
+        )
         torch.testing.assert_close(torch.tensor(whole.features[:]), torch.tensor(cut.features[:]))
 
 

@@ -14,7 +14,7 @@ from longtail.backbones.foreign import read_foreign
 from longtail.cli import main
 from longtail.data.decode import write_png
 from longtail.data.folder import open_folder
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.heads import load_head
 from longtail.jobs.stage_one.model import open_model
 
@@ -80,7 +80,7 @@ def test_the_whole_path_in_one_folder(net, photos, tmp_path):
     images = photos / "test" / "1"
     assert call("predict", run, images, "--method", "joint", "--out", written, *exact) == 0
 
-    stored = open_features(run / "features" / "feature_test.h5")
+    stored = open_feature_file(run / "features" / "feature_test.h5")
     source = open_folder(photos)[0]["test"]
     pixels = torch.stack([torch.from_numpy(np.asarray(source.load(row))) for row in range(len(source))])
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)))

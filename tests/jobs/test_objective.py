@@ -12,7 +12,7 @@ import torch
 import longtail
 from longtail.backbones import NormalizedLinear, classifier_of, create_backbone, linear_parameters, normalize_classifier
 from longtail.cli import main
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.predicting.predictor import open_predictor
 from longtail.jobs.stage_one.model import open_model
@@ -81,7 +81,7 @@ def test_a_network_of_directions_is_read_back_and_its_stored_head_predicts_the_s
     trained = open_model(ldam_run / "checkpoints" / "last.pt")
     layer = classifier_of(trained.model)
     assert isinstance(layer, NormalizedLinear)
-    test = open_features(ldam_run / "features" / "feature_test.h5")
+    test = open_feature_file(ldam_run / "features" / "feature_test.h5")
     features = torch.from_numpy(np.array(test.features))
     with torch.no_grad():
         cosines = layer(features)
@@ -150,7 +150,7 @@ def test_a_rebalanced_network_s_head_is_not_shifted_twice(tmp_path):
     """Balanced softmax already makes all classes equally common: asked for that world, its head says the same."""
     words = ["run", "digits", "--epochs", "2", "--loss", "balanced-softmax", "--methods", "joint", *FAST]
     assert main([*words, "--out", str(tmp_path)]) == 0
-    test = np.array(open_features(tmp_path / "features" / "feature_test.h5").features)
+    test = np.array(open_feature_file(tmp_path / "features" / "feature_test.h5").features)
     for source in (tmp_path / "heads" / "joint.npz", tmp_path / "checkpoints" / "last.pt"):
         head = open_predictor(source).head
         assert head.implied_prior == "uniform"

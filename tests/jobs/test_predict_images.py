@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from longtail.cli import main
-from longtail.embeddings import FeatureBlock
+from longtail.features import FeatureBlock
 from longtail.jobs.predicting.inputs import some_rows
 
 FAST = [

@@ -10,7 +10,7 @@ import torch
 
 from longtail.cli import main
 from longtail.data.decode import write_png
-from longtail.features import open_features
+from longtail.features import open_feature_file
 from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
 
@@ -73,7 +73,7 @@ def test_heads_fit_on_the_features(rotation, tmp_path, capsys):
     features = tmp_path / "features"
     assert main(["extract", str(rotation / "checkpoints" / "last.pt"), "--out", str(features), *FAST]) == 0
     assert {path.name for path in features.iterdir()} == {f"feature_{s}.h5" for s in ("train", "val", "test")}
-    assert open_features(features / "feature_train.h5").features.shape == (343, 64)
+    assert open_feature_file(features / "feature_train.h5").features.shape == (343, 64)
     fitted = tmp_path / "fit"
     assert main(["fit", str(features), "--methods", "ncm,crt", "--out", str(fitted), "--quiet"]) == 0
     methods = json.loads((fitted / "results.json").read_text())["methods"]
@@ -85,7 +85,7 @@ def test_the_monitor_is_the_vote_on_extracted_features(rotation, tmp_path):
 
     features = tmp_path / "features"
     assert main(["extract", str(rotation / "checkpoints" / "last.pt"), "--out", str(features), *FAST]) == 0
-    train, val = (open_features(features / f"feature_{split}.h5") for split in ("train", "val"))
+    train, val = (open_feature_file(features / f"feature_{split}.h5") for split in ("train", "val"))
     rows = [torch.tensor(part.features[:]) for part in (val, train)]
     expected = knn_accuracy(rows[0], val.labels[:], rows[1], train.labels[:], 10)
     row = load_checkpoint(rotation / "checkpoints" / "last.pt")["state"]["history"][0]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.heads import load_head
 from longtail.heads.linear import LinearHead
 
@@ -44,7 +44,7 @@ def test_each_name_fits_a_head_and_says_how(features):
         assert methods[name]["selected_on"] == "val"
     # what `balance` writes into a model must be one linear layer
     assert {name for name in NAMES if isinstance(heads[name], LinearHead)} == {"bsm", "cb", "ldam", "maxnorm", "marc"}
-    rows = open_features(features / "feature_test.h5").features
+    rows = open_feature_file(features / "feature_test.h5").features
     for head in heads.values():
         assert np.isfinite(head.logits(rows)).all()
 
@@ -67,7 +67,7 @@ def test_auto_fits_the_chosen_one_again_with_what_it_found(features):
     assert methods["auto"]["choice"]["fitted_on"] == ["train", "val"]
     found = "radius" if chosen == "maxnorm" else "rho"
     assert methods["auto"]["params"][found] == pytest.approx(methods[chosen]["params"][found])
-    counts = np.bincount(open_features(features / "feature_train.h5").labels)
+    counts = np.bincount(open_feature_file(features / "feature_train.h5").labels)
     assert load_head(out / "heads" / "auto.npz").class_counts_.sum() > counts.sum()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.features import open_features, write_features
+from longtail.features import open_feature_file, write_features
 from longtail.training.unfinished import UnfinishedFeatures, threads_begun_with
 
 
@@ -30,7 +30,7 @@ def test_rows_are_on_the_disk_before_they_are_said_to_be(events, tmp_path):
     unfinished.finish()
     noted = ["on the disk", "renamed to .feature_train.h5.done-0"]
     assert events == [*noted, "on the disk", "renamed to feature_train.h5"]
-    assert open_features(path).features[:].sum() == 8
+    assert open_feature_file(path).features[:].sum() == 8
 
 
 def unfinished(path, **changed):
@@ -110,7 +110,7 @@ def test_rows_that_are_damaged_are_begun_anew(half, damage):
     again.begin()
     again.open().write(0, np.ones((4, 2), dtype=np.float32))
     again.finish()
-    assert open_features(half).features[:].sum() == 8
+    assert open_feature_file(half).features[:].sum() == 8
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike
 
 from longtail.arguments import as_array
 from longtail.comparison.problem import FeatureProblem, check_problem
-from longtail.embeddings import Reading, open_embeddings
 from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile
+from longtail.features import SPLITS, FeatureFile, Reading, open_features
 from longtail.heads.linear import LinearParameters
 
 __all__ = ["Splits", "open_problem", "problem_of"]
@@ -44,7 +43,7 @@ def open_problem(
         >>> {name: len(part.features) for name, part in problem.splits.items()}
         {'train': 44, 'val': 4, 'test': 12}
     """
-    opened = open_embeddings(Path(path), reading or Reading())
+    opened = open_features(Path(path), reading or Reading())
     if opened.head is not None and head is not None:
         raise InputError("`head`: logits are the classifier's own already. Leave it out.")
     problem = check_problem(opened.splits, head=opened.head or head)

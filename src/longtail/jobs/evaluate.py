@@ -238,14 +238,14 @@ def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
 def _counts_for_file(config: EvaluateConfig, highest: int) -> NDArray[np.int64]:
     """Return the training counts that belong to a file of predictions."""
     from longtail.comparison.problem import check_problem
-    from longtail.embeddings import open_embeddings
+    from longtail.features import open_features
     from longtail.runs import run_of_head
 
     run = run_of_head(config.model)
     if config.train_counts is not None:
         counts, origin = _read_counts(config.train_counts, None), str(config.train_counts)
     elif config.features is not None:
-        counts = check_problem(open_embeddings(config.features).splits).train_counts
+        counts = check_problem(open_features(config.features).splits).train_counts
         origin = str(config.features)
     elif run.is_measured:
         counts, origin = run.train_counts, str(run.folder)

@@ -180,12 +180,12 @@ def images_key(source: "ImageSource") -> str:
 
 def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int, dtype: str) -> bool:
     """Are these features in that file?"""
-    from longtail.features import open_features
+    from longtail.features import open_feature_file
 
     if not path.is_file():
         return False
     try:
-        file = open_features(path)
+        file = open_feature_file(path)
     except InputError:
         return False
     # files of earlier versions do not say which images they are of

@@ -13,7 +13,7 @@ from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
-    from longtail.embeddings import Embeddings
+    from longtail.features import FeatureSplits
 
 __all__ = ["FitConfig", "run"]
 
@@ -52,8 +52,8 @@ def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.comparison import read_settings, wanted_methods
     from longtail.comparison.problem import check_problem
-    from longtail.embeddings import open_embeddings
     from longtail.errors import InputError
+    from longtail.features import open_features
     from longtail.files.replacement import replacing
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
@@ -69,7 +69,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     wanted_methods(config.heads.methods)
     read_settings(config.heads.set)
     folder = place_for("fit", config.features, config.runtime.out)
-    opened = open_embeddings(config.features, _reading(config))
+    opened = open_features(config.features, _reading(config))
     if opened.head is not None and config.heads.head is not None:
         raise InputError("`head`: logits are the classifier's own already. Leave it out.")
     problem = check_problem(
@@ -89,13 +89,13 @@ def run(config: FitConfig) -> dict[str, Any]:
 
 
 def _reading(config: FitConfig) -> Any:
-    from longtail.embeddings import Reading
+    from longtail.features import Reading
 
     return Reading(config.logits, config.val_fraction, config.test_fraction, config.split_seed, config.columns.choice)
 
 
 def _runs(
-    config: FitConfig, problem: "FeatureProblem", opened: "Embeddings", new: Path, place: Path
+    config: FitConfig, problem: "FeatureProblem", opened: "FeatureSplits", new: Path, place: Path
 ) -> list[dict[str, Any]]:
     """Fit with each seed, into folders of their own where there are several; `new` will take the place of `place`."""
     from longtail.identity import write_identities
@@ -125,7 +125,7 @@ def _runs(
     return runs
 
 
-def _say_data(problem: "FeatureProblem", opened: "Embeddings") -> None:
+def _say_data(problem: "FeatureProblem", opened: "FeatureSplits") -> None:
     """Say what was read, before anything is fitted to it: which columns, classes and rows."""
     from longtail.counts import imbalance_ratio
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings import Changed, Table, read_tables
-from longtail.embeddings.known_rows import part_of, row_identity
 from longtail.errors import InputError
-from longtail.features import FeatureFile
+from longtail.features import Changed, FeatureFile, Table, read_tables
+from longtail.features.known_rows import part_of, row_identity
 from longtail.files.text import printable
 from longtail.identity import Changes, RowIdentity, match_rows
 from longtail.runs import Run

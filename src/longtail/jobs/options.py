@@ -8,7 +8,7 @@ from longtail.backbones.parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation
-from longtail.embeddings.columns import ColumnChoice
+from longtail.features.columns import ColumnChoice
 from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
 from longtail.sampling import Strategy

@@ -239,7 +239,7 @@ def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
 
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
-    from longtail.embeddings import FeatureBlock
+    from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
     from longtail.jobs.flags import as_typed

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from longtail.comparison.problem import FeatureProblem, check_problem
-from longtail.embeddings import Changed, open_embeddings
+from longtail.features import Changed, open_features
 from longtail.runs import Run
 
 __all__ = ["problem_at", "problem_of_run"]
@@ -24,7 +24,7 @@ def problem_at(path: Path, *, head: Path | None = None, drop_nonfinite: bool = F
     if (path / "config.json").is_file() and not (path / "feature_train.h5").is_file():
         return problem_of_run(Run(path), head=head, drop_nonfinite=drop_nonfinite)
     inside = path / "features"
-    opened = open_embeddings(inside if inside.is_dir() else path)
+    opened = open_features(inside if inside.is_dir() else path)
     problem = check_problem(opened.splits, head=opened.head or head, drop_nonfinite=drop_nonfinite)
     return replace(problem, notes=(*opened.notes, *problem.notes))
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features import FeatureRows, create_feature_file, open_features
+from longtail.features import FeatureRows, create_feature_file, open_feature_file
 from longtail.files.json_file import read_json
 
 __all__ = ["UnfinishedFeatures", "threads_begun_with"]
@@ -129,7 +129,7 @@ class UnfinishedFeatures:
     def _is_laid_out(self) -> bool:
         labels, dimension, dtype, *_ = self._layout
         try:
-            begun = open_features(self._part)
+            begun = open_feature_file(self._part)
         except InputError:
             return False
         is_mapped = isinstance(begun.features, np.memmap)  # else its rows lie elsewhere than they are written to

@@ -32,7 +32,7 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
     Raises:
         InputError: unreadable, a row twice, or what stands behind the last layer instead: logits or probabilities.
     """
-    from longtail.embeddings import ColumnChoice, Reading, are_probabilities, open_embeddings
+    from longtail.features import ColumnChoice, Reading, are_probabilities, open_features
 
     reading = Reading(
         val_fraction=data.val_fraction,
@@ -40,7 +40,7 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
         seed=data.split_seed,
         columns=ColumnChoice(alike_names=data.alike_names),
     )
-    opened = open_embeddings(path, reading)
+    opened = open_features(path, reading)
     first = opened.splits["train"].features
     is_output = first.shape[1] == num_classes and are_probabilities(first)
     if opened.kind != "features" or is_output:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings import SUFFIXES, FeatureBlock, are_probabilities, feature_blocks, log_probabilities
 from longtail.errors import InputError
-from longtail.features import check_finite
+from longtail.features import SUFFIXES, FeatureBlock, are_probabilities, check_finite, feature_blocks, log_probabilities
 from longtail.files.hdf5 import open_hdf5
 from longtail.files.text import printable
 from longtail.runs import Run

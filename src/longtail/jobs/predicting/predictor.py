@@ -93,7 +93,7 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
     Returns:
         Features (V, D) and class indices (V,), or None.
     """
-    from longtail.features import open_features
+    from longtail.features import open_feature_file
     from longtail.jobs.run_features import problem_of_run
 
     run = run_of_head(head_path)
@@ -101,7 +101,7 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
         return None
     folder = run.features
     if run.rows is None and (folder / "feature_val.h5").is_file():
-        file = open_features(folder / "feature_val.h5")
+        file = open_feature_file(folder / "feature_val.h5")
         return file.features, file.labels
     if not folder.exists() or (run.rows is None and (folder / "feature_train.h5").is_file()):
         return None

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.array_table import FEATURES, LOGITS
-from longtail.embeddings.column_values import check_features
-from longtail.embeddings.columns import ColumnChoice, Columns, left_out_note, sort_columns
-from longtail.embeddings.labels import read_labels
-from longtail.embeddings.parquet_table import ParquetTable
-from longtail.embeddings.rows import ColumnTable, Kind, Table
-from longtail.embeddings.words_beside import check_words, telling_columns
 from longtail.errors import InputError
+from longtail.features.array_table import FEATURES, LOGITS
+from longtail.features.column_values import check_features
+from longtail.features.columns import ColumnChoice, Columns, left_out_note, sort_columns
+from longtail.features.labels import read_labels
+from longtail.features.parquet_table import ParquetTable
+from longtail.features.rows import ColumnTable, Kind, Table
+from longtail.features.words_beside import check_words, telling_columns
 from longtail.files.text import printable
 
 __all__ = ["ROWS_AT_ONCE", "columns_of", "table_of_columns"]

@@ -28,8 +28,8 @@ __all__ = [
     "FeatureRows",
     "check_finite",
     "create_feature_file",
+    "open_feature_file",
     "open_feature_folder",
-    "open_features",
     "write_features",
 ]
 
@@ -101,7 +101,7 @@ class FeatureFile:
         return tuple(parse_json(text, list[str], origin=origin, expected="a list of names"))
 
 
-def open_features(path: Path | str) -> FeatureFile:
+def open_feature_file(path: Path | str) -> FeatureFile:
     """Open a feature file; ours and those of DLSA (`labels` or `label`) alike.
 
     Args:
@@ -165,7 +165,7 @@ def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
     for split in SPLITS:
         ours, original = folder / f"feature_{split}.h5", folder / f"{split}feat_all.pkl"
         if ours.is_file():
-            files[split] = open_features(ours)
+            files[split] = open_feature_file(ours)
         elif original.is_file():
             features, labels, _ = read_original_pickle(original)
             files[split] = FeatureFile(original, features, labels, {})

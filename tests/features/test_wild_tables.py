@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.embeddings import ColumnChoice, Reading, open_embeddings, read_table
 from longtail.errors import InputError
+from longtail.features import ColumnChoice, Reading, open_features, read_table
 
 RNG = np.random.default_rng(1)
 LABELS = np.repeat(["ant", "bee", "cow"], [60, 30, 30])
@@ -43,7 +43,7 @@ def path(request, tmp_path):
 
 def refused(path, told, choice=None):
     with pytest.raises(InputError, match=told) as caught:
-        open_embeddings(path, Reading(columns=choice or ColumnChoice()))
+        open_features(path, Reading(columns=choice or ColumnChoice()))
     assert path.name in str(caught.value)
 
 
@@ -180,7 +180,7 @@ def test_labels_that_are_alike_are_a_question_with_two_answers(tmp_path, kind, s
         write(path, columns(labels=labels))
     refused(path, "differ in case, blanks.*`alike_names='merge'`, or several, `alike_names='keep'`")
     for answer, number in (("merge", 3), ("keep", len(set(labels.tolist())))):
-        opened = open_embeddings(path, Reading(columns=ColumnChoice(alike_names=answer)))
+        opened = open_features(path, Reading(columns=ColumnChoice(alike_names=answer)))
         assert len(json.loads(opened.splits["train"].attributes["class_names"])) == number
 
 
@@ -188,8 +188,8 @@ def test_labels_that_are_alike_across_splits(tmp_path):
     write(tmp_path / "train.csv", columns())
     write(tmp_path / "test.csv", columns(labels=np.char.capitalize(LABELS)))
     with pytest.raises(InputError, match="'Ant' = 'ant'"):
-        open_embeddings(tmp_path)
-    opened = open_embeddings(tmp_path, Reading(columns=ColumnChoice(alike_names="merge")))
+        open_features(tmp_path)
+    opened = open_features(tmp_path, Reading(columns=ColumnChoice(alike_names="merge")))
     np.testing.assert_array_equal(opened.splits["test"].labels, CODES)
 
 
@@ -224,7 +224,7 @@ def test_measured_numbers_are_no_labels(path):
 
 @pytest.mark.parametrize("labels", [[f"img{row}" for row in range(120)], (RNG.permutation(120) * 7).tolist()])
 def test_a_label_for_each_row_is_told(path, labels):
-    opened = open_embeddings(write(path, columns(labels=labels)))
+    opened = open_features(write(path, columns(labels=labels)))
     assert any("120 classes in 120 rows, so most have one alone" in note for note in opened.notes)
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.rows import Table
 from longtail.errors import InputError
-from longtail.features import SPLITS
+from longtail.features.feature_file import SPLITS
+from longtail.features.rows import Table
 from longtail.files.text import printable
 from longtail.identity import RowIdentity, hash_content, identify_rows, match_rows
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from longtail.embeddings.array_file import ArrayFile, read_array_file
-from longtail.embeddings.array_table import table_of_arrays
-from longtail.embeddings.column_table import ROWS_AT_ONCE, columns_of, table_of_columns
-from longtail.embeddings.columns import ColumnChoice
-from longtail.embeddings.csv_table import CsvTable
-from longtail.embeddings.parquet_table import ParquetTable
-from longtail.embeddings.rows import ColumnTable, Kind, Table
 from longtail.errors import InputError
+from longtail.features.array_file import ArrayFile, read_array_file
+from longtail.features.array_table import table_of_arrays
+from longtail.features.column_table import ROWS_AT_ONCE, columns_of, table_of_columns
+from longtail.features.columns import ColumnChoice
+from longtail.features.csv_table import CsvTable
+from longtail.features.parquet_table import ParquetTable
+from longtail.features.rows import ColumnTable, Kind, Table
 from longtail.files.text import printable
 
 __all__ = ["SUFFIXES", "FeatureBlock", "feature_blocks", "read_table"]

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames, settled_names
-from longtail.embeddings.columns import ColumnChoice
-from longtail.embeddings.known_rows import Changed, known_rows, part_of, row_identity
-from longtail.embeddings.labels import Labels, class_order, read_labels
-from longtail.embeddings.logits import as_logits
-from longtail.embeddings.rows import Table
-from longtail.embeddings.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile
+from longtail.features.columns import ColumnChoice
+from longtail.features.feature_file import SPLITS, FeatureFile
+from longtail.features.known_rows import Changed, known_rows, part_of, row_identity
+from longtail.features.labels import Labels, class_order, read_labels
+from longtail.features.logits import as_logits
+from longtail.features.rows import Table
+from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
 
-__all__ = ["Embeddings", "Reading", "open_embeddings", "read_tables"]
+__all__ = ["FeatureSplits", "Reading", "open_features", "read_tables"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
 FEWEST_ROWS = 10  # of which too many classes tell something
@@ -53,7 +53,7 @@ AS_USUAL = Reading()
 
 
 @dataclass(frozen=True)
-class Embeddings:
+class FeatureSplits:
     """Features of others, ready to be checked and fitted.
 
     Attributes:
@@ -77,14 +77,14 @@ class Embeddings:
         return np.eye(columns, dtype=np.float32), np.zeros(columns, dtype=np.float32)
 
 
-def open_embeddings(
+def open_features(
     path: Path,
     reading: Reading = AS_USUAL,
     *,
     known: Mapping[str, RowIdentity] | None = None,
     features: Sequence[str] | None = None,
     changed: Changed = "ask",
-) -> Embeddings:
+) -> FeatureSplits:
     """Open a folder with a file for each split, or one file.
 
     A folder holds feature_train.h5 or train.npz, train.csv, ... and so on for val and test. One file may say in `split`
@@ -122,7 +122,7 @@ def open_embeddings(
     kind: Literal["features", "logits", "probabilities"] = "features"
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
         splits, kind = as_logits(splits, names, notes)
-    return Embeddings(splits, kind, tuple(notes), rows)
+    return FeatureSplits(splits, kind, tuple(notes), rows)
 
 
 def read_tables(

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.array_file import ArrayFile
-from longtail.embeddings.column_values import check_features
-from longtail.embeddings.labels import read_labels
-from longtail.embeddings.rows import Kind, Table
 from longtail.errors import InputError
+from longtail.features.array_file import ArrayFile
+from longtail.features.column_values import check_features
+from longtail.features.labels import read_labels
+from longtail.features.rows import Kind, Table
 from longtail.files.json_file import parse_json
 from longtail.files.text import printable
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.embeddings import Reading, open_embeddings, read_table
 from longtail.errors import InputError
-from longtail.features import write_features
+from longtail.features import Reading, open_features, read_table, write_features
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], [30, 12, 6])
@@ -64,7 +63,7 @@ def test_names_splits_and_ids_come_along(tmp_path, suffix):
     order = RNG.permutation(48)
     ids = np.array([f"{row}.jpg" for row in range(48)])
     path = write(tmp_path / f"e{suffix}", FEATURES[order], NAMES[LABELS[order]], split=split, id=ids)
-    found = open_embeddings(path)
+    found = open_features(path)
     assert {name: len(file.labels) for name, file in found.splits.items()} == {"train": 40, "val": 4, "test": 4}
     np.testing.assert_array_equal(found.splits["val"].labels, LABELS[order][40:44])
     assert json.loads(found.splits["train"].attributes["class_names"]) == ["ant", "bee", "cat"]
@@ -72,19 +71,19 @@ def test_names_splits_and_ids_come_along(tmp_path, suffix):
 
 
 def test_one_file_without_splits_is_divided_class_by_class(tmp_path):
-    found = open_embeddings(write(tmp_path / "e.npz"), Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
+    found = open_features(write(tmp_path / "e.npz"), Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
     counts = {name: np.bincount(file.labels, minlength=3).tolist() for name, file in found.splits.items()}
     assert counts["test"] == [8, 3, 2]
     assert np.sum(list(counts.values()), axis=0).tolist() == [30, 12, 6]
     rows = np.concatenate([file.features for file in found.splits.values()])
     assert len(np.unique(rows, axis=0)) == 48
     assert len(found.notes) == 2
-    again = open_embeddings(tmp_path / "e.npz", Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
+    again = open_features(tmp_path / "e.npz", Reading(test_fraction=0.25, val_fraction=0.2, seed=3))
     np.testing.assert_array_equal(again.splits["test"].features, found.splits["test"].features)
 
 
 def test_labels_that_do_not_begin_at_zero_are_numbered(tmp_path):
-    found = open_embeddings(write(tmp_path / "e.csv", labels=10 * LABELS + 5))
+    found = open_features(write(tmp_path / "e.csv", labels=10 * LABELS + 5))
     assert json.loads(found.splits["train"].attributes["class_names"]) == ["5", "15", "25"]
     assert set(found.splits["train"].labels.tolist()) == {0, 1, 2}
 
@@ -105,7 +104,7 @@ def test_logits_are_their_own_classifier(tmp_path):
     write(tmp_path / "l.npz", logits.astype(np.float32), name="logits")
     words = ["fit", str(tmp_path / "l.npz"), "--methods", "joint,lws", "--out", str(tmp_path / "fit"), "--quiet"]
     assert main(words) == 0
-    found = open_embeddings(tmp_path / "l.npz")
+    found = open_features(tmp_path / "l.npz")
     predicted = np.loadtxt(tmp_path / "fit" / "predictions" / "test.csv", delimiter=",", skiprows=1, dtype=int)
     np.testing.assert_array_equal(predicted[:, 2], found.splits["test"].features.argmax(axis=1))
 
@@ -114,12 +113,12 @@ def test_probabilities_in_place_of_logits_are_recognised(tmp_path):
     logits = RNG.normal(size=(48, 3))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     shares[0] = [1, 0, 0]
-    found = open_embeddings(write(tmp_path / "p.npz", shares.astype(np.float32), name="logits"))
+    found = open_features(write(tmp_path / "p.npz", shares.astype(np.float32), name="logits"))
     assert found.notes[-1] == "the logits are probabilities: their logarithm is taken"
     for split in found.splits.values():
         assert np.isfinite(split.features).all()
         np.testing.assert_allclose(np.exp(split.features).sum(axis=1), 1, rtol=1e-5)
-    plain = open_embeddings(write(tmp_path / "l.npz", logits.astype(np.float32), name="logits"))
+    plain = open_features(write(tmp_path / "l.npz", logits.astype(np.float32), name="logits"))
     assert not any("probabilities" in note for note in plain.notes)
 
 
@@ -130,7 +129,7 @@ def test_mistakes_are_told(tmp_path, capsys):
 
     def told(path, **settings):
         with pytest.raises(InputError) as caught:
-            open_embeddings(path, Reading(**settings))
+            open_features(path, Reading(**settings))
         return str(caught.value)
 
     assert "'3.jpg' is twice in train" in told(write(tmp_path / "a.npz", id=ids), test_fraction=0, val_fraction=0)
@@ -180,7 +179,7 @@ def test_a_gap_among_parquets_labels_is_no_class(tmp_path):
 
 
 def test_classes_of_a_single_row_leave_nothing_to_split_off(tmp_path):
-    opened = open_embeddings(write(tmp_path / "e.npz", FEATURES[:3], np.arange(3)))
+    opened = open_features(write(tmp_path / "e.npz", FEATURES[:3], np.arange(3)))
     assert list(opened.splits) == ["train"]
     assert len(opened.splits["train"].labels) == 3
 

@@ -10,8 +10,8 @@ from longtail.errors import InputError
 from longtail.features import (
     FeatureRows,
     create_feature_file,
+    open_feature_file,
     open_feature_folder,
-    open_features,
     write_features,
 )
 from longtail.files.original_pickle import read_original_pickle
@@ -23,7 +23,7 @@ LABELS = np.arange(20) % 4
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_round_trip_is_mapped(tmp_path, dtype):
     write_features(tmp_path / "feature_train.h5", FEATURES, LABELS, dtype=dtype, attributes={"weights": "abc"})
-    file = open_features(tmp_path / "feature_train.h5")
+    file = open_feature_file(tmp_path / "feature_train.h5")
     assert isinstance(file.features, np.memmap)
     assert file.features.dtype == dtype
     np.testing.assert_array_equal(file.features, FEATURES.astype(dtype))
@@ -39,7 +39,7 @@ def test_rows_in_any_order_from_several_writers(tmp_path):
     first, second = FeatureRows(path), FeatureRows(path)
     second.write(12, FEATURES[12:])
     first.write(0, FEATURES[:12])
-    np.testing.assert_array_equal(open_features(path).features, FEATURES)
+    np.testing.assert_array_equal(open_feature_file(path).features, FEATURES)
 
 
 def test_files_of_others(tmp_path):
@@ -47,7 +47,7 @@ def test_files_of_others(tmp_path):
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file.create_dataset("features", data=FEATURES, chunks=True, compression="gzip")
         file["label"] = LABELS.astype(np.float64)
-    file = open_features(tmp_path / "f.h5")
+    file = open_feature_file(tmp_path / "f.h5")
     np.testing.assert_array_equal(file.features, FEATURES)
     assert file.labels.dtype == np.int64
 
@@ -101,7 +101,7 @@ def broken(path, kind):
 def test_files_that_cannot_be_used(tmp_path, kind, message):
     broken(tmp_path / "f.h5", kind)
     with pytest.raises(InputError, match=message):
-        open_features(tmp_path / "f.h5")
+        open_feature_file(tmp_path / "f.h5")
 
 
 def test_folders_that_cannot_be_used(tmp_path):
@@ -133,10 +133,10 @@ def test_without_a_way_to_reserve_room_the_file_is_whole_nevertheless(tmp_path, 
     monkeypatch.delattr("longtail.features.os.posix_fallocate")
     path = tmp_path / "feature_train.h5"
     create_feature_file(path, LABELS, 5, "float32", {})
-    found = open_features(path)
+    found = open_feature_file(path)
     assert found.features.shape == (len(LABELS), 5)
     FeatureRows(path).write(0, np.ones((len(LABELS), 5), dtype=np.float32))
-    assert np.array_equal(open_features(path).features, np.ones((len(LABELS), 5)))
+    assert np.array_equal(open_feature_file(path).features, np.ones((len(LABELS), 5)))
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
@@ -175,13 +175,13 @@ def test_other_pickles_are_told(tmp_path, content):
 @pytest.mark.parametrize("stored", ['["ant", "bee"]', np.array([b"ant", b"bee"]), ["ant", "bee"]])
 def test_class_names_of_ours_and_of_others(tmp_path, stored):
     write_features(tmp_path / "f.h5", FEATURES, LABELS)
-    assert open_features(tmp_path / "f.h5").class_names is None
+    assert open_feature_file(tmp_path / "f.h5").class_names is None
     with h5py.File(tmp_path / "f.h5", "a") as file:
         file.attrs["class_names"] = stored
-    assert open_features(tmp_path / "f.h5").class_names == ("ant", "bee")
+    assert open_feature_file(tmp_path / "f.h5").class_names == ("ant", "bee")
 
 
 def test_class_names_that_are_no_list_are_told(tmp_path):
     write_features(tmp_path / "f.h5", FEATURES, LABELS, attributes={"class_names": "ant, bee"})
     with pytest.raises(InputError, match="Expected a list of names"):
-        open_features(tmp_path / "f.h5").class_names  # noqa: B018
+        open_feature_file(tmp_path / "f.h5").class_names  # noqa: B018

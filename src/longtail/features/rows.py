@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.labels import Labels
+from longtail.features.labels import Labels
 
 __all__ = ["Block", "ColumnTable", "Kind", "Table"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.columns import quoted, says_which, words_of
-from longtail.embeddings.labels import Labels
 from longtail.errors import InputError
+from longtail.features.columns import quoted, says_which, words_of
+from longtail.features.labels import Labels
 
 __all__ = ["check_features"]
 

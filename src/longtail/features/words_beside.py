@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.columns import PERHAPS_LABELS, ColumnChoice, Columns, says_which
 from longtail.errors import InputError
+from longtail.features.columns import PERHAPS_LABELS, ColumnChoice, Columns, says_which
 
 __all__ = ["check_words", "telling_columns"]
 

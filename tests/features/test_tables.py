@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.embeddings import ColumnChoice, Reading, feature_blocks, open_embeddings, read_table
 from longtail.errors import InputError
-from longtail.features import write_features
+from longtail.features import ColumnChoice, Reading, feature_blocks, open_features, read_table, write_features
 
 RNG = np.random.default_rng(0)
 NO_CHOICE = ColumnChoice()
@@ -218,7 +217,7 @@ def test_a_column_that_is_missing_is_named(tmp_path, capsys):
 def test_splits_of_a_folder_are_matched_by_name(tmp_path):
     table(tmp_path / "train.csv", noise())
     table(tmp_path / "test.csv", {"f2": NOISE[:, 2], "f0": NOISE[:, 0], "label": LABELS, "f1": NOISE[:, 1]})
-    opened = open_embeddings(tmp_path)
+    opened = open_features(tmp_path)
     np.testing.assert_array_equal(opened.splits["test"].features, opened.splits["train"].features)
 
 
@@ -228,11 +227,11 @@ def test_classes_of_splits_are_matched_by_name(tmp_path):
     write_features(tmp_path / "feature_train.h5", NOISE, codes, attributes={"class_names": names})
     numbers = np.array([other.index(names[code]) for code in codes])
     write_features(tmp_path / "feature_test.h5", NOISE, numbers, attributes={"class_names": other})
-    opened = open_embeddings(tmp_path)
+    opened = open_features(tmp_path)
     np.testing.assert_array_equal(opened.splits["test"].labels, codes)
     write_features(tmp_path / "feature_test.h5", NOISE, codes, attributes={"class_names": ["ant", "bee", "dodo"]})
     with pytest.raises(InputError, match=r"40 rows are of 'dodo', which .*feature_train\.h5 does not know"):
-        open_embeddings(tmp_path)
+        open_features(tmp_path)
 
 
 LAYOUTS = {
@@ -259,7 +258,7 @@ def test_labels_of_every_layout_are_read_alike(tmp_path, layout, kind):
         with h5py.File(path, "w") as file:
             file["features"] = NOISE
             file["labels"] = labels.astype("S") if labels.dtype.kind == "U" else labels
-    opened = open_embeddings(tmp_path if kind == "folder" else path, Reading(val_fraction=0, test_fraction=0))
+    opened = open_features(tmp_path if kind == "folder" else path, Reading(val_fraction=0, test_fraction=0))
     np.testing.assert_array_equal(opened.splits["train"].labels, np.repeat([0, 1, 2], 40))
 
 
@@ -280,7 +279,7 @@ def test_features_of_every_type_are_read_alike(tmp_path, dtype, kind):
     else:
         with h5py.File(path, "w") as file:
             file["features"], file["labels"] = stored, LAYOUTS["uint8"]
-    opened = open_embeddings(tmp_path if kind == "folder" else path, Reading(val_fraction=0, test_fraction=0))
+    opened = open_features(tmp_path if kind == "folder" else path, Reading(val_fraction=0, test_fraction=0))
     np.testing.assert_array_equal(opened.splits["train"].features, values)
 
 

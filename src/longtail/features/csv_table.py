@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.embeddings.rows import Block
 from longtail.errors import InputError
+from longtail.features.rows import Block
 from longtail.files.text import encoding_of, printable
 
 __all__ = ["CsvTable", "is_number"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features import FeatureFile
+from longtail.features.feature_file import FeatureFile
 from longtail.files.text import printable
 
 __all__ = ["are_probabilities", "as_logits", "log_probabilities"]

@@ -1,0 +1,44 @@
+"""Features and logits: files of our own and of other programs (NumPy, HDF5, CSV, Parquet, MATLAB), opened alike."""
+
+from longtail.features.columns import ColumnChoice
+from longtail.features.csv_table import is_number
+from longtail.features.feature_file import (
+    SPLITS,
+    FeatureFile,
+    FeatureRows,
+    check_finite,
+    create_feature_file,
+    open_feature_file,
+    open_feature_folder,
+    write_features,
+)
+from longtail.features.known_rows import Changed
+from longtail.features.logits import are_probabilities, log_probabilities
+from longtail.features.rows import Table
+from longtail.features.splits import FeatureSplits, Reading, open_features, read_tables
+from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table
+
+__all__ = [
+    "SPLITS",
+    "SUFFIXES",
+    "Changed",
+    "ColumnChoice",
+    "FeatureBlock",
+    "FeatureFile",
+    "FeatureRows",
+    "FeatureSplits",
+    "Reading",
+    "Table",
+    "are_probabilities",
+    "check_finite",
+    "create_feature_file",
+    "feature_blocks",
+    "is_number",
+    "log_probabilities",
+    "open_feature_file",
+    "open_feature_folder",
+    "open_features",
+    "read_table",
+    "read_tables",
+    "write_features",
+]
