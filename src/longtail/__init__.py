@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from longtail import counts as counts
     from longtail import data as data
     from longtail import deploy as deploy
-    from longtail import embeddings as embeddings
     from longtail import errors as errors
     from longtail import evaluation as evaluation
     from longtail import features as features
@@ -111,6 +110,7 @@ __all__ = [
     "Calibrator",
     "ClassifierRetraining",
     "ClusterBalance",
+    "ColumnChoice",
     "Comparison",
     "ConformalSets",
     "CosineClassifier",
@@ -120,6 +120,7 @@ __all__ = [
     "Ensemble",
     "FeatureFile",
     "FeatureProblem",
+    "FeatureSplits",
     "FeatureTransform",
     "Focal",
     "InputError",
@@ -135,6 +136,7 @@ __all__ = [
     "Predictions",
     "PriorEstimate",
     "Protocol",
+    "Reading",
     "Rules",
     "Run",
     "Sampler",
@@ -182,6 +184,9 @@ __all__ = [
 
 # where each name of `__all__` lives; a test holds that this table and the imports for type checkers agree
 _HOME = {
+    "Reading": "longtail.features",
+    "FeatureSplits": "longtail.features",
+    "ColumnChoice": "longtail.features",
     "DLSA": "longtail.heads",
     "LDAM": "longtail.losses",
     "METHODS": "longtail.comparison",
@@ -264,7 +269,6 @@ _ROOMS = (
     "counts",
     "data",
     "deploy",
-    "embeddings",
     "errors",
     "evaluation",
     "features",

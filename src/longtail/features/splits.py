@@ -78,14 +78,14 @@ class FeatureSplits:
 
 
 def open_features(
-    path: Path,
+    path: Path | str,
     reading: Reading = AS_USUAL,
     *,
     known: Mapping[str, RowIdentity] | None = None,
     features: Sequence[str] | None = None,
     changed: Changed = "ask",
 ) -> FeatureSplits:
-    """Open a folder with a file for each split, or one file.
+    """Open features of any format: a folder with a file for each split, or one file.
 
     A folder holds feature_train.h5 or train.npz, train.csv, ... and so on for val and test. One file may say in `split`
     where each row belongs; a split that no row belongs to is split off train, class by class. Columns are matched by
@@ -102,7 +102,16 @@ def open_features(
     Raises:
         InputError: nothing usable there, files that do not fit together, a row that is in two splits, or rows that have
             changed.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "birds.npz"
+        >>> np.savez(path, features=np.random.default_rng(0).normal(size=(60, 4)), labels=np.repeat(["a", "b"], 30))
+        >>> opened = open_features(path)
+        >>> opened.splits["train"].class_names, sorted(opened.splits)
+        (('a', 'b'), ['test', 'train', 'val'])
     """
+    path = Path(path)
     tables = read_tables(path, reading.columns, features=features)
     tables = _settled(path, tables, reading.columns.alike_names)
     notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
