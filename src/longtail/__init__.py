@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from longtail.evaluation.scaling import Calibrator, fit_calibrator
     from longtail.evaluation.scaling_choice import choose_calibrator
     from longtail.evaluation.selective import AcceptanceRule
-    from longtail.features import FeatureFile, open_feature_file, write_features
+    from longtail.features import ColumnChoice, FeatureFile, FeatureSplits, Reading, open_features, write_features
     from longtail.heads import (
         DLSA,
         ClassifierRetraining,
@@ -165,7 +165,7 @@ __all__ = [
     "load_head",
     "named_prior",
     "open_data",
-    "open_feature_file",
+    "open_features",
     "open_problem",
     "pareto_counts",
     "predict",
@@ -246,7 +246,7 @@ _HOME = {
     "load_head": "longtail.heads",
     "named_prior": "longtail.priors",
     "open_data": "longtail.data",
-    "open_feature_file": "longtail.features",
+    "open_features": "longtail.features",
     "open_problem": "longtail.comparison",
     "pareto_counts": "longtail.counts",
     "predict": "longtail.verbs",
