@@ -17,7 +17,7 @@ ALLOWED = {
     "files": {"files", "errors"},
     "identity": BASE,
     "features": BASE | {"features"},
-    "runs": LIBRARY | {"report"},
+    "runs": LIBRARY | {"report", "heads", "comparison"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "deploy": LIBRARY | {"deploy"},

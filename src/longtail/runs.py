@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import numpy as np
 from msgspec import Meta
@@ -17,6 +18,9 @@ from longtail.files.replacement import settle
 from longtail.files.text import checksum_of, printable
 from longtail.identity import RowIdentity, read_identities
 from longtail.report.results import read_results
+
+if TYPE_CHECKING:
+    from longtail.heads.base import Head
 
 __all__ = ["Run", "run_of_head"]
 
@@ -45,7 +49,7 @@ class _Columns(TypedDict, total=False):
     alike_names: AlikeNames
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """The folder of a finished run of `fit`, `run` or `balance`, or one that holds a head alone.
 
@@ -154,6 +158,55 @@ class Run:
                 f"no method {wanted!r} in {printable(self.folder)}. It has {', '.join(self.results['methods'])}."
             )
         return self.folder / "heads" / f"{wanted}.npz"
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Names of the methods that have a head."""
+        return tuple(self.results["methods"])
+
+    def head(self, method: str | None = None) -> "Head":
+        """Read a fitted head.
+
+        Args:
+            method: default: the one that the report recommends.
+
+        Raises:
+            InputError: the run has no such method, or its file is missing or damaged.
+        """
+        from longtail.heads import load_head
+
+        return load_head(self.head_path(method))
+
+    def checkpoint(self, which: str | None = None) -> Path:
+        """Return the file of the network; a run of features has none.
+
+        Args:
+            which: "last" or "best"; default: the one that the features are of.
+        """
+        chosen = which or str(self.group("stage").get("use", "last"))
+        return self.folder / "checkpoints" / f"{chosen}.pt"
+
+    def calibration(self, method: str | None = None) -> Path:
+        """Return the file of a head's calibration, which `longtail calibrate` writes."""
+        return self.folder / "calibration" / f"{self.head_path(method).stem}.json"
+
+    def __repr__(self) -> str:
+        if not self.is_measured:
+            return f"Run({str(self.folder)!r})"
+        from longtail.comparison.table import table_rows, table_text
+        from longtail.comparison.verdict import verdict_lines
+
+        lines = [table_text(table_rows(self.results)), "", *verdict_lines(self.results["verdict"])]
+        return "\n".join([f"Run({str(self.folder)!r})", *lines])
+
+    def _repr_html_(self) -> str:
+        """Return the table and the verdict for a notebook; names are escaped."""
+        from longtail.comparison.table import table_html, table_rows
+        from longtail.comparison.verdict import verdict_lines
+
+        if not self.is_measured:
+            return f"<p>{escape(repr(self))}</p>"
+        return table_html(table_rows(self.results), verdict_lines(self.results["verdict"]))
 
     def doubts_of(self, head: Path) -> tuple[str, ...]:
         """Say whether a head's file is another than the run wrote; empty where nothing is to be said.

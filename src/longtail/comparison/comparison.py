@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.comparison.protocol import Protocol
-from longtail.comparison.table import Row, table_rows, table_text
+from longtail.comparison.table import Row, table_html, table_rows, table_text
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError
@@ -140,15 +139,4 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        columns = list(self.table[0]) if self.table else []
-        head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(row[column]))}</td>" for column in columns) + "</tr>"  # type: ignore[literal-required]
-            for row in self.table
-        )
-        words = "".join(f"<p>{escape(line)}</p>" for line in verdict_lines(self.results["verdict"]))
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{words}"
-
-
-def _cell(value: Any) -> str:
-    return "-" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
+        return table_html(self.table, verdict_lines(self.results["verdict"]))

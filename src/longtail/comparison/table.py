@@ -1,9 +1,10 @@
 """The table of a comparison: a row a method."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any, TypedDict
 
-__all__ = ["Row", "chosen_text", "measured_split", "table_rows", "table_text"]
+__all__ = ["Row", "chosen_text", "measured_split", "table_html", "table_rows", "table_text"]
 
 MOST_NUMBERS = 2  # of what a method chose
 
@@ -87,6 +88,21 @@ def table_text(rows: Sequence[Row]) -> str:
         for line in cells
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def table_html(rows: Sequence[Row], lines: Sequence[str]) -> str:
+    """Return a table, and lines below it, as HTML; whatever somebody may have written is escaped.
+
+    Example:
+        >>> table_html([], ["a < b"])
+        '<table><thead><tr></tr></thead><tbody></tbody></table><p>a &lt; b</p>'
+    """
+    head = "".join(f"<th>{escape(column)}</th>" for column in (rows[0] if rows else ()))
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) + "</tr>" for row in rows
+    )
+    words = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
 
 
 def _placed(line: list[str], widths: list[int]) -> Any:

@@ -184,11 +184,9 @@ def _names_of(head: "Head", attribute: str) -> tuple[str, ...] | None:
 
 
 def _checkpoint_of(run: Run, method: str) -> Path:
-    from longtail.jobs.stage_one.model import find_checkpoint
-
     if _takes_other_features(run, method):
         return run.folder / "checkpoints" / "crt" / "last.pt"
-    return find_checkpoint(run.folder, str(run.group("stage").get("use", "last")))
+    return run.checkpoint()
 
 
 def _takes_other_features(run: Run, method: str) -> bool:
