@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
+from typing import get_args, get_type_hints, is_typeddict
 
 import pytest
 
 from longtail.errors import InputError
 from longtail.report import read_results
+from longtail.report.schema import Results
 
 
 def save(results, folder):
@@ -51,9 +54,9 @@ def test_bytes_that_are_no_text(tmp_path):
         read_results(tmp_path)
 
 
-@pytest.mark.parametrize("schema", [2, 0, "1", None])
+@pytest.mark.parametrize("schema", [3, 0, "1", None])
 def test_other_schema_is_refused(tmp_path, build_results, schema):
-    with pytest.raises(InputError, match="reads schema 1"):
+    with pytest.raises(InputError, match="reads schemas up to 2"):
         read_results(save(build_results() | {"schema": schema}, tmp_path))
 
 
@@ -88,3 +91,26 @@ def test_wrong_number_of_classes_is_told(tmp_path, build_results):
 def test_json_of_another_kind(tmp_path, content):
     with pytest.raises(InputError, match="expected an object"):
         read_results(save(content, tmp_path))
+
+
+def kinds_in(kind):
+    """Every TypedDict that a type leads to."""
+    if is_typeddict(kind):
+        yield kind
+        for hint in get_type_hints(kind).values():
+            yield from kinds_in(hint)
+    for part in get_args(kind):
+        yield from kinds_in(part)
+
+
+def test_every_key_is_explained():
+    page = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
+    keys = {key for kind in kinds_in(Results) for key in get_type_hints(kind)}
+    assert len(keys) > 100
+    assert not [key for key in sorted(keys) if f"`{key}`" not in page]
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_what_older_versions_wrote_is_read(tmp_path, build_results, schema):
+    results = build_results() | {"schema": schema}
+    assert read_results(save(results, tmp_path)) == results

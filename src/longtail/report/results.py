@@ -48,7 +48,7 @@ def read_results(path: Path | str) -> dict[str, Any]:
     schema = content.get("schema")
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(
-            f"{path}: schema {schema!r}; this longtail reads schema {SCHEMA}. "
+            f"{path}: schema {schema!r}; this longtail reads schemas up to {SCHEMA}. "
             "Make the report with the longtail that wrote the results, or a newer one."
         )
     check_kind(content, Results, origin=str(path), expected=EXPECTED)
