@@ -8,7 +8,7 @@ import torch
 
 from longtail.cli import main
 from longtail.jobs import pace
-from longtail.jobs.pace import go_on_with, settle_threads
+from longtail.jobs.pace import Work, go_on_with, settle_threads
 from longtail.threads import Threads
 from longtail.training.checkpoints import load_checkpoint
 
@@ -99,9 +99,8 @@ class Alone:
         return value
 
 
-def settle(fabric, **told):
-    words = {"images_at_once": 4, "images": 4, "learns": False} | told
-    return settle_threads(fabric, None, None, **words)
+def settle(fabric, began_with=None):
+    return settle_threads(fabric, Work(None, None, images_at_once=4, images=4), began_with=began_with)
 
 
 def test_another_number_than_a_run_began_with_is_told(two_threads, monkeypatch, capsys):

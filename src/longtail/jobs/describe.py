@@ -126,15 +126,13 @@ def describe_published(name: str, *, many_above: int, few_below: int) -> dict[st
 
     counts = published_counts(name)
     note = f"from the published counts; give the folder of {PUBLISHED[name].title} with --data to look at its images"
-    return _facts(
-        name,
-        [str(c) for c in range(len(counts))],
-        counts,
-        {"train": int(counts.sum()), **PUBLISHED[name].held_out},
-        (note,),
-        many_above,
-        few_below,
-    )
+    facts = {
+        "name": name,
+        "class_names": [str(c) for c in range(len(counts))],
+        "splits": {"train": int(counts.sum()), **PUBLISHED[name].held_out},
+        "notes": [note],
+    }
+    return facts | _imbalance(counts, many_above, few_below)
 
 
 def describe_splits(
@@ -156,33 +154,27 @@ def describe_splits(
     parts = {name: getattr(splits, name) for name in SPLITS}
     sources: dict[str, ImageSource] = {name: part for name, part in parts.items() if part is not None}
     sizes = {name: len(source) for name, source in sources.items()}
-    facts = _facts(splits.name, list(splits.class_names), counts, sizes, splits.notes, many_above, few_below)
-    facts["counts"] = {
-        name: class_counts(source.labels, len(splits.class_names)).tolist() for name, source in sources.items()
+    facts = {
+        "name": splits.name,
+        "class_names": list(splits.class_names),
+        "splits": sizes,
+        "notes": list(splits.notes),
+        **_imbalance(counts, many_above, few_below),
+        "counts": {
+            name: class_counts(source.labels, len(splits.class_names)).tolist() for name, source in sources.items()
+        },
     }
     return {**facts, **(_look(sources, quiet=quiet) if look else {})}
 
 
-def _facts(
-    name: str,
-    class_names: list[str],
-    counts: NDArray[np.int64],
-    sizes: dict[str, int],
-    notes: tuple[str, ...],
-    many_above: int,
-    few_below: int,
-) -> dict[str, Any]:
+def _imbalance(counts: NDArray[np.int64], many_above: int, few_below: int) -> dict[str, Any]:
     groups = group_of_class(counts, many_above, few_below)
     return {
-        "name": name,
-        "class_names": class_names,
         "train_counts": counts.tolist(),
-        "splits": sizes,
         "imbalance_ratio": imbalance_ratio(counts),
         "gini": gini(counts),
         "group_thresholds": {"many_above": many_above, "few_below": few_below},
         "groups": {group: int((groups == group).sum()) for group in GROUPS},
-        "notes": list(notes),
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from longtail.data.source import ImageSource
     from longtail.jobs.stage_one.model import TrainedModel
 
-__all__ = ["ExtractConfig", "extract_splits", "images_key", "run"]
+__all__ = ["ExtractConfig", "Extraction", "extract_splits", "images_key", "run"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def run(config: ExtractConfig) -> Path:
         if fabric.is_global_zero and not config.runtime.quiet:
             print("; ".join(splits.notes), file=sys.stderr)
     folder = config.runtime.out or beside / "features"
-    extract_splits(
-        fabric, model, splits, folder, dtype=config.dtype, workers=config.workers, quiet=config.runtime.quiet
-    )
+    extract_splits(fabric, model, splits, folder, Extraction(config.workers, config.dtype, config.runtime.quiet))
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
     return folder
@@ -91,15 +89,23 @@ def _as_trained(given: DataOptions, trained: dict[str, Any]) -> DataOptions:
     return DataOptions(**chosen)
 
 
+@dataclass(frozen=True)
+class Extraction:
+    """How features are extracted.
+
+    Attributes:
+        workers: processes that load images.
+        dtype: of the stored features, "float32" or "float16".
+        quiet: show no progress.
+    """
+
+    workers: int
+    dtype: str = "float32"
+    quiet: bool = False
+
+
 def extract_splits(
-    fabric: "Fabric",
-    model: "TrainedModel",
-    splits: DataSplits,
-    folder: Path,
-    *,
-    dtype: str,
-    workers: int,
-    quiet: bool,
+    fabric: "Fabric", model: "TrainedModel", splits: DataSplits, folder: Path, extraction: Extraction
 ) -> None:
     """Write the features of every split, and the classifier as joint_head.npz, with the prior that it means.
 
@@ -108,13 +114,14 @@ def extract_splits(
     from longtail.backbones import linear_parameters
     from longtail.data.fingerprint import identities
     from longtail.files.atomic import atomic_path
-    from longtail.jobs.pace import settle_threads
+    from longtail.jobs.pace import Work, settle_threads
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.checkpoints import weights_fingerprint
     from longtail.training.extraction import FeatureLayout, extract_features
     from longtail.training.unfinished import threads_begun_with
 
+    dtype, workers, quiet = extraction.dtype, extraction.workers, extraction.quiet
     weights = weights_fingerprint(model.model.state_dict())
     head = folder / "joint_head.npz"
     is_new = not head.is_file()
@@ -135,16 +142,8 @@ def extract_splits(
             continue
         is_new = True
         images = prepare(source, model.preprocessing, fabric.device)
-        settle_threads(
-            fabric,
-            model.model,
-            model.preprocessing,
-            images_at_once=256,
-            images=num_images,
-            learns=False,
-            began_with=threads_begun_with(path),
-            quiet=quiet,
-        )
+        work = Work(model.model, model.preprocessing, images_at_once=256, images=num_images)
+        settle_threads(fabric, work, began_with=threads_begun_with(path), quiet=quiet)
         extract_features(
             fabric,
             model.features,

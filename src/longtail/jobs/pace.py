@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from longtail.data.transforms import Preprocessing
 
-__all__ = ["ask_for_threads", "go_on_with", "settle_threads", "settle_threads_of_heads"]
+__all__ = ["Work", "ask_for_threads", "go_on_with", "settle_threads", "settle_threads_of_heads"]
 
 LITTLE = 2**34  # multiplications that are not worth a measurement
 MEASURED = 2**30  # multiplications a thread of a step that is measured: some hundredths of a second
@@ -52,28 +53,33 @@ def go_on_with(fabric: "Fabric", threads: int | None) -> None:
         _settled.add(fabric)
 
 
-def settle_threads(
-    fabric: "Fabric",
-    model: Any,
-    preprocessing: "Preprocessing",
-    *,
-    images_at_once: int,
-    images: int,
-    learns: bool,
-    began_with: int | None = None,
-    quiet: bool = False,
-) -> int:
+@dataclass(frozen=True)
+class Work:
+    """What is to be computed.
+
+    Attributes:
+        model: maps images to logits; it is copied where something is measured.
+        preprocessing: of the images.
+        images_at_once: of a step of this process.
+        images: of all steps; where that is little work, nothing is measured.
+        learns: whether it trains.
+    """
+
+    model: Any
+    preprocessing: "Preprocessing"
+    images_at_once: int
+    images: int
+    learns: bool = False
+
+
+def settle_threads(fabric: "Fabric", work: Work, *, began_with: int | None = None, quiet: bool = False) -> int:
     """Compute from here on with the number of threads that was asked for, or that a run began with, or is fastest now.
 
     It is settled once in a command: results are the same to the bit for the same number of threads alone.
 
     Args:
         fabric: launched; on a GPU nothing is measured.
-        model: maps images to logits; it is copied.
-        preprocessing: of the images.
-        images_at_once: of a step of this process.
-        images: of all steps; where that is little work, nothing is measured.
-        learns: whether it trains.
+        work: that comes.
         began_with: the number of what goes on.
         quiet: say nothing where it is not the usual number.
 
@@ -92,8 +98,8 @@ def settle_threads(
     elif began_with is not None:
         number = began_with
     elif fabric not in _settled and usual > 1 and fabric.device.type == "cpu":
-        found = _measured(fabric, model, preprocessing, images_at_once, images, learns=learns)
-        number, told = found.number, _told(found)
+        fastest = _measured(fabric, work)
+        number, told = fastest.number, _told(fastest)
     if told and fabric.is_global_zero and not quiet:
         print(told, file=sys.stderr, flush=True)
     torch.set_num_threads(number)
@@ -134,22 +140,21 @@ def _images(preprocessing: "Preprocessing", number: int) -> Any:
     return torch.zeros(shape).to(memory_format=torch.channels_last)
 
 
-def _measured(
-    fabric: "Fabric", model: Any, preprocessing: "Preprocessing", at_once: int, images: int, *, learns: bool
-) -> Threads:
+def _measured(fabric: "Fabric", work: Work) -> Threads:
     """Return the number that is fastest, or the usual one where the work is hardly more than its measurement."""
     import torch
 
     usual = torch.get_num_threads()
-    work = _multiplications(model, preprocessing, learns=learns)
-    at_once = max(min(at_once, usual * MEASURED // work), 2 if learns else 1)  # batch norm learns from two
+    cost = _multiplications(work.model, work.preprocessing, learns=work.learns)
+    at_once = max(min(work.images_at_once, usual * MEASURED // cost), 2 if work.learns else 1)  # batch norm: from two
     needed = ROUNDS * len(candidate_threads(usual)) * at_once
-    is_worth_it = fabric.broadcast(work * images >= LITTLE and images >= 4 * needed)
+    is_worth_it = fabric.broadcast(cost * work.images >= LITTLE and work.images >= 4 * needed)
     if not is_worth_it:
         return Threads(usual, usual, {})
     fabric.barrier()  # all processes at once, as they are going to compute
-    found = fastest_threads(step_of(model, _images(preprocessing, at_once), learns=learns, precision=fabric.autocast))
-    return fabric.broadcast(found)
+    images = _images(work.preprocessing, at_once)
+    step = step_of(work.model, images, learns=work.learns, precision=fabric.autocast)
+    return fabric.broadcast(fastest_threads(step))
 
 
 def _told(found: Threads) -> str:

@@ -196,7 +196,7 @@ def _run_one(
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
-    from longtail.jobs.extract import extract_splits
+    from longtail.jobs.extract import Extraction, extract_splits
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images
@@ -222,7 +222,7 @@ def _run_one(
         stage_facts = _trained(stage, state, splits, model)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")
     features = folder / "features"
-    extract_splits(fabric, model, splits, features, dtype="float32", workers=stage.workers, quiet=runtime.quiet)
+    extract_splits(fabric, model, splits, features, Extraction(stage.workers, quiet=runtime.quiet))
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}

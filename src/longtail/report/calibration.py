@@ -7,7 +7,7 @@ from longtail.counts import GROUPS
 from longtail.errors import InputError
 from longtail.files.json_file import read_json
 from longtail.report.calibration_figures import coverage_by_group, reliability_diagram
-from longtail.report.schema import Calibrations
+from longtail.report.calibration_schema import Calibrations
 
 __all__ = ["calibration_view", "read_calibrations"]
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from msgspec import Meta
 
-from longtail.report.schema import Count, Group, Number, Positive, Thresholds
+from longtail.report.schema import Thresholds
+from longtail.report.schema_numbers import Count, Group, Number, Positive
 
 __all__ = ["FIGURES", "Study"]
 

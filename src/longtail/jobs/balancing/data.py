@@ -80,7 +80,7 @@ def extracted_features(
     """
     from longtail.features import open_feature_folder
     from longtail.jobs.balancing.network import split_model
-    from longtail.jobs.extract import extract_splits
+    from longtail.jobs.extract import Extraction, extract_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
 
@@ -88,7 +88,7 @@ def extracted_features(
     model = split_model(network, file, preprocessing, splits.class_names)
     fabric = launch(runtime)
     model.model.to(fabric.device)
-    extract_splits(fabric, model, splits, folder, dtype="float32", workers=workers, quiet=runtime.quiet)
+    extract_splits(fabric, model, splits, folder, Extraction(workers, quiet=runtime.quiet))
     return open_feature_folder(folder), splits.notes
 
 

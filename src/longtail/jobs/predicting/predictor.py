@@ -137,13 +137,11 @@ def image_features(
     Yields:
         Rows, and their features, float32, shape (rows, D).
     """
-    from longtail.jobs.pace import settle_threads
+    from longtail.jobs.pace import Work, settle_threads
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.inference import feature_blocks
 
-    settle_threads(
-        fabric, model.model, model.preprocessing, images_at_once=256, images=len(source), learns=False, quiet=True
-    )
+    settle_threads(fabric, Work(model.model, model.preprocessing, images_at_once=256, images=len(source)), quiet=True)
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
     return feature_blocks(fabric, model.features, batches, len(source), model.dimension)
 

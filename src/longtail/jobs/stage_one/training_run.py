@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from longtail.data.source import DataSplits
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
-from longtail.jobs.pace import go_on_with, settle_threads
+from longtail.jobs.pace import Work, go_on_with, settle_threads
 from longtail.jobs.stage_one.batches import training_batches
 from longtail.jobs.stage_one.known_images import remember_images
 from longtail.jobs.stage_one.settings import about_network
@@ -137,16 +137,9 @@ def _settled_threads(
     """Settle with how many threads the command computes, and its training: small steps with one."""
     began = {} if setup.checkpoint is None else setup.checkpoint["about"].get("threads", {})
     images_at_once = stage.batch_size // (fabric.world_size * stage.accumulate)
-    command = settle_threads(
-        fabric,
-        setup.model,
-        setup.preprocessing,
-        images_at_once=images_at_once,
-        images=stage.epochs * len(setup.images.source),
-        learns=True,
-        began_with=began.get("command"),
-        quiet=quiet,
-    )
+    images = stage.epochs * len(setup.images.source)
+    work = Work(setup.model, setup.preprocessing, images_at_once, images, learns=True)
+    command = settle_threads(fabric, work, began_with=began.get("command"), quiet=quiet)
     with threads_for(images_at_once * setup.multiplications):
         if began and asked_threads(os.environ) is None:
             torch.set_num_threads(began["training"])
