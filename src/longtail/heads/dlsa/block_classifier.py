@@ -78,6 +78,14 @@ class Validation:
     codes: NDArray[np.int64]
     weights: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, features: Features, codes: NDArray[np.int64], *, classes_alike: bool) -> "Validation":
+        """Weigh rows so that classes count alike, or rows."""
+        if not classes_alike:
+            return cls(features, codes, np.full(len(codes), 1 / len(codes)))
+        counts = np.bincount(codes)
+        return cls(features, codes, 1 / (counts[codes] * (counts > 0).sum()))
+
 
 @dataclass
 class BlockInputs:

@@ -1,6 +1,6 @@
 """The blocks of a fitted DLSA, as modules that predict and as arrays that are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.flows import MixtureFlow
 from longtail.heads.dlsa.block_classifier import BlockClassifier
-from longtail.heads.dlsa.construction import Block
+from longtail.heads.dlsa.blocks import Block
 
-__all__ = ["BlockModel", "arrays_of", "check_flow_states"]
+__all__ = ["BlockModel", "arrays_of", "check_flow_states", "check_sizes"]
 
 SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -127,6 +127,18 @@ def arrays_of(blocks: Sequence[Block], classifiers: Sequence[BlockClassifier], c
             for name, value in _stored_state(block.flow).items()
         },
     }
+
+
+def check_sizes(sizes: Mapping[str, int], depth: int, clusters: int) -> None:
+    """Make sure that stored arrays are of as many blocks and clusters as a head says.
+
+    Raises:
+        InputError: they are not.
+    """
+    if depth != sizes["T"]:
+        raise InputError(f"thresholds_ are of {sizes['T']} blocks; expected depth_, which is {depth}")
+    if sizes["T"] and clusters != sizes["K"]:
+        raise InputError(f"cluster_priors_ are of {sizes['K']} clusters; expected clusters, which is {clusters}")
 
 
 def check_flow_states(

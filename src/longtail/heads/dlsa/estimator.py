@@ -11,12 +11,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from longtail.errors import InputError
 from longtail.features import check_finite
 from longtail.heads.base import FEATURES, Head
 from longtail.heads.dlsa.block_classifier import ClassifierKind, Validation
-from longtail.heads.dlsa.block_model import BlockModel, arrays_of, check_flow_states
-from longtail.heads.dlsa.construction import Built, build
+from longtail.heads.dlsa.block_model import BlockModel, arrays_of, check_flow_states, check_sizes
+from longtail.heads.dlsa.blocks import Built
+from longtail.heads.dlsa.construction import build
 from longtail.heads.dlsa.depth_choice import choice_of
 from longtail.heads.dlsa.parameters import CONSTRAINTS, build_plan_of
 from longtail.heads.joint import linear_or_joint
@@ -232,7 +232,7 @@ class DLSA(Head):
             features, truth = judged
             if (features.dtype == np.float64) != (dtype == torch.float64):  # numbers that go with those of training
                 features = features.astype(np.float64 if dtype == torch.float64 else np.float32)
-            seen = self._validation(features, truth)
+            seen = Validation.of(features, truth, classes_alike=not self.original)
             scaling, start = self._start(array, codes, seed)
             built = build(array, scaling, codes, num_classes, plan, start=start, validation=seen, **shared)
             self.selected_on_ = "val"
@@ -244,24 +244,15 @@ class DLSA(Head):
             built = build(array, scaling, codes, num_classes, plan, start=start, validation=None, **shared)
             self._choose_depth(built)
             return self._take(built, scaling)
-        seen = self._validation(SomeRows(array, held_out), codes[held_out])
+        seen = Validation.of(SomeRows(array, held_out), codes[held_out], classes_alike=not self.original)
         some = SomeRows(array, rest)
         scaling, start = self._start(some, codes[rest], seed)
         tried = build(some, scaling, codes[rest], num_classes, plan, start=start, validation=seen, **shared)
         self._choose_depth(tried)
         self.selected_on_ = "train-cv"
         scaling, start = self._start(array, codes, seed)
-        built = build(
-            array,
-            scaling,
-            codes,
-            num_classes,
-            replace(plan, depth=self.depth_),
-            start=start,
-            validation=None,
-            again=tried.choices,
-            **shared,
-        )
+        shared |= {"start": start, "validation": None, "again": tried.choices}
+        built = build(array, scaling, codes, num_classes, replace(plan, depth=self.depth_), **shared)
         self.depth_ = min(self.depth_, len(built.blocks))
         self._take(built, scaling)
         self.blocks_ = [block.facts for block in (built if self.depth_ else tried).blocks]
@@ -293,12 +284,6 @@ class DLSA(Head):
         array: NDArray[Any] = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
         return array
-
-    def _validation(self, features: Features, codes: NDArray[np.int64]) -> Validation:
-        if self.original:
-            return Validation(features, codes, np.full(len(codes), 1 / len(codes)))
-        counts = np.bincount(codes, minlength=len(self.classes_))
-        return Validation(features, codes, 1 / (counts[codes] * (counts > 0).sum()))
 
     def _start(
         self, features: Features, codes: NDArray[np.int64], seed: int
@@ -343,32 +328,20 @@ class DLSA(Head):
             self._models = {}
         if dtype not in self._models:
             names = ("thresholds", "cluster_priors", "weights", "biases", "prior_weights", "flow_states")
+            arrays = {name: getattr(self, f"{name}_") for name in names}
+            shape = {"clusters": self.clusters, "flow_blocks": self.flow_blocks}
+            is_cosine = self.classifier == "cosine"
             self._models[dtype] = BlockModel.from_arrays(
-                {name: getattr(self, f"{name}_") for name in names},
-                clusters=self.clusters,
-                flow_blocks=self.flow_blocks,
-                cosine=self.classifier == "cosine",
-                dtype=dtype,
-                device=self.device,
+                arrays, **shape, cosine=is_cosine, dtype=dtype, device=self.device
             )
         return self._models[dtype]
 
     def _check_learned(self, sizes: dict[str, int]) -> None:
         super()._check_learned(sizes)
-        if self.depth_ != sizes["T"]:
-            raise InputError(f"thresholds_ are of {sizes['T']} blocks; expected depth_, which is {self.depth_}")
-        if sizes["T"] and self.clusters != sizes["K"]:
-            raise InputError(
-                f"cluster_priors_ are of {sizes['K']} clusters; expected clusters, which is {self.clusters}"
-            )
         build_plan_of(self)  # it knows the classifiers
-        check_flow_states(
-            self.flow_states_,
-            number=sizes["T"],
-            dimension=sizes["D"],
-            clusters=self.clusters,
-            flow_blocks=self.flow_blocks,
-        )
+        check_sizes(sizes, self.depth_, self.clusters)
+        shape = {"number": sizes["T"], "dimension": sizes["D"], "clusters": self.clusters}
+        check_flow_states(self.flow_states_, **shape, flow_blocks=self.flow_blocks)
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         return self._blocks_in(features.dtype).logits(features)

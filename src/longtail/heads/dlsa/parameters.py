@@ -4,7 +4,7 @@ from typing import Any
 
 from longtail.errors import InputError
 from longtail.heads.dlsa.block_classifier import ClassifierPlan
-from longtail.heads.dlsa.construction import BuildPlan
+from longtail.heads.dlsa.blocks import BuildPlan
 from longtail.heads.dlsa.flow_filter import FlowPlan
 from longtail.heads.linear_training import FEWEST_STEPS, SGD_CONSTRAINTS, SGDPlan
 from longtail.heads.parameters import AUTO, Constraints, real, whole
