@@ -17,6 +17,7 @@ from longtail.jobs.fit import FitConfig
 from longtail.jobs.run import RunConfig
 from longtail.jobs.stage_one.settings import plain
 from longtail.recipes import RECIPES
+from longtail.studies.representations import RepresentationsConfig
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 VARIES = {"seconds", "images_per_second", "created", "command", "environment", "head_sha256"}
@@ -224,6 +225,37 @@ def test_wrong_content_is_told_with_file_and_name(content, message):
     with pytest.raises(InputError) as refusal:
         settings(RunConfig, **content)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "heads", [{"images": {"crt_from": "images", "crt_part": "all"}}, {"crt_from": "images", "crt-part": "all"}]
+)
+def test_crt_from_images_is_read_where_earlier_versions_wrote_it(heads):
+    now = settings(RunConfig, images={"crt_from": "images", "crt_part": "all"})
+    assert now == {("images", "crt_from"): "images", ("images", "crt_part"): "all"}
+    assert settings(RunConfig, heads=heads) == now
+    assert settings(RunConfig, **{"crt-from": "images", "crt-part": "all"}) == now
+    assert settings(RepresentationsConfig, run={"heads": heads}) == {("run", *place): now[place] for place in now}
+    with pytest.raises(InputError, match="stands there twice"):
+        settings(RunConfig, heads=heads, images={"crt_part": "all"})
+
+
+@pytest.mark.parametrize("kind", [FitConfig, BalanceConfig])
+def test_what_earlier_versions_wrote_of_images_for_verbs_without_them_is_left_out(kind):
+    idle = {"crt_from": "features", "bn_mode": "frozen", "crt_part": "classifier", "crt_backbone_rate": 0.1}
+    assert settings(kind, heads={"images": idle, "methods": "tau"}) == {("heads", "methods"): "tau"}
+    with pytest.raises(InputError, match=r"no such settings here: 'heads\.images'"):
+        settings(kind, heads={"images": {**idle, "crt_from": "images"}})
+    with pytest.raises(InputError, match="no such settings here: 'zzz'"):
+        settings(kind, zzz=None)
+
+
+def test_a_run_of_an_earlier_version_is_repeated(digits_run, tmp_path):
+    config = json.loads((digits_run / "config.json").read_text())
+    config["heads"]["images"] = config.pop("images")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert main(["run", "--config", str(tmp_path / "config.json"), "--out", str(tmp_path / "again")]) == 0
+    check_same_run(digits_run, tmp_path / "again")
 
 
 def test_a_list_of_another_length_is_told():

@@ -165,7 +165,6 @@ def test_files_of_predictions_that_are_none(tmp_path, capsys, content, what):
         *(("--test-fraction", value) for value in ("-0.1", "inf")),
         *(("--cv-repeats", value) for value in ("-1", "0")),
         *(("--cv-folds", value) for value in ("-1", "1")),
-        ("--crt-backbone-rate", "-1"),
         ("--out", ""),
     ],
 )

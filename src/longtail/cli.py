@@ -3,6 +3,7 @@
 import difflib
 import io
 import os
+import shutil
 import sys
 from contextlib import redirect_stderr
 from importlib import import_module
@@ -134,7 +135,10 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
         with quick_imports():
             recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
             module = import_module(module_name)
-        config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, default.__doc__ or summary, default)
+        from longtail.recipes import RECIPES
+
+        about = RECIPES[recipe].__doc__ or summary
+        config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, about, default)
     else:
         with quick_imports():
             module = import_module(module_name)
@@ -190,8 +194,8 @@ def _parse(
 ) -> Any:
     import tyro
 
-    from longtail.command_help import join_help_lines, with_config_flag
-    from longtail.method_flags import gathered_settings, refuse_old_flags
+    from longtail.command_help import help_text, join_help_lines, with_config_flag
+    from longtail.method_flags import gathered_settings, refuse_old_flags, refuse_run_flags
     from longtail.ranges import check_ranges
 
     join_help_lines(kind)
@@ -203,8 +207,13 @@ def _parse(
 
         default = with_settings(kind, default, command.file.settings(kind), tyro.MISSING)
         markers = markers[:1]  # what the file switches on, or off, can be typed to be the contrary
+    if "-h" in arguments or "--help" in arguments:
+        width = max(min(shutil.get_terminal_size().columns, 120), 60)
+        print(help_text(kind, program, description, default, width=width))
+        raise SystemExit(0)
     if "set" in command.settings:
         refuse_old_flags(arguments)
+        refuse_run_flags(arguments, command.settings)
         usual = () if default is None else getattr(default, "run", default).heads.set
         arguments = gathered_settings(arguments, usual)
     shown = with_config_flag(kind)
@@ -218,11 +227,10 @@ def _parse(
                 args=arguments,
                 description=description,
                 config=markers,
+                add_help=False,
                 **extra,
             )
-    except SystemExit as end:
-        if not end.code:  # --help
-            raise
+    except SystemExit:
         raise InputError(usage_sentence(said.getvalue(), program)) from None
     options = kind(**{name: value for name, value in vars(parsed).items() if name != "config"})
     check_ranges(options)

@@ -17,6 +17,10 @@ from longtail.setting_kinds import converted
 __all__ = ["ConfigFile", "read_config", "taken_from", "with_settings"]
 
 Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
+# settings of `run` that earlier versions wrote into the config.json of other verbs, where nothing else was allowed
+_IDLE = {
+    "heads.images": {"crt_from": "features", "bn_mode": "frozen", "crt_part": "classifier", "crt_backbone_rate": 0.1}
+}
 _EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
 
 
@@ -70,7 +74,13 @@ class ConfigFile:
         """
         hints = dict(_hints(kind))
         origin = printable(self.path)
-        named = list(_named(self.content, (), hints))
+        former = _former_places(hints)
+        then = hints | {place: hints[now] for place, now in former.items()}
+        named = [
+            (list(dict.fromkeys(former.get(place, place) for place in places)), name, value)
+            for places, name, value in _named(self.content, (), then)
+            if places or name not in _IDLE or _IDLE[name] != value
+        ]
         unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
         if unknown:
             more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
@@ -187,6 +197,11 @@ def _hints(kind: type, above: Place = ()) -> Iterator[tuple[Place, Any]]:
             yield from _hints(hint, (*above, field.name))  # type: ignore[arg-type]
         else:
             yield (*above, field.name), hint
+
+
+def _former_places(hints: dict[Place, Any]) -> dict[Place, Place]:
+    """Return where settings stood in the files of earlier versions, each with the place where it stands now."""
+    return {(*place[:-2], "heads", *place[-2:]): place for place in hints if place[-2:-1] == ("images",)}
 
 
 def _named(content: dict[str, Any], above: Place, hints: dict[Place, Any]) -> Iterator[tuple[list[Place], str, Any]]:

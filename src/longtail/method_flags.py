@@ -1,10 +1,10 @@
-"""`--set METHOD.SETTING=VALUE` as it is typed, and the flags that it took the place of."""
+"""`--set METHOD.SETTING=VALUE` as it is typed, the flags that it took the place of, and those of `run` alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from longtail.errors import InputError
 
-__all__ = ["gathered_settings", "refuse_old_flags"]
+__all__ = ["gathered_settings", "refuse_old_flags", "refuse_run_flags"]
 
 _TRAINED = "crt,lws,bsm,cb,ldam,cosine"
 # flag of version 0.1: what is typed now; one that took no value says it here
@@ -53,6 +53,9 @@ OLD_FLAGS = {
     "--dlsa-always": "dlsa.choose_depth=false",
 }
 
+# settings of `longtail run` that other verbs with methods had too, only to refuse them
+_OF_RUN = ("crt_from", "bn_mode", "crt_part", "crt_backbone_rate")
+
 
 def refuse_old_flags(arguments: Sequence[str]) -> None:
     """Answer a flag of a single method with its new spelling.
@@ -80,6 +83,31 @@ def refuse_old_flags(arguments: Sequence[str]) -> None:
         lists = "lists all" if method == "*" else f"{method} lists its settings"
         lists = f"`longtail methods{'' if method == '*' else ' ' + method}` {lists.removeprefix(method + ' ')}"
         raise InputError(f"{flag} is now: --set {typed} ({lists}).")
+
+
+def refuse_run_flags(arguments: Sequence[str], names: Collection[str]) -> None:
+    """Answer a flag that retrains cRT from images where there are none.
+
+    Args:
+        arguments: as they were typed, behind the verb.
+        names: of the verb's settings.
+
+    Raises:
+        InputError: one of them is such a flag, and no setting of the verb.
+
+    Example:
+        >>> refuse_run_flags(["--crt-from", "images"], {"methods", "set"})
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: --crt-from is a setting of `longtail run`, which has the images and the network ...
+    """
+    for word in arguments:
+        flag = word.partition("=")[0].replace("_", "-")
+        if any(flag == f"--{name.replace('_', '-')}" and name not in names for name in _OF_RUN):
+            raise InputError(
+                f"{flag} is a setting of `longtail run`, which has the images and the network that it retrains. "
+                "Use it there, or leave it out."
+            )
 
 
 def gathered_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:

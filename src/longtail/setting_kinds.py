@@ -10,7 +10,7 @@ import msgspec
 from longtail.errors import InputError
 from longtail.ranges import range_of
 
-__all__ = ["converted"]
+__all__ = ["bare_type", "choices_of", "converted"]
 
 
 def converted(value: Any, hint: Any, where: str) -> Any:
@@ -37,7 +37,7 @@ def converted(value: Any, hint: Any, where: str) -> Any:
         longtail.errors.InputError: a.toml: epochs is "ten"; expected a whole number.
     """
     try:
-        result = msgspec.convert(value, _bare(hint), dec_hook=_path)
+        result = msgspec.convert(value, bare_type(hint), dec_hook=_path)
     except (msgspec.ValidationError, UnicodeEncodeError):  # a text with half of a pair of surrogates
         raise InputError(f"{where} is {_shown(value)}; expected {_kind(hint)}.") from None
     allowed = range_of(hint)
@@ -49,16 +49,16 @@ def converted(value: Any, hint: Any, where: str) -> Any:
     return result
 
 
-def _bare(hint: Any) -> Any:
+def bare_type(hint: Any) -> Any:
     """Return a type without what is annotated to it, which is not for msgspec."""
     parts = get_args(hint)
     match get_origin(hint):
         case origin if origin is Annotated:
-            return _bare(parts[0])
+            return bare_type(parts[0])
         case origin if origin in (Union, UnionType):
-            return Union[tuple(_bare(part) for part in parts)]  # noqa: UP007  of parts that are not known here
+            return Union[tuple(bare_type(part) for part in parts)]  # noqa: UP007  of parts that are not known here
         case origin if origin is tuple:
-            return tuple[tuple(part if part is Ellipsis else _bare(part) for part in parts)]  # type: ignore[misc]
+            return tuple[tuple(part if part is Ellipsis else bare_type(part) for part in parts)]  # type: ignore[misc]
     return hint
 
 
@@ -70,8 +70,8 @@ def _path(kind: type, value: Any) -> Path:
 
 def _kind(hint: Any) -> str:
     """Return the words for a type."""
-    bare, parts = _bare(hint), get_args(_bare(hint))
-    choices = _choices(bare)
+    bare, parts = bare_type(hint), get_args(bare_type(hint))
+    choices = choices_of(bare)
     if choices:
         return f"one of {', '.join(map(str, choices))}"
     if get_origin(bare) is Union:
@@ -82,13 +82,13 @@ def _kind(hint: Any) -> str:
     return {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}.get(bare, "text")
 
 
-def _choices(bare: Any) -> list[Any]:
+def choices_of(bare: Any) -> list[Any]:
     """Return the values of a Literal, or of a union of them."""
     if get_origin(bare) is Literal:
         return list(get_args(bare))
     if get_origin(bare) not in (Union, UnionType):
         return []
-    parts = [_choices(part) for part in get_args(bare) if part is not NoneType]
+    parts = [choices_of(part) for part in get_args(bare) if part is not NoneType]
     return [value for part in parts for value in part] if all(parts) else []
 
 

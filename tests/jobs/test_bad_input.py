@@ -137,6 +137,21 @@ def test_a_loss_that_would_do_nothing_costs_no_training(capsys, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("verb", [["fit", "x"], ["balance", "x"], ["study", "weight-norms", "x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["--crt-from", "images"], ["--bn-mode=frozen"], ["--crt-part", "all"], ["--crt_backbone_rate", "1"]],
+    ids=" ".join,
+)
+def test_flags_of_crt_from_images_are_answered_with_the_verb_that_has_them(capsys, verb, words):
+    flag = words[0].partition("=")[0].replace("_", "-")
+    assert refused(capsys, *verb, *words).startswith(f"{flag} is a setting of `longtail run`, ")
+
+
+def test_a_rate_of_the_backbone_below_zero_is_refused(capsys):
+    assert "--crt-backbone-rate -1.0; expected" in refused(capsys, "run", "digits", "--crt-backbone-rate", "-1")
+
+
 def test_nan_is_named_and_can_be_left_out(capsys, features):
     change(features / "feature_train.h5", "features", with_value(np.nan))
     sentence = fit(capsys, features)

@@ -230,8 +230,10 @@ def test_the_network_behind_auto_is_that_of_the_method_it_stands_for(tmp_path):
         "verdict": {"best": "auto"},
     }
     (tmp_path / "results.json").write_text(json.dumps(results))
-    for heads in ({"images": {"crt_from": "images"}}, {"crt_from": "images"}):  # now, and before settings had groups
-        (tmp_path / "config.json").write_text(json.dumps({"heads": heads}))
+    images = {"crt_from": "images"}
+    # now, as a group of the heads' settings, and before settings had groups
+    for settings in ({"images": images, "heads": {}}, {"heads": {"images": images}}, {"heads": images}):
+        (tmp_path / "config.json").write_text(json.dumps(settings))
         assert open_predictor(tmp_path).checkpoint == tmp_path / "checkpoints/crt/last.pt"
         assert open_predictor(tmp_path, "joint").checkpoint == tmp_path / "checkpoints/last.pt"
 

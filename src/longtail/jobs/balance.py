@@ -32,31 +32,27 @@ class BalanceConfig:
     """Rebalance the last layer of a trained model; all its other weights stay as they are."""
 
     model: tyro.conf.Positional[Path]
-    """State dict or checkpoint of a timm, torchvision or Hugging Face classifier (.pt, .pth, .bin, .safetensors), an
-    exported program (.pt2), the last layer alone (.npz, or a state dict of it), or a folder of Hugging Face."""
+    """Classifier of timm, torchvision or Hugging Face (.pt, .safetensors, .pt2, folder), or its last layer."""
     features: Path | None = None
-    """Folder with feature_{train,val,test}.h5, or a file, as `fit` takes them: what the model's last layer sees."""
+    """Folder with feature_{train,val,test}.h5, or a file as `fit` takes it, for that last layer."""
     layer: str | None = None
-    """Name of the last layer among the weights, where it has no usual one (fc, head, classifier, head.fc, ...)."""
+    """Name of the last layer's weights, where it is no usual one (fc, head, classifier, ...)."""
     arch: str | None = None
-    """The network, timm:NAME or torchvision:NAME; it is run to see what ends it. Default, with --data and --export:
-    what the file says, or ResNets by shape."""
+    """Network, timm:NAME or torchvision:NAME; default: as the file says, or ResNets by shape."""
     class_names: Path | None = None
-    """Text file with the model's class names, one a line in the order of its outputs: labels are numbered by them."""
+    """Text file of the model's class names, one a line in the order of its outputs."""
     image_size: PixelSize | None = None
-    """With --data: height and width that the network sees; default: as usual for it."""
+    """Height and width of the network's images, with --data; default: its usual size."""
     mean: tuple[float, float, float] | None = None
-    """With --data: mean of each channel that the images were normalised with, 0 to 1; default: as usual for it."""
+    """Mean of each channel in the model's preprocessing, 0 to 1; default: its usual one."""
     std: tuple[float, float, float] | None = None
-    """With --data: deviation of each channel."""
+    """Deviation of each channel in the model's preprocessing; default: its usual one."""
     prior: str | None = None
-    """How common the classes are where the model will be used: uniform, train, or a CSV of `class,share` or
-    `class,count`; goes into the bias. Default: as the method has it, about uniform."""
+    """Class shares where the model will be used: uniform, train, or a CSV; default: the method's."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
-    """Write the balanced model as these too, with preprocessing and class names inside; as `export` does."""
+    """Programs of the balanced model to write too, as `export` does."""
     single_label: bool = False
-    """Each image has one class, although config.json says that the model was trained with a sigmoid a class
-    (multi_label_classification); the model that is written says single_label_classification."""
+    """Take a model with a sigmoid a class as one of a single class an image."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     data: DataOptions = field(default_factory=DataOptions)
@@ -186,8 +182,6 @@ def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, s
 
     if heads.head is not None:
         raise InputError("--head: the model's own last layer is taken. Leave it out.")
-    if heads.images.crt_from == "images" or heads.images.crt_part != "classifier":
-        raise InputError("--crt-from images, and --crt-part, change more than the last layer. Use `longtail run`.")
     if heads.feature_transform not in ("none", "centre", "standardise"):
         raise InputError(
             f"--feature-transform {heads.feature_transform}: a linear layer cannot take that over. "

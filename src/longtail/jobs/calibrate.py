@@ -25,32 +25,29 @@ class CalibrateConfig:
     model: tyro.conf.Positional[Path]
     """Folder of a run, or a head (RUN/heads/la.npz)."""
     heads: str | None = None
-    """Of a run: which heads, several with commas between, or all; default: the one that its report recommends."""
+    """Heads of the run, with commas between, or all; default: the one that its report recommends."""
     features: Path | None = None
     """Folder of feature files, or one file; default: what the run was fitted on."""
     method: Literal["auto"] | ScalingMethod = "auto"
-    """none, one temperature, one a group (many, medium, few) of the predicted class, a temperature with a bias a class,
-    or vector (factor and bias a class); auto: by cross-validation of the log-loss on val, none that costs accuracy."""
+    """Change of the scores; auto: by cross-validated log-loss on val, none that costs accuracy."""
     prior: str | None = None
-    """Where the probabilities are to hold: train, uniform, or a CSV of `class,share` or `class,count`; default: where
-    classes are mixed as in val."""
+    """Class shares where probabilities are to hold: train, uniform, or a CSV; default: as in val."""
     sets: SetKind = "group"
-    """What the sets of candidates promise that `predict` writes: to hold the true class on average over images
-    (marginal, prevalence), for every class, or for many, medium and few each (group). All are measured."""
+    """Classes or groups for which sets of candidates of `predict` hold the true class."""
     score: Score = "softmax"
-    """What sets rank classes by: softmax, small sets; aps, sets that are larger where the image is hard."""
+    """Ranking of classes in sets; aps: larger sets where the image is hard."""
     changed: Literal["ask", "leave-out", "use"] = "ask"
-    """What becomes of rows whose content is another than when the run was made."""
+    """Rows whose content is another than when the run was made."""
     alpha: Annotated[float, Range(above=0, below=1)] = 0.1
     """Share of the images whose set may miss the true class."""
     accept_accuracy: Annotated[float, Range(above=0, below=1)] = 0.95
-    """Accuracy that is wanted of accepted predictions; the unsure ones are left to a person."""
+    """Accuracy that is wanted of accepted predictions; a person gets the others."""
     split_val: Annotated[float, Range(above=0, below=1)] | None = None
-    """Where there is no val: the share of train to hold out, class by class."""
+    """Share of train to hold out, class by class, where there is no val."""
     many_above: Annotated[int, Range(0)] | None = None
-    """A class with more training images is called many; default: as in the run, or 100."""
+    """Training images above which a class is many; default: as in the run, or 100."""
     few_below: Annotated[int, Range(0)] | None = None
-    """A class with fewer training images is called few; default: as in the run, or 20."""
+    """Training images below which a class is few; default: as in the run, or 20."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 

@@ -29,19 +29,17 @@ class DescribeConfig:
     """Count classes, find unreadable and identical images, draw the tail."""
 
     dataset: tyro.conf.Positional[str | None] = None
-    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18 (without --data: their published counts), or the path
-    of a folder, list file or image pack; default: what --data says."""
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or a folder, list or pack; default: --data."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     many_above: Annotated[int, Range(0)] = 100
-    """A class with more training images is called many."""
+    """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
-    """A class with fewer training images is called few."""
+    """Training images below which a class is few."""
     look: Literal["auto", "yes", "no"] = "auto"
-    """Open every image, to find those that cannot be read and those that are the same; auto: except of imagenet-lt,
-    places-lt and inat18, which have 100,000s."""
+    """Search for unreadable and for equal images; auto: except in the large published sets."""
     build_lists: bool = False
-    """With imagenet-lt and --data of ImageNet: draw lists by the published counts into --out, for who has none."""
+    """Draw ImageNet-LT's lists by its published counts into --out, with --data of ImageNet."""
 
 
 def run(config: DescribeConfig) -> dict[str, Any]:

@@ -25,30 +25,27 @@ class EvaluateConfig:
     """Measure a fitted head on features, or a CSV of predictions, by group."""
 
     model: tyro.conf.Positional[Path]
-    """A run and the head that its report recommends, a head (RUN/heads/tau.npz), or a CSV with the columns label and
-    prediction (or one column a method)."""
+    """Run (its recommended head), head (RUN/heads/tau.npz), or CSV with columns label and prediction."""
     features: Path | None = None
-    """Folder of feature files, or one file, that are to be measured on; default: what the run was fitted on. Columns
-    and classes are matched by name; rows that the run was made of, in another split, are left out."""
+    """Folder of feature files, or one file, to measure on; default: what the run was fitted on."""
     train_counts: Path | None = None
-    """Training images of each class, one number a line; default: as the run has them."""
+    """Text file of each class's training images, a number a line; default: the run's."""
     split: Literal["train", "val", "test"] = "test"
-    """Which features are evaluated."""
+    """Split that is measured."""
     changed: Literal["ask", "leave-out", "use"] = "ask"
-    """What becomes of rows whose content is another than when the run was made."""
+    """Rows whose content is another than when the run was made."""
     prior: str | None = None
-    """A world to measure for: uniform, train, a CSV of `class,share` or `class,count`, or estimated (estimated-em,
-    estimated-bbse) from the split without its labels. Adds the accuracy to expect there, as the head is and told so."""
+    """Class shares to measure for: uniform, train, a CSV, or estimated (-em, -bbse) from the split."""
     shift: bool = False
-    """Add test sets from forward to backward long-tailed; `longtail study shift` makes a page of them."""
+    """Add test sets from forward to backward long-tailed."""
     draws: Count = 3
-    """Of --shift: test sets a world from which a prior is estimated."""
+    """Test sets of each world of --shift from which a prior is estimated."""
     subsample: bool = False
-    """Of --shift: count on subsets without replacement, as LADE and SADE do, instead of the exact expectation."""
+    """Count --shift on subsets, as LADE and SADE do, not its exact expectation."""
     many_above: Annotated[int, Range(0)] = 100
-    """A class with more training images is called many."""
+    """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
-    """A class with fewer training images is called few."""
+    """Training images below which a class is few."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 

@@ -27,18 +27,17 @@ class ExportConfig:
     """Write a trained network, with a fitted head or with its own classifier, as another system reads it."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """Folder of a run, with the head that its report recommends; or a checkpoint file, with its own classifier."""
+    """Folder of a run, with its recommended head; or a checkpoint, with its own classifier."""
     out: Path | None = None
-    """File to write; default: model.pth, .pt2 or .onnx in the run's folder, NAME.pt2 or .onnx beside a checkpoint."""
+    """File to write; default: model.pth, .pt2 or .onnx in the run's folder, or beside the checkpoint."""
     format: Literal["weights", "torch-export", "onnx"] = "weights"
-    """weights: a checkpoint in another system's layout; torch-export (.pt2) and onnx (.onnx): a program that maps
-    images at the network's size to logits and probabilities, with preprocessing and class names inside."""
+    """Checkpoint in another's layout, or a program from images to logits and probabilities."""
     layout: Literal["classifier-balancing", "mmpretrain", "timm"] = "timm"
-    """Of weights; timm's names are torchvision's too."""
+    """Names of the weights; timm's are torchvision's too."""
     pixels: Literal["float32", "uint8"] = "float32"
-    """What a program takes: float32 from 0 to 1, or uint8."""
+    """Images that a program takes: float32 from 0 to 1, or uint8."""
     head: Path | None = None
-    """A fitted head (heads/tau.npz of a run) in the place of that one; of weights, a linear one."""
+    """Fitted head (RUN/heads/tau.npz) in the place of the usual one; of weights, a linear one."""
 
 
 def run(config: ExportConfig) -> Path:

@@ -30,11 +30,11 @@ class ExtractConfig:
     checkpoint: tyro.conf.Positional[Path]
     """Checkpoint file, or the folder of a run."""
     dataset: tyro.conf.Positional[str | None] = None
-    """As in `train`; default: the data, and the very splits, that the checkpoint was trained with."""
+    """Data as in `train`; default: data and splits that the checkpoint was trained with."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     dtype: Literal["float32", "float16"] = "float32"
-    """Of the stored features."""
+    """Number format of the stored features."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
 

@@ -30,22 +30,20 @@ class FitConfig:
     """Fit classifiers on features, or on the logits of a classifier, and compare them."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and, if there are, feature_val.h5 and feature_test.h5; or train.npz, val.csv, ...;
-    or one file (.h5, .npz, .npy, .csv, .tsv, .parquet, .mat of version 7.3) with labels, perhaps with a column `split`.
-    """
+    """Folder with feature_train.h5, _val, _test (or train.npz, ...), or one file with labels (.csv, .npz, ...)."""
     logits: bool = False
-    """The values are logits, one a class; a file that calls them `logits` needs no such word."""
+    """Take the values as logits, one a class."""
     val_fraction: Share = 0.1
-    """Of one file without such rows: share of train to split off for validation, class by class; 0 for none."""
+    """Share of train for validation, where one file names no val; 0: none."""
     test_fraction: Share = 0.2
-    """The same for testing."""
+    """Share of one file's rows for testing, where it names no test."""
     split_seed: Seed = 0
-    """Of these splits."""
+    """Seed of the splits of one file."""
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: Count = 1
-    """Fits that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
+    """Fits with the seeds --seed, --seed + 1, ..."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
@@ -61,11 +59,6 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.seeds import summarize
 
     settle_threads_of_heads(config.runtime.threads)
-    if config.heads.images.crt_from == "images" or config.heads.images.crt_part != "classifier":
-        raise InputError(
-            "--crt-from images, and --crt-part, need the images and the network, not only features. "
-            "Use `longtail run ... --crt-from images`."
-        )
     wanted_methods(config.heads.methods)
     read_settings(config.heads.set)
     folder = place_for("fit", config.features, config.runtime.out)

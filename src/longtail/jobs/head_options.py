@@ -23,22 +23,21 @@ class ChoiceOptions:
     """How settings such as tau are chosen, and what `auto` chooses by."""
 
     select_on: Literal["val", "train", "test"] | None = None
-    """Where choices such as tau are made; default val where there is one, else a held-out fifth of train."""
+    """Split for choices such as tau; default: val, else a fifth of train is held out."""
     i_know_test_is_spoiled: bool = False
-    """Allow --select-on test, to reproduce a publication that did so; every table says it."""
+    """Allow --select-on test; every table says it."""
     metric: Metric = "balanced"
-    """What auto chooses by: balanced, all, many, medium, few or worst (class)."""
+    """Accuracy that auto chooses by."""
     costs: Path | None = None
-    """CSV of C x C numbers, without names: what it costs to take the row's class for the column's. auto then chooses
-    the lowest mean cost, each class counting as --metric says."""
+    """CSV of C x C costs of taking the row for the column."""
     one_standard_error: bool = False
-    """Let auto take the simplest method that is within one standard error of the best."""
+    """Simplest method within one standard error of the best."""
     refit: bool = True
-    """Let auto fit the chosen method again on train and val; --no-refit leaves it as it is."""
+    """Second fit of auto's choice, on train and val."""
     cv_folds: Annotated[int, Range(2, most=1000)] = 5
-    """Of the cross-validation where there is no val."""
+    """Folds of the cross-validation without a val."""
     cv_repeats: Annotated[int, Range(1, most=1000)] = 1
-    """How often that is repeated with other folds."""
+    """Cross-validations, each with other folds."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,13 @@ class ImageOptions:
     """crt from the images instead of their features, in `run`."""
 
     crt_from: Literal["features", "images"] = "features"
-    """Retrain cRT's classifier on stored features, or on augmented images behind the frozen backbone (in `run`)."""
+    """What cRT is trained on."""
     bn_mode: Literal["frozen", "reestimated"] = "frozen"
-    """Batch-norm statistics there: as they are, or re-estimated on class-balanced batches as the original does."""
+    """Batch norm of the backbone behind cRT."""
     crt_part: Part = "classifier"
-    """What learns there: the classifier (cRT), or with it the last block, the last stage, or all."""
+    """What learns in cRT from images."""
     crt_backbone_rate: Annotated[float, Range(0, most=1e6)] = 0.1
-    """Learning rate there of all but the classifier, as a multiple of crt's."""
+    """Learning rate of the backbone, times crt's."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,13 @@ class EvidenceOptions:
     """What the report says besides."""
 
     correction: Correction = "holm"
-    """Of p-values for the number of methods that are compared: holm, or benjamini-hochberg, which claims more."""
+    """P-values' correction."""
     label_check: Literal["quick", "full", "none"] = "quick"
-    """Look for labels worth a look, for the report: if it takes seconds, always, or not; `longtail inspect` lists all.
-    """
+    """Label check; quick: if it takes seconds."""
     learning_curve: bool = False
-    """Fit a quick head to an eighth, a quarter, half and all of each class's images, to say which classes gain from
-    more of them."""
+    """Fit parts of the data: which classes gain from more."""
     curve_draws: Annotated[int, Range(2)] = 4
-    """Of that: how often the images are drawn; each draw fits the head four times."""
+    """Draws of the images for --learning-curve."""
 
 
 @dataclass(frozen=True)
@@ -76,27 +73,20 @@ class HeadOptions:
     """Which classifiers are fitted on the features."""
 
     methods: str = "usual"
-    """Some of joint, ncm, crt, tau, la, lws, mlp (usual: these), knn, ridge, lda, bsm, cb, ldam, cosine, maxnorm, marc,
-    disalign, ensemble (of the others), dlsa, with commas between; or all: all but dlsa, which takes minutes, and knn
-    above 50,000 training rows. With auto (alone: of all) the best one is chosen, on val or by cross-validation, and
-    fitted again on train and val."""
+    """Methods, with commas between; usual: joint,ncm,crt,tau,la,lws,mlp; all: but dlsa; auto: the best."""
     set: tuple[str, ...] = ()
-    """Settings of methods, METHOD.SETTING=VALUE: tau.tau=0.7, crt,bsm.epochs=30, *.batch_size=64 (all that have it);
-    `longtail methods` lists the methods, `longtail methods crt` its settings."""
+    """Settings METHOD.SETTING=VALUE of `longtail methods`."""
     head: Path | None = None
-    """The network's own classifier: .npz with `weight` (C x D) and `bias` (C), or the network's checkpoint (PaCo's,
-    classifier-balancing's, torchvision's, ...); default: joint_head.npz beside."""
+    """Network's classifier: .npz with `weight` (C x D) and `bias`, or its checkpoint."""
     feature_transform: Literal["auto", "none", "centre", "l2", "centre-l2", "power", "power-l2", "standardise"] = "none"
-    """Of the features before every method: centred, of length 1, signed square roots, standardised; auto chooses for
-    ncm, lda, ridge, knn, la and tau where auto chooses methods, and leaves the others' features as they are."""
+    """Change of all features."""
     many_above: Annotated[int, Range(0)] = 100
-    """A class with more training images is called many."""
+    """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
-    """A class with fewer training images is called few."""
+    """Training images below which a class is few."""
     drop_nonfinite: bool = False
-    """Leave rows with NaN or infinite features out instead of stopping."""
+    """Leave rows with NaN or infinite features out."""
     choice: ChoiceOptions = field(default_factory=ChoiceOptions)
-    images: ImageOptions = field(default_factory=ImageOptions)
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
 
 

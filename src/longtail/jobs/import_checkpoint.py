@@ -24,23 +24,23 @@ class ImportConfig:
     """Make a checkpoint of ours out of one of classifier-balancing, MMPretrain, torchvision, timm or a CIFAR ResNet."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """The file (.pth, .pt, .tar, .safetensors, ...); it is read without running code that it may hold."""
+    """File (.pth, .pt, .tar, .safetensors, ...); code in it is not run."""
     out: Path | None = None
     """File to write; default: beside it, ending in .longtail.pt."""
     backbone: str = "auto"
-    """Name of the network; auto recognises ResNets and ResNeXts by the shapes of their weights."""
+    """Name of the network; auto: ResNets and ResNeXts by the shapes of their weights."""
     num_classes: Count | None = None
-    """Classes, where the file holds no classifier: a new one is drawn, and has to be trained."""
+    """Number of classes of a new classifier, to be trained, where the file has none."""
     class_names: Path | None = None
     """Text file with a class name a line, in the order of the labels; default: 0, 1, 2, ..."""
     image_size: PixelSize | None = None
-    """Height and width that the network sees; default 224, CIFAR ResNets 32."""
+    """Height and width of the network's images; default: 224, CIFAR ResNets 32."""
     statistics: Literal["auto", "imagenet", "inaturalist", "cifar"] = "auto"
-    """Mean and deviation that its images were normalised with; auto: imagenet, CIFAR ResNets cifar."""
+    """Mean and deviation of its preprocessing; auto: imagenet, CIFAR ResNets cifar."""
     mean: tuple[float, float, float] | None = None
-    """In place of the statistics' mean, on a scale of 0 to 1."""
+    """Mean of each channel in its preprocessing, 0 to 1, in place of --statistics."""
     std: tuple[float, float, float] | None = None
-    """In place of the statistics' deviation."""
+    """Deviation of each channel in its preprocessing, in place of --statistics."""
 
 
 def run(config: ImportConfig) -> Path:

@@ -20,13 +20,13 @@ class InspectConfig:
     """List rows that are nearly the same, in two splits or with two labels, and rows that are likely mislabelled."""
 
     features: tyro.conf.Positional[Path]
-    """Features as for `fit`: a folder with a file for each split, or one file; or the folder of a run."""
+    """Features as `fit` takes them: a folder or one file; or the folder of a run."""
     false_share: Annotated[float, Range(above=0, below=1)] = 0.01
-    """Share of the rows that are called nearly the same which may be near by chance; less calls fewer rows so."""
+    """Share of the rows called nearly the same that may be so by chance."""
     most: Annotated[int, Range(0)] = 60_000
-    """Rows in all up to which every one is compared with every other; it takes their square."""
+    """Rows in all up to which each is compared with each other: it takes their square."""
     margin: Annotated[float, Range(0, most=1)] = MARGIN
-    """By how much the other class has to be more probable than the label before a row is called likely mislabelled."""
+    """Lead in probability over the label that makes a row a likely mistake."""
     folds: Annotated[int, Range(2)] = 5
     """Parts of train in the cross-validation that judges its labels."""
     show: Annotated[int, Range(0)] = 10

@@ -15,7 +15,7 @@ class MethodsConfig:
     """List the methods, or the settings of one."""
 
     method: tyro.conf.Positional[str | None] = None
-    """Name of a method; default: all are listed."""
+    """Name of a method, whose settings are listed; default: all methods."""
 
 
 def run(config: MethodsConfig) -> None:

@@ -27,12 +27,11 @@ class PackConfig:
     data: Path | None = None
     """Folder that the paths of a list are relative to; default: the list's own."""
     layout: FolderLayout = "auto"
-    """Of a folder: classes: each sub-folder is a class, whatever it looks like; splits: each sub-folder of train/
-    (val/, test/) is. auto: stop where they look like something else."""
+    """Kind of sub-folders; auto: ask if unclear."""
     alike_names: AlikeNames = "ask"
-    """Of classes whose names differ in case, blanks, "_", "-" or Unicode form only: keep them apart, or merge them."""
+    """Classes alike but for case, blanks or marks."""
     skip_bad: bool = False
-    """Leave unreadable images out, and name them, instead of stopping."""
+    """Leave unreadable images out and name them; else: stop."""
     quiet: bool = False
     """Show no progress."""
 

@@ -32,27 +32,25 @@ class PredictConfig:
     """Predict with a finished run; the CSV has a row for each input."""
 
     model: tyro.conf.Positional[Path]
-    """Folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt), which predicts with its own classifier."""
+    """Run, head (RUN/heads/tau.npz), or checkpoint (.pt) with its own classifier."""
     inputs: tyro.conf.Positional[Path]
-    """An image, a folder of images, an image pack (.h5), or features: .h5, .npz, .npy, .csv, .tsv, .parquet or .mat, as
-    `fit` takes them, with or without labels; columns are matched by their names."""
+    """Image, folder of images, image pack (.h5), or features as `fit` takes them, without labels too."""
     method: str | None = None
-    """Which head of the run; default: the one that its report recommends."""
+    """Head of the run; default: the one that its report recommends."""
     prior: str | None = None
-    """How common the classes are where the inputs come from: uniform, train, a CSV of `class,share` or `class,count`,
-    or estimated (estimated-em, estimated-bbse) from these very inputs. Default: as the head has it."""
+    """Class shares of the inputs: uniform, train, a CSV, or estimated (-em, -bbse); default: the head's."""
     top: Count | None = None
-    """Write the probabilities of that many most likely classes; default: of all."""
+    """Most likely classes to write with their probabilities; default: all."""
     sets: bool = False
-    """Write the classes that the input may be of, as `longtail calibrate` promised, in a column `set`."""
+    """Add a column `set` of classes that it may be, by `longtail calibrate`."""
     reject: bool = False
-    """Write in a column `accepted` whether the prediction is sure enough, yes or no; by `longtail calibrate` too."""
+    """Add a column `accepted`, yes where the prediction is sure, by `longtail calibrate`."""
     uncalibrated: bool = False
     """Write softmax of the head's scores, even if it was calibrated."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
-    """Leave unreadable images out, and name them, instead of stopping."""
+    """Leave unreadable images out and name them; else: stop."""
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 

@@ -29,7 +29,7 @@ class PretrainConfig:
     """Train a backbone on images without their labels; `longtail train --init` goes on from it with labels."""
 
     dataset: tyro.conf.Positional[str]
-    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     pretraining: PretrainOptions = field(default_factory=PretrainOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)

@@ -15,7 +15,7 @@ class ReportConfig:
     run: tyro.conf.Positional[Path]
     """Folder of the run, or its results.json."""
     quiet: bool = False
-    """Do not print where the page is."""
+    """Silence about where the page is."""
 
 
 def run(config: ReportConfig) -> Path:

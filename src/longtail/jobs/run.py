@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.ranges import Count
 
@@ -39,11 +39,12 @@ class RunConfig:
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
+    images: ImageOptions = field(default_factory=ImageOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: Count = 1
-    """Runs that are compared, with the seeds --seed, --seed + 1, ...; each in a folder of its own."""
+    """Runs with the seeds --seed, --seed + 1, ..."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
-    """Write network and recommended head as model.pt2 or model.onnx too, as `longtail export` does."""
+    """Programs to write of network and head."""
 
 
 def run(config: RunConfig, *, table: bool = True) -> Path:
@@ -95,12 +96,10 @@ def checked(config: RunConfig) -> RunConfig:
         )
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
         raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
-    if config.heads.images.crt_part != "classifier" and config.heads.images.crt_from != "images":
-        raise InputError(
-            f"--crt-part {config.heads.images.crt_part} needs --crt-from images: stored features cannot learn."
-        )
+    if config.images.crt_part != "classifier" and config.images.crt_from != "images":
+        raise InputError(f"--crt-part {config.images.crt_part} needs --crt-from images: stored features cannot learn.")
     loss = settings.get("crt", {}).get("loss", "cross-entropy")
-    if config.heads.images.crt_from == "images" and loss != "cross-entropy":
+    if config.images.crt_from == "images" and loss != "cross-entropy":
         raise InputError(
             f"--set crt.loss={loss}: with --crt-from images, cRT is trained by cross-entropy. Leave one of them out."
         )
@@ -226,8 +225,8 @@ def _run_one(
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
     ready: dict[str, Any] = {}
-    if config.heads.images.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
-        options = RetrainingOptions(stage, config.heads, runtime)
+    if config.images.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
+        options = RetrainingOptions(stage, config.heads, config.images, runtime)
         ready["crt"] = retrain_from_images(fabric, model, splits, options, folder / "checkpoints" / "crt")
     if not fabric.is_global_zero:
         fabric.barrier()

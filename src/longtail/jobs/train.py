@@ -26,7 +26,7 @@ class TrainConfig:
     """Train a backbone with its linear classifier."""
 
     dataset: tyro.conf.Positional[str]
-    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or the path of a folder, list file or image pack."""
+    """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or a folder, list file or image pack."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)

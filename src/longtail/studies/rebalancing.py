@@ -40,11 +40,11 @@ class RebalancingConfig:
 
     run: RunConfig = field(default_factory=RunConfig)
     rules: str = "ce,rs,rw,drw,ldam-drw"
-    """Rules, with commas between."""
+    """Rules of rebalancing, with commas between."""
     pretraining: str = "none"
-    """What each rule starts from, with commas between: none (drawn weights), rotation, moco, simsiam."""
+    """Weights that each rule starts from, with commas between: none, rotation, moco, simsiam."""
     pretrain_epochs: Count | None = None
-    """Of that pre-training; default: as many as --epochs."""
+    """Epochs of --pretraining; default: as many as --epochs."""
 
 
 def run(config: RebalancingConfig) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.run import RunConfig
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ class RetrainedPartsConfig:
 
     run: RunConfig = field(default_factory=RunConfig)
     parts: str = "classifier,last-block,all:0.1,all"
-    """What learns, with commas between: classifier, last-block, last-stage, all; behind a colon the backbone's learning
-    rate as a multiple of the classifier's, default 1."""
+    """Parts that learn, with commas between; behind a colon the backbone's rate, times the classifier's."""
 
 
 def run(config: RetrainedPartsConfig) -> dict[str, Any]:
@@ -36,7 +35,7 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     from longtail.studies.outcome import finish_study
 
     parts = _parts(config.parts)
-    _refuse_what_the_study_sets(config.run.heads)
+    _refuse_what_the_study_sets(config.run)
     study = open_study("retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint")))
     fabric, base, splits, folder = study.fabric, study.config, study.splits, study.folder
     if splits.test is None or not len(splits.test):
@@ -46,18 +45,17 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     labels = np.asarray(splits.test.labels)
     reports: dict[str, list[dict[str, Any]]] = {}
     for name, (part, rate) in parts.items():
-        from_images = replace(base.heads.images, crt_from="images", crt_part=part, crt_backbone_rate=rate)
-        heads = replace(base.heads, images=from_images)
+        images = replace(base.images, crt_from="images", crt_part=part, crt_backbone_rate=rate)
         reports[name] = []
         for seed in range(base.runtime.seed, base.runtime.seed + base.seeds):
             place = folder if base.seeds == 1 else folder / f"seed-{seed}"
             model = open_model(find_checkpoint(place, base.stage.use), fabric.device)
-            options = RetrainingOptions(base.stage, heads, replace(base.runtime, seed=seed))
+            options = RetrainingOptions(base.stage, base.heads, images, replace(base.runtime, seed=seed))
             checkpoints = place / "checkpoints" / f"retrained-{name.replace(':', '-')}"
             _, predictions = retrain_from_images(fabric, model, splits, options, checkpoints)
             if fabric.is_global_zero:
                 counts = results[0]["data"]["train_counts"]
-                bounds = {"many_above": heads.many_above, "few_below": heads.few_below}
+                bounds = {"many_above": base.heads.many_above, "few_below": base.heads.few_below}
                 reports[name].append(accuracy_report(labels, predictions["test"], counts, **bounds))
     if not fabric.is_global_zero:
         return {}
@@ -145,12 +143,12 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
     }
 
 
-def _refuse_what_the_study_sets(heads: HeadOptions) -> None:
-    default = HeadOptions()
+def _refuse_what_the_study_sets(config: RunConfig) -> None:
+    images, default = config.images, ImageOptions()
     for option, given, plain in (
-        ("--methods", heads.methods, default.methods),
-        ("--crt-part", heads.images.crt_part, default.images.crt_part),
-        ("--crt-backbone-rate", heads.images.crt_backbone_rate, default.images.crt_backbone_rate),
+        ("--methods", config.heads.methods, HeadOptions().methods),
+        ("--crt-part", images.crt_part, default.crt_part),
+        ("--crt-backbone-rate", images.crt_backbone_rate, default.crt_backbone_rate),
     ):
         if given != plain:
             raise InputError(f"{option} {given} does nothing in this study. Say with --parts what is trained again.")

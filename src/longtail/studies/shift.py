@@ -26,13 +26,13 @@ class ShiftConfig:
     """Measure heads where classes are more or less common than in train: as they are, told so, and left to estimate."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_{train,val,test}.h5, a file as `fit` takes it, or a run, whose heads are then taken."""
+    """Folder with feature_{train,val,test}.h5, a file as `fit` takes it, or a run with its heads."""
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="joint,la"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     draws: Count = 3
-    """Test sets a world from which a prior is estimated."""
+    """Test sets of each world from which a prior is estimated."""
     subsample: bool = False
-    """Count on subsets without replacement, as LADE and SADE do, instead of the exact expectation over classes."""
+    """Count on subsets, as LADE and SADE do, not the exact expectation."""
 
 
 def run(config: ShiftConfig) -> dict[str, Any]:

@@ -33,27 +33,26 @@ class SimilarSamplesConfig:
     dataset: tyro.conf.Positional[str] = "cifar10"
     """cifar10, cifar100, or the path of a folder, list file or image pack."""
     vary: str = "fraction"
-    """fraction (p) or tail-share (t)."""
+    """What is varied: fraction (p) or tail-share (t)."""
     points: str | None = None
-    """Values of what is varied, with commas between; default 0,0.1,...,0.5 of p, and 0,0.2,...,1 of t."""
+    """Values of what is varied, with commas between; default: p 0,0.1,...,0.5, t 0,0.2,...,1."""
     fraction: Annotated[float, Range(0, most=1)] = 0.2
-    """p, where t is varied."""
+    """Fraction p of the head's images that are mixed, where t is varied."""
     tail_share: Annotated[float, Range(0, most=1)] = 0.8
-    """t, where p is varied: 0.8 is what the released code calls lambda = 0.2."""
+    """Share t of the tail in a mixture, where p is varied; the released code's lambda is 1 - t."""
     head: Annotated[int, Range(0)] = 0
     """Number of the class whose images are replaced."""
     tail: Annotated[int, Range(-1)] = -1
     """Number of the class that they come to resemble; negative counts from the end."""
     original_draw: bool = False
-    """Draw the subset and the replaced images as the released code does, with numpy's old generator and seed 0."""
+    """Draw images as the released code does, with numpy's old generator and seed 0."""
     methods: str = "joint"
-    """Classifiers that are watched, with commas between: joint, the network's own, and others that are fitted on its
-    features, such as crt: where training is short, joint hardly says the tail's name."""
+    """Classifiers that are watched, with commas between: joint, or others, fitted on its features."""
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", ratio=100.0, val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: Count = 3
-    """Trainings of each point, with the seeds --seed, --seed + 1, ..."""
+    """Trainings of each point with the seeds --seed, --seed + 1, ..."""
 
 
 def run(config: SimilarSamplesConfig) -> dict[str, Any]:

@@ -31,9 +31,9 @@ class SimilarityConfig:
     """Measure each class's likeness to others on features, and set it against its accuracy together with its count."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and feature_test.h5, a file as `fit` takes it, or the folder of a run."""
+    """Folder with feature_train.h5 and feature_test.h5, a file as `fit` takes it, or a run."""
     method: str = "joint"
-    """Whose accuracy is explained: joint, crt, or any other of --methods of `longtail fit`."""
+    """Method whose accuracy is explained: joint, crt, or any other of `longtail fit`."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 

@@ -27,24 +27,22 @@ class ToyExampleConfig:
     dataset: tyro.conf.Positional[str] = "cifar10"
     """cifar10, cifar100, or the path of a folder, list file or image pack."""
     case: Literal[1, 2] = 1
-    """1: all classes but the tail have --points images, the tail --fixed. 2: the tail has --points, the others
-    --fixed."""
+    """What --points counts: images of all classes but the tail (1), or of the tail (2)."""
     points: str = "100,1000,2000,3500,5000"
-    """Images a class, with commas between."""
+    """Numbers of images a class, with commas between."""
     fixed: Count | None = None
-    """Images of the tail in case 1 (default 50), of every other class in case 2 (default 5000)."""
+    """Images of the other side: of the tail in case 1 (default 50), of the rest in case 2 (5000)."""
     tail: Annotated[int, Range(-1)] = -1
     """Number of the class that is watched; negative counts from the end."""
     steps: Count | None = None
-    """Steps of every training, in place of --epochs (the authors'): points with fewer images are trained as long."""
+    """Steps of every training, in place of --epochs: all points are trained as long."""
     methods: str = "joint"
-    """Classifiers that are watched, with commas between: joint, the network's own, and others that are fitted on its
-    features, such as crt: where training is short, joint hardly says the tail's name."""
+    """Classifiers that are watched, with commas between: joint, or others, fitted on its features."""
     data: DataOptions = field(default_factory=lambda: DataOptions(profile="none", val_fraction=0.0))
     stage: StageOneOptions = field(default_factory=lambda: UNIFIED_STAGE)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: Count = 3
-    """Trainings of each point, with the seeds --seed, --seed + 1, ..."""
+    """Trainings of each point with the seeds --seed, --seed + 1, ..."""
 
 
 def run(config: ToyExampleConfig) -> dict[str, Any]:

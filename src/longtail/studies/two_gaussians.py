@@ -19,13 +19,13 @@ class TwoGaussiansConfig:
     """Simulate how mixing head samples with tail samples moves the boundary, beside what the model predicts."""
 
     fractions: str = "0,0.1,0.2,0.3,0.4,0.5"
-    """p: fractions of the head's samples that are replaced by mixtures, with commas between."""
+    """Fractions p of the head's samples that are replaced by mixtures, with commas between."""
     tail_share: Annotated[float, Range(0, most=1)] = 0.8
-    """t: share of the tail's sample in each mixture."""
+    """Share t of the tail's sample in each mixture."""
     distance: Annotated[float, Range(above=0)] = 2.0
-    """Between the means, in standard deviations."""
+    """Distance of the means, in standard deviations."""
     head_counts: str = "100,5000"
-    """Samples of the head, with commas between."""
+    """Numbers of samples of the head, with commas between."""
     tail_count: Count = 50
     """Samples of the tail."""
     repeats: Annotated[int, Range(2)] = 2000

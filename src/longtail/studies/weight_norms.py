@@ -21,7 +21,7 @@ class WeightNormsConfig:
     """Fit the linear classifiers on features and compare the norms of their class weights: the paper's figure 2."""
 
     features: tyro.conf.Positional[Path]
-    """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or the folder of a run."""
+    """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or a run."""
     heads: HeadOptions = field(default_factory=HeadOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     seeds: Count = 1

@@ -189,9 +189,9 @@ def _checkpoint_of(run: Run, method: str) -> Path:
 
 def _takes_other_features(run: Run, method: str) -> bool:
     # trained on images, its batch-norm statistics may be its own
+    # earlier versions had this group inside that of the heads, the first of them no groups
     heads = run.group("heads")
-    # runs of an earlier version have no groups of settings
-    images = heads.get("images", heads)
+    images = run.group("images") or heads.get("images", heads)
     crt_from = images.get("crt_from") if isinstance(images, dict) else None
     return bool(crt_from == "images" and _choice(run, method).get("method", method) == "crt")
 

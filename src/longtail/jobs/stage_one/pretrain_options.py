@@ -20,54 +20,51 @@ class PretrainOptions:
     """What is learnt without labels, and how."""
 
     task: Task = "rotation"
-    """rotation: by how much was an image turned; moco: find its other view in a queue (MoCo v2); simsiam: predict its
-    other view."""
+    """Task without labels: the angle of a turned image (rotation), or its other view."""
     backbone: str = "auto"
-    """resnet20/32/44/56/110 (small images), digits_cnn, any model of timm; auto: that of --init, else digits_cnn up to
-    16 pixels, resnet32 up to 64, resnet18 above."""
+    """resnet20 to 110, digits_cnn, any model of timm; auto: by --init, else by image size."""
     pretrained: bool = False
-    """Start from timm's weights for that backbone."""
+    """Start from timm's weights for the backbone."""
     init: Path | None = None
-    """Checkpoint of ours to start from: its backbone."""
+    """Checkpoint of ours whose backbone to start from."""
     epochs: Count = 200
     """Passes over the training images."""
     batch_size: Annotated[int, Range(2)] | None = None
-    """Images of one step, over all processes; default 256, rotation of up to 64 pixels 128."""
+    """Images of a step, over all processes; default: 256, rotation of up to 64 pixels 128."""
     learning_rate: Annotated[float, Range(above=0)] | None = None
-    """At the start, after the warm-up; default: rotation 0.1, moco 0.03, simsiam 0.05, of up to 64 pixels 0.03."""
+    """Learning rate after the warm-up; default: by --task and image size, 0.03 to 0.1."""
     momentum: Share = 0.9
-    """Of stochastic gradient descent."""
+    """Momentum of stochastic gradient descent."""
     weight_decay: Factor | None = None
-    """Default 1e-4; of up to 64 pixels 5e-4, rotation 2e-4."""
+    """Weight decay; default: 1e-4, up to 64 pixels 5e-4, rotation 2e-4."""
     schedule: ScheduleKind = "cosine"
-    """How the learning rate falls."""
+    """Course of the learning rate."""
     warmup_epochs: Factor = 0.0
-    """Epochs over which it rises first."""
+    """Epochs over which the learning rate rises first."""
     queue: Annotated[int, Range(1, most=2**24)] | None = None
-    """Of moco: keys to tell an image from; default 65536, of up to 64 pixels 4096, at most the training images."""
+    """Keys that moco tells an image from; default: 65536, up to 64 pixels 4096."""
     key_momentum: Share | None = None
-    """Of moco: share of itself that the key encoder keeps at each step; default 0.999, of up to 64 pixels 0.99."""
+    """Share that moco's key encoder keeps at a step; default: 0.999, up to 64 pixels 0.99."""
     temperature: Annotated[float, Range(above=0)] | None = None
-    """Of moco: default 0.2, of up to 64 pixels 0.1."""
+    """Temperature of moco's softmax; default: 0.2, up to 64 pixels 0.1."""
     dimension: Annotated[int, Range(1, most=2**16)] | None = None
-    """Of what is compared: default moco 128, simsiam 2048."""
+    """Numbers that are compared for each view; default: moco 128, simsiam 2048."""
     bottleneck: Annotated[int, Range(1, most=2**16)] | None = None
-    """Of simsiam's predictor: default 512."""
+    """Width of simsiam's predictor; default: 512."""
     predictor_decays: bool = False
-    """Of simsiam: let the predictor's learning rate fall too; it stays in the released code."""
+    """Let the learning rate of simsiam's predictor fall too."""
     image_size: PixelSize | None = None
-    """Height and width that the network sees; up to 64 are kept in memory. Default: digits 8, CIFAR 32, others 224."""
+    """Height and width of the network's images; default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
-    """auto: MoCo v2's for moco and simsiam; for rotation shift for digits, crop-flip up to 64 pixels, else
-    resized-crop."""
+    """Random changes of images; auto: by task, data and size."""
     monitor: Literal["knn", "none"] = "knn"
-    """After each epoch, classify val by its nearest training images. It alone looks at labels, and chooses best.pt."""
+    """Check of val by nearest training images after each epoch, which chooses best.pt."""
     neighbours: Count = 20
-    """Training images that vote there."""
+    """Training images that vote in --monitor knn."""
     monitor_images: Count = 20_000
-    """Training images to look for them in, at most; a random part of more."""
+    """Training images that --monitor knn looks through, at most."""
     sync_bn: bool = False
-    """Batch-norm statistics over all processes, on GPUs; not for moco, which shuffles its batches instead."""
+    """Batch-norm statistics over all processes, on GPUs; not for moco."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     save_every: Factor = 30.0

@@ -15,7 +15,7 @@ from longtail.comparison.method_settings import unfitted_head
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.heads import ClassifierRetraining
-from longtail.jobs.head_options import HeadOptions
+from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.batches import training_batches
 from longtail.jobs.stage_one.images import Images, prepare
@@ -43,12 +43,14 @@ class RetrainingOptions:
 
     Attributes:
         stage: of stage 1: workers, saving, accumulation.
-        heads: settings of crt, what learns, and the batch-norm mode of what does not.
+        heads: settings of crt.
+        images: what learns, and the batch-norm mode of what does not.
         runtime: seed and progress.
     """
 
     stage: StageOneOptions
     heads: HeadOptions
+    images: ImageOptions
     runtime: RuntimeOptions
 
 
@@ -68,9 +70,9 @@ def retrain_from_images(
         The head, and the network's predictions on val and test, which differ from those on the stored features where
         the statistics were re-estimated or the backbone learnt.
     """
-    stage, heads, runtime = options.stage, options.heads, options.runtime
+    stage, retrained, runtime = options.stage, options.images, options.runtime
     preprocessing = trained.preprocessing
-    crt: Any = unfitted_head("crt", read_settings(heads.set))
+    crt: Any = unfitted_head("crt", read_settings(options.heads.set))
     if crt.epochs == "auto":
         raise InputError("--set crt.epochs=auto: with --crt-from images, expected a number of epochs.")
     torch.manual_seed(runtime.seed)
@@ -78,10 +80,10 @@ def retrain_from_images(
     model.reset_classifier(classifier_of(model).out_features)
     classifier_of(model).reset_parameters()  # as torch draws a linear layer, whatever the backbone's own way
     model.to(fabric.device)
-    frozen = hold_all_but(model, heads.images.crt_part)
-    task = Classification(model, frozen=frozen if heads.images.bn_mode == "frozen" else ())
+    frozen = hold_all_but(model, retrained.crt_part)
+    task = Classification(model, frozen=frozen if retrained.bn_mode == "frozen" else ())
     optimizer = torch.optim.SGD(
-        parameter_groups(model, crt.learning_rate, heads.images.crt_backbone_rate),
+        parameter_groups(model, crt.learning_rate, retrained.crt_backbone_rate),
         lr=crt.learning_rate,
         momentum=0.9,
         weight_decay=crt.weight_decay,
@@ -95,9 +97,9 @@ def retrain_from_images(
             "learning_rate": crt.learning_rate,
             "weight_decay": crt.weight_decay,
             "repeat_threshold": crt.repeat_threshold,
-            "bn_mode": heads.images.bn_mode,
-            "part": heads.images.crt_part,
-            "backbone_rate": heads.images.crt_backbone_rate,
+            "bn_mode": retrained.bn_mode,
+            "part": retrained.crt_part,
+            "backbone_rate": retrained.crt_backbone_rate,
             "sampling": crt.sampling,
             "schedule": crt.schedule,
             "seed": runtime.seed,
