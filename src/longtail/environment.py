@@ -26,7 +26,7 @@ def provenance() -> dict[str, Any]:
 
 
 def environment() -> dict[str, str]:
-    """Give versions, processor and threads, as strings for results.json."""
+    """Return versions, processor and threads, as strings for results.json."""
     import numpy as np
     import sklearn
     import torch

@@ -209,7 +209,7 @@ class Run:
         return table_html(table_rows(self.results), verdict_lines(self.results["verdict"]))
 
     def doubts_of(self, head: Path) -> tuple[str, ...]:
-        """Say whether a head's file is another than the run wrote; empty where nothing is to be said.
+        """Return whether a head's file is another than the run wrote; empty where nothing is to be said.
 
         Args:
             head: file of a head in this folder.

@@ -56,7 +56,7 @@ class Schedule:
             Range(0).check(milestone, "a milestone")
 
     def factor(self, epoch: int, step: int, steps_per_epoch: int, num_epochs: int) -> float:
-        """Give the factor of the base learning rate at one step.
+        """Return the factor of the base learning rate at one step.
 
         Args:
             epoch: from 0.

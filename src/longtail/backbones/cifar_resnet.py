@@ -76,7 +76,7 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight)
 
     def get_classifier(self) -> nn.Module:
-        """Give the last linear layer."""
+        """Return the last linear layer."""
         return self.fc
 
     def reset_classifier(self, num_classes: int) -> None:

@@ -34,7 +34,7 @@ class DigitsCNN(nn.Module):
         self.reset_classifier(num_classes)
 
     def get_classifier(self) -> nn.Module:
-        """Give the last linear layer."""
+        """Return the last linear layer."""
         return self.fc
 
     def reset_classifier(self, num_classes: int) -> None:

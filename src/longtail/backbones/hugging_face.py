@@ -71,7 +71,7 @@ def weight_files(folder: Path, *, expected: str) -> list[Path]:
 
 
 def _instead(folder: Path) -> str:
-    """Say what lies there instead of weights under their usual names."""
+    """Return what lies there instead of weights under their usual names."""
     entries = sorted(folder.iterdir())
     if (folder / ".metadata").is_file() or any(entry.suffix == ".distcp" for entry in entries):
         return f"; it is {DISTRIBUTED}"

@@ -223,7 +223,7 @@ def _bare(name: str, weights: Mapping[str, Tensor]) -> str:
 
 
 def _candidates(weights: Mapping[str, Tensor]) -> str:
-    """Say what stands there instead of a linear layer of a usual name, and what to do."""
+    """Return what stands there instead of a linear layer of a usual name, and what to do."""
     normalised = next((name for name in weights if name.endswith(_NORMALISED)), None)
     if normalised is not None:
         return (

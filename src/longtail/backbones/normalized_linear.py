@@ -53,7 +53,7 @@ def normalize_classifier(model: Any) -> None:
 
 
 def linear_parameters(model: Any) -> tuple[Tensor, Tensor]:
-    """Give weight (C, D) and bias (C,) of a network's classifier as a linear layer that predicts the same.
+    """Return weight (C, D) and bias (C,) of a network's classifier as a linear layer that predicts the same.
 
     Of a normalised layer the weights have length 1: its cosines are those scores divided by the length of the features,
     which does not change their order.

@@ -12,7 +12,7 @@ __all__ = ["choice_curve"]
 
 
 def choice_curve(head: Head, groups: NDArray[np.str_], select_on: str) -> dict[str, Any] | None:
-    """Give the accuracies at each value of the parameter that a head chose, for its figure.
+    """Return the accuracies at each value of the parameter that a head chose, for its figure.
 
     Args:
         head: fitted.

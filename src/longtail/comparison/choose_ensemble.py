@@ -22,7 +22,7 @@ MOST_MEMBERS = 3
 
 
 def uniform_log_probabilities(head: Head, features: ArrayLike) -> Tensor:
-    """Give a head's log-probabilities where all classes are equally common, shape (N, C)."""
+    """Return a head's log-probabilities where all classes are equally common, shape (N, C)."""
     scores = torch.from_numpy(head.logits(features)).float()
     return torch.log_softmax(scores - log_prior_of(head).to(scores), dim=1)
 

@@ -9,7 +9,7 @@ MOST_NEAR = 0.01  # of the rows of a split, up to which near ones are no matter 
 
 
 def leak(results: dict[str, Any], best: str) -> str | None:
-    """Say which rows stand in two splits, and what the recommended method reaches without them.
+    """Return which rows stand in two splits, and what the recommended method reaches without them.
 
     Args:
         results: content of results.json.
@@ -31,7 +31,7 @@ def leak(results: dict[str, Any], best: str) -> str | None:
 
 
 def further_doubts(results: dict[str, Any]) -> list[str]:
-    """Say which heads are not to be trusted, and of which classes nothing is measured.
+    """Return which heads are not to be trusted, and of which classes nothing is measured.
 
     Args:
         results: content of results.json.

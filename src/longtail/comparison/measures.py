@@ -130,7 +130,7 @@ def _add_block_confusion(
 def _learning_curve(
     protocol: Protocol, fitted: FittedMethods, entries: Mapping[str, dict[str, Any]], best: str
 ) -> dict[str, Any] | None:
-    """Say what more images of each class would bring, where that is asked for."""
+    """Return what more images of each class would bring, where that is asked for."""
     if not protocol.rules.curve_draws:
         return None
     method = entries[best]["choice"]["method"] if "choice" in entries[best] else best

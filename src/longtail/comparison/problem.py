@@ -55,7 +55,7 @@ class FeatureProblem:
             test.unseal()
 
     def of_train(self, rows: NDArray[np.int64]) -> "FeatureProblem":
-        """Give the problem of some training rows alone, among them rows of every class."""
+        """Return the problem of some training rows alone, among them rows of every class."""
         train = self.splits["train"]
         part = train.take(rows)
         return replace(self, splits={"train": part}, train_counts=class_counts(part.labels, len(self.class_names)))

@@ -64,7 +64,7 @@ def verdict_lines(verdict: dict[str, Any]) -> list[str]:
 
 
 def _unsupported(results: dict[str, Any], best: str) -> str | None:
-    """Say where the test images do not show that the best method is better than joint, and what they could show."""
+    """Return where the test images do not show that the best method is better than joint, and what they could show."""
     comparisons = results.get("comparisons") or {"pairs": []}
     pair = next((p for p in comparisons["pairs"] if (p["method"], p["baseline"]) == (best, "joint")), None)
     if pair is None:
@@ -88,7 +88,7 @@ def _unsupported(results: dict[str, Any], best: str) -> str | None:
 
 
 def _choice_sentence(choice: dict[str, Any]) -> str:
-    """Say what `auto` is, and how far behind the next best method was."""
+    """Return what `auto` is, and how far behind the next best method was."""
     method, scores = choice["method"], choice["scores"]
     by_cost = choice["costs"] is not None
     what = f"{choice['metric']} cost" if by_cost else f"{choice['metric']} accuracy"

@@ -85,7 +85,7 @@ def _above(root: Path) -> Iterator[Path]:
 
 
 def _contradicts(found: Mapping[str, set[str]]) -> str | None:
-    """Say which classes a sub-folder holds by the files, if most of them hold several, or all the same few."""
+    """Return which classes a sub-folder holds by the files, if most of them hold several, or all the same few."""
     mixed = [folder for folder, labels in found.items() if len(labels) > 1]
     distinct = set().union(*found.values())
     if 2 * len(mixed) < len(found) and 2 * len(distinct) > len(found):

@@ -56,7 +56,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def missing_report(root: Path, listed: Mapping[str, Sequence[str]], absent: Mapping[str, Sequence[int]]) -> str:
-    """Say how many images of each split are missing, the first three of them, and which folders are missing whole.
+    """Return how many images of each split are missing, the first three of them, and which folders are missing whole.
 
     Args:
         root: folder that the paths are relative to.
@@ -81,7 +81,7 @@ def missing_report(root: Path, listed: Mapping[str, Sequence[str]], absent: Mapp
 
 
 def why_missing(root: Path, listed: Mapping[str, Sequence[str]], absent: Mapping[str, Sequence[int]]) -> str:
-    """Say what would make listed images be there, if something simple would.
+    """Return what would make listed images be there, if something simple would.
 
     Args:
         root: folder that the paths are relative to.

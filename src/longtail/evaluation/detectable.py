@@ -23,7 +23,7 @@ def smallest_differences(
     power: float = 0.8,
     level: float = 0.05,
 ) -> dict[str, float | None]:
-    """Give the difference that a two-sided paired test at `level` would find with probability `power`.
+    """Return the difference that a two-sided paired test at `level` would find with probability `power`.
 
     delta = z_(1 - level/2) sqrt(sum_c u_c d_c) + z_power sqrt(sum_c u_c (d_c - delta^2)),  u_c = n_c w_c^2
 
@@ -74,7 +74,7 @@ def smallest_differences(
 def group_discordance(
     labels: ArrayLike, predictions: ArrayLike, baseline: ArrayLike, groups: NDArray[np.str_]
 ) -> FloatArray:
-    """Give the share of images on which only one of two classifiers is right, taken over each class's group.
+    """Return the share of images on which only one of two classifiers is right, taken over each class's group.
 
     d_g = (images on which only one is right + 1/2) / (images + 1)
 

@@ -27,7 +27,7 @@ GROWTH = 1.25  # of the values, where there are more rows than there is room for
 def columns_of(
     source: ColumnTable, choice: ColumnChoice, features: Sequence[str] | None, *, labelled: bool
 ) -> tuple[Columns, Kind]:
-    """Say which column is what; known features are found by their names, whatever stands beside them.
+    """Return which column is what; known features are found by their names, whatever stands beside them.
 
     Args:
         source: the opened file.

@@ -107,7 +107,7 @@ def _writes_the_label(one: NDArray[np.float64], labels: Labels) -> bool:
 
 
 def _tell_more(values: NDArray[np.floating], columns: list[int]) -> bool:
-    """Say whether other columns vary too; where none does, features are made up, not measured beside a label."""
+    """Return whether other columns vary too; where none does, features are made up, not measured beside a label."""
     return bool((np.delete(values, columns, axis=1) != np.delete(values[:1], columns, axis=1)).any())
 
 
@@ -127,7 +127,7 @@ def _check_spread(spread: dict[int, str], labels: Labels, origin: str, *, is_nam
 
 
 def _why_not(name: str, one: NDArray[np.float64], labels: Labels, names: Sequence[str]) -> str | None:
-    """Say why a column is probably no feature; None where it may be one."""
+    """Return why a column is probably no feature; None where it may be one."""
     words = words_of(name)
     if words[-1] in ANSWERS or words[:2] == ["y", "true"]:
         return "is called as a label is: it seems to give the class away"
@@ -176,7 +176,7 @@ def _which_one(
     code: NDArray[np.int64],
     counts: NDArray[np.int64],
 ) -> str | None:
-    """Say why a column of whole numbers looks like an id; None where it does not."""
+    """Return why a column of whole numbers looks like an id; None where it does not."""
     # the last word says what it is: patient_age is an age, patient and patient_nr are patients
     if says_which(name):
         return "holds whole numbers under such a name"

@@ -123,7 +123,7 @@ class Columns:
 def sort_columns(
     names: Sequence[str], numeric: Iterable[str], choice: ColumnChoice, *, origin: str, labelled: bool = True
 ) -> Columns:
-    """Say what each column is, by its name and by whether it holds numbers.
+    """Return what each column is, by its name and by whether it holds numbers.
 
     Args:
         names: of all columns, in order.

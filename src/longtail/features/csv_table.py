@@ -151,7 +151,7 @@ class CsvTable:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a cell of a table is a number; the names of its columns are none.
+    """Return whether a cell of a table is a number; the names of its columns are none.
 
     Example:
         >>> is_number(" -1.5e3"), is_number("²"), is_number("1_000"), is_number("--3")

@@ -14,7 +14,7 @@ __all__ = ["are_probabilities", "as_logits", "log_probabilities"]
 
 
 def are_probabilities(values: NDArray[Any]) -> bool:
-    """Say whether every row of (N, C) lies between 0 and 1 and sums to 1."""
+    """Return whether every row of (N, C) lies between 0 and 1 and sums to 1."""
     some = np.asarray(values[:4096], dtype=np.float64)
     return bool((some >= 0).all() and (some <= 1).all() and np.allclose(some.sum(axis=1), 1, atol=1e-3))
 

@@ -69,7 +69,7 @@ class ParquetTable:
         return ()
 
     def can_be_words(self, name: str) -> bool:
-        """Say whether a column can be read as words: of strings, or of numbers."""
+        """Return whether a column can be read as words: of strings, or of numbers."""
         return name in self._words or name in self.numeric
 
     def blocks(self, numbers: Sequence[str], words: Sequence[str], rows_at_once: int) -> Iterator[Block]:

@@ -256,7 +256,7 @@ def _check_columns(path: Path, tables: Mapping[str, Table]) -> None:
 
 
 def _settled(path: Path, tables: Mapping[str, Table], answer: AlikeNames) -> dict[str, Table]:
-    """Give the classes the names that a person wants where labels are written in several ways."""
+    """Return the classes the names that a person wants where labels are written in several ways."""
     labels = {split: table.labels for split, table in tables.items() if table.class_names is None}
     names = class_order([one for one in labels.values() if one is not None])
     settled, numbers = settled_names(names, answer, printable(path)) if names else ((), ())

@@ -127,7 +127,7 @@ def _clear(folder: Path, file: str) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Say whether a process of that number runs on this machine."""
+    """Return whether a process of that number runs on this machine."""
     if os.name == "nt":  # where the question would end the process
         return True
     try:

@@ -9,7 +9,7 @@ __all__ = ["GaussianMixture", "center_scale"]
 
 
 def center_scale(dimension: int) -> float:
-    """Give a standard deviation of the centres that keeps clusters 3.2 apart in any dimension.
+    """Return a standard deviation of the centres that keeps clusters 3.2 apart in any dimension.
 
     3.2 / sqrt(2 D)
 
@@ -55,7 +55,7 @@ class GaussianMixture(nn.Module):
         self.register_buffer("means", scale * torch.randn(clusters, dimension, generator=generator))
 
     def log_densities(self, latent: Tensor) -> Tensor:
-        """Give log p(u, k) of latents (B, D) for each cluster, shape (B, K)."""
+        """Return log p(u, k) of latents (B, D) for each cluster, shape (B, K)."""
         clusters, dimension = self.means.shape
         constant = -0.5 * dimension * math.log(2 * math.pi) - math.log(clusters)
         # autocast would round the densities to 8 bits: at D = 2048, steps of 8 where clusters differ by 3

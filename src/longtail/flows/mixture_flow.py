@@ -98,11 +98,11 @@ class MixtureFlow(nn.Module):
         return u * self.spread + self.location
 
     def log_densities(self, x: Tensor) -> Tensor:
-        """Give log p(x, k) of features (B, D), shape (B, K)."""
+        """Return log p(x, k) of features (B, D), shape (B, K)."""
         latent, log_det = self(x)
         densities: Tensor = self.mixture.log_densities(latent) + log_det[:, None]
         return densities
 
     def log_likelihood(self, x: Tensor) -> Tensor:
-        """Give log p(x) of features (B, D), shape (B,)."""
+        """Return log p(x) of features (B, D), shape (B,)."""
         return torch.logsumexp(self.log_densities(x), dim=1)

@@ -46,11 +46,11 @@ class HeadProtocol(Protocol):
         ...
 
     def logits(self, X: ArrayLike) -> NDArray[Any]:
-        """Give one score a class, shape (N, C)."""
+        """Return one score a class, shape (N, C)."""
         ...
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Give the label of the highest logit, shape (N,)."""
+        """Return the label of the highest logit, shape (N,)."""
         ...
 
 
@@ -95,7 +95,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability; most heads make all classes equally common."""
+        """Return the world where softmax(logits) is a probability; most heads make all classes equally common."""
         return "uniform"
 
     def _begin(self, features: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64], torch.dtype]:
@@ -169,7 +169,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def logits(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
-        """Give one score a class, moved to a prior where one is asked for.
+        """Return one score a class, moved to a prior where one is asked for.
 
         logits'_c = logits_c + log prior_c - log source_c, where source is `implied_shares`
 
@@ -191,7 +191,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate([scores.cpu().numpy() for scores in self._chunk_scores(array, prior)])
 
     def prior_shares(self, prior: Prior) -> NDArray[np.float64]:
-        """Give the share of each class in a world that is named or given.
+        """Return the share of each class in a world that is named or given.
 
         Args:
             prior: "uniform", "train" (by `class_counts_`), shares, or whole numbers of images, shape (C,).
@@ -232,7 +232,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.prior_shares(self.implied_prior)
 
     def _shift_to(self, prior: Prior | None) -> Tensor | None:
-        """Give what is added to logits for a prior; None where they stay as they are."""
+        """Return what is added to logits for a prior; None where they stay as they are."""
         if prior is None:
             return None
         if isinstance(prior, str) and prior == self.implied_prior and not hasattr(self, "class_counts_"):
@@ -273,12 +273,12 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return str(getattr(self, "device", "cpu"))
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
-        """Give the logits (N, C); of two classes, as scikit-learn has it, the second minus the first (N,)."""
+        """Return the logits (N, C); of two classes, as scikit-learn has it, the second minus the first (N,)."""
         scores = self.logits(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
-        """Give the label of the highest logit, shape (N,); `prior` as in `logits`."""
+        """Return the label of the highest logit, shape (N,); `prior` as in `logits`."""
         check_is_fitted(self)
         array = validate_data(self, X, reset=False, **FEATURES)
         check_finite(array)
@@ -287,7 +287,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[np.concatenate(best)])
 
     def predict_proba(self, X: ArrayLike, *, prior: Prior | None = None) -> NDArray[Any]:
-        """Give softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""
+        """Return softmax(logits), shape (N, C): scores that sum to 1, not calibrated; `prior` as in `logits`."""
         scores = torch.from_numpy(self.logits(X, prior=prior))
         return torch.softmax(scores, dim=1).numpy()
 

@@ -176,5 +176,5 @@ def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str
 
 
 def prior_of_rho(rho: float) -> ImpliedPrior:
-    """Say in which world softmax(logits) is a probability after training with weights (n_c / N)^-rho."""
+    """Return in which world softmax(logits) is a probability after training with weights (n_c / N)^-rho."""
     return "uniform" if rho > 0 else "train"

@@ -164,7 +164,7 @@ class ClassifierRetraining(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by loss, weights and sampling."""
+        """Return the world where softmax(logits) is a probability: by loss, weights and sampling."""
         if self.reweight and self.beta > 0:
             return "uniform"
         return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")

@@ -20,15 +20,15 @@ class Solutions(Protocol):
     """The solutions for each value of one parameter, from one decomposition."""
 
     def rotated(self, features: Tensor) -> Tensor:
-        """Give features (N, D) in the basis in which all solutions are diagonal."""
+        """Return features (N, D) in the basis in which all solutions are diagonal."""
         ...
 
     def scores(self, rotated: Tensor, value: float) -> Tensor:
-        """Give the scores of any rows, shape (N, C)."""
+        """Return the scores of any rows, shape (N, C)."""
         ...
 
     def left_out_scores(self, rotated: Tensor, codes: Tensor, value: float) -> Tensor:
-        """Give the scores of training rows by the solutions fitted without each of them, shape (N, C)."""
+        """Return the scores of training rows by the solutions fitted without each of them, shape (N, C)."""
         ...
 
 

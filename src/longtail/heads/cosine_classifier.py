@@ -159,7 +159,7 @@ class CosineClassifier(Head):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by loss and sampling."""
+        """Return the world where softmax(logits) is a probability: by loss and sampling."""
         return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
 
     def parameters_in_use(self) -> dict[str, Any]:

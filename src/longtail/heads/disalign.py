@@ -142,7 +142,7 @@ class DisAlign(Head):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
+        """Return the world where softmax(logits) is a probability: by the weights of the loss."""
         return prior_of_rho(getattr(self, "rho_", 1.0))
 
     def fit(
@@ -238,7 +238,7 @@ class DisAlign(Head):
         return aligned_logits(logits, features, *(of(part) for part in correction))
 
     def confidence(self, X: ArrayLike) -> NDArray[Any]:
-        """Give s(x): how much of the correction each image gets, 0 to 1.
+        """Return s(x): how much of the correction each image gets, 0 to 1.
 
         Args:
             X: features, shape (N, D).

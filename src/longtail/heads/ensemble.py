@@ -188,7 +188,7 @@ def averaged(scores: list[Tensor], average: Average = "probability") -> Tensor:
 
 
 def log_prior_of(head: Head) -> Tensor:
-    """Give the logarithm of the prior whose probabilities a fitted head gives, up to a constant, shape (C,).
+    """Return the logarithm of the prior whose probabilities a fitted head gives, up to a constant, shape (C,).
 
     Example:
         >>> from longtail.heads import Joint

@@ -171,11 +171,11 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def is_affine(self) -> bool:
-        """Say whether it is a shift and a factor a feature, so that a linear head can take it over."""
+        """Return whether it is a shift and a factor a feature, so that a linear head can take it over."""
         return self.kind in ("none", "centre", "standardise")
 
     def folded(self, weight: NDArray[Any], bias: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give the linear head on plain features that is the given one on transformed ones.
+        """Return the linear head on plain features that is the given one on transformed ones.
 
         W ((x - m) / s) + b = (W / s) x + b - (W / s) m
 

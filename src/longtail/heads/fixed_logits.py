@@ -75,7 +75,7 @@ class FixedLogits:
         return np.dtype(np.float64 if self.features.dtype == np.float64 else np.float32)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        """Give some rows, shape (B, C) or (B, C + D)."""
+        """Return some rows, shape (B, C) or (B, C + D)."""
         bias = self.bias.cpu().numpy()
         if self.products is not None and not self.with_features:
             return np.asarray(self.products[rows] + bias)

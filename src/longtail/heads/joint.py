@@ -131,7 +131,7 @@ class Joint(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by the loss, or as it was given."""
+        """Return the world where softmax(logits) is a probability: by the loss, or as it was given."""
         return self.head_prior or prior_of_loss(self.loss, "train")
 
     def parameters_in_use(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class LinearHead(Head):
         return torch.addmm(torch.from_numpy(self.bias_).to(features), features, weight.T)
 
     def bias_for(self, prior: Prior) -> NDArray[Any]:
-        """Give the bias with which the layer itself says what the head says in another world.
+        """Return the bias with which the layer itself says what the head says in another world.
 
         b'_c = b_c + log prior_c - log source_c, where source is `implied_shares`
 

@@ -125,7 +125,7 @@ class LinearDiscriminant(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability; shares that were given count as those of train."""
+        """Return the world where softmax(logits) is a probability; shares that were given count as those of train."""
         return "uniform" if isinstance(self.prior, str) and self.prior == "uniform" else "train"
 
     @property
@@ -251,7 +251,7 @@ class DiscriminantSolutions:
         return cls(origin, values.clamp(min=0), vectors, rotated, counts, row_weights, log_prior, spread)
 
     def inverse(self, shrinkage: float) -> Tensor:
-        """Give the inverse of the shrunk covariance's eigenvalues, shape (D,)."""
+        """Return the inverse of the shrunk covariance's eigenvalues, shape (D,)."""
         level = float(self.values.mean())
         if level == 0:  # rows equal their means: nothing is known but distances
             return torch.ones_like(self.values)
@@ -259,7 +259,7 @@ class DiscriminantSolutions:
         return 1 / shrunk.clamp(min=1e-9 * float(shrunk.max()))
 
     def at(self, shrinkage: float) -> tuple[Tensor, Tensor]:
-        """Give weight (C, D) and bias (C,) for a shrinkage."""
+        """Return weight (C, D) and bias (C,) for a shrinkage."""
         weight = (self.means * self.inverse(shrinkage)) @ self.vectors.T
         return weight, self._bias(shrinkage) - weight @ self.origin
 
@@ -269,16 +269,16 @@ class DiscriminantSolutions:
         return self.log_prior - lengths / 2
 
     def rotated(self, features: Tensor) -> Tensor:
-        """Give features less the origin in the basis of the eigenvectors, shape (N, D)."""
+        """Return features less the origin in the basis of the eigenvectors, shape (N, D)."""
         return (features - self.origin.to(features)) @ self.vectors.to(features)
 
     def scores(self, rotated: Tensor, shrinkage: float) -> Tensor:
-        """Give the discriminants of rotated features, shape (N, C)."""
+        """Return the discriminants of rotated features, shape (N, C)."""
         weight = (self.means * self.inverse(shrinkage)).to(rotated)
         return torch.addmm(self._bias(shrinkage).to(rotated), rotated, weight.T)
 
     def left_out_scores(self, rotated: Tensor, codes: Tensor, shrinkage: float) -> Tensor:
-        """Give the discriminants of training rows by what is estimated without each of them, shape (N, C).
+        """Return the discriminants of training rows by what is estimated without each of them, shape (N, C).
 
         Without row x of class y, with d = x - m_y and n = n_y: m_y moves by -d / (n - 1), and S_0 loses k d d' with k =
         w_y n / (n - 1), so that S^-1 gains g (S^-1 d) (S^-1 d)' with g = (1 - r) k / (1 - (1 - r) k d' S^-1 d).

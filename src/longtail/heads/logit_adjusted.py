@@ -92,7 +92,7 @@ class LogitAdjusted(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: as in train where tau leaves the head as it is."""
+        """Return the world where softmax(logits) is a probability: as in train where tau leaves the head as it is."""
         return "uniform" if getattr(self, "tau_", 1.0) > 0 else "train"
 
     def fit(

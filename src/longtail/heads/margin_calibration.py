@@ -135,7 +135,7 @@ class MarginCalibration(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by the weights of the loss."""
+        """Return the world where softmax(logits) is a probability: by the weights of the loss."""
         return prior_of_rho(getattr(self, "rho_", 1.0))
 
     def fit(

@@ -159,7 +159,7 @@ class MultilayerPerceptron(Head):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by how much of the counts the loss adds."""
+        """Return the world where softmax(logits) is a probability: by how much of the counts the loss adds."""
         return "uniform" if self.tau > 0.5 else "train"
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -294,7 +294,7 @@ class _Network(nn.Module):
 
     @torch.no_grad()
     def folded(self, scaling: _Scaling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Give both layers for prediction: batch norm and the scaling of the inputs are part of the first one."""
+        """Return both layers for prediction: batch norm and the scaling of the inputs are part of the first one."""
         norm: Any = self.norm
         gain = norm.weight / (norm.running_var + norm.eps).sqrt()
         weight = self.hidden.weight * gain[:, None] / scaling.deviation

@@ -94,7 +94,7 @@ class NearestClassMean(Head):
         self.device = device
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the constructor's arguments by name."""
+        """Return the constructor's arguments by name."""
         return {"device": self.device, "metric": self.metric, "transform": self._transform}
 
     @property

@@ -110,7 +110,7 @@ class NearestNeighbours(Head):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by how much the votes even classes out."""
+        """Return the world where softmax(logits) is a probability: by how much the votes even classes out."""
         return "uniform" if getattr(self, "gamma_", 1.0) > 0.5 else "train"
 
     def fit(
@@ -157,7 +157,7 @@ class NearestNeighbours(Head):
         )
 
     def _nearest(self, features: Tensor, k: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Give similarities and class indices of the k nearest training rows, both (M, k)."""
+        """Return similarities and class indices of the k nearest training rows, both (M, k)."""
         blocks = ((rows, block.to(features.dtype)) for rows, block in chunks(self.rows_, self.device))
         nearest, rows = nearest_rows(features, blocks, k, metric=self.metric, own=own)
         return nearest / self.length_, torch.from_numpy(self.codes_).to(self.device)[rows]
@@ -230,7 +230,7 @@ def _hits(
 
 
 def _mean_squared_distance(features: NDArray[Any]) -> float:
-    """Give the mean squared distance of two rows: twice the sum of the features' variances."""
+    """Return the mean squared distance of two rows: twice the sum of the features' variances."""
     total = torch.zeros(features.shape[1], dtype=torch.float64)
     squares = 0.0
     first = torch_rows(features, slice(0, 1)).double()

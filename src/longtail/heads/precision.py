@@ -10,7 +10,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
-    """Give a context in which matrix products of float32 are computed in a precision.
+    """Return a context in which matrix products of float32 are computed in a precision.
 
     Args:
         precision: "float32" leaves everything as it is; "bfloat16" rounds the factors of each product and its result

@@ -67,7 +67,7 @@ class Transformed(Head):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: that of the head."""
+        """Return the world where softmax(logits) is a probability: that of the head."""
         inner: Any = getattr(self, "head_", self.head)
         prior: ImpliedPrior = "uniform" if inner is None else inner.implied_prior
         return prior

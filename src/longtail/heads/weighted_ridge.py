@@ -109,7 +109,7 @@ class WeightedRidge(LinearHead):
 
     @property
     def implied_prior(self) -> ImpliedPrior:
-        """Say in which world softmax(logits) would be a probability: by how much the weights even classes out."""
+        """Return the world where softmax(logits) is a probability: by how much the weights even classes out."""
         return "uniform" if getattr(self, "gamma_", 1.0) > 0.5 else "train"
 
     def fit(
@@ -208,25 +208,25 @@ class RidgeSolutions:
         return cls(mean, class_weights / num_rows, values.clamp(min=0), vectors, moments, row_weights, num_rows)
 
     def level(self, penalty: float) -> float:
-        """Give l for a penalty that is relative to the mean eigenvalue."""
+        """Return l for a penalty that is relative to the mean eigenvalue."""
         return penalty * float(self.values.mean()) or 1.0
 
     def at(self, penalty: float) -> tuple[Tensor, Tensor]:
-        """Give weight (C, D) and bias (C,) for a penalty."""
+        """Return weight (C, D) and bias (C,) for a penalty."""
         weight = (self.vectors @ (self.moments / (self.values[:, None] + self.level(penalty)))).T
         return weight, self.target_mean - weight @ self.mean
 
     def rotated(self, features: Tensor) -> Tensor:
-        """Give features less the mean in the basis of the eigenvectors, shape (N, D)."""
+        """Return features less the mean in the basis of the eigenvectors, shape (N, D)."""
         return (features - self.mean.to(features)) @ self.vectors.to(features)
 
     def scores(self, rotated: Tensor, penalty: float) -> Tensor:
-        """Give x W + b of rotated features, shape (N, C)."""
+        """Return x W + b of rotated features, shape (N, C)."""
         moments = (self.moments / (self.values[:, None] + self.level(penalty))).to(rotated)
         return torch.addmm(self.target_mean.to(rotated), rotated, moments)
 
     def left_out_scores(self, rotated: Tensor, codes: Tensor, penalty: float) -> Tensor:
-        """Give the scores of training rows by the solutions that are fitted without each of them, shape (N, C).
+        """Return the scores of training rows by the solutions that are fitted without each of them, shape (N, C).
 
         The level l and the weights of the other rows are kept.
         """

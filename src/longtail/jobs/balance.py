@@ -176,7 +176,7 @@ def _models_in(folder: Path) -> list[str]:
 
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:
-    """Give the options for the comparison, and the method to be written where there is no choice to be made."""
+    """Return the options for the comparison, and the method to be written where there is no choice to be made."""
     from longtail.comparison import read_settings
     from longtail.comparison.linear_methods import linear_methods
 

@@ -175,7 +175,7 @@ def _status(failure: BaseException) -> int:
 
 
 def resolve_device(device: str) -> str:
-    """Say which device "auto" means, and make sure that a named one is there.
+    """Return which device "auto" means, and make sure that a named one is there.
 
     Raises:
         InputError: torch finds no such device.
@@ -192,7 +192,7 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Say which arithmetic "auto" means on a device.
+    """Return which arithmetic "auto" means on a device.
 
     Raises:
         InputError: float16 on a CPU, which has no fast float16 and no use for loss scaling.

@@ -200,7 +200,7 @@ def _probabilities(
 
 
 def _how(calibration: "StoredCalibration | None", prior: NDArray[np.float64] | None) -> str:
-    """Say how probabilities came about."""
+    """Return how probabilities came about."""
     if calibration is None:
         return "softmax of the scores, not calibrated"
     moved = "" if prior is None else ", moved to the prior"

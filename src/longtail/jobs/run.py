@@ -111,7 +111,7 @@ def checked(config: RunConfig) -> RunConfig:
 
 
 def run_folder(config: RunConfig) -> Path:
-    """Say where the run's files go."""
+    """Return where the run's files go."""
     name = config.dataset if config.dataset != "folder" else Path(data_of(config)[0]).resolve().stem
     return config.runtime.out or Path("runs") / name
 
@@ -131,7 +131,6 @@ def run_seeds(
     Returns:
         The results of each seed; on other processes than the first, empty ones.
     """
-    dataset, data = data_of(config)
     first = config.runtime.seed
     results = []
     for seed in range(first, first + config.seeds):
@@ -146,12 +145,12 @@ def run_seeds(
             unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
         # what is written with each seed repeats that seed alone
         seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1)
-        results.append(_run_one(fabric, seed_config, splits, dataset, data, place, table))
+        results.append(_run_one(fabric, seed_config, splits, place, table=table))
     return results
 
 
 def seed_folder(config: RunConfig, folder: Path, seed: int) -> Path:
-    """Say where the files of one seed go: into the run's folder where there is one seed only."""
+    """Return where the files of one seed go: into the run's folder where there is one seed only."""
     return folder if config.seeds == 1 else folder / f"seed-{seed}"
 
 
@@ -166,7 +165,7 @@ def for_seed(path: Path, seed: int) -> Path:
 
 
 def data_of(config: RunConfig) -> tuple[str, DataOptions]:
-    """Give the data's name or path, and the settings to open it with.
+    """Return the data's name or path, and the settings to open it with.
 
     Raises:
         InputError: a folder without its path.
@@ -182,15 +181,7 @@ def data_of(config: RunConfig) -> tuple[str, DataOptions]:
     return str(path), replace(config.data, data=None)
 
 
-def _run_one(
-    fabric: "Fabric",
-    config: RunConfig,
-    splits: "DataSplits",
-    dataset: str,
-    data: DataOptions,
-    folder: Path,
-    table: bool,
-) -> dict[str, Any]:
+def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, *, table: bool) -> dict[str, Any]:
     from longtail.comparison.method_names import wanted_methods
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
@@ -204,7 +195,7 @@ def _run_one(
     from longtail.jobs.stage_one.settings import check_begun, training_settings
     from longtail.jobs.train import TrainConfig, train_stage_one
 
-    runtime, stage = config.runtime, config.stage
+    runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
     if not stage.frozen:  # a network that does not learn looks at other images without harm
         settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
         check_begun(folder / "train.json", settings)
@@ -237,7 +228,8 @@ def _run_one(
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
     }
     with replacing(folder, OWNED, marker="results.json") as new:
-        results = _compared(fabric, config, splits, problem, ready, facts, new)
+        results = _compared(config, splits, problem, ready, new, facts)
+    _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     if table:
         tell(results, folder, quiet=runtime.quiet)
     fabric.barrier()
@@ -245,13 +237,12 @@ def _run_one(
 
 
 def _compared(
-    fabric: "Fabric",
     config: RunConfig,
     splits: "DataSplits",
     problem: "FeatureProblem",
     ready: dict[str, Any],
-    stage_facts: dict[str, Any],
     folder: Path,
+    stage_facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit and measure the heads, and write all that comes of them into a folder."""
     from longtail.jobs.class_examples import add_examples
@@ -262,7 +253,6 @@ def _compared(
     title = config.dataset if config.dataset != "folder" else splits.name
     runtime = replace(config.runtime, quiet=True)
     results = compared_in(folder, problem, config.heads, runtime, title=title, ready=ready)
-    _say(fabric, config.runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
     results["stage1"] = stage_facts
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
@@ -271,7 +261,7 @@ def _compared(
 
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
-    """Say how stage 1 was trained."""
+    """Return how stage 1 was trained."""
     from longtail.schedules import scaled_learning_rate
 
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)

@@ -58,7 +58,7 @@ def summarize(runs: list[dict[str, Any]], folder: Path, correction: Correction =
 
 
 def mean_and_interval(values: list[float | None], level: float = 0.95) -> dict[str, Any] | None:
-    """Give the mean over seeds and the t interval of that mean; None where a value is missing.
+    """Return the mean over seeds and the t interval of that mean; None where a value is missing.
 
     Example:
         >>> found = mean_and_interval([1.0, 2.0, 3.0])

@@ -7,7 +7,7 @@ __all__ = ["log_counts"]
 
 
 def log_counts(class_counts: Tensor, *, floor: float = 0.0) -> Tensor:
-    """Give what balanced softmax adds to the logits in training.
+    """Return what balanced softmax adds to the logits in training.
 
     loss = cross-entropy(logits + log n_c, label)
 

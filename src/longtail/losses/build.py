@@ -59,7 +59,7 @@ def build_loss(
 
 
 def prior_of_loss(name: LossName, sampled: Literal["train", "uniform"]) -> Literal["train", "uniform"]:
-    """Say in which world softmax of the trained logits is a probability: as in train, or all classes equally common.
+    """Return in which world softmax of the trained logits is a probability: as in train, or all classes equally common.
 
     Args:
         name: of the loss.

@@ -35,7 +35,7 @@ class ClusterBalance:
         self._average: Tensor | None = None
 
     def __call__(self, posteriors: Tensor) -> Tensor:
-        """Give the loss after a step with posteriors p(k | x_b), shape (B, K), rows that sum to 1."""
+        """Return the loss after a step with posteriors p(k | x_b), shape (B, K), rows that sum to 1."""
         current = posteriors.mean(dim=0) + 1e-7
         before = torch.zeros_like(current) if self._average is None else self._average
         average = self.momentum * before + (1 - self.momentum) * current

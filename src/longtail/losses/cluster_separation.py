@@ -7,7 +7,7 @@ __all__ = ["cluster_separation"]
 
 
 def cluster_separation(first: Tensor, second: Tensor) -> Tensor:
-    """Give the purity loss of pairs of images whose classes differ.
+    """Return the purity loss of pairs of images whose classes differ.
 
     loss = mean_b sum_k p(k | first_b) log p(k | second_b)
 

@@ -40,6 +40,6 @@ class Deferred(nn.Module):
         self._epoch = epoch
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Give the loss of logits (B, C) and labels (B,) in the present epoch."""
+        """Return the loss of logits (B, C) and labels (B,) in the present epoch."""
         loss: Tensor = (self.before if self._epoch < self.first_epoch else self.after)(logits, labels)
         return loss

@@ -35,7 +35,7 @@ class Focal(nn.Module):
         self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Give the loss of logits (B, C) and labels (B,)."""
+        """Return the loss of logits (B, C) and labels (B,)."""
         negative_log = functional.cross_entropy(logits, labels, reduction="none")
         # 1 - p from the logarithm: exact where p is close to 1
         losses = (-torch.expm1(-negative_log)).clamp(min=0) ** self.gamma * negative_log

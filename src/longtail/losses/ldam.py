@@ -10,7 +10,7 @@ __all__ = ["LDAM", "ldam_margins"]
 
 
 def ldam_margins(class_counts: Tensor, largest: float = 0.5) -> Tensor:
-    """Give the margin of each class.
+    """Return the margin of each class.
 
     m_c = largest n_c^(-1/4) / max_j n_j^(-1/4)
 
@@ -79,6 +79,6 @@ class LDAM(nn.Module):
         self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Give the loss of cosines (B, C) and labels (B,)."""
+        """Return the loss of cosines (B, C) and labels (B,)."""
         margins = functional.one_hot(labels, logits.shape[1]) * self.margins[labels, None]
         return functional.cross_entropy(self.scale * (logits - margins), labels, weight=self.weight)

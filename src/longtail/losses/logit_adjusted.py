@@ -45,5 +45,5 @@ class LogitAdjusted(nn.Module):
         self.register_buffer("weight", weight, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Give the loss of logits (B, C) and labels (B,)."""
+        """Return the loss of logits (B, C) and labels (B,)."""
         return functional.cross_entropy(logits + self.offset, labels, weight=self.weight)

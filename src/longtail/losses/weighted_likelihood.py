@@ -7,7 +7,7 @@ __all__ = ["likelihood_weights", "weighted_likelihood"]
 
 
 def likelihood_weights(class_counts: Tensor, power: float) -> Tensor:
-    """Give the weight of each class in the likelihood loss.
+    """Return the weight of each class in the likelihood loss.
 
     r_c = (n_max / n_c)^q / sum_j (n_max / n_j)^q
 
@@ -29,7 +29,7 @@ def likelihood_weights(class_counts: Tensor, power: float) -> Tensor:
 
 
 def weighted_likelihood(log_likelihood: Tensor, weights: Tensor) -> Tensor:
-    """Give the negative mean of weighted log-likelihoods.
+    """Return the negative mean of weighted log-likelihoods.
 
     loss = -mean_b w_b log p(x_b)
 

@@ -17,7 +17,7 @@ __all__ = ["MoCo", "info_nce"]
 
 
 def info_nce(queries: Tensor, keys: Tensor, queue: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Give the contrastive loss of queries against their own keys and the keys of a queue.
+    """Return the contrastive loss of queries against their own keys and the keys of a queue.
 
     loss = mean_b -log( exp(q_b . k_b / T) / (exp(q_b . k_b / T) + sum_j exp(q_b . n_j / T)) )
 
@@ -110,7 +110,7 @@ class MoCo(nn.Module):
         self.register_buffer("position", torch.zeros((), dtype=torch.int64))
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give the loss of two views (B, channels, H, W) and how many queries find their key, in percent."""
+        """Return the loss of two views (B, channels, H, W) and how many queries find their key, in percent."""
         if len(first) * num_ranks() != self.batch_size:
             raise InputError(
                 f"a step has {len(first) * num_ranks()} images; expected batch_size, {self.batch_size}, which divides "

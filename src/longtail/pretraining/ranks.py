@@ -10,12 +10,12 @@ __all__ = ["encode_shuffled", "gathered", "num_ranks"]
 
 
 def num_ranks() -> int:
-    """Give the number of processes that train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def gathered(rows: Tensor) -> Tensor:
-    """Give the rows of all processes, in the order of the processes; no gradient passes.
+    """Return the rows of all processes, in the order of the processes; no gradient passes.
 
     Args:
         rows: of this process, shape (B, ...), the same on each.

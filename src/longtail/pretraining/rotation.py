@@ -80,7 +80,7 @@ class RotationPrediction(nn.Module):
         self.rotation = nn.Linear(classifier.in_features, QUARTERS)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give the loss of images (B, channels, H, H) and how many of their angles were found, in percent."""
+        """Return the loss of images (B, channels, H, H) and how many of their angles were found, in percent."""
         turned, targets = rotate(images, torch.randperm(len(images)))
         logits = self.rotation(features_of(self.model, turned))
         accuracy = (logits.argmax(dim=1) == targets).float().mean() * 100

@@ -60,7 +60,7 @@ class SimSiam(nn.Module):
         self.prediction = nn.Sequential(*_layer(dimension, bottleneck), nn.Linear(bottleneck, dimension))
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Give the loss of two views (B, channels, H, W) and the spread of their projections."""
+        """Return the loss of two views (B, channels, H, W) and the spread of their projections."""
         # one after the other: each view has the batch-norm statistics of its own batch
         z1 = self.projection(features_of(self.model, first))
         z2 = self.projection(features_of(self.model, second))

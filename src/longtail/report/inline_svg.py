@@ -81,12 +81,12 @@ _INKED: tuple[Any, ...] = (
 
 
 def color(name: str) -> str:
-    """Give the colour that becomes the page's CSS variable of that name; an unknown name becomes `other`."""
+    """Return the colour that becomes the page's CSS variable of that name; an unknown name becomes `other`."""
     return _SENTINEL.format(_VARIABLES.index(name if name in _VARIABLES else "other"))
 
 
 def method_style(name: str) -> dict[str, Any]:
-    """Give colour, line style and marker of a method, for `Axes.plot`."""
+    """Return colour, line style and marker of a method, for `Axes.plot`."""
     line, marker = _METHOD_STYLES.get(name, ("dotted", "P"))
     return {"color": color(name), "linestyle": line, "marker": marker}
 

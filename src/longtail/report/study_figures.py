@@ -51,7 +51,7 @@ def points_figure(figure_data: dict[str, Any], number: int) -> str:
 
 
 def _style(place: int) -> dict[str, Any]:
-    """Give colour and marker of a series; the pair is another one for each of the first 36."""
+    """Return colour and marker of a series; the pair is another one for each of the first 36."""
     marker = place + place // len(_COLORS)
     return {"color": color(_COLORS[place % len(_COLORS)]), "marker": _MARKERS[marker % len(_MARKERS)]}
 

@@ -63,7 +63,7 @@ class BalancedRounds:
         self._image_kind = np.min_scalar_type(len(images_by_class) - 1)
 
     def draw(self, seed: tuple[int, ...]) -> IntArray:
-        """Give the image indices of an epoch, shape (num_draws,); a pure function of the seed."""
+        """Return the image indices of an epoch, shape (num_draws,); a pure function of the seed."""
         image_stream, class_stream = np.random.SeedSequence(seed).spawn(2)
         rounds = _second_thread().submit(self._rounds.shuffle, np.random.SFC64(class_stream))
         images = self._shuffled_images(np.random.SFC64(image_stream))

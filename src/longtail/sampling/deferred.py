@@ -40,5 +40,5 @@ class DeferredSampler:
         return self.before.num_samples
 
     def epoch_indices(self, epoch: int) -> NDArray[np.int64]:
-        """Give the whole stream of an epoch, shape (num_samples,)."""
+        """Return the whole stream of an epoch, shape (num_samples,)."""
         return (self.before if epoch < self.first_epoch else self.after).epoch_indices(epoch)

@@ -10,7 +10,7 @@ __all__ = ["class_probabilities", "effective_number_probabilities", "progressive
 
 
 def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64]:
-    """Give the probability that a sample is of each class.
+    """Return the probability that a sample is of each class.
 
     p_c = n_c^q / sum_i n_i^q
 
@@ -42,7 +42,7 @@ def class_probabilities(class_counts: ArrayLike, q: float) -> NDArray[np.float64
 
 
 def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDArray[np.float64]:
-    """Give the class probabilities of images drawn by the inverse of their class's effective number.
+    """Return the class probabilities of images drawn by the inverse of their class's effective number.
 
     p_c proportional to n_c (1 - beta) / (1 - beta^n_c)
 
@@ -75,7 +75,7 @@ def effective_number_probabilities(class_counts: ArrayLike, beta: float) -> NDAr
 
 
 def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: int) -> NDArray[np.float64]:
-    """Give the class probabilities of progressively-balanced sampling in one epoch.
+    """Return the class probabilities of progressively-balanced sampling in one epoch.
 
     p = (1 - lambda) p_instance + lambda p_class with lambda = k / (T - 1), from natural in the first epoch to
     class-balanced in the last.
@@ -105,7 +105,7 @@ def progressive_probabilities(class_counts: ArrayLike, epoch: int, num_epochs: i
 
 
 def repeat_factors(class_counts: ArrayLike, threshold: float) -> NDArray[np.int64]:
-    """Say how often repeat-factor sampling shows each image of a class in an epoch.
+    """Return how often repeat-factor sampling shows each image of a class in an epoch.
 
     r_c = ceil(max(1, sqrt(t / f_c))) with f_c = n_c / N
 

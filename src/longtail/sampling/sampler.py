@@ -151,7 +151,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         )
 
     def probabilities(self, epoch: int) -> NDArray[np.float64]:
-        """Give the class probabilities of an epoch, over the classes that have images."""
+        """Return the class probabilities of an epoch, over the classes that have images."""
         if self.q is not None:
             return class_probabilities(self._counts, self.q)
         if self._beta is not None:
@@ -161,7 +161,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         return progressive_probabilities(self._counts, epoch, self.num_epochs or 1)
 
     def epoch_indices(self, epoch: int) -> NDArray[np.int64]:
-        """Give the whole stream of an epoch, of all ranks, shape (num_samples,)."""
+        """Return the whole stream of an epoch, of all ranks, shape (num_samples,)."""
         if self._rounds is not None:
             return self._rounds.draw((self.seed, epoch))
         rng = np.random.default_rng((self.seed, epoch))
@@ -190,7 +190,7 @@ class Sampler(torch.utils.data.Sampler[int]):
         self._begun = False  # an iteration of that epoch
 
     def __iter__(self) -> Iterator[int]:
-        """Give this rank's indices of the next epoch, once from the restored position on, else from the beginning."""
+        """Return this rank's indices of the next epoch, once from the restored position on, else from the beginning."""
         if self._begun:
             self.set_epoch(self.epoch + 1)
         self._begun = True
@@ -203,11 +203,11 @@ class Sampler(torch.utils.data.Sampler[int]):
         self.set_epoch(self.epoch + 1)
 
     def __len__(self) -> int:
-        """Give the number of this rank's indices in a whole epoch."""
+        """Return the number of this rank's indices in a whole epoch."""
         return len(range(self.rank, self.num_samples, self.num_ranks))
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the position in the stream, over all ranks: all draws before it have been given.
+        """Return the position in the stream, over all ranks: all draws before it have been given.
 
         Worker processes of a DataLoader are given indices ahead of the batches that come out. Torchdata's
         StatefulDataLoader takes that into account (after a finished epoch it may leave one out); with a plain

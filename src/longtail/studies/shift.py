@@ -174,12 +174,12 @@ def _answer(method: str, measured: dict[str, Any], worlds: list[str]) -> str:
 
 
 def _differs(measured: dict[str, Any], column: str) -> bool:
-    """Say whether the head, told that prior, predicts otherwise than as it is."""
+    """Return whether the head, told that prior, predicts otherwise than as it is."""
     return any(one["accuracy"][column] != one["accuracy"]["as it is"] for one in measured.values())
 
 
 def _range(cells: list[dict[str, Any] | None]) -> list[float]:
-    """Give whole tens that hold all values and their intervals."""
+    """Return whole tens that hold all values and their intervals."""
     edges = [edge for cell in cells if cell for edge in (cell["mean"], *(cell["interval"] or ()))]
     return [max(10 * math.floor(min(edges) / 10), 0), min(10 * math.ceil(max(edges) / 10), 100)]
 

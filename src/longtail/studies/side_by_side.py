@@ -118,12 +118,12 @@ def side_by_side(results: Results, *, base: str, words: dict[str, str]) -> dict[
 
 
 def measured_split(found: dict[str, Any]) -> str:
-    """Say on which split a run was measured: test where there is one."""
+    """Return on which split a run was measured: test where there is one."""
     return "test" if "test" in next(iter(found["methods"].values()))["metrics"] else "val"
 
 
 def values_of(runs: list[dict[str, Any]], method: str, metric: str) -> list[Any]:
-    """Give one metric of one method for each seed of a variant; None where its group is empty."""
+    """Return one metric of one method for each seed of a variant; None where its group is empty."""
     return [found["methods"][method]["metrics"][measured_split(found)][metric] for found in runs]
 
 

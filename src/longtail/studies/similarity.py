@@ -269,7 +269,7 @@ def _study(
 def _with_intervals(
     recall: NDArray[np.float64], count: NDArray[np.float64], similarity: NDArray[np.float64], draws: int = 500
 ) -> dict[str, dict[str, Any]]:
-    """Give `explained` with percentile intervals over redrawn classes."""
+    """Return `explained` with percentile intervals over redrawn classes."""
     found = explained(recall, count, similarity)
     rng = np.random.default_rng(0)
     redrawn = []

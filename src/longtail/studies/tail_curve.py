@@ -104,7 +104,7 @@ def run_points(
 
 
 def with_steps(stage: StageOneOptions, steps: int, num_images: int) -> StageOneOptions:
-    """Say how many epochs make so many steps; the warm-up keeps its share of the training.
+    """Return how many epochs make so many steps; the warm-up keeps its share of the training.
 
     Args:
         stage: settings of a training.

@@ -84,7 +84,7 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
 
 
 def case_counts(case: int, point: int, num_classes: int, tail: int, fixed: int | None = None) -> NDArray[np.int64]:
-    """Give the training images of each class at one point.
+    """Return the training images of each class at one point.
 
     Args:
         case: 1: the others have `point` images and the tail `fixed` (50); 2: the tail has `point`, the others `fixed`

@@ -99,7 +99,7 @@ def run(config: TwoGaussiansConfig) -> dict[str, Any]:
 
 
 def predicted_shift(fraction: float, *, tail_share: float, distance: float) -> float:
-    """Give how far the boundary moves towards the tail.
+    """Return how far the boundary moves towards the tail.
 
     p t d / 2: the mean of the head moves by p t d, the boundary by half of that. No number of samples is in it.
 
@@ -116,7 +116,7 @@ def predicted_shift(fraction: float, *, tail_share: float, distance: float) -> f
 
 
 def boundary_variance(fraction: float, head_count: int, tail_count: int, *, tail_share: float) -> float:
-    """Give the variance of the boundary over draws of the training samples.
+    """Return the variance of the boundary over draws of the training samples.
 
     v / 4,   v = (1 - p + p (1 - t)^2) / n_h + sum_k (1 / n_t + t m_k / n_h)^2
 
@@ -141,7 +141,7 @@ def boundary_variance(fraction: float, head_count: int, tail_count: int, *, tail
 
 
 def predicted_recall(fraction: float, head_count: int, tail_count: int, *, tail_share: float, distance: float) -> float:
-    """Give the expected share of new tail samples on the tail's side of the boundary.
+    """Return the expected share of new tail samples on the tail's side of the boundary.
 
     Phi((d/2 - p t d/2) / sqrt(1 + v/4)), v/4 the variance of the boundary
 

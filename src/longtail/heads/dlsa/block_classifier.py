@@ -115,7 +115,7 @@ class BlockInputs:
         return len(self.rows)
 
     def __getitem__(self, positions: Any) -> NDArray[Any]:
-        """Give features and, behind them, class shares of some rows of the block, shape (B, D) or (B, D + C)."""
+        """Return features and, behind them, class shares of some rows of the block, shape (B, D) or (B, D + C)."""
         rows = self.rows[positions]
         block = np.asarray(self.features[rows])
         if self.priors is None or self.clusters is None:
@@ -150,7 +150,7 @@ class BlockClassifier:
     cosine: bool
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Give the scores of features, with class shares behind them or not, shape (B, C)."""
+        """Return the scores of features, with class shares behind them or not, shape (B, C)."""
         dimension = self.weight.shape[1]
         x, weight = inputs[:, :dimension], self.weight
         if self.cosine:
@@ -292,7 +292,7 @@ def fit_classifier(
 def hits(
     classifier: BlockClassifier, inputs: BlockInputs, validation: Validation, *, device: str
 ) -> NDArray[np.float64]:
-    """Give the weight of each validation row if it is in the block and classified right, else 0, shape (N,)."""
+    """Return the weight of each validation row if it is in the block and classified right, else 0, shape (N,)."""
     found = np.zeros(len(validation.codes))
     size = 4096
     for start in range(0, len(inputs), size):

@@ -37,7 +37,7 @@ class BlockModel:
 
     @torch.no_grad()
     def route(self, features: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Give the block of each row (B,), T for the rest, and for each block the class shares (n, C) of its rows."""
+        """Return the block of each row (B,), T for the rest, and for each block the class shares (n, C) of its rows."""
         block = torch.full((len(features),), len(self.flows), dtype=torch.int64, device=features.device)
         waiting = torch.arange(len(features), device=features.device)
         shares = []
@@ -51,7 +51,7 @@ class BlockModel:
 
     @torch.no_grad()
     def logits(self, features: Tensor) -> Tensor:
-        """Give the scores of features (B, D), each row's by its block, shape (B, C)."""
+        """Return the scores of features (B, D), each row's by its block, shape (B, C)."""
         block, shares = self.route(features)
         scores = features.new_empty(len(features), len(self.classifiers[0].weight))
         for number, classifier in enumerate(self.classifiers):
@@ -63,7 +63,7 @@ class BlockModel:
 
     @torch.no_grad()
     def log_likelihood(self, features: Tensor) -> Tensor:
-        """Give log p_t(x) of features (B, D) under each flow, shape (T, B)."""
+        """Return log p_t(x) of features (B, D) under each flow, shape (T, B)."""
         found = [flow.log_likelihood(features) for flow in self.flows]
         return torch.stack(found) if found else features.new_empty(0, len(features))
 
@@ -102,7 +102,7 @@ class BlockModel:
 
 
 def arrays_of(blocks: Sequence[Block], classifiers: Sequence[BlockClassifier], clusters: int) -> dict[str, Any]:
-    """Give all that prediction needs, as arrays.
+    """Return all that prediction needs, as arrays.
 
     Args:
         blocks: those in use, T of them.

@@ -48,7 +48,7 @@ def clusters_of(assigned: NDArray[np.int64], codes: NDArray[np.int64], clusters:
 
 
 def class_shares(counted: Clusters, smoothing: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Give the class shares (K, C) of each cluster, and the rows (K,) that they are shares of.
+    """Return the class shares (K, C) of each cluster, and the rows (K,) that they are shares of.
 
     (n_kc + s n_c / N) / (n_k + s); an empty cluster without smoothing has shares of 0.
 

@@ -35,11 +35,11 @@ class EpochCurve:
         return bool(is_best)
 
     def best(self) -> int:
-        """Give the first epoch with the most weighted hits."""
+        """Return the first epoch with the most weighted hits."""
         return self.epochs[int(np.argmax([hits.sum() for hits in self.hits]))]
 
     def cross_fitted(self, half: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the hits of an epoch that other rows chose: those of each half are of the epoch best on the other half.
+        """Return the hits of an epoch that other rows chose: those of each half are of the epoch best on the other.
 
         Summed, they tell what choosing the epoch on validation is worth on rows that had no part in the choice; the
         hits of the best epoch itself would flatter it.

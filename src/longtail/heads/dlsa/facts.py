@@ -43,7 +43,7 @@ def dlsa_facts(head: DLSA, groups: NDArray[np.str_]) -> dict[str, Any]:
 def group_confusion(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], groups: NDArray[np.str_]
 ) -> dict[str, dict[str, float]]:
-    """Say where images of each group of classes go.
+    """Return where images of each group of classes go.
 
     Args:
         labels: class indices, shape (N,).

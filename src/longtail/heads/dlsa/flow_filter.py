@@ -170,7 +170,7 @@ def fit_flow(
 
 @torch.no_grad()
 def assign(flow: MixtureFlow, features: Features, device: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the log-likelihood and the likeliest cluster of each row of features (N, D), each of shape (N,)."""
+    """Return the log-likelihood and the likeliest cluster of each row of features (N, D), each of shape (N,)."""
     flow.eval()
     likelihoods, clusters = [np.empty(0)], [np.empty(0, dtype=np.int64)]
     for _, rows in chunks(features, device):

@@ -59,7 +59,7 @@ DLSA_PUBLISHED: dict[str, dict[str, Any]] = {
 
 
 def published_settings(name: str) -> dict[str, Any]:
-    """Give the parameters of `DLSA` that a released configuration stands for.
+    """Return the parameters of `DLSA` that a released configuration stands for.
 
     Those named paco begin with the linear layer of PaCo's checkpoint (`head`), the others with random layers. The
     authors chose epochs on the test split; give it as `validation` to do the same.

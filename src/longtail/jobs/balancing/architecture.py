@@ -56,7 +56,7 @@ def architecture_of(file: ModelFile, given: str | None) -> str:
 
 
 def is_timm(name: str) -> bool:
-    """Say whether timm, or we, have a network of that name."""
+    """Return whether timm, or we, have a network of that name."""
     import timm
 
     import longtail.backbones.registry  # noqa: F401  makes our names known to timm

@@ -47,7 +47,7 @@ def check_shape(train: FeatureFile, shape: tuple[int, ...], origin: str) -> None
 
 
 def rare_note(train_counts: NDArray[np.int64], class_names: Sequence[str]) -> tuple[str, ...]:
-    """Say which classes have a single training row: what is learnt of them rests on it alone."""
+    """Return which classes have a single training row: what is learnt of them rests on it alone."""
     rare = [name for name, count in zip(class_names, train_counts, strict=True) if count == 1]
     if not rare:
         return ()

@@ -48,7 +48,7 @@ def timm_order(class_names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def follows(logits: Logits, labels: NDArray[np.int64], order: NDArray[np.int64]) -> bool:
-    """Say whether scores speak for an order of the outputs, and clearly against the order of the labels.
+    """Return whether scores speak for an order of the outputs, and clearly against the order of the labels.
 
     Args:
         logits: shape (N, C).
@@ -307,7 +307,7 @@ def _plain(name: str) -> str:
 def _shares(
     labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Give the row-normalised confusion matrix (C, C) and the rows of each class (C,)."""
+    """Return the row-normalised confusion matrix (C, C) and the rows of each class (C,)."""
     pairs = np.bincount(labels * num_classes + predictions, minlength=num_classes**2).reshape(num_classes, num_classes)
     counts = pairs.sum(axis=1)
     return pairs / np.maximum(counts, 1)[:, None], counts

@@ -185,7 +185,7 @@ def _softmax(logits: NDArray[np.floating]) -> Floats:
 
 
 def _factors(calibrator: Calibrator, groups: NDArray[np.str_]) -> dict[str, float]:
-    """Give what scores are multiplied with, in the mean over each group's classes: below 1 makes less sure."""
+    """Return what scores are multiplied with, in the mean over each group's classes: below 1 makes less sure."""
     return {str(group): float(calibrator.scale[groups == group].mean()) for group in np.unique(groups)}
 
 

@@ -27,7 +27,7 @@ def unseen_scores(
     seed: int,
     quiet: bool,
 ) -> tuple[Head, Images, list[str]]:
-    """Give a head with its scores on images that it was not fitted to.
+    """Return a head with its scores on images that it was not fitted to.
 
     Args:
         path: of the head.
@@ -75,7 +75,7 @@ def unseen_scores(
 
 
 def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) -> Images:
-    """Give the scores of each part of val by a head of the same settings that was fitted to train and the other parts.
+    """Return the scores of each part of val by a head of the same settings, fitted to train and the other parts.
 
     The only image of its class is left out: it is needed for fitting.
     """

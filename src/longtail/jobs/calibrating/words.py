@@ -68,7 +68,7 @@ def _sets_and_accepted(entry: dict[str, Any]) -> Table:
 
 
 def sentences(name: str, entry: dict[str, Any]) -> list[str]:
-    """Say what a person may rely on: of probabilities, of sets, and of accepted predictions.
+    """Return what a person may rely on: of probabilities, of sets, and of accepted predictions.
 
     Args:
         name: of the head.

@@ -35,7 +35,7 @@ class Inputs:
 
 
 def are_features(path: Path) -> bool:
-    """Say whether a path holds features, and not images.
+    """Return whether a path holds features, and not images.
 
     Raises:
         InputError: an HDF5 file that cannot be read.

@@ -50,7 +50,7 @@ class PredictionReport:
         return columns
 
     def promises(self) -> list[str]:
-        """Say what the further columns promise."""
+        """Return what the further columns promise."""
         told = []
         if self._sets is not None:
             promised, kind = 100 * (1 - self._sets.alpha), self._sets.kind

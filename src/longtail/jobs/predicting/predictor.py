@@ -110,7 +110,7 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
 
 
 def fitted_on_validation(head_path: Path) -> bool:
-    """Say whether a run's head learnt from its validation split, as `auto` does: nothing is calibrated on it then."""
+    """Return whether a run's head learnt from its validation split, as `auto` does, so that it cannot calibrate there."""
     return "val" in _choice(run_of_head(head_path), head_path.stem).get("fitted_on", [])
 
 
