@@ -109,7 +109,7 @@ def test_a_type_checker_knows_the_names(messages):
     assert "-> longtail.heads.joint.Joint" in messages[5]
     assert "-> longtail.heads.joint.Joint" in messages[6]
     assert "-> longtail.heads.base.Head" in messages[7]
-    assert "-> longtail.losses.logit_adjusted.LogitAdjusted" in messages[8]
+    assert "-> longtail.losses.logit_adjustment.LogitAdjusted" in messages[8]
     assert "-> longtail.heads.logit_adjusted.LogitAdjusted" in messages[9]
     assert all("note: Revealed type" in messages[number] for number in range(5, 10))
 

@@ -37,7 +37,7 @@ from longtail.backbones.outputs import select
 from longtail.data.transforms import Preprocessing
 from longtail.deploy import Deployed, traceable, write_deployed
 from longtail.errors import LongtailError
-from longtail.jobs.balancing.architecture import architecture_of
+from longtail.jobs.balancing.built_architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
 
 TOLERANCE = 1e-4  # of logits, as a share of the largest

@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         save_head,
     )
     from longtail.heads.feature_transform import FeatureTransform
-    from longtail.jobs.balancing.model import balance_model
+    from longtail.jobs.balancing.balanced_model import balance_model
     from longtail.losses import LDAM, ClusterBalance, Deferred, Focal, build_loss, effective_number_weights
     from longtail.priors import (
         BlackBoxEstimate,
@@ -226,7 +226,7 @@ _HOME = {
     "Transformed": "longtail.heads",
     "WeightedRidge": "longtail.heads",
     "accuracy_report": "longtail.evaluation",
-    "balance_model": "longtail.jobs.balancing.model",
+    "balance_model": "longtail.jobs.balancing.balanced_model",
     "build_loss": "longtail.losses",
     "choose_calibrator": "longtail.evaluation.scaling_choice",
     "class_counts": "longtail.counts",

@@ -58,7 +58,11 @@ VERBS = {
         "CalibrateConfig",
         "probabilities that hold, sets of candidates, a reject option",
     ),
-    "methods": ("longtail.jobs.methods", "MethodsConfig", "the methods that are compared, and what can be set of each"),
+    "methods": (
+        "longtail.jobs.list_methods",
+        "MethodsConfig",
+        "the methods that are compared, and what can be set of each",
+    ),
     "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
 }
 

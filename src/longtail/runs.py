@@ -193,7 +193,7 @@ class Run:
     def __repr__(self) -> str:
         if not self.is_measured:
             return f"Run({str(self.folder)!r})"
-        from longtail.comparison.table import table_rows, table_text
+        from longtail.comparison.method_table import table_rows, table_text
         from longtail.comparison.verdict import verdict_lines
 
         lines = [table_text(table_rows(self.results)), "", *verdict_lines(self.results["verdict"])]
@@ -201,7 +201,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        from longtail.comparison.table import table_html, table_rows
+        from longtail.comparison.method_table import table_html, table_rows
         from longtail.comparison.verdict import verdict_lines
 
         if not self.is_measured:

@@ -9,7 +9,7 @@ from longtail.backbones.architecture import recognise
 from longtail.backbones.foreign import read_foreign
 from longtail.backbones.layouts import LAYOUTS, to_layout
 from longtail.cli import main
-from longtail.jobs.stage_one.model import open_model
+from longtail.jobs.stage_one.trained_model import open_model
 
 # the nets of the decoupling paper's code, built with torchvision's class
 NETS = {

@@ -66,8 +66,8 @@ def _checkpoint():
 
 def open_checkpoint(path):
     from longtail.jobs.predicting.predictor import open_predictor
-    from longtail.jobs.stage_one.model import open_model
     from longtail.jobs.stage_one.objective import trained_prior
+    from longtail.jobs.stage_one.trained_model import open_model
 
     model = open_model(path)
     trained_prior(model.about["settings"])

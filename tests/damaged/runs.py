@@ -197,7 +197,7 @@ def write_study(path):
 
 
 def open_example(path):
-    from longtail.report.images import inline_image
+    from longtail.report.embedded_images import inline_image
 
     inline_image(path.parent, path.name)
 

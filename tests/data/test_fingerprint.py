@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from longtail.data import Subset, open_data
 from longtail.data.files import ImageFiles
 from longtail.data.fingerprint import fingerprint_of_bytes, fingerprints, identities, same_content
-from longtail.data.pack import ImagePack, write_pack
+from longtail.data.image_pack import ImagePack, write_pack
 from longtail.data.shared_images import shared_images
 from longtail.data.source import Joined
 from longtail.errors import InputError

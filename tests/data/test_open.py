@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from longtail.data import open_data, open_unlabelled
-from longtail.data.pack import write_pack
+from longtail.data.image_pack import write_pack
 from longtail.errors import InputError
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from longtail.data import open_data, pack
-from longtail.data.pack import ImagePack, write_pack
+from longtail.data.image_pack import ImagePack, write_pack
 from longtail.errors import InputError
 
 

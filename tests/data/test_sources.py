@@ -12,9 +12,9 @@ from longtail.counts import class_counts
 from longtail.data import open_data, open_unlabelled
 from longtail.data.decode import decode_image
 from longtail.data.fingerprint import fingerprints, same_content
+from longtail.data.image_pack import ImagePack, write_pack
 from longtail.data.list_file import Listed, read_list
 from longtail.data.long_tailed import long_tailed_indices
-from longtail.data.pack import ImagePack, write_pack
 from longtail.data.readable import find_unreadable
 from longtail.errors import InputError
 

@@ -13,7 +13,7 @@ from longtail.files.hdf5 import create_hdf5
 FULL = """
 import gc, resource, sys
 from pathlib import Path
-from longtail.data.pack import write_pack
+from longtail.data.image_pack import write_pack
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 images = ((bytes(3000), index % 2, "train") for index in range(1000))

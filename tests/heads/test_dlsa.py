@@ -14,7 +14,7 @@ from longtail.heads import DLSA, Joint, load_head, save_head
 from longtail.heads.dlsa.block_classifier import BlockInputs, ClassifierPlan, Validation, fit_classifier
 from longtail.heads.dlsa.depth_choice import choice_of
 from longtail.heads.dlsa.epoch_curve import halves
-from longtail.heads.dlsa.published import DLSA_PUBLISHED, published_settings
+from longtail.heads.dlsa.published_configurations import DLSA_PUBLISHED, published_settings
 from longtail.heads.linear_training import SGDPlan
 from longtail.holdout import stratified_holdout
 from longtail.schedules import Schedule

@@ -23,7 +23,7 @@ from longtail.data.transforms import normalize
 from longtail.errors import LongtailError
 from longtail.features import FeatureFile, open_feature_file
 from longtail.heads import Joint
-from longtail.jobs.balancing.architecture import architecture_of
+from longtail.jobs.balancing.built_architecture import architecture_of
 from longtail.jobs.balancing.network import build_network, with_measured_layer
 from longtail.jobs.balancing.preprocessing import known_preprocessing
 

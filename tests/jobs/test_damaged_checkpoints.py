@@ -12,11 +12,11 @@ from longtail.cli import main
 from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
-from longtail.jobs.stage_one.model import open_model
 from longtail.jobs.stage_one.objective import trained_prior
 from longtail.jobs.stage_one.optimisation import start_from
 from longtail.jobs.stage_one.settings import read_about
 from longtail.jobs.stage_one.setup import backbone_for, stopped_at
+from longtail.jobs.stage_one.trained_model import open_model
 from longtail.training.checkpoints import load_checkpoint
 
 WORDS = ["train", "digits", "--epochs", "2", "--batch-size", "128", "--device", "cpu", "--precision", "float32"]

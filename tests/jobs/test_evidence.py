@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from longtail.cli import main
-from longtail.comparison.evidence import paired_comparisons
+from longtail.comparison.paired_comparisons import paired_comparisons
 from longtail.comparison.verdict import verdict
 from longtail.evaluation import corrected, paired_metric_tests
 from longtail.features import write_features

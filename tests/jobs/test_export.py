@@ -15,7 +15,7 @@ from longtail.deploy.program_file import run_program
 from longtail.errors import InputError
 from longtail.heads import load_head
 from longtail.jobs.export import _class_names
-from longtail.jobs.stage_one.model import open_model
+from longtail.jobs.stage_one.trained_model import open_model
 
 
 @pytest.fixture(scope="module")

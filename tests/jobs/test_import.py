@@ -16,7 +16,7 @@ from longtail.data.decode import write_png
 from longtail.data.folder import open_folder
 from longtail.features import open_feature_file
 from longtail.heads import load_head
-from longtail.jobs.stage_one.model import open_model
+from longtail.jobs.stage_one.trained_model import open_model
 
 C = 3
 

@@ -15,7 +15,6 @@ from longtail.cli import main
 from longtail.features import open_feature_file
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.predicting.predictor import open_predictor
-from longtail.jobs.stage_one.model import open_model
 from longtail.jobs.stage_one.objective import (
     check_rebalanced_once,
     first_rebalanced_epoch,
@@ -23,6 +22,7 @@ from longtail.jobs.stage_one.objective import (
     sampler_of,
     trained_prior,
 )
+from longtail.jobs.stage_one.trained_model import open_model
 from longtail.losses import LDAM, Deferred, build_loss, effective_number_weights
 from longtail.recipes import RECIPES
 from longtail.sampling import Sampler, Strategy, effective_number_probabilities

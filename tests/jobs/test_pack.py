@@ -5,8 +5,8 @@ import pytest
 
 from longtail.cli import main
 from longtail.data.decode import write_png
+from longtail.data.image_pack import ImagePack
 from longtail.data.open import open_data
-from longtail.data.pack import ImagePack
 
 
 @pytest.fixture

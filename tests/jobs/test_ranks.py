@@ -15,7 +15,7 @@ import torch
 
 from longtail.data.decode import write_png
 from longtail.jobs import ranks
-from longtail.jobs.ranks import Watch
+from longtail.jobs.process_ranks import Watch
 from longtail.sampling import Sampler
 
 ENDLESS = ["train", "digits", "--epochs", "100000", "--device", "cpu", "--quiet", "--devices", "2"]

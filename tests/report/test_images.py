@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from longtail.report.images import inline_image
+from longtail.report.embedded_images import inline_image
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -4,8 +4,8 @@ from longtail.backbones.create import classifier_of, classifier_prefix, create_b
 from longtail.backbones.last_layer import LastLayer, Term
 from longtail.backbones.layer_names import find_last_layer
 from longtail.backbones.measured_layer import last_layer_of, measure_last_layer
+from longtail.backbones.network_parts import Part, hold_all_but
 from longtail.backbones.normalized_linear import NormalizedLinear, linear_parameters, normalize_classifier
-from longtail.backbones.parts import Part, hold_all_but
 from longtail.backbones.split import SplitNetwork, replace_last_layer
 
 __all__ = [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from longtail.comparison.comparison import Comparison
 from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
-from longtail.comparison.measures import results_of
+from longtail.comparison.measured_results import results_of
 from longtail.comparison.method_settings import MethodSettings, check_settings
 from longtail.comparison.opened_problem import Splits, problem_of
 from longtail.comparison.problem import FeatureProblem

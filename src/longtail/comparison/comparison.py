@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.comparison.method_table import Row, table_html, table_rows, table_text
 from longtail.comparison.protocol import Protocol
-from longtail.comparison.table import Row, table_html, table_rows, table_text
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError

@@ -10,9 +10,9 @@ from longtail.data.cifar import open_cifar
 from longtail.data.folder import open_folder
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.image_file import exists
+from longtail.data.image_pack import PACK_SUFFIXES, ImagePack, pack_splits
 from longtail.data.list_file import LIST_SUFFIXES, open_lists
 from longtail.data.other_formats import READ_TODAY, recognised
-from longtail.data.pack import PACK_SUFFIXES, ImagePack, pack_splits
 from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
 from longtail.errors import InputError

@@ -12,9 +12,9 @@ from longtail.features.feature_file import (
     open_feature_folder,
     write_features,
 )
+from longtail.features.feature_table import Table
 from longtail.features.known_rows import Changed
 from longtail.features.logits import are_probabilities, log_probabilities
-from longtail.features.rows import Table
 from longtail.features.splits import FeatureSplits, Reading, open_features, read_tables
 from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.array_file import ArrayFile
 from longtail.features.column_values import check_features
+from longtail.features.feature_table import Kind, Table
 from longtail.features.labels import read_labels
-from longtail.features.rows import Kind, Table
 from longtail.files.json_file import parse_json
 from longtail.files.text import printable
 

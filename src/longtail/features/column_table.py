@@ -11,9 +11,9 @@ from longtail.errors import InputError
 from longtail.features.array_table import FEATURES, LOGITS
 from longtail.features.column_values import check_features
 from longtail.features.columns import ColumnChoice, Columns, left_out_note, sort_columns
+from longtail.features.feature_table import ColumnTable, Kind, Table
 from longtail.features.labels import read_labels
 from longtail.features.parquet_table import ParquetTable
-from longtail.features.rows import ColumnTable, Kind, Table
 from longtail.features.words_beside import check_words, telling_columns
 from longtail.files.text import printable
 

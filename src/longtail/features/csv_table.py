@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features.rows import Block
+from longtail.features.feature_table import Block
 from longtail.files.text import encoding_of, printable
 
 __all__ = ["CsvTable", "is_number"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.features.feature_file import SPLITS
-from longtail.features.rows import Table
+from longtail.features.feature_table import Table
 from longtail.files.text import printable
 from longtail.identity import RowIdentity, hash_content, identify_rows, match_rows
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features.rows import Block
+from longtail.features.feature_table import Block
 from longtail.files.json_file import parse_json
 from longtail.files.text import printable
 

@@ -13,10 +13,10 @@ from longtail.class_names import AlikeNames, settled_names
 from longtail.errors import InputError
 from longtail.features.columns import ColumnChoice
 from longtail.features.feature_file import SPLITS, FeatureFile
+from longtail.features.feature_table import Table
 from longtail.features.known_rows import Changed, known_rows, part_of, row_identity
 from longtail.features.labels import Labels, class_order, read_labels
 from longtail.features.logits import as_logits
-from longtail.features.rows import Table
 from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable

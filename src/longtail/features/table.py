@@ -13,8 +13,8 @@ from longtail.features.array_table import table_of_arrays
 from longtail.features.column_table import ROWS_AT_ONCE, columns_of, table_of_columns
 from longtail.features.columns import ColumnChoice
 from longtail.features.csv_table import CsvTable
+from longtail.features.feature_table import ColumnTable, Kind, Table
 from longtail.features.parquet_table import ParquetTable
-from longtail.features.rows import ColumnTable, Kind, Table
 from longtail.files.text import printable
 
 __all__ = ["SUFFIXES", "FeatureBlock", "feature_blocks", "read_table"]

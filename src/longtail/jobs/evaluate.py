@@ -216,7 +216,7 @@ def _expected(counted: Any, prior: "TargetPrior", seed: int) -> dict[str, Any]:
 
 
 def _shift(config: EvaluateConfig, opened: _Opened) -> dict[str, Any]:
-    from longtail.jobs.predicting.shift import measure_shifts, shift_table
+    from longtail.jobs.predicting.measured_shifts import measure_shifts, shift_table
 
     result = measure_shifts(
         opened.head,

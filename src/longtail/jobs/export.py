@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from longtail.heads.base import Head
     from longtail.jobs.predicting.predictor import Predictor
-    from longtail.jobs.stage_one.model import TrainedModel
+    from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = ["ExportConfig", "run"]
 
@@ -44,7 +44,7 @@ def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
     from longtail.deploy import traceable
     from longtail.jobs.calibrating.file import calibration_path
-    from longtail.jobs.stage_one.model import open_model
+    from longtail.jobs.stage_one.trained_model import open_model
 
     path, predictor = _opened(config)
     head = None if predictor is None else predictor.head
@@ -82,7 +82,7 @@ def run(config: ExportConfig) -> Path:
 def _opened(config: ExportConfig) -> "tuple[Path, Predictor | None]":
     """Return the checkpoint, and the head that comes with it; None: its own classifier."""
     from longtail.jobs.predicting.predictor import open_predictor
-    from longtail.jobs.stage_one.model import find_checkpoint
+    from longtail.jobs.stage_one.trained_model import find_checkpoint
 
     if config.head is not None:
         return find_checkpoint(config.checkpoint), open_predictor(config.head)

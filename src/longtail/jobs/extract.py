@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
     from longtail.data.source import ImageSource
-    from longtail.jobs.stage_one.model import TrainedModel
+    from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = ["ExtractConfig", "Extraction", "extract_splits", "images_key", "run"]
 
@@ -44,7 +44,7 @@ def run(config: ExtractConfig) -> Path:
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
     from longtail.jobs.stage_one.known_images import as_known
-    from longtail.jobs.stage_one.model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
 
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from longtail.backbones.parts import Part
+from longtail.backbones.network_parts import Part
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric
 from longtail.ranges import Range

@@ -36,7 +36,7 @@ class InspectConfig:
 
 def run(config: InspectConfig) -> Path:
     """Write label_problems.csv and print what is in it."""
-    from longtail.comparison.shared_rows import split_rows
+    from longtail.comparison.shared_row_facts import split_rows
     from longtail.evaluation.label_check import check_labels
     from longtail.files.atomic import write_text
     from longtail.jobs.label_problems import COLUMNS, named_rows

@@ -5,7 +5,7 @@ from typing import Any
 
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.row_names import row_id, row_name, row_number
-from longtail.comparison.shared_rows import split_rows
+from longtail.comparison.shared_row_facts import split_rows
 from longtail.evaluation.label_check import KINDS, LabelCheck, check_labels
 
 __all__ = ["COLUMNS", "named_rows", "quick_label_problems"]

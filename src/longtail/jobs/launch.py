@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError, LongtailError
+from longtail.jobs.process_ranks import Watch, joining
 from longtail.jobs.processes import Processes, processes, start_others
-from longtail.jobs.ranks import Watch, joining
 from longtail.signals import ignore_stops
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from longtail.backbones.parts import Part
+from longtail.backbones.network_parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from longtail.comparison.table import Row, measured_split, table_rows
+from longtail.comparison.method_table import Row, measured_split, table_rows
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.files.text import printable

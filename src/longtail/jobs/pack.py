@@ -38,7 +38,7 @@ class PackConfig:
 
 def run(config: PackConfig) -> Path:
     """Write the pack."""
-    from longtail.data.pack import PACK_SUFFIXES, write_pack
+    from longtail.data.image_pack import PACK_SUFFIXES, write_pack
     from longtail.data.parts import open_parts
     from longtail.jobs.flags import as_typed
 

@@ -245,7 +245,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
     from longtail.jobs.predicting.prior_estimator import ESTIMATED
-    from longtail.jobs.stage_one.model import open_model
+    from longtail.jobs.stage_one.trained_model import open_model
     from longtail.training.progress import progress_bar
 
     fabric = launch(config.runtime)

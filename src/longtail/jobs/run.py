@@ -190,9 +190,9 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images
-    from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
+    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
     from longtail.jobs.train import TrainConfig, train_stage_one
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)

@@ -120,7 +120,7 @@ def _labelled_by(
     fabric: "Fabric", teacher: Path, unlabelled: ImageSource, splits: DataSplits, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     from longtail.jobs.predicting.predictor import image_features, open_predictor
-    from longtail.jobs.stage_one.model import open_model
+    from longtail.jobs.stage_one.trained_model import open_model
 
     predictor = open_predictor(teacher)
     if predictor.class_names != splits.class_names:

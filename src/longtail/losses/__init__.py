@@ -9,7 +9,7 @@ from longtail.losses.effective_number import effective_number_weights
 from longtail.losses.focal import Focal
 from longtail.losses.generalized_weights import generalized_weights
 from longtail.losses.ldam import LDAM, ldam_margins
-from longtail.losses.logit_adjusted import LogitAdjusted
+from longtail.losses.logit_adjustment import LogitAdjusted
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
 
 __all__ = [

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from longtail.errors import InputError
 from longtail.losses.focal import Focal
 from longtail.losses.ldam import LDAM
-from longtail.losses.logit_adjusted import LogitAdjusted
+from longtail.losses.logit_adjustment import LogitAdjusted
 
 __all__ = ["LossName", "build_loss", "prior_of_loss"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from longtail.jobs.run import RunConfig
-from longtail.recipes.cifar import cifar10_lt, cifar100_lt
+from longtail.recipes.cifar_lt import cifar10_lt, cifar100_lt
 from longtail.recipes.decoupling import imagenet_lt, imagenet_lt_mmpretrain, inat18, places_lt
-from longtail.recipes.digits import digits
-from longtail.recipes.folder import folder
+from longtail.recipes.digits_lt import digits
+from longtail.recipes.image_folder import folder
 
 __all__ = [
     "RECIPES",

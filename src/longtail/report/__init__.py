@@ -1,6 +1,6 @@
 """The page a person reads: figures and tables, made from results.json alone."""
 
-from longtail.report.calibration import read_calibrations
+from longtail.report.calibration_section import read_calibrations
 from longtail.report.page import render_report, write_report
 from longtail.report.results import read_results
 from longtail.report.study_page import read_study, render_study, write_study_page

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtail.counts import GROUPS
 from longtail.files.atomic import write_text
-from longtail.report.calibration import calibration_view
+from longtail.report.calibration_section import calibration_view
 from longtail.report.class_figures import (
     NAMED_CLASSES,
     SINGLE_CLASSES,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from longtail.report.images import inline_image
+from longtail.report.embedded_images import inline_image
 
 __all__ = ["MOST_CLASSES", "rare_classes"]
 

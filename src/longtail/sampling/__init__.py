@@ -1,6 +1,6 @@
 """Which images are seen how often: distributions over classes, and the one sampler that draws from them."""
 
-from longtail.sampling.deferred import DeferredSampler
+from longtail.sampling.deferred_sampler import DeferredSampler
 from longtail.sampling.distributions import (
     class_probabilities,
     effective_number_probabilities,

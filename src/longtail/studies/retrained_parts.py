@@ -29,10 +29,10 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
     from longtail.evaluation import accuracy_report
     from longtail.jobs.run import run_seeds
-    from longtail.jobs.stage_one.model import find_checkpoint, open_model
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
+    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
     from longtail.studies.opening import open_study
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     parts = _parts(config.parts)
     _refuse_what_the_study_sets(config.run)

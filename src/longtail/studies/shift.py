@@ -40,10 +40,10 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.comparison.method_names import wanted_methods
     from longtail.errors import InputError
     from longtail.heads import load_head
+    from longtail.jobs.predicting.measured_shifts import measure_shifts
     from longtail.jobs.predicting.predictor import check_stored_features
-    from longtail.jobs.predicting.shift import measure_shifts
     from longtail.jobs.run_features import problem_at
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
@@ -103,7 +103,7 @@ def shift_study(
         subsample: whether accuracy was counted on subsets.
         smallest_class: test images of the class with the fewest.
     """
-    from longtail.jobs.predicting.shift import SHIFT_COLUMNS
+    from longtail.jobs.predicting.measured_shifts import SHIFT_COLUMNS
 
     worlds = list(next(iter(found.values())))
     tables, figures, answers = [], [], []

@@ -31,7 +31,7 @@ def run_variants(
         more_answers: sentences that the results of all variants give besides.
     """
     from longtail.jobs.run import run_seeds
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     results = {
         variant: run_seeds(

@@ -59,7 +59,7 @@ def run(config: SimilarSamplesConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     if config.vary not in ("fraction", "tail-share"):
         raise InputError(f"--vary {config.vary!r}: expected fraction or tail-share.")

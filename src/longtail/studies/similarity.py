@@ -45,7 +45,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from longtail.comparison.method_names import wanted_methods
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     methods = wanted_methods(config.method)
     if config.heads.methods != HeadOptions().methods:

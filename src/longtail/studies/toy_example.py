@@ -49,7 +49,7 @@ def run(config: ToyExampleConfig) -> dict[str, Any]:
     """Carry out the study; trainings that an earlier call finished are not done again."""
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     points = whole_numbers_of(config.points, "--points")
     if config.data.profile != "none":

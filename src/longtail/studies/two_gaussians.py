@@ -35,7 +35,7 @@ class TwoGaussiansConfig:
 
 def run(config: TwoGaussiansConfig) -> dict[str, Any]:
     """Simulate, and write the table, the curve and the page."""
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
     from longtail.studies.tail_curve import numbers_of, whole_numbers_of
 
     fractions = sorted(set(numbers_of(config.fractions, "--fractions")))

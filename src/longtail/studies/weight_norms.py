@@ -32,7 +32,7 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
-    from longtail.studies.outcome import finish_study
+    from longtail.studies.study_outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     name = config.features.resolve().stem

@@ -18,7 +18,7 @@ from longtail.heads.dlsa.block_model import BlockModel, arrays_of, check_flow_st
 from longtail.heads.dlsa.blocks import Built
 from longtail.heads.dlsa.construction import build
 from longtail.heads.dlsa.depth_choice import choice_of
-from longtail.heads.dlsa.parameters import CONSTRAINTS, build_plan_of
+from longtail.heads.dlsa.dlsa_parameters import CONSTRAINTS, build_plan_of
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import NOT_NEGATIVE, WHOLE, Array, ArrayDict, Learned, Plain
 from longtail.heads.linear import LinearParameters

@@ -15,8 +15,8 @@ from longtail.backbones.split import SplitNetwork
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.jobs.balancing.architecture import EXPECTED, is_timm, timm_arguments
-from longtail.jobs.stage_one.model import TrainedModel
+from longtail.jobs.balancing.built_architecture import EXPECTED, is_timm, timm_arguments
+from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = ["Network", "build_network", "split_model", "with_measured_layer"]
 

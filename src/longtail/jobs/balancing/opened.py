@@ -7,10 +7,10 @@ from longtail.backbones.model_file import ModelFile, open_model_file
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.jobs.balancing.architecture import architecture_of, check_single_label
+from longtail.jobs.balancing.built_architecture import architecture_of, check_single_label
 from longtail.jobs.balancing.network import Network, build_network, split_model, with_measured_layer
 from longtail.jobs.balancing.preprocessing import known_preprocessing
-from longtail.jobs.stage_one.model import TrainedModel
+from longtail.jobs.stage_one.trained_model import TrainedModel
 from longtail.runs import Run
 
 __all__ = ["ModelReading", "OpenedModel", "open_balanced", "open_model_to_balance"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from longtail.data.source import ImageSource
     from longtail.heads.base import Head
-    from longtail.jobs.stage_one.model import TrainedModel
+    from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = [
     "Predictor",
@@ -110,7 +110,7 @@ def validation_of(head_path: Path) -> "tuple[NDArray[Any], NDArray[np.int64]] | 
 
 
 def fitted_on_validation(head_path: Path) -> bool:
-    """Return whether a run's head learnt from its validation split, as `auto` does, so that it cannot calibrate there."""
+    """Return whether a run's head learnt from its validation split, as `auto` does; it cannot calibrate there."""
     return "val" in _choice(run_of_head(head_path), head_path.stem).get("fitted_on", [])
 
 
@@ -149,8 +149,8 @@ def image_features(
 def _own_classifier(checkpoint: Path) -> Predictor:
     from longtail.backbones import linear_parameters
     from longtail.heads import Joint
-    from longtail.jobs.stage_one.model import open_model
     from longtail.jobs.stage_one.objective import trained_prior
+    from longtail.jobs.stage_one.trained_model import open_model
 
     model = open_model(checkpoint)
     if model.about["settings"].get("classifier_is_drawn"):

@@ -17,11 +17,11 @@ from longtail.errors import InputError
 from longtail.heads import ClassifierRetraining
 from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
-from longtail.jobs.stage_one.batches import training_batches
+from longtail.jobs.stage_one.image_batches import training_batches
 from longtail.jobs.stage_one.images import Images, prepare
-from longtail.jobs.stage_one.model import TrainedModel
 from longtail.jobs.stage_one.optimisation import parameter_groups
 from longtail.jobs.stage_one.settings import read_about
+from longtail.jobs.stage_one.trained_model import TrainedModel
 from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint, load_weights
 from longtail.training.classification import Classification

@@ -17,7 +17,7 @@ from longtail.data.source import DataSplits
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.pace import Work, go_on_with, settle_threads
-from longtail.jobs.stage_one.batches import training_batches
+from longtail.jobs.stage_one.image_batches import training_batches
 from longtail.jobs.stage_one.known_images import remember_images
 from longtail.jobs.stage_one.settings import about_network
 from longtail.jobs.stage_one.setup import TrainingSetup, set_up, stopped_at

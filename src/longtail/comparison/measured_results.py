@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.comparison.choice_curve import choice_curve
+from longtail.comparison.class_learning_curves import class_learning_curves
 from longtail.comparison.confusion import confusions
-from longtail.comparison.evidence import paired_comparisons
 from longtail.comparison.fit_methods import FittedMethod, FittedMethods
 from longtail.comparison.fitter import core
-from longtail.comparison.learning_curve import class_learning_curves
 from longtail.comparison.methods import METHODS
+from longtail.comparison.paired_comparisons import paired_comparisons
 from longtail.comparison.probabilities import calibration_of
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.rare_classes import rare_classes
-from longtail.comparison.shared_rows import shared_row_facts
+from longtail.comparison.shared_row_facts import shared_row_facts
 from longtail.comparison.verdict import recommended
 from longtail.counts import gini, imbalance_ratio
 from longtail.evaluation import accuracy_intervals, accuracy_report, tally
