@@ -93,7 +93,7 @@ def test_blocks_that_do_not_help_are_not_used(features, tmp_path, capsys):
     facts = json.loads((tmp_path / "results.json").read_text())["methods"]["dlsa"]["dlsa"]
     gain, error = facts["choice"]["gain"], facts["choice"]["standard_error"]
     assert facts["helps"] == (gain > 1.96 * error) == (facts["depth"] > 0)
-    assert f"blocks = {facts['depth']}" in capsys.readouterr().out
+    assert f"depth = {facts['depth']}" in capsys.readouterr().out
     assert ("The blocks are not used" in (tmp_path / "report.html").read_text()) == (facts["depth"] == 0)
 
 

@@ -196,6 +196,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.jobs.train import TrainConfig, train_stage_one
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
+    placed = replace(runtime, out=folder)  # the run itself remembers no folder that was not named
     if not stage.frozen:  # a network that does not learn looks at other images without harm
         settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
         check_begun(folder / "train.json", settings)
@@ -207,7 +208,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         if fabric.is_global_zero:
             remember_images(splits, folder)
     else:
-        state = train_stage_one(fabric, splits, TrainConfig(dataset, data, stage, config.unlabelled, runtime))
+        state = train_stage_one(fabric, splits, TrainConfig(dataset, data, stage, config.unlabelled, placed))
         model = open_model(find_checkpoint(folder, stage.use), fabric.device)
         stage_facts = _trained(stage, state, splits, model)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")
