@@ -145,7 +145,7 @@ def test_a_loss_that_would_do_nothing_costs_no_training(capsys, tmp_path):
 )
 def test_flags_of_crt_from_images_are_answered_with_the_verb_that_has_them(capsys, verb, words):
     flag = words[0].partition("=")[0].replace("_", "-")
-    assert refused(capsys, *verb, *words).startswith(f"{flag} is a setting of `longtail run`, ")
+    assert f"longtail: {flag} is a setting of `longtail run`, " in refused(capsys, *verb, *words)
 
 
 def test_a_rate_of_the_backbone_below_zero_is_refused(capsys):
