@@ -88,19 +88,19 @@ class ConfigFile:
                 f"{origin}: no such settings here: {', '.join(unknown[:5])}{more}. Leave them out; --help lists those "
                 "that there are."
             )
-        found: dict[Place, Any] = {}
+        result: dict[Place, Any] = {}
         for places, name, value in named:
             if len(places) > 1:
                 several = " or ".join(".".join(one) for one in places)
                 raise InputError(f"{origin}: {name} may be {several}. Expected one of these names.")
             if places[0] not in hints:
                 raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
-            if places[0] in found:
+            if places[0] in result:
                 raise InputError(
                     f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out."
                 )
-            found[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
-        return found
+            result[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
+        return result
 
 
 def taken_from(arguments: list[str]) -> tuple[ConfigFile | None, list[str]]:

@@ -33,7 +33,7 @@ def environment() -> dict[str, str]:
 
     from longtail import __version__
 
-    found = {
+    result = {
         "longtail": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -45,10 +45,10 @@ def environment() -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
     }
     if "timm" in sys.modules:
-        found["timm"] = sys.modules["timm"].__version__
+        result["timm"] = sys.modules["timm"].__version__
     if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
+        result["gpu"] = torch.cuda.get_device_name()
+    return result
 
 
 def _cpu_name() -> str:

@@ -152,13 +152,13 @@ def match_rows(known: Mapping[str, RowIdentity], now: RowIdentity) -> tuple[dict
     places, missing, changed = {}, {}, {}
     for split, rows in known.items():
         at = np.searchsorted(ordered, rows.keys)
-        found = at < len(ordered)
-        found[found] = ordered[at[found]] == rows.keys[found]
+        result = at < len(ordered)
+        result[result] = ordered[at[result]] == rows.keys[result]
         place = np.full(len(rows), -1, dtype=np.int64)
-        place[found] = order[at[found]]
-        differs = found.copy()
-        differs[found] = now.contents[place[found]] != rows.contents[found]
-        places[split], missing[split], changed[split] = place, np.flatnonzero(~found), np.flatnonzero(differs)
+        place[result] = order[at[result]]
+        differs = result.copy()
+        differs[result] = now.contents[place[result]] != rows.contents[result]
+        places[split], missing[split], changed[split] = place, np.flatnonzero(~result), np.flatnonzero(differs)
     all_known = np.concatenate([rows.keys for rows in known.values()])
     added = np.flatnonzero(~np.isin(now.keys, all_known))
     return places, Changes(added, missing, changed)

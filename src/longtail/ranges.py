@@ -122,7 +122,7 @@ def range_of(hint: Any) -> Range:
             if isinstance(extra, Range):
                 return extra
     inside = (range_of(part) for part in get_args(hint) if part is not type(None))
-    return next((found for found in inside if found != Range()), Range())
+    return next((result for result in inside if result != Range()), Range())
 
 
 def _number(value: float | None) -> str:

@@ -37,12 +37,12 @@ def read_foreign(path: Path) -> ForeignWeights:
     if "longtail_checkpoint" in content:
         raise InputError(f"{printable(path)}: is a checkpoint of longtail already. Use it as it is.")
     try:
-        found = _arrange(content, path)
+        result = _arrange(content, path)
     except InputError as error:
         raise error if printable(path) in str(error) else InputError(f"{printable(path)}: {error}") from error
-    if not found.backbone:
+    if not result.backbone:
         raise InputError(f"{printable(path)}: no backbone in it. Expected {EXPECTED}.")
-    tensors = found.backbone | dict(zip(("fc.weight", "fc.bias"), found.classifier or (), strict=False))
+    tensors = result.backbone | dict(zip(("fc.weight", "fc.bias"), result.classifier or (), strict=False))
     for name, tensor in tensors.items():
         if tensor.is_quantized or tensor.is_meta or tensor.layout != torch.strided:
             raise InputError(f"{printable(path)}: {name} is quantised, sparse or empty. Expected plain dense weights.")
@@ -53,7 +53,7 @@ def read_foreign(path: Path) -> ForeignWeights:
             f"{printable(path)}: {len(broken)} of its tensors hold NaN or infinity (first: {broken[0]}). Expected the "
             "weights of a training that did not diverge."
         )
-    return found
+    return result
 
 
 def _is_finite(tensor: Tensor) -> bool:
@@ -64,11 +64,11 @@ def _arrange(content: Mapping[Any, Any], path: Path) -> ForeignWeights:
     for key in ("state_dict_best", "state_dict"):
         parts = content.get(key)
         if isinstance(parts, Mapping) and "feat_model" in parts:
-            found = classifier_balancing(parts)
+            result = classifier_balancing(parts)
             which = "best on validation" if key == "state_dict_best" else "it was written after"
-            found.notes.insert(0, f"weights of the epoch {which}")
-            found.ignored |= _beside(content, key)
-            return found
+            result.notes.insert(0, f"weights of the epoch {which}")
+            result.ignored |= _beside(content, key)
+            return result
     weights, beside = content, dict[str, str]()
     while inside := next((key for key in _CONTAINERS if isinstance(weights.get(key), Mapping)), None):
         beside |= _beside(weights, inside)
@@ -81,9 +81,9 @@ def _arrange(content: Mapping[Any, Any], path: Path) -> ForeignWeights:
         raise InputError(f"holds no weights ({seen or 'empty'}). Expected {EXPECTED}.")
     names = {str(name).removeprefix("module.").split(".")[0] for name in weights}
     is_mmpretrain = "backbone" in names and names & {"head", "neck", "data_preprocessor"}
-    found = mmpretrain(weights) if is_mmpretrain else state_dict(weights)
-    found.ignored |= beside
-    return found
+    result = mmpretrain(weights) if is_mmpretrain else state_dict(weights)
+    result.ignored |= beside
+    return result
 
 
 def _beside(content: Mapping[Any, Any], taken: str) -> dict[str, str]:

@@ -45,17 +45,17 @@ def classifier_balancing(parts: Mapping[str, Any]) -> ForeignWeights:
     Raises:
         InputError: a part is no state dict, or its classifier does not fit together.
     """
-    found = ForeignWeights("classifier-balancing", {}, None)
-    found.backbone = _tensors(parts["feat_model"], "feat_model", found, _WRAPPERS)
-    head = _tensors(parts.get("classifier") or {}, "classifier", found, _WRAPPERS)
-    for name in [name for name in found.backbone if name.startswith(("fc_add.", "modulatedatt."))]:
-        found.ignored[name] = "of OLTR, which no published configuration uses"
-        del found.backbone[name]
+    result = ForeignWeights("classifier-balancing", {}, None)
+    result.backbone = _tensors(parts["feat_model"], "feat_model", result, _WRAPPERS)
+    head = _tensors(parts.get("classifier") or {}, "classifier", result, _WRAPPERS)
+    for name in [name for name in result.backbone if name.startswith(("fc_add.", "modulatedatt."))]:
+        result.ignored[name] = "of OLTR, which no published configuration uses"
+        del result.backbone[name]
     if not head:
-        found.notes.append("no classifier in it (nearest class means are not stored there)")
-    _take_classifier(found, head, ("fc",), scales="scales")
-    found.ignored |= dict.fromkeys(head, "no part of a linear classifier")
-    return _completed(found)
+        result.notes.append("no classifier in it (nearest class means are not stored there)")
+    _take_classifier(result, head, ("fc",), scales="scales")
+    result.ignored |= dict.fromkeys(head, "no part of a linear classifier")
+    return _completed(result)
 
 
 def mmpretrain(weights: Mapping[str, Any]) -> ForeignWeights:
@@ -64,13 +64,13 @@ def mmpretrain(weights: Mapping[str, Any]) -> ForeignWeights:
     Raises:
         InputError: its classifier does not fit together.
     """
-    found = ForeignWeights("mmpretrain", {}, None)
-    tensors = _tensors(weights, "state_dict", found, _WRAPPERS)
+    result = ForeignWeights("mmpretrain", {}, None)
+    tensors = _tensors(weights, "state_dict", result, _WRAPPERS)
     for name in [name for name in tensors if name.startswith("backbone.")]:
-        found.backbone[name.removeprefix("backbone.")] = tensors.pop(name)
-    _take_classifier(found, tensors, ("head.fc", "head"), scales="head.scales")
-    found.ignored |= dict.fromkeys(tensors, "no part of backbone or linear classifier")
-    return _completed(found)
+        result.backbone[name.removeprefix("backbone.")] = tensors.pop(name)
+    _take_classifier(result, tensors, ("head.fc", "head"), scales="head.scales")
+    result.ignored |= dict.fromkeys(tensors, "no part of backbone or linear classifier")
+    return _completed(result)
 
 
 def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
@@ -79,23 +79,23 @@ def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
     Raises:
         InputError: its classifier does not fit together.
     """
-    found = ForeignWeights("state dict", {}, None)
+    result = ForeignWeights("state dict", {}, None)
     queries = [name for name in weights if "encoder_q." in str(name)]
     momentum = [name for name in weights if queries and name not in queries and not _is_linear(_bare(name))]
-    found.ignored |= dict.fromkeys(map(str, momentum), "beside MoCo's encoder_q, needed for its training alone")
+    result.ignored |= dict.fromkeys(map(str, momentum), "beside MoCo's encoder_q, needed for its training alone")
     # encoder_q ends in a projection, be it of one layer or of two; PaCo's classifier stands beside it
     projection = [name for name in weights if _SEQUENTIAL.match(_bare(name))]
     projection += [name for name in queries if _is_linear(_bare(name))]
-    found.ignored |= dict.fromkeys(map(_bare, projection), "of a projection, not a linear classifier")
+    result.ignored |= dict.fromkeys(map(_bare, projection), "of a projection, not a linear classifier")
     left = {*momentum, *projection}
-    tensors = _tensors({name: weights[name] for name in weights if name not in left}, "state_dict", found, _PREFIXES)
-    found.backbone = {name: tensor for name, tensor in tensors.items() if not _is_linear(name)}
+    tensors = _tensors({name: weights[name] for name in weights if name not in left}, "state_dict", result, _PREFIXES)
+    result.backbone = {name: tensor for name, tensor in tensors.items() if not _is_linear(name)}
     heads = {name: tensor for name, tensor in tensors.items() if _is_linear(name)}
-    _take_classifier(found, heads, _CLASSIFIERS)
-    found.ignored |= dict.fromkeys(heads, "of another head than the classifier")
-    if found.classifier is not None and queries:
-        found.notes.append("PaCo: where it was trained with normalize=True, its classifier saw features of length 1")
-    return _completed(found)
+    _take_classifier(result, heads, _CLASSIFIERS)
+    result.ignored |= dict.fromkeys(heads, "of another head than the classifier")
+    if result.classifier is not None and queries:
+        result.notes.append("PaCo: where it was trained with normalize=True, its classifier saw features of length 1")
+    return _completed(result)
 
 
 def _is_linear(name: str) -> bool:

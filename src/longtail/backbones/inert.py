@@ -105,8 +105,8 @@ def stand_ins(path: Path, like_dict: Collection[str], like_list: Collection[str]
 
 def filled(message: str) -> str | None:
     """Return the name of the class that torch would not fill, of which it tells in an error; else None."""
-    found = re.search(rf"<class '{re.escape(__name__)}\.(.+?)'>", message)
-    return found[1] if found else None
+    result = re.search(rf"<class '{re.escape(__name__)}\.(.+?)'>", message)
+    return result[1] if result else None
 
 
 def foreign_object(content: Any) -> str | None:

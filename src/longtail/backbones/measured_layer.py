@@ -90,19 +90,19 @@ def measure_last_layer(network: nn.Module, images: Any, layer: str | None = None
     refuse_programs(network)
     with torch.inference_mode(False), torch.enable_grad(), evaluating(network):
         inputs = two_or_more(images)
-        found = _scores(network, inputs)
-        widths = {scores.shape[1] for scores in found.values()}
+        result = _scores(network, inputs)
+        widths = {scores.shape[1] for scores in result.values()}
         layers = {name: module for name, module in network.named_modules() if num_outputs(module) in widths}
         endings: dict[Key, LastLayer] = {}
         failures: dict[Key, NotLinearError] = {}
-        for key in found:
+        for key in result:
             try:
                 endings[key] = _ending(network, inputs, key, layers)
             except NotLinearError as error:
                 failures[key] = error
     if layer is not None:
         return _of_name(layer, endings, failures, network)
-    return _only(endings, failures, found, network)
+    return _only(endings, failures, result, network)
 
 
 def _scores(network: nn.Module, inputs: Any) -> dict[Key, Tensor]:
@@ -114,13 +114,13 @@ def _scores(network: nn.Module, inputs: Any) -> dict[Key, Tensor]:
     except Exception as error:
         reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
         raise InputError(f"{kind} cannot be run on these inputs ({reason}). Expected what it takes.") from error
-    found = scores_in(returned)
-    if not found:
+    result = scores_in(returned)
+    if not result:
         find_last_layer(network.state_dict())  # names tell a plainer fault: no linear layer at all
         raise InputError(
             f"{kind} returns a {type(returned).__name__} without scores of shape (B, C). Expected a classifier."
         )
-    return found
+    return result
 
 
 def _ending(network: nn.Module, inputs: Any, key: Key, layers: Mapping[str, nn.Module]) -> LastLayer:

@@ -38,8 +38,8 @@ def scores_in(returned: Any) -> dict[Key, Tensor]:
     else:
         items = {}
     # a convolution of pooled features leaves axes of length 1
-    found = {key: value.flatten(1) for key, value in items.items() if _are_scores(value)}
-    return {key: found[key] for key in sorted(found, key=lambda key: key != "logits")}
+    result = {key: value.flatten(1) for key, value in items.items() if _are_scores(value)}
+    return {key: result[key] for key in sorted(result, key=lambda key: key != "logits")}
 
 
 def select(returned: Any, key: Key) -> Tensor:
@@ -48,10 +48,10 @@ def select(returned: Any, key: Key) -> Tensor:
     Raises:
         InputError: nothing stands there any more.
     """
-    found = scores_in(returned)
-    if key not in found:
+    result = scores_in(returned)
+    if key not in result:
         raise InputError(f"the network returns {type(returned).__name__} without scores at {key!r} now.")
-    return found[key]
+    return result[key]
 
 
 def _are_scores(value: Any) -> bool:

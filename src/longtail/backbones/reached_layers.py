@@ -155,13 +155,13 @@ def _pushed(
         for name, layer in layers.items()
     ]
     try:
-        found = scores_in(call(network, inputs))
+        result = scores_in(call(network, inputs))
     finally:
         for handle in handles:
             handle.remove()
-    if key not in found:
+    if key not in result:
         raise NotLinearError("it returns something else each time")
-    return found[key], calls
+    return result[key], calls
 
 
 def _gains(slopes: Tensor, factors: Tensor, name: str) -> Tensor:

@@ -57,7 +57,7 @@ def paired_comparisons(
     ]
     cells: list[dict[str, Any]] = [{} for _ in pairs]
     for metric in tests[0] if tests else ():
-        of_metric = [found[metric] for found in tests]
+        of_metric = [result[metric] for result in tests]
         p_corrected = corrected([None if test is None else test.p for test in of_metric], correction)
         for place, (test, p) in enumerate(zip(of_metric, p_corrected, strict=True)):
             if test is None or p is None:

@@ -34,10 +34,10 @@ def rare_classes(
     rows = []
     for c in few[:most]:
         members = test.labels == c
-        found, confused = {}, {}
+        result, confused = {}, {}
         for name, predicted in predictions.items():
             votes = np.bincount(predicted["test"][members], minlength=len(groups))
-            found[name] = int(votes[c])
+            result[name] = int(votes[c])
             votes[c] = 0
             others = np.argsort(-votes, kind="stable")[:3]
             confused[name] = [{"class": int(o), "count": int(votes[o])} for o in others if votes[o] > 0]
@@ -46,7 +46,7 @@ def rare_classes(
                 "class": c,
                 "train_count": int(problem.train_counts[c]),
                 "test_count": int(test_counts[c]),
-                "found": found,
+                "found": result,
                 "confused_with": confused,
                 "examples": [],
                 "train_example": None,

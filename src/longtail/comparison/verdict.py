@@ -71,18 +71,18 @@ def _unsupported(results: dict[str, Any], best: str) -> str | None:
         return None
     rare = [group for group in GROUPS if pair["metrics"][group] is not None][-1]
     claims = {"rare classes": pair["metrics"][rare], "mean over all classes": pair["metrics"]["balanced"]}
-    for what, found in claims.items():
-        if found["difference"] > 0 and found["p_corrected"] >= comparisons["level"]:
+    for what, result in claims.items():
+        if result["difference"] > 0 and result["p_corrected"] >= comparisons["level"]:
             number = len(comparisons["pairs"])
             after = f" after {comparisons['correction'].title()}'s correction for {number} comparisons"
-            least = found["smallest"]
+            least = result["smallest"]
             could = (
                 "these test images are too few to show any"
                 if least is None
                 else f"test images like these would show one of {least:.0f} points in "
                 f"{100 * comparisons['power']:.0f} of 100 cases"
             )
-            p = f"p = {found['p_corrected']:.2g}{after if number > 1 else ''}"
+            p = f"p = {result['p_corrected']:.2g}{after if number > 1 else ''}"
             return f"A gain in the {what} is not shown ({p}): {could}."
     return None
 

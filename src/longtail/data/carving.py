@@ -124,14 +124,14 @@ class Carving:
     def shared(self) -> SharedImages | None:
         """Return the images that several splits share, and tell of them."""
         sources = self.sources
-        found = shared_images(
+        result = shared_images(
             self._content,
             {split: np.asarray(source.labels) for split, source in sources.items()},
             {split: source.identity for split, source in sources.items()},
         )
-        if found is not None:
-            self.notes += found.sentences({split: len(source) for split, source in sources.items()})
-        return found
+        if result is not None:
+            self.notes += result.sentences({split: len(source) for split, source in sources.items()})
+        return result
 
     def tell_of_classes_without_images(self) -> None:
         """Tell of classes on which nothing can be chosen, or measured."""
@@ -151,13 +151,13 @@ def _of_two_classes(train: ImageSource, content: IntArray) -> list[str]:
     """Tell of training images that lie under two labels."""
     first = {number: row for row, number in reversed(list(enumerate(content.tolist())))}
     labels = np.asarray(train.labels)
-    found = [
+    result = [
         (first[number], row) for row, number in enumerate(content.tolist()) if labels[first[number]] != labels[row]
     ]
-    if not found:
+    if not result:
         return []
-    named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in found[:3])
+    named = ", ".join(f"{train.identity(row)} = {train.identity(other)}" for row, other in result[:3])
     return [
-        f"training images that lie in another class too, byte for byte: {len(found):,} ({named}"
-        f"{', ...' if len(found) > 3 else ''}); one of the labels is wrong"
+        f"training images that lie in another class too, byte for byte: {len(result):,} ({named}"
+        f"{', ...' if len(result) > 3 else ''}); one of the labels is wrong"
     ]

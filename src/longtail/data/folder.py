@@ -46,7 +46,7 @@ def open_folder(
             walked = _labelled(root, walked, notes)
             notes += check_classes(root, walked, where.answer) if split == "train" else []
         _refuse_unread(root, walked)
-        images[split] = {_text(root, name): found.images for name, found in walked.items() if found.images}
+        images[split] = {_text(root, name): result.images for name, result in walked.items() if result.images}
         notes += _passed_over(split, root, walked)
     names = sorted({name for of_class in images.values() for name in of_class})
     settled, numbers = settled_names(names, alike_names, printable(folder))
@@ -73,26 +73,26 @@ def _of_split(split: str, root: Path) -> dict[str, Walked]:
 
 def _labelled(root: Path, walked: dict[str, Walked], notes: list[str]) -> dict[str, Walked]:
     """Leave out the folders of what nobody has labelled."""
-    left_out = {name: found for name, found in walked.items() if is_unlabelled(name)}
-    if left_out and not any(found.images for name, found in walked.items() if name not in left_out):
+    left_out = {name: result for name, result in walked.items() if is_unlabelled(name)}
+    if left_out and not any(result.images for name, result in walked.items() if name not in left_out):
         raise InputError(
             f"{printable(root)}: {first_three(left_out)} alone holds images, and its name says that they have no "
             "class. Sort them into a folder for each class, or say `layout='classes'`."
         )
-    for name, found in left_out.items():
-        notes.append(f"{printable(root / name)}: {len(found.images):,} images without a class, left out")
-    doubtful = [name for name, found in walked.items() if found.images and is_doubtful(name)]
+    for name, result in left_out.items():
+        notes.append(f"{printable(root / name)}: {len(result.images):,} images without a class, left out")
+    doubtful = [name for name, result in walked.items() if result.images and is_doubtful(name)]
     if doubtful:
         notes.append(
             f"{printable(root)}: {first_three(doubtful)} learnt as a class like any other; take the folder away if "
             "what lies in it is of no single class"
         )
-    return {name: found for name, found in walked.items() if name not in left_out}
+    return {name: result for name, result in walked.items() if name not in left_out}
 
 
 def _refuse_unread(root: Path, walked: Mapping[str, Walked]) -> None:
     """Refuse a class that has images, none of which can be read: it would be missing without a word."""
-    full = {name for name, found in walked.items() if found.images}
+    full = {name for name, result in walked.items() if result.images}
     pointers = [
         path.name for path in sorted(root.glob("*.dvc")) if path.stem not in full and not path.with_suffix("").is_file()
     ]
@@ -101,24 +101,24 @@ def _refuse_unread(root: Path, walked: Mapping[str, Walked]) -> None:
             f"{printable(root)}: {first_three(pointers)} stand for data that are not here. `dvc pull` fetches them; or "
             "take these files away."
         )
-    for name, found in walked.items():
-        if found.images:
+    for name, result in walked.items():
+        if result.images:
             continue
         where = printable(root / name)
-        if found.foreign:
+        if result.foreign:
             raise InputError(
-                f"{where}: all its images are such as are not read here: {found.foreign_counts()}. Convert them to PNG "
-                "or JPEG, or take the folder away."
+                f"{where}: all its images are such as are not read here: {result.foreign_counts()}. Convert them to "
+                "PNG or JPEG, or take the folder away."
             )
-        if found.unnamed:
+        if result.unnamed:
             raise InputError(
-                f"{where}: {len(found.unnamed):,} files are images by their content, but have no ending such as .jpg "
-                f"({first_three(found.unnamed)}). Rename them, or take the folder away."
+                f"{where}: {len(result.unnamed):,} files are images by their content, but have no ending such as .jpg "
+                f"({first_three(result.unnamed)}). Rename them, or take the folder away."
             )
-        if found.broken:
-            fetch = "`git annex get` fetches what they stand for." if found.is_annex() else "Mend them."
+        if result.broken:
+            fetch = "`git annex get` fetches what they stand for." if result.is_annex() else "Mend them."
             raise InputError(
-                f"{where}: {len(found.broken):,} links lead nowhere ({first_three(found.broken)}), and there is "
+                f"{where}: {len(result.broken):,} links lead nowhere ({first_three(result.broken)}), and there is "
                 f"nothing else. {fetch}"
             )
 
@@ -129,10 +129,10 @@ def _passed_over(split: str, root: Path, walked: Mapping[str, Walked]) -> list[s
     if loose:
         told.append(f"{printable(root)}: {loose:,} images that lie in no class folder were passed over")
     whole = Walked()
-    for found in walked.values():
-        whole.extend(found)
+    for result in walked.values():
+        whole.extend(result)
     told += whole.notes(printable(root))
-    empty = [name for name, found in walked.items() if not found.images]
+    empty = [name for name, result in walked.items() if not result.images]
     if empty and split == "train":
         told.append(f"{printable(root)}: no image in {first_three(empty)}: left out, not a class")
     return told

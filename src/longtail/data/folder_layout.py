@@ -78,10 +78,12 @@ def walked_folders(root: Path) -> dict[str, Walked]:
         InputError: no image in any of them, or one that may not be opened.
     """
     walked = {child.name: walk(child) for child in sub_folders(root)}
-    if any(found.images for found in walked.values()):
+    if any(result.images for result in walked.values()):
         return walked
     told = f"{printable(root)}: no image in any sub-folder."
-    passed_over = [note for name, found in walked.items() for note in found.notes(name) if "no images were" not in note]
+    passed_over = [
+        note for name, result in walked.items() for note in result.notes(name) if "no images were" not in note
+    ]
     loose = [path for path in root.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     if passed_over:
         told += f" {'. '.join(passed_over[:3])}."
@@ -108,9 +110,9 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
     Raises:
         InputError: they look like something else.
     """
-    full = {name: found.images for name, found in walked.items() if found.images}
+    full = {name: result.images for name, result in walked.items() if result.images}
     own = sorted(path for path in root.iterdir() if path.is_file())
-    inside, above = labels_beside(root, [*own, *(path for found in walked.values() for path in found.others)])
+    inside, above = labels_beside(root, [*own, *(path for result in walked.values() for path in result.others)])
     files = LabelsBeside([*inside, *above], full, root)
     # beside an undivided folder anything may lie
     told_of = [file for file in inside if file.name != "a file of another format" or file in files.naming]

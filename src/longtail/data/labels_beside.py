@@ -31,12 +31,12 @@ class LabelsBeside:
         places = _places(folders, root)
         images = [path.relative_to(root).as_posix() for of_folder in folders.values() for path in of_folder]
         # of each format the labels of each sub-folder: two formats may call one class by two names
-        found: dict[str, dict[str, set[str]]] = {}
+        result: dict[str, dict[str, set[str]]] = {}
         spoken: dict[str, OtherFormat] = {}
         silent: list[OtherFormat] = []
         self.naming: list[OtherFormat] = []
         for file in files:
-            own = found.setdefault(file.name, {})
+            own = result.setdefault(file.name, {})
             before = sum(map(len, own.values()))
             for image, label in label_pairs(file, lambda word: any(places.get(key) for key in image_keys(word))):
                 folder = next((places[key] for key in image_keys(image) if places.get(key)), None)
@@ -48,7 +48,7 @@ class LabelsBeside:
             elif names_images(file.path, images):
                 silent.append(file)
         self.naming += silent
-        told = [(file, _contradicts(found[name])) for name, file in spoken.items()]
+        told = [(file, _contradicts(result[name])) for name, file in spoken.items()]
         self.contradiction = next(
             ((file, f"{file.heading()} has other classes: {why}") for file, why in told if why is not None), None
         )

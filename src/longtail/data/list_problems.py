@@ -38,8 +38,8 @@ def what_is_wrong(line: str, lines: Sequence[str], number: int) -> str | None:
             also = "" if wrong is None else f"; and of {row[:80]!r}: {wrong}"
             return f"{_EXPECTED}: this looks like a heading. Take the line away{also}"
     for separator, word in ((",", "comma"), (";", "semicolon"), ("|", "bar")):
-        left, found, right = line.rpartition(separator)
-        if found and (_is_label(right.strip(" \"'")) or _is_label(left.strip(" \"'"))):
+        left, result, right = line.rpartition(separator)
+        if result and (_is_label(right.strip(" \"'")) or _is_label(left.strip(" \"'"))):
             return f"{_EXPECTED} with a blank between them: this has a {word}"
     first, *rest = line.split(maxsplit=1)
     if rest and _is_label(first) and _IMAGE.search(rest[0]):
@@ -87,7 +87,7 @@ def repeated_images(lists: Mapping[str, tuple[Sequence[str], Sequence[int], Sequ
             "image: take the wrong lines away."
         )
     return tuple(
-        f"{name}: {_counted(len(found))} in it more than once ({_some(found)})" for name, found in twice.items()
+        f"{name}: {_counted(len(result))} in it more than once ({_some(result)})" for name, result in twice.items()
     )
 
 

@@ -178,19 +178,19 @@ def open_published(
 def _find_lists(about: PublishedData, root: Path, lists: Path | None) -> dict[str, Path]:
     below = [root / about.prefix, root / about.prefix / "data", root / "data" / about.prefix]
     folders = [lists] if lists is not None else [root, *below]
-    found = {}
+    result = {}
     for split, word in about.list_of.items():
         names = [f"{about.prefix}_{word}.txt", *([about.json_of[split]] if split in about.json_of else [])]
         places = [folder / name for folder in folders for name in names]
         there = next((place for place in places if place.is_file()), None)
         if there is not None:
-            found[split] = there
+            result[split] = there
         elif split != "val":  # which can be split off train; a test split of our own would be no benchmark
             raise InputError(
                 f"{about.title}: no {' or '.join(names)} in {', '.join(map(str, folders))}. Expected a text file with "
                 f"`relative/path label` a line. {about.source}. Give the folder of the lists as `lists`."
             )
-    return found
+    return result
 
 
 def _read_lists(
@@ -235,8 +235,8 @@ def _folder_names(paths: Sequence[str], labels: Sequence[int]) -> tuple[str, ...
     for path, label in zip(paths, labels, strict=True):
         folders.setdefault(label, set()).add(path.rpartition("/")[0].rpartition("/")[2])
     num_classes = max(folders) + 1
-    names = {name for found in folders.values() for name in found}
-    if len(folders) == len(names) == num_classes and all(len(found) == 1 for found in folders.values()):
+    names = {name for result in folders.values() for name in result}
+    if len(folders) == len(names) == num_classes and all(len(result) == 1 for result in folders.values()):
         return tuple(next(iter(folders[label])) for label in range(num_classes))
     return tuple(str(label) for label in range(num_classes))
 

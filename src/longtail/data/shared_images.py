@@ -84,12 +84,12 @@ def shared_images(
     differing: set[tuple[str, int]] = set()
     for first, second in combinations([split for split in ("train", "val", "test") if split in content], 2):
         place = {number: row for row, number in reversed(list(enumerate(content[first].tolist())))}
-        found = [(row, place[number]) for row, number in enumerate(content[second].tolist()) if number in place]
-        if not found:
+        result = [(row, place[number]) for row, number in enumerate(content[second].tolist()) if number in place]
+        if not result:
             continue
-        counts[first, second] = len(found)
-        own = np.array([row for row, _ in found], dtype=np.int64)
+        counts[first, second] = len(result)
+        own = np.array([row for row, _ in result], dtype=np.int64)
         rows[second] = np.union1d(rows.get(second, own), own)
-        pairs[first, second] = tuple((names[second](row), names[first](other)) for row, other in found)
-        differing |= {(second, row) for row, other in found if labels[second][row] != labels[first][other]}
+        pairs[first, second] = tuple((names[second](row), names[first](other)) for row, other in result)
+        differing |= {(second, row) for row, other in result if labels[second][row] != labels[first][other]}
     return SharedImages(counts, rows, pairs, len(differing)) if counts else None

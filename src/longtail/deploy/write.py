@@ -80,9 +80,9 @@ def _difference(model: Deployed, execute: Run, path: Path, pixels: Pixels, count
     images = example_images(model.preprocessing, pixels, count, seed=1 + count)
     with torch.inference_mode():
         expected = model(images)
-    found = execute(path, images)
+    result = execute(path, images)
     # images of noise may have logits in the hundreds, of which float32 keeps seven digits
     return max(
         float((theirs - ours).abs().max() / ours.abs().max().clamp(min=1))
-        for theirs, ours in zip(found, expected, strict=True)
+        for theirs, ours in zip(result, expected, strict=True)
     )

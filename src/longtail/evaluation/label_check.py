@@ -153,8 +153,8 @@ def _mislabelled(
     if not (fold_of >= 0).any():  # a class of one row cannot be judged
         return []
     discriminants = HeldOutDiscriminants.fit(features, labels, fold_of)
-    found = suspicious_in_blocks(discriminants.blocks, labels, int(labels.max()) + 1)
-    sure = found.margin >= margin
+    result = suspicious_in_blocks(discriminants.blocks, labels, int(labels.max()) + 1)
+    sure = result.margin >= margin
     return [
         LabelProblem(
             MISLABELLED,
@@ -166,5 +166,7 @@ def _mislabelled(
             class_names[suggested],
             round(float(difference), 6),
         )
-        for row, suggested, difference in zip(found.rows[sure], found.suggested[sure], found.margin[sure], strict=True)
+        for row, suggested, difference in zip(
+            result.rows[sure], result.suggested[sure], result.margin[sure], strict=True
+        )
     ]

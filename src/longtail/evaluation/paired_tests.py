@@ -136,9 +136,9 @@ def paired_differences(
     """
     return {
         name: None
-        if found is None
-        else {"difference": found.difference, "interval": found.interval(level), "p": found.p}
-        for name, found in paired_metric_tests(labels, predictions, baseline, groups, seed=seed).items()
+        if result is None
+        else {"difference": result.difference, "interval": result.interval(level), "p": result.p}
+        for name, result in paired_metric_tests(labels, predictions, baseline, groups, seed=seed).items()
     }
 
 

@@ -102,9 +102,9 @@ def choose_calibrator(
         raise InputError("no class has two images to choose a calibration on. Name one: --method temperature.")
     losses, decisions = {}, {}
     for method in ordered:
-        found = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]
-        losses[method] = -log_softmax(found, axis=1)[np.arange(len(found)), truth[seen]]
-        decisions[method] = found.argmax(axis=1)
+        result = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]
+        losses[method] = -log_softmax(result, axis=1)[np.arange(len(result)), truth[seen]]
+        decisions[method] = result.argmax(axis=1)
     truth_seen = truth[seen]
     target = None if prior is None else as_numbers(prior, "prior")
     weights = np.ones(len(truth_seen)) if target is None else image_weights(truth_seen, target)

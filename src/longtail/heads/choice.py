@@ -168,11 +168,11 @@ def hits_by_fitting(
 
 
 def _hits(logits_of: LogitsOf, evidence: Evidence, num_classes: int, device: str) -> NDArray[np.int64]:
-    found = np.zeros(num_classes, dtype=np.int64)
+    result = np.zeros(num_classes, dtype=np.int64)
     for rows, block in chunks(evidence.judged_features, device):
         truth = evidence.judged_codes[rows]
-        found += np.bincount(truth[logits_of(block).argmax(dim=1).cpu().numpy() == truth], minlength=num_classes)
-    return found
+        result += np.bincount(truth[logits_of(block).argmax(dim=1).cpu().numpy() == truth], minlength=num_classes)
+    return result
 
 
 def prior_of_rho(rho: float) -> ImpliedPrior:

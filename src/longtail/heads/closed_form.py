@@ -70,11 +70,11 @@ class ScoredRows:
 
     def hits(self, solutions: Solutions, values: Sequence[float]) -> NDArray[np.int64]:
         """Count the rows of each class that the solution of each value gets right, shape (len(values), C)."""
-        found = np.zeros((len(values), len(self.totals)), dtype=np.int64)
+        result = np.zeros((len(values), len(self.totals)), dtype=np.int64)
         for codes, rotated in self._walk(solutions):
             for number, value in enumerate(values):
-                found[number] += hits_of(self._scores(solutions, rotated, codes, value), codes, len(self.totals))
-        return found
+                result[number] += hits_of(self._scores(solutions, rotated, codes, value), codes, len(self.totals))
+        return result
 
     def scale(self, solutions: Solutions, value: float, row_weights: Tensor) -> float:
         """Fit the number that makes logits of a solution's scores; see `fitted_scale`."""
@@ -129,9 +129,9 @@ def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S]
     hits = []
     for key in keys:
         solutions = solve(key)
-        found = evidence.hits(solutions, values)
-        value, curve = choose_from_hits(values, found, evidence.totals)
-        hits.append(found[values.index(value)])
+        result = evidence.hits(solutions, values)
+        value, curve = choose_from_hits(values, result, evidence.totals)
+        hits.append(result[values.index(value)])
         score = max(curve["balanced"])
         if best is None or score > best[0]:
             best = score, Found(key, value, solutions, curve, None)

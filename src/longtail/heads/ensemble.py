@@ -89,10 +89,10 @@ class Ensemble(Head):
             average: "log" or "probability".
             selected_on: where the members were chosen.
         """
-        found = cls([clone(head) for head in members.values()], average=average)
-        found._take(members)
-        found.selected_on_ = selected_on
-        return found
+        result = cls([clone(head) for head in members.values()], average=average)
+        result._take(members)
+        result.selected_on_ = selected_on
+        return result
 
     def fit(
         self,

@@ -61,8 +61,8 @@ def hits_of(scores: Tensor, codes: Tensor, num_classes: int) -> NDArray[np.int64
         >>> hits_of(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]), 2).tolist()
         [1, 0]
     """
-    found = codes[scores.argmax(dim=1) == codes]
-    return torch.bincount(found, minlength=num_classes).cpu().numpy()
+    result = codes[scores.argmax(dim=1) == codes]
+    return torch.bincount(result, minlength=num_classes).cpu().numpy()
 
 
 def fitted_scale(scores: Tensor, codes: Tensor, row_weights: Tensor) -> float:
@@ -96,5 +96,5 @@ def fitted_scale(scores: Tensor, codes: Tensor, row_weights: Tensor) -> float:
         scale = float(np.exp(log_scale))
         return float(weights @ (torch.logsumexp(scores * scale, dim=1) - scale * own))
 
-    found: Any = minimize_scalar(loss, bounds=tuple(np.log(SCALES)), method="bounded", options={"xatol": 1e-3})
-    return float(np.exp(found.x))
+    result: Any = minimize_scalar(loss, bounds=tuple(np.log(SCALES)), method="bounded", options={"xatol": 1e-3})
+    return float(np.exp(result.x))

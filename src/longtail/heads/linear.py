@@ -157,14 +157,14 @@ def _own_floats(values: ArrayLike, name: str) -> NDArray[Any]:
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values
     try:
-        found = np.array(values)
+        result = np.array(values)
     except ValueError as error:
         raise InputError(f"the head's {name} has rows of different lengths; expected real numbers.") from error
-    if found.dtype.kind not in "iuf":
-        held = KINDS.get(found.dtype.kind, "Python objects" if found.dtype.kind == "O" else "records")
+    if result.dtype.kind not in "iuf":
+        held = KINDS.get(result.dtype.kind, "Python objects" if result.dtype.kind == "O" else "records")
         raise InputError(f"the head's {name} holds {held}; expected real numbers.")
-    kind = np.float32 if found.dtype in (np.float16, np.float32) else np.float64
-    return np.ascontiguousarray(found, dtype=kind)  # in this machine's order, rows one after another
+    kind = np.float32 if result.dtype in (np.float16, np.float32) else np.float64
+    return np.ascontiguousarray(result, dtype=kind)  # in this machine's order, rows one after another
 
 
 def _finite(array: NDArray[Any]) -> NDArray[Any]:

@@ -169,19 +169,19 @@ class LinearDiscriminant(LinearHead):
             name: DiscriminantSolutions.of(means, counts, weights[name], within[name], log_prior, corrected=True)
             for name in weightings
         }
-        found = search(
+        result = search(
             [(name, corrected) for name in weightings for corrected in corrections],
             shrinkages,
             lambda key: solutions[key[0]] if key[1] else replace(solutions[key[0]], spread=0.0),
             evidence,
         )
-        (self.weighting_, self.corrected_), self.shrinkage_ = found.key, found.value
+        (self.weighting_, self.corrected_), self.shrinkage_ = result.key, result.value
         self.curve_: dict[str, Any] | None = None
-        if found.curve is not None and len(shrinkages) > 1:
-            self.curve_ = found.curve | {"parameter": "shrinkage"}
+        if result.curve is not None and len(shrinkages) > 1:
+            self.curve_ = result.curve | {"parameter": "shrinkage"}
         world = torch.from_numpy(self.prior_).to(self.device) / counts
-        self.scale_ = evidence.scale(found.solutions, self.shrinkage_, world) if self.calibrated else 1.0
-        weight, bias = found.solutions.at(self.shrinkage_)
+        self.scale_ = evidence.scale(result.solutions, self.shrinkage_, world) if self.calibrated else 1.0
+        weight, bias = result.solutions.at(self.shrinkage_)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         self.notes_ = scale_note(array, device=self.device)
         return self

@@ -104,21 +104,21 @@ class LinearProblem:
     def scatter(self) -> Tensor:
         """Return sum_i w_y_i x_i x_i' / sum_i w_y_i, float64, shape (D, D)."""
         dimension = self.features.shape[1]
-        found = torch.zeros(dimension, dimension, dtype=torch.float64, device=self.device)
+        result = torch.zeros(dimension, dimension, dtype=torch.float64, device=self.device)
         roots = self.row_weights.sqrt().to(self.device)
         for block, codes in self.walk():
             weighted = roots[codes, None].to(block) * block
-            found += weighted.T @ weighted
-        return found
+            result += weighted.T @ weighted
+        return result
 
     @torch.no_grad()
     def squares(self) -> Tensor:
         """Return the diagonal of `scatter`, float64, shape (D,)."""
-        found = torch.zeros(self.features.shape[1], dtype=torch.float64, device=self.device)
+        result = torch.zeros(self.features.shape[1], dtype=torch.float64, device=self.device)
         parts = self.row_weights.to(self.device)
         for block, codes in self.walk():
-            found += (parts[codes, None].to(block) * block.square()).sum(dim=0)
-        return found
+            result += (parts[codes, None].to(block) * block.square()).sum(dim=0)
+        return result
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_
     start = torch.zeros(len(problem.shares), problem.features.shape[1], dtype=torch.float64)
     # the logits of a constant classifier that is right on average, less what the loss adds itself
     biases = problem.shares.log() - problem.offset
-    found = minimize(
+    result = minimize(
         course.value_and_gradient,
         coordinates.inward(start, biases - biases.mean()),
         jac=True,
@@ -178,8 +178,8 @@ def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_
         options={"maxcor": MEMORY, "maxiter": max_steps, "maxfun": 2 * max_steps, "ftol": 0.0, "gtol": 0.0},
     )
     dtype = compute_dtype(problem.features)
-    weight, bias = coordinates.outward(found.x)
-    return LinearSolution(weight.to(dtype), bias.to(dtype), course.losses, course.is_there(found.fun, found.jac))
+    weight, bias = coordinates.outward(result.x)
+    return LinearSolution(weight.to(dtype), bias.to(dtype), course.losses, course.is_there(result.fun, result.jac))
 
 
 @dataclass(frozen=True)

@@ -274,14 +274,14 @@ def fit_by_sgd(
                 rows = stream[step * batch_size : (step + 1) * batch_size]
                 with computing_in(plan.precision, device):
                     logits = logits_of(torch_rows(inputs, rows, device))
-                found = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
+                result = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
                 optimizer.zero_grad()
-                found.backward()  # type: ignore[no-untyped-call]
+                result.backward()  # type: ignore[no-untyped-call]
                 optimizer.step(plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs))
                 if after_step is not None:
                     with torch.no_grad():
                         after_step()
-                total += found.detach()
+                total += result.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
                 raise InputError(

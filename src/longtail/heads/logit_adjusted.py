@@ -176,6 +176,6 @@ def adjustment_sweep(
         for start in range(0, len(logits), SWEEP_CHUNK):
             part, labels = logits[start : start + SWEEP_CHUNK], truth[rows][start : start + SWEEP_CHUNK]
             for row, tau in enumerate(grid):
-                found = labels[(part - tau * shares).argmax(dim=1) == labels]
-                hits[row] += torch.bincount(found, minlength=num_classes)
+                result = labels[(part - tau * shares).argmax(dim=1) == labels]
+                hits[row] += torch.bincount(result, minlength=num_classes)
     return hits.cpu().numpy()

@@ -139,12 +139,12 @@ class NearestNeighbours(Head):
             if judged is None:
                 most = min(max(MOST_PRODUCTS // array.size, 256), MOST_LEFT_OUT)
                 own: NDArray[np.int64] | None = rows_to_leave_out(self.codes_, most)
-                found, truth = array[own], self.codes_[own]
+                result, truth = array[own], self.codes_[own]
                 self.selected_on_ = "train-cv" if len(truth) else "not selected"
             else:
-                (found, truth), own = judged, None
+                (result, truth), own = judged, None
                 self.selected_on_ = "val"
-            values = self._choose(grids, found, truth, own) if len(truth) else WITHOUT_EVIDENCE
+            values = self._choose(grids, result, truth, own) if len(truth) else WITHOUT_EVIDENCE
         self.neighbours_, self.temperature_, self.gamma_ = values
         self.notes_ = scale_note(array, device=self.device)
         return self
@@ -183,8 +183,8 @@ class NearestNeighbours(Head):
             if own is not None:  # its class has one row fewer where a row is left out
                 left -= (labels == here[:, None]).to(left)
             hits += _hits(nearest, labels, left.clamp(min=1), here, combinations, num_classes)
-        found = choose_from_hits(tuple(float(number) for number in range(len(combinations))), hits, totals)[1]
-        balanced = np.array(found["balanced"])
+        result = choose_from_hits(tuple(float(number) for number in range(len(combinations))), hits, totals)[1]
+        balanced = np.array(result["balanced"])
         best: tuple[int, float, float] = combinations[int(balanced.argmax())]
         if len(grids[2]) > 1:
             by_gamma = [[n for n, (_, _, gamma) in enumerate(combinations) if gamma == value] for value in grids[2]]
@@ -224,8 +224,8 @@ def _hits(
                 factors[temperature, gamma] = torch.exp(falling / temperature) * relative[part] ** -gamma
             votes = (alike[:, :k, :k] @ factors[temperature, gamma][:, :k, None])[:, :, 0]
             predicted = labels[part, :k].gather(1, votes.argmax(dim=1, keepdim=True))[:, 0]
-            found = truth[part][predicted == truth[part]]
-            hits[number] += torch.bincount(found, minlength=num_classes).cpu().numpy()
+            result = truth[part][predicted == truth[part]]
+            hits[number] += torch.bincount(result, minlength=num_classes).cpu().numpy()
     return hits
 
 

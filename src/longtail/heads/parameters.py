@@ -200,5 +200,5 @@ def _digits(bound: float) -> str:
 
 
 def _devices() -> list[str]:
-    found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    return [*found, "mps"] if torch.backends.mps.is_available() else found
+    result = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return [*result, "mps"] if torch.backends.mps.is_available() else result

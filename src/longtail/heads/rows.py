@@ -53,10 +53,10 @@ class LazyRows(ABC):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return all rows, a copy, filled block by block."""
-        found = np.empty(self.shape, dtype=dtype or self.dtype)
+        result = np.empty(self.shape, dtype=dtype or self.dtype)
         for rows, block in chunks(self):
-            found[rows] = block.numpy()
-        return found
+            result[rows] = block.numpy()
+        return result
 
 
 Features = NDArray[Any] | LazyRows

@@ -248,8 +248,8 @@ def tau_sweep(
             logit = own * factor[truth]
             if shift is not None:
                 logit += shift[truth]
-            found = (logit >= largest[row]) & can_win
-            hits[row] += torch.bincount(truth[found], minlength=num_classes)
+            result = (logit >= largest[row]) & can_win
+            hits[row] += torch.bincount(truth[result], minlength=num_classes)
     return hits.cpu().numpy()
 
 

@@ -61,9 +61,9 @@ class Transformed(Head):
     @classmethod
     def of(cls, feature_transform: FeatureTransform, head: Head) -> Self:
         """Put together a fitted transform and a head that was fitted to what it gives."""
-        found = cls(clone(head), clone(feature_transform))
-        found._take(feature_transform, head)
-        return found
+        result = cls(clone(head), clone(feature_transform))
+        result._take(feature_transform, head)
+        return result
 
     @property
     def implied_prior(self) -> ImpliedPrior:

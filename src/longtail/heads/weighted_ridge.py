@@ -140,21 +140,21 @@ class WeightedRidge(LinearHead):
         scatters = dict(
             zip(gammas, within_class_scatter(array, codes, means, stacked, device=self.device), strict=True)
         )
-        found = search(
+        result = search(
             gammas,
             penalties,
             lambda gamma: RidgeSolutions.of(means, counts, weights[gamma], scatters[gamma]),
             evidence,
         )
-        self.gamma_, self.penalty_ = found.key, found.value
+        self.gamma_, self.penalty_ = result.key, result.value
         self.curve_: dict[str, Any] | None = None
-        if found.best_hits is not None and len(gammas) > 1:
-            self.curve_ = choose_from_hits(gammas, found.best_hits, evidence.totals)[1] | {"parameter": "gamma"}
-        elif found.curve is not None:
-            self.curve_ = found.curve | {"parameter": "penalty"}
+        if result.best_hits is not None and len(gammas) > 1:
+            self.curve_ = choose_from_hits(gammas, result.best_hits, evidence.totals)[1] | {"parameter": "gamma"}
+        elif result.curve is not None:
+            self.curve_ = result.curve | {"parameter": "penalty"}
         world = 1 / counts if self.implied_prior == "uniform" else torch.ones(len(counts), device=self.device)
-        self.scale_ = evidence.scale(found.solutions, self.penalty_, world)
-        weight, bias = found.solutions.at(self.penalty_)
+        self.scale_ = evidence.scale(result.solutions, self.penalty_, world)
+        weight, bias = result.solutions.at(self.penalty_)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         self.notes_ = scale_note(array, device=self.device)
         return self

@@ -108,14 +108,14 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     problem.unseal_test()  # all heads are calibrated
     test = problem.splits.get("test")
     entries = {}
-    for path, head, wishes, doubts, found in fitted:
+    for path, head, wishes, doubts, result in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
-        facts = measure_calibration(found, measured, groups, wishes)
+        facts = measure_calibration(result, measured, groups, wishes)
         doubts = [*doubts, *few_images(facts), *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
         write_calibration(
-            found.stored, path, out / "calibration" / calibration_path(path).name, class_names=problem.class_names
+            result.stored, path, out / "calibration" / calibration_path(path).name, class_names=problem.class_names
         )
     measures = {"schema": 1, "heads": {**_measured_before(out), **entries}}
     write_json(out / "calibration" / "calibration.json", measures)

@@ -47,7 +47,7 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
             row["examples"].append({"file": name, "name": splits.test.identify(int(index)), "predicted": said})
         row["train_example"] = _train_example(splits.train, train_labels, row["class"], folder)
         row["train_name"] = splits.train.identify(_first(train_labels, row["class"]))
-        confused |= {other["class"] for found in row["confused_with"].values() for other in found}
+        confused |= {other["class"] for result in row["confused_with"].values() for other in result}
     for number in sorted(confused):
         results["class_examples"][str(number)] = _train_example(splits.train, train_labels, number, folder)
 

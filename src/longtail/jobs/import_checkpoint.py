@@ -56,23 +56,23 @@ def run(config: ImportConfig) -> Path:
     if out.resolve() == config.checkpoint.resolve():
         raise InputError(f"--out {printable(out)}: is the checkpoint that is read. Expected another file.")
     origin = printable(config.checkpoint)
-    found = read_foreign(config.checkpoint)
-    recognised, seen = recognise(found.backbone)
+    result = read_foreign(config.checkpoint)
+    recognised, seen = recognise(result.backbone)
     backbone = recognised if config.backbone == "auto" else config.backbone
     if backbone is None:
         raise InputError(f"{origin}: {seen}: no network that is known here. Name it with --backbone.")
-    num_classes = _num_classes(config, found)
+    num_classes = _num_classes(config, result)
     names = _class_names(config.class_names, num_classes)
     preprocessing = _preprocessing(config, is_small=recognised in CIFAR_RESNETS)
     torch.manual_seed(0)
     model = create_backbone(backbone, num_classes=num_classes)
     prefix = classifier_prefix(model)
     own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
-    if found.classifier is not None:
-        own |= {f"{prefix}weight": found.classifier[0], f"{prefix}bias": found.classifier[1]}
+    if result.classifier is not None:
+        own |= {f"{prefix}weight": result.classifier[0], f"{prefix}bias": result.classifier[1]}
     else:
-        found.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
-    load_weights(model, {**found.backbone, **own}, origin)
+        result.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
+    load_weights(model, {**result.backbone, **own}, origin)
     about = {
         "backbone": backbone,
         "class_names": names,
@@ -81,13 +81,13 @@ def run(config: ImportConfig) -> Path:
             "dataset": None,
             "data": {},
             "imported": origin,
-            "layout": found.layout,
-            "classifier_is_drawn": found.classifier is None,
+            "layout": result.layout,
+            "classifier_is_drawn": result.classifier is None,
         },
     }
     task = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, out)
-    _tell(found, f"{origin}: {found.layout}, {backbone}, {num_classes} classes")
+    _tell(result, f"{origin}: {result.layout}, {backbone}, {num_classes} classes")
     print(printable(out))
     return out
 

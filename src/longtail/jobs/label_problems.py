@@ -41,20 +41,20 @@ def quick_label_problems(problem: FeatureProblem, check: str, seed: int) -> dict
         most_comparisons=QUICK_COMPARISONS if is_quick else None,
         most_fitting=QUICK_FITTING if is_quick else None,
     )
-    by_kind = {kind: [found for found in checked.problems if found.problem == kind] for kind in KINDS}
-    shown = [found for members in by_kind.values() for found in members[: MOST_SHOWN // len(KINDS)]]
+    by_kind = {kind: [result for result in checked.problems if result.problem == kind] for kind in KINDS}
+    shown = [result for members in by_kind.values() for result in members[: MOST_SHOWN // len(KINDS)]]
     return {
         "totals": {kind: len(members) for kind, members in by_kind.items() if members},
         "not_looked_for": [f"{kind} ({reason})" for kind, reason in checked.not_looked_for.items()],
         "found": [
             {
-                **{key: "" if value is None else value for key, value in asdict(found).items()},
-                "name": row_name(problem.splits[found.split], found.row),
+                **{key: "" if value is None else value for key, value in asdict(result).items()},
+                "name": row_name(problem.splits[result.split], result.row),
                 "other_name": ""
-                if found.other_split is None or found.other_row is None
-                else row_name(problem.splits[found.other_split], found.other_row),
+                if result.other_split is None or result.other_row is None
+                else row_name(problem.splits[result.other_split], result.other_row),
             }
-            for found in shown
+            for result in shown
         ],
     }
 
@@ -62,15 +62,15 @@ def quick_label_problems(problem: FeatureProblem, check: str, seed: int) -> dict
 def named_rows(problem: FeatureProblem, checked: LabelCheck) -> list[dict[str, Any]]:
     """Return the problems as rows of `COLUMNS`, with the row numbers and ids of the person's own files."""
     rows = []
-    for found in checked.problems:
+    for result in checked.problems:
         row: dict[str, Any] = {
-            **{key: "" if value is None else value for key, value in asdict(found).items()},
-            "row": row_number(problem.splits[found.split], found.row),
-            "id": row_id(problem.splits[found.split], found.row),
+            **{key: "" if value is None else value for key, value in asdict(result).items()},
+            "row": row_number(problem.splits[result.split], result.row),
+            "id": row_id(problem.splits[result.split], result.row),
             "other_id": "",
         }
-        if found.other_split is not None and found.other_row is not None:
-            other = problem.splits[found.other_split]
-            row |= {"other_row": row_number(other, found.other_row), "other_id": row_id(other, found.other_row)}
+        if result.other_split is not None and result.other_row is not None:
+            other = problem.splits[result.other_split]
+            row |= {"other_row": row_number(other, result.other_row), "other_id": row_id(other, result.other_row)}
         rows.append(row)
     return rows

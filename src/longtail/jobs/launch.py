@@ -36,7 +36,7 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     from longtail.jobs.pace import ask_for_threads
 
     ask_for_threads(runtime.threads)
-    found = processes(os.environ, runtime.devices)
+    result = processes(os.environ, runtime.devices)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
@@ -50,13 +50,13 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     if device == "cuda":
         import torch
 
-        if found.local > torch.cuda.device_count():
-            raise InputError(f"--devices {found.local}: there are {torch.cuda.device_count()} GPUs here.")
-    if found.number == 1:
-        fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(found))
+        if result.local > torch.cuda.device_count():
+            raise InputError(f"--devices {result.local}: there are {torch.cuda.device_count()} GPUs here.")
+    if result.number == 1:
+        fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
         fabric.launch()
         return fabric
-    return _launch_several(found, device, flag, runtime.timeout)
+    return _launch_several(result, device, flag, runtime.timeout)
 
 
 def _environment(found: Processes) -> Any:

@@ -120,8 +120,8 @@ def settle_threads_of_heads(threads: int | None) -> None:
         return
     layer, rows = torch.nn.Linear(768, 128), torch.zeros(512, 768)
     # small differences are left alone: equal calls are to give equal results
-    found = fastest_threads(lambda: layer(rows).sum().backward(), seconds=0.3, enough=2.0)
-    torch.set_num_threads(found.number)
+    result = fastest_threads(lambda: layer(rows).sum().backward(), seconds=0.3, enough=2.0)
+    torch.set_num_threads(result.number)
 
 
 def _multiplications(model: Any, preprocessing: "Preprocessing", *, learns: bool) -> int:

@@ -32,7 +32,7 @@ def write_predictions(
         predictions: class indices of each method, shape (N,).
     """
     rows = np.arange(len(file.labels)) if file.rows is None else file.rows
-    columns = [rows.tolist(), np.asarray(file.labels).tolist(), *(found.tolist() for found in predictions.values())]
+    columns = [rows.tolist(), np.asarray(file.labels).tolist(), *(result.tolist() for result in predictions.values())]
     names = ["row", "label", *predictions]
     if file.ids is not None:
         names.append("id")

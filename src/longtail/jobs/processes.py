@@ -72,10 +72,10 @@ def processes(environment: Mapping[str, str], wanted: int) -> Processes:
 
 
 def _of_torchrun(environment: Mapping[str, str]) -> Processes:
-    found = {name: _number(environment, name, least) for name, least in _TORCHRUN.items()}
-    number, local = found["WORLD_SIZE"], found["LOCAL_WORLD_SIZE"]
-    if number % local or found["RANK"] >= number or found["LOCAL_RANK"] >= local:
-        told = ", ".join(f"{name} {value}" for name, value in found.items() if name != "MASTER_PORT")
+    result = {name: _number(environment, name, least) for name, least in _TORCHRUN.items()}
+    number, local = result["WORLD_SIZE"], result["LOCAL_WORLD_SIZE"]
+    if number % local or result["RANK"] >= number or result["LOCAL_RANK"] >= local:
+        told = ", ".join(f"{name} {value}" for name, value in result.items() if name != "MASTER_PORT")
         raise InputError(f"{told} in the environment; expected ranks below the sizes, and as many on each node.")
     return Processes("torchrun", local, number // local)
 
@@ -84,8 +84,8 @@ def _of_slurm(environment: Mapping[str, str]) -> Processes:
     number = _number(environment, "SLURM_NTASKS", 1)
     if number == 1:
         return Processes("nobody", 1)
-    found = {name: _number({"SLURM_NNODES": "1", **environment}, name, least) for name, least in _SLURM.items()}
-    nodes = found["SLURM_NNODES"]
+    result = {name: _number({"SLURM_NNODES": "1", **environment}, name, least) for name, least in _SLURM.items()}
+    nodes = result["SLURM_NNODES"]
     local = _number({"SLURM_NTASKS_PER_NODE": "0", **environment}, "SLURM_NTASKS_PER_NODE", 0)
     if number != nodes * local:
         raise InputError(

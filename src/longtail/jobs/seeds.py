@@ -43,7 +43,7 @@ def summarize(runs: list[dict[str, Any]], folder: Path, correction: Correction =
         "split": split,
         "seeds": [run["seed"] for run in runs],
         "methods": {
-            name: {metric: mean_and_interval(found) for metric, found in metrics.items()}
+            name: {metric: mean_and_interval(result) for metric, result in metrics.items()}
             for name, metrics in values.items()
         },
         "versus_joint": _differences(values, correction),
@@ -80,7 +80,7 @@ def mean_and_interval(values: list[float | None], level: float = 0.95) -> dict[s
 
 def _differences(values: dict[str, dict[str, list[float | None]]], correction: Correction) -> dict[str, Any]:
     """Compare each method with joint, seed by seed."""
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: {
             metric: _with_p(
                 [
@@ -94,23 +94,23 @@ def _differences(values: dict[str, dict[str, list[float | None]]], correction: C
         if "joint" in values and name != "joint"
     }
     for metric in METRICS:
-        cells = [metrics[metric] for metrics in found.values()]
+        cells = [metrics[metric] for metrics in result.values()]
         for cell, p in zip(cells, corrected([c and c["p"] for c in cells], correction), strict=True):
             if cell is not None:
                 cell["p_corrected"] = p
-    return found
+    return result
 
 
 def _with_p(differences: list[float | None]) -> dict[str, Any] | None:
     from scipy.stats import ttest_1samp
 
-    found = mean_and_interval(differences)
-    if found is None:
+    result = mean_and_interval(differences)
+    if result is None:
         return None
-    known = np.array(found["values"])
+    known = np.array(result["values"])
     # what comes out alike with every seed says nothing about seeds
     same = len(known) < 2 or float(np.ptp(known)) < 1e-9
-    return {**found, "p": None if same else float(ttest_1samp(known, 0.0).pvalue)}
+    return {**result, "p": None if same else float(ttest_1samp(known, 0.0).pvalue)}
 
 
 def _difference_table(summary: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ def info_nce(queries: Tensor, keys: Tensor, queue: Tensor, temperature: float) -
 
     Example:
         >>> ones = torch.eye(2)
-        >>> loss, found = info_nce(ones[:1], ones[:1], ones[1:], temperature=1.0)
+        >>> loss, result = info_nce(ones[:1], ones[:1], ones[1:], temperature=1.0)
         >>> round(float(loss), 4), float(found)
         (0.3133, 100.0)
     """
@@ -120,9 +120,9 @@ class MoCo(nn.Module):
         self._follow()
         keys, everyones = encode_shuffled(self._keys, second)
         # the backward pass needs the queue as it is now
-        loss, found = info_nce(queries, keys, self.queue.clone(), self.temperature)
+        loss, result = info_nce(queries, keys, self.queue.clone(), self.temperature)
         self._enqueue(everyones)
-        return loss, {"accuracy": found}
+        return loss, {"accuracy": result}
 
     def _keys(self, images: Tensor) -> Tensor:
         return functional.normalize(self.key_projection(features_of(self.key_model, images)).float(), dim=1)

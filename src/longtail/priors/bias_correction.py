@@ -89,5 +89,5 @@ def fit_bias_correction(
         p[rows, y] -= 1
         return value, np.concatenate([[sharpness * (p * z).sum()], p.sum(axis=0) + shrinkage * bias])
 
-    found = minimize(loss, np.zeros(num_classes + 1), jac=True, method="L-BFGS-B").x
-    return BiasCorrection(float(np.exp(-found[0])), np.asarray(found[1:], dtype=np.float64))
+    result = minimize(loss, np.zeros(num_classes + 1), jac=True, method="L-BFGS-B").x
+    return BiasCorrection(float(np.exp(-result[0])), np.asarray(result[1:], dtype=np.float64))

@@ -55,7 +55,7 @@ def coverage_by_group(sets: dict[str, dict[str, Any]], promised: float) -> str:
         sets: for each kind `many`, `medium` and `few`: None, or `coverage`, `interval` in percent and `mean_size`.
         promised: coverage, in percent.
     """
-    groups = [group for group in GROUPS if any(found[group] is not None for found in sets.values())]
+    groups = [group for group in GROUPS if any(result[group] is not None for result in sets.values())]
     kinds = list(sets)
 
     def paint(figure: "Figure") -> None:

@@ -25,20 +25,20 @@ def confusion_view(results: dict[str, Any]) -> dict[str, Any] | None:
     from markupsafe import Markup
 
     names = results["data"]["class_names"]
-    counted = {name: found for name, found in results["confusion"].items() if found["matrix"] or found["most"]}
+    counted = {name: result for name, result in results["confusion"].items() if result["matrix"] or result["most"]}
     if not counted:
         return None
     return {
         "figures": {
-            name: Markup(confusion_figure(name, found["matrix"], results["data"]))
-            for name, found in counted.items()
-            if found["matrix"]
+            name: Markup(confusion_figure(name, result["matrix"], results["data"]))
+            for name, result in counted.items()
+            if result["matrix"]
         },
         "most": {
             # a matrix has them all
-            name: [{**row, "name": names[row["class"]], "answer": names[row["predicted"]]} for row in found["most"]]
-            for name, found in counted.items()
-            if found["most"] and not found["matrix"]
+            name: [{**row, "name": names[row["class"]], "answer": names[row["predicted"]]} for row in result["most"]]
+            for name, result in counted.items()
+            if result["most"] and not result["matrix"]
         },
     }
 

@@ -22,14 +22,14 @@ def likelihood_histograms(blocks: list[dict[str, Any]]) -> str:
     def paint(figure: "Figure") -> None:
         panels = figure.subplots(len(blocks), 1, squeeze=False)[:, 0]
         for number, (panel, block) in enumerate(zip(panels, blocks, strict=True)):
-            found, styles = block["likelihood"], {"many": "solid", "medium": (0, (4, 2, 1, 2)), "few": (0, (2.5, 1.5))}
+            result, styles = block["likelihood"], {"many": "solid", "medium": (0, (4, 2, 1, 2)), "few": (0, (2.5, 1.5))}
             for group in GROUPS:
-                total = sum(found[group])
+                total = sum(result[group])
                 if total:
-                    shares = [100 * count / total for count in found[group]]
+                    shares = [100 * count / total for count in result[group]]
                     panel.stairs(
                         shares,
-                        found["edges"],
+                        result["edges"],
                         color=color(group),
                         linestyle=styles[group],
                         linewidth=1.6,
@@ -107,10 +107,10 @@ def group_confusions(confusion: dict[str, dict[str, dict[str, float]]]) -> str:
 
     def paint(figure: "Figure") -> None:
         panels = figure.subplots(len(confusion), 1, sharex=True, squeeze=False)[:, 0]
-        for panel, (method, found) in zip(panels, confusion.items(), strict=True):
+        for panel, (method, result) in zip(panels, confusion.items(), strict=True):
             rows = {
                 group: {"right": shares["right"], **{f"wrong, {into}": shares[into] for into in GROUPS}}
-                for group, shares in found.items()
+                for group, shares in result.items()
             }
             _stacked(panel, rows, legend=panel is panels[-1])
             panel.set_title(method)

@@ -31,17 +31,17 @@ def shown_differences(results: dict[str, Any], best: str | None, metrics: tuple[
         "level": comparisons["level"],
         "power": comparisons["power"],
         "rows": [
-            {"metric": metric, **found, "word": decided(found, comparisons["level"])}
-            for metric, found in ((metric, shown["metrics"].get(metric)) for metric in metrics)
-            if found is not None
+            {"metric": metric, **result, "word": decided(result, comparisons["level"])}
+            for metric, result in ((metric, shown["metrics"].get(metric)) for metric in metrics)
+            if result is not None
         ],
         "pairs": [
             {
                 "method": pair["method"],
                 "baseline": pair["baseline"],
                 "cells": [
-                    None if found is None else {**found, "word": decided(found, comparisons["level"])}
-                    for found in (pair["metrics"].get(metric) for metric in metrics)
+                    None if result is None else {**result, "word": decided(result, comparisons["level"])}
+                    for result in (pair["metrics"].get(metric) for metric in metrics)
                 ],
             }
             for pair in pairs

@@ -198,8 +198,8 @@ def _versus(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
     return {
         name: {
-            metric: None if found is None else {**found, "word": decided(found, comparisons["level"])}
-            for metric, found in differences.items()
+            metric: None if result is None else {**result, "word": decided(result, comparisons["level"])}
+            for metric, result in differences.items()
         }
         for name, differences in versus.items()
     }

@@ -72,7 +72,7 @@ def _fresh() -> str:
 
 
 def _missing(path: Path) -> str:
-    inside = sorted(found.parent.name for found in path.parent.glob("*/results.json"))
+    inside = sorted(result.parent.name for result in path.parent.glob("*/results.json"))
     if inside:
         return f"{path.parent} holds no results.json, but its folders do. Name one: {', '.join(inside[:10])}."
     return f"{path}: no such file; expected the folder of a finished run, such as runs/digits."

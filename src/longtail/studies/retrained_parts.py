@@ -59,9 +59,9 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
                 reports[name].append(accuracy_report(labels, predictions["test"], counts, **bounds))
     if not fabric.is_global_zero:
         return {}
-    joint = [found["methods"]["joint"]["metrics"]["test"] for found in results]
-    found = compare_parts({"joint (not retrained)": joint, **reports}, results[0], _crt_epochs(base))
-    return finish_study(found, folder, quiet=base.runtime.quiet)
+    joint = [result["methods"]["joint"]["metrics"]["test"] for result in results]
+    result = compare_parts({"joint (not retrained)": joint, **reports}, results[0], _crt_epochs(base))
+    return finish_study(result, folder, quiet=base.runtime.quiet)
 
 
 def _crt_epochs(config: RunConfig) -> int:
@@ -90,13 +90,13 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
     from longtail.jobs.seeds import METRICS, difference_text, mean_and_interval, spread_text
 
     cells = {
-        name: {metric: mean_and_interval([report[metric] for report in found]) for metric in METRICS}
-        for name, found in reports.items()
+        name: {metric: mean_and_interval([report[metric] for report in result]) for metric in METRICS}
+        for name, result in reports.items()
     }
     plain = [report["balanced"] for report in reports["classifier"]] if "classifier" in reports else []
     gaps = {
-        name: mean_and_interval([r["balanced"] - base for r, base in zip(found, plain, strict=True)])
-        for name, found in list(reports.items())[1:]
+        name: mean_and_interval([r["balanced"] - base for r, base in zip(result, plain, strict=True)])
+        for name, result in list(reports.items())[1:]
         if plain and name != "classifier"
     }
     return {
@@ -115,7 +115,7 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
             {
                 "title": "What was trained again; behind a colon the backbone's learning rate over the classifier's",
                 "columns": list(METRICS),
-                "rows": [{"name": name, "cells": [found[m] for m in METRICS]} for name, found in cells.items()],
+                "rows": [{"name": name, "cells": [result[m] for m in METRICS]} for name, result in cells.items()],
             }
         ],
         "figures": [
@@ -128,10 +128,10 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
                     {
                         "name": metric,
                         "rows": list(cells),
-                        "values": {"accuracy": {name: found[metric] for name, found in cells.items()}},
+                        "values": {"accuracy": {name: result[metric] for name, result in cells.items()}},
                     }
                     for metric in METRICS
-                    if any(found[metric] is not None for found in cells.values())
+                    if any(result[metric] is not None for result in cells.values())
                 ],
             }
         ],

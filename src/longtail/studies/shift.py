@@ -58,7 +58,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     problem.unseal_test()  # nothing is chosen any more
     test, val = problem.splits["test"], problem.splits.get("val")
     validation = None if val is None else (val.features, val.labels)
-    found = {}
+    result = {}
     for method, path in paths.items():
         check_stored_features(path)
         head = load_head(path)
@@ -66,7 +66,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
             head.class_counts_ = problem.train_counts
         if not config.runtime.quiet:
             print(f"  {method}: {config.draws} draws in each world")
-        found[method] = measure_shifts(
+        result[method] = measure_shifts(
             head,
             (test.features, test.labels),
             problem.train_counts,
@@ -81,7 +81,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
         "train_counts": problem.train_counts.tolist(),
     }
     smallest = int(np.bincount(test.labels, minlength=len(problem.train_counts)).min())
-    study = shift_study(found, data, draws=config.draws, subsample=config.subsample, smallest_class=smallest)
+    study = shift_study(result, data, draws=config.draws, subsample=config.subsample, smallest_class=smallest)
     return finish_study(study, folder, quiet=config.runtime.quiet)
 
 

@@ -62,7 +62,7 @@ def side_by_side(results: Results, *, base: str, words: dict[str, str]) -> dict[
     first = next(iter(results.values()))[0]
     methods = list(first["methods"])
     split = measured_split(first)
-    seeds = [found["seed"] for found in next(iter(results.values()))]
+    seeds = [result["seed"] for result in next(iter(results.values()))]
 
     def values(variant: str, method: str, metric: str) -> list[float | None]:
         return values_of(results[variant], method, metric)
@@ -124,7 +124,7 @@ def measured_split(found: dict[str, Any]) -> str:
 
 def values_of(runs: list[dict[str, Any]], method: str, metric: str) -> list[Any]:
     """Return one metric of one method for each seed of a variant; None where its group is empty."""
-    return [found["methods"][method]["metrics"][measured_split(found)][metric] for found in runs]
+    return [result["methods"][method]["metrics"][measured_split(result)][metric] for result in runs]
 
 
 def gain_text(after: list[Any], before: list[Any]) -> str:
@@ -135,7 +135,7 @@ def gain_text(after: list[Any], before: list[Any]) -> str:
 
 
 def _stages(results: Results) -> str:
-    stages = [found[0]["stage1"] for found in results.values()]
+    stages = [result[0]["stage1"] for result in results.values()]
     return ", ".join(dict.fromkeys(f"{stage['backbone']}, {stage['epochs']} epochs" for stage in stages))
 
 

@@ -183,8 +183,8 @@ def _study(
     from longtail.comparison.method_names import wanted_methods
 
     what = "fraction p of the head that is replaced" if config.vary == "fraction" else "tail's share t of each mixture"
-    found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))
-    curves = found.pop("tail")
+    result = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods))
+    curves = result.pop("tail")
     values = sorted(results)
     held = f"t = {config.tail_share:g}" if config.vary == "fraction" else f"p = {config.fraction:g}"
     names = splits.class_names
@@ -205,5 +205,5 @@ def _study(
             ".., .5 at t = .8: 32.8, 25.3, 24.3, 22.8, 21.4, 19.8; t = 0, .2, .., 1 at p = .2: 46.0, 33.8, 35.5, 32.8, "
             "21.6, 0. The first of each row is the same condition: that far apart lie two single runs."
         ],
-        **found,
+        **result,
     }

@@ -212,8 +212,8 @@ def _study(
                 "slopes in standard deviations of recall a standard deviation; 95 % interval over redrawn classes",
                 "columns": [COLUMNS[column] for column in columns],
                 "rows": [
-                    {"name": f"number and {measure}", "cells": [found[column] for column in columns]}
-                    for measure, found in rows.items()
+                    {"name": f"number and {measure}", "cells": [result[column] for column in columns]}
+                    for measure, result in rows.items()
                 ],
                 "digits": 2,
             },
@@ -270,7 +270,7 @@ def _with_intervals(
     recall: NDArray[np.float64], count: NDArray[np.float64], similarity: NDArray[np.float64], draws: int = 500
 ) -> dict[str, dict[str, Any]]:
     """Return `explained` with percentile intervals over redrawn classes."""
-    found = explained(recall, count, similarity)
+    result = explained(recall, count, similarity)
     rng = np.random.default_rng(0)
     redrawn = []
     for _ in range(draws):
@@ -282,7 +282,7 @@ def _with_intervals(
             "interval": [float(edge) for edge in np.percentile([one[name] for one in redrawn], (2.5, 97.5))],
             "values": [],
         }
-        for name, value in found.items()
+        for name, value in result.items()
     }
 
 

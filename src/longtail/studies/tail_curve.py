@@ -154,7 +154,7 @@ def tail_curve(
     def curve(method: str, measure: Any) -> list[dict[str, Any] | None]:
         return [
             mean_and_interval(
-                [measure(found["methods"][method]["metrics"]["test"]["per_class"]) for found in results[value]]
+                [measure(result["methods"][method]["metrics"]["test"]["per_class"]) for result in results[value]]
             )
             for value in values
         ]

@@ -119,8 +119,8 @@ def _study(
     from longtail.comparison.method_names import wanted_methods
 
     what = "head images a class" if config.case == 1 else "tail images"
-    found = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods), log=True)
-    curves = found.pop("tail")
+    result = tail_curve(results, tail=tail, parameter=what, methods=wanted_methods(config.methods), log=True)
+    curves = result.pop("tail")
     values = sorted(results)
     name = splits.class_names[tail]
     return {
@@ -140,5 +140,5 @@ def _study(
             "case 1, the tail's recall stays between 40 and 48 while the head grows from 100 to 5000; case 2, it is "
             "94.2 with 5000 tail images, 88.3 with 1100 and 43.7 with 100."
         ],
-        **found,
+        **result,
     }

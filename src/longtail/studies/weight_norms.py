@@ -76,7 +76,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
     present = [group for group in GROUPS if (groups == group).any()]
     rows, relative = [], {}
     for method in methods:
-        norms = [np.array(found["methods"][method]["weight_norms"]) for found in results]
+        norms = [np.array(result["methods"][method]["weight_norms"]) for result in results]
         scaled = [one / max(float(one.mean()), 1e-12) for one in norms]
         relative[method] = np.mean(scaled, axis=0)
         cells = [mean_and_interval([float(one[groups == group].mean()) for one in scaled]) for group in present]

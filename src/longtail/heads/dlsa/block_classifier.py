@@ -293,14 +293,14 @@ def hits(
     classifier: BlockClassifier, inputs: BlockInputs, validation: Validation, *, device: str
 ) -> NDArray[np.float64]:
     """Return the weight of each validation row if it is in the block and classified right, else 0, shape (N,)."""
-    found = np.zeros(len(validation.codes))
+    result = np.zeros(len(validation.codes))
     size = 4096
     for start in range(0, len(inputs), size):
         positions = np.arange(start, min(start + size, len(inputs)))
         predicted = classifier.logits(torch_rows(inputs, positions, device)).argmax(dim=1).cpu().numpy()
         rows = inputs.rows[positions]
-        found[rows] = validation.weights[rows] * (predicted == validation.codes[rows])
-    return found
+        result[rows] = validation.weights[rows] * (predicted == validation.codes[rows])
+    return result
 
 
 def _frozen(classifier: BlockClassifier) -> BlockClassifier:

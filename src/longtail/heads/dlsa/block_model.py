@@ -64,8 +64,8 @@ class BlockModel:
     @torch.no_grad()
     def log_likelihood(self, features: Tensor) -> Tensor:
         """Return log p_t(x) of features (B, D) under each flow, shape (T, B)."""
-        found = [flow.log_likelihood(features) for flow in self.flows]
-        return torch.stack(found) if found else features.new_empty(0, len(features))
+        result = [flow.log_likelihood(features) for flow in self.flows]
+        return torch.stack(result) if result else features.new_empty(0, len(features))
 
     @classmethod
     def from_arrays(

@@ -111,8 +111,8 @@ class _Site:
         _, clusters = assign(flow, self.features, self.device)
         counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
         shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
-        _, found = assign(flow, SomeRows(self.validation.features, seen), self.device)
-        told = np.log(shares[found, self.validation.codes[seen]].clip(1e-12))
+        _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
+        told = np.log(shares[result, self.validation.codes[seen]].clip(1e-12))
         return float((self.validation.weights[seen] * told).sum())
 
 

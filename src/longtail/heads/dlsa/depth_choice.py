@@ -39,7 +39,7 @@ def choice_of(hits: list[NDArray[np.float64]]) -> DepthChoice:
         >>> choice_of([few, many]).best, choice_of([few, many]).is_clear
         (1, False)
     """
-    accuracy = [float(found.sum()) for found in hits]
+    accuracy = [float(result.sum()) for result in hits]
     best = int(np.argmax(accuracy))
     gain = accuracy[best] - accuracy[0]
     error = float(np.sqrt(((hits[best] - hits[0]) ** 2).sum()))

@@ -48,11 +48,11 @@ class EpochCurve:
             half: 0 or 1 for each row, shape (N,).
         """
         stacked = np.stack(self.hits)
-        found: NDArray[np.float64] = np.empty_like(stacked[0])
+        result: NDArray[np.float64] = np.empty_like(stacked[0])
         for side in (0, 1):
             chosen = int(np.argmax(stacked[:, half != side].sum(axis=1)))
-            found[half == side] = stacked[chosen, half == side]
-        return found
+            result[half == side] = stacked[chosen, half == side]
+        return result
 
 
 def halves(codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -270,14 +270,14 @@ class DLSA(Head):
     def which_block(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return which block takes each row of features (N, D), shape (N,); `depth_` for rows that none takes."""
         array = self._check(X)
-        found = [self._blocks_in(rows.dtype).route(rows)[0].cpu() for _, rows in chunks(array, self._device)]
-        return torch.cat(found).numpy()
+        result = [self._blocks_in(rows.dtype).route(rows)[0].cpu() for _, rows in chunks(array, self._device)]
+        return torch.cat(result).numpy()
 
     def log_likelihood(self, X: ArrayLike) -> NDArray[Any]:
         """Return log p_t(x) of features (N, D) under the flow of each block in use, shape (T, N)."""
         array = self._check(X)
-        found = [self._blocks_in(rows.dtype).log_likelihood(rows).cpu() for _, rows in chunks(array, self._device)]
-        return torch.cat(found, dim=1).numpy()
+        result = [self._blocks_in(rows.dtype).log_likelihood(rows).cpu() for _, rows in chunks(array, self._device)]
+        return torch.cat(result, dim=1).numpy()
 
     def _check(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)

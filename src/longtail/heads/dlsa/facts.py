@@ -59,11 +59,11 @@ def group_confusion(
         {'right': 33.3, 'many': 66.7, 'medium': 0.0, 'few': 0.0}
     """
     is_right, into = labels == predicted, groups[predicted]
-    found = {}
+    result = {}
     for group in GROUPS:
         members = groups[labels] == group
         if members.any():
             shares = {"right": is_right[members].mean()}
             shares |= {other: (~is_right & (into == other))[members].mean() for other in GROUPS}
-            found[group] = {name: round(float(100 * share), 1) for name, share in shares.items()}
-    return found
+            result[group] = {name: round(float(100 * share), 1) for name, share in shares.items()}
+    return result

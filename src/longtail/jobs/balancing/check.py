@@ -38,10 +38,10 @@ def check_shape(train: FeatureFile, shape: tuple[int, ...], origin: str) -> None
             "features of this model: what that layer sees."
         )
     stored = train.class_names
-    found = int(train.labels.max()) + 1 if stored is None else len(stored)
-    if found != num_classes:
+    result = int(train.labels.max()) + 1 if stored is None else len(stored)
+    if result != num_classes:
         raise InputError(
-            f"{train.path}: {found} classes, but {origin} has {num_classes} outputs. Expected the classes that the "
+            f"{train.path}: {result} classes, but {origin} has {num_classes} outputs. Expected the classes that the "
             "model was trained on; leave others out, or give images of those that are missing."
         )
 

@@ -124,8 +124,8 @@ def _prefix(model: nn.Module, file: ModelFile, origin: str) -> str:
     """Return what stands before all the network's names in the file: "module." or nothing, for example."""
     own = list(model.state_dict())
     names = set(file.weights)
-    found = {name.removesuffix(key) for key in own[:1] + own[-1:] for name in names if f".{name}".endswith(f".{key}")}
-    shares = {prefix: sum(f"{prefix}{key}" in names for key in own) for prefix in sorted(found)}
+    result = {name.removesuffix(key) for key in own[:1] + own[-1:] for name in names if f".{name}".endswith(f".{key}")}
+    shares = {prefix: sum(f"{prefix}{key}" in names for key in own) for prefix in sorted(result)}
     best = [prefix for prefix, share in shares.items() if share == max(shares.values())]
     if len(best) > 1:
         layer = file.stored.layer or ""

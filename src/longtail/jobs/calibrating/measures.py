@@ -195,7 +195,7 @@ def _under(prior: Floats, scores: dict[str, ImageScores], labels: NDArray[np.int
     weights = image_weights(labels, prior)
     return {
         "distance": float(100 * np.abs(shares - prior).sum() / 2),
-        **{when: probability_summary(found, weights) for when, found in scores.items()},
+        **{when: probability_summary(result, weights) for when, result in scores.items()},
     }
 
 
@@ -204,5 +204,5 @@ def _decisions(scores: dict[str, ImageScores], labels: NDArray[np.int64]) -> dic
     return {
         "changed": int((scores["before"].predicted != scores["after"].predicted).sum()),
         "images": len(labels),
-        "balanced": {when: 100 * float(np.average(found.right, weights=fair)) for when, found in scores.items()},
+        "balanced": {when: 100 * float(np.average(result.right, weights=fair)) for when, result in scores.items()},
     }

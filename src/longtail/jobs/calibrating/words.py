@@ -60,9 +60,9 @@ def _sets_and_accepted(entry: dict[str, Any]) -> Table:
     table = _table("", *(f"{kind} sets" for kind in entry["sets"]), "accepted", "of these right")
     for part in ("all", *GROUPS):
         if entry["reject"][part] is not None:
-            found = [kind[part] for kind in entry["sets"].values()]
+            result = [kind[part] for kind in entry["sets"].values()]
             kept = entry["reject"][part]
-            told = [f"{_percent(sets['coverage'])} ({sets['mean_size']:.1f})" for sets in found]
+            told = [f"{_percent(sets['coverage'])} ({sets['mean_size']:.1f})" for sets in result]
             table.add_row(part, *told, _percent(kept["accepted"]), _percent(kept["accuracy"]))
     return table
 
@@ -116,35 +116,35 @@ def other_mix(entry: dict[str, Any]) -> list[str]:
     Args:
         entry: as `measure_calibration` gives it.
     """
-    found = entry["under_prior"]
-    if found["distance"] < FAR:
+    result = entry["under_prior"]
+    if result["distance"] < FAR:
         return []
     ece, loss = (
-        _change(found["before"][key], found["after"][key], digits) for key, digits in (("ece", 1), ("log_loss", 3))
+        _change(result["before"][key], result["after"][key], digits) for key, digits in (("ece", 1), ("log_loss", 3))
     )
     return [
         f"Classes are mixed otherwise on {entry['measured_on']} than where the probabilities are to hold "
-        f"({found['distance']:.0f} % of the images would have to be of other classes). Weighed to that mix, ECE is "
+        f"({result['distance']:.0f} % of the images would have to be of other classes). Weighed to that mix, ECE is "
         f"{ece} and log-loss {loss}. --prior says where they are to hold: uniform, train or a file."
     ]
 
 
 def _sets(entry: dict[str, Any]) -> list[str]:
     kind, promised = entry["stored_sets"], 100 * (1 - entry["alpha"])
-    found = entry["sets"][kind]
-    rarest = _rarest(found)
-    low, high = found[rarest]["interval"]
+    result = entry["sets"][kind]
+    rarest = _rarest(result)
+    low, high = result[rarest]["interval"]
     told = [
         f"The {kind} sets were to hold the true class of {promised:g} % of the images. They do for "
-        f"{_percent(found['all']['coverage'])}, with {found['all']['mean_size']:.1f} classes in the mean; in the group "
-        f"{rarest} for {_percent(found[rarest]['coverage'])} (95 % interval {low:.0f} to {high:.0f})."
+        f"{_percent(result['all']['coverage'])}, with {result['all']['mean_size']:.1f} classes in the mean; in the "
+        f"group {rarest} for {_percent(result[rarest]['coverage'])} (95 % interval {low:.0f} to {high:.0f})."
     ]
     missing = [count for count in entry["sets"]["class"]["images_missing"] if count > 0]
     if missing:
         effect = "class sets hold them always" if kind != "class" else "every set holds them"
         told.append(
-            f"For {len(missing)} of {len(found['per_class'])} classes there are too few images to promise that of each "
-            f"by itself: {effect}. {sum(missing):,} more images of these classes would mend it."
+            f"For {len(missing)} of {len(result['per_class'])} classes there are too few images to promise that of "
+            f"each by itself: {effect}. {sum(missing):,} more images of these classes would mend it."
         )
     return told
 
@@ -155,19 +155,19 @@ def _rounded_down(percent: float) -> str:
 
 
 def _rejects(entry: dict[str, Any]) -> str:
-    rule, found = entry["rule"], entry["reject"]
+    rule, result = entry["rule"], entry["reject"]
     if rule["threshold"] is None:
         return (
             f"No confidence promises {rule['wanted']:g} % of right answers: with --reject every image goes to a "
             f"person. The most that these images can promise is {_rounded_down(rule['attainable'])} % "
             "(--accept-accuracy)."
         )
-    rarest = _rarest(found)
-    kept = found[rarest]
+    rarest = _rarest(result)
+    kept = result[rarest]
     right = "" if kept["accuracy"] is None else f" ({_percent(kept['accuracy'])} right)"
     return (
         f"For {rule['wanted']:g} % of right answers, those of at least {100 * rule['threshold']:.0f} % are accepted: "
-        f"{_percent(found['all']['accepted'])} of the images ({_percent(found['all']['accuracy'])} right), and "
+        f"{_percent(result['all']['accepted'])} of the images ({_percent(result['all']['accuracy'])} right), and "
         f"{_percent(kept['accepted'])} of those of the group {rarest}{right}."
     )
 

@@ -66,7 +66,7 @@ def measure_shifts(
     logits = head.logits(features).astype(np.float64)
     source = head.implied_shares
     estimators = _estimators(head, features, validation)
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    result: dict[str, dict[str, dict[str, Any]]] = {}
     for place, (world, prior) in enumerate(shifted_priors(train_counts, ratios).items()):
         rng = np.random.default_rng([seed, place])
 
@@ -94,8 +94,8 @@ def measure_shifts(
             priors = [] if estimate is None else [estimate(rows) for rows in drawn]
             accuracy[name] = _over_draws([measure(one, rows) for one, rows in zip(priors, drawn, strict=False)])
             distance[name] = mean_and_interval([_distance(one, prior) for one in priors]) if priors else None
-        found[world] = {"accuracy": accuracy, "distance": distance}
-    return found
+        result[world] = {"accuracy": accuracy, "distance": distance}
+    return result
 
 
 def shift_table(found: dict[str, dict[str, dict[str, Any]]]) -> str:
@@ -114,15 +114,15 @@ def _estimators(
     """Return, for each kind of estimate, what turns row numbers into a prior."""
     plain = PriorEstimator(head, None)
     uncalibrated = plain.probabilities(features)
-    found: dict[str, Callable[[NDArray[np.int64]], Shares] | None] = {"EM": None, "BBSE": None}
+    result: dict[str, Callable[[NDArray[np.int64]], Shares] | None] = {"EM": None, "BBSE": None}
     if validation is not None:
         calibrated = PriorEstimator(head, validation)
         p = calibrated.probabilities(features)
-        found["EM"] = lambda rows: np.asarray(calibrated.em(p[rows]).prior)
+        result["EM"] = lambda rows: np.asarray(calibrated.em(p[rows]).prior)
         if calibrated.has_every_class:
-            found["BBSE"] = lambda rows: np.asarray(calibrated.bbse(p[rows]).prior)
-    found["EM, not calibrated"] = lambda rows: np.asarray(plain.em(uncalibrated[rows]).prior)
-    return found
+            result["BBSE"] = lambda rows: np.asarray(calibrated.bbse(p[rows]).prior)
+    result["EM, not calibrated"] = lambda rows: np.asarray(plain.em(uncalibrated[rows]).prior)
+    return result
 
 
 def _over_draws(measured: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -170,10 +170,10 @@ def estimated_prior(
         }
         notes += [by_confusion.warning] if by_confusion.warning else []
     else:
-        found = estimator.em(p)
-        shares = found.prior
-        facts = {"estimate": "em", "iterations": found.iterations, "converged": found.converged}
-        how = f"EM, {found.iterations} steps{'' if found.converged else ', not converged'}"
+        result = estimator.em(p)
+        shares = result.prior
+        facts = {"estimate": "em", "iterations": result.iterations, "converged": result.converged}
+        how = f"EM, {result.iterations} steps{'' if result.converged else ', not converged'}"
         if not estimator.is_corrected:
             notes.append(
                 "there is no validation split to calibrate on that the head has not seen: over-confident scores lead "
