@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.data import open_data, pack
+from longtail.data import image_pack as pack
+from longtail.data import open_data
 from longtail.data.image_pack import ImagePack, write_pack
 from longtail.errors import InputError
 

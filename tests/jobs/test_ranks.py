@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from longtail.data.decode import write_png
-from longtail.jobs import ranks
+from longtail.jobs import process_ranks as ranks
 from longtail.jobs.process_ranks import Watch
 from longtail.sampling import Sampler
 
