@@ -11,7 +11,7 @@ from longtail.cli import main
 from longtail.errors import InputError
 from longtail.runs import Run
 
-QUICK = {"epochs": 2, "label_check": "none", "set": ["crt.epochs=2"]}
+QUICK = {"epochs": 2, "label_check": "none", "set": {"crt": {"epochs": 2}}}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def run_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(run_folder):
-    return verbs.run("digits", methods="joint,tau,auto", seed=1, out=run_folder, **QUICK)
+    return verbs.run("digits", methods=["joint", "tau", "auto"], seed=1, out=run_folder, **QUICK)
 
 
 def test_a_run_is_what_the_command_makes(finished, tmp_path, capsys):
@@ -40,7 +40,7 @@ def test_a_run_is_what_the_command_makes(finished, tmp_path, capsys):
 
 
 def test_features_are_those_of_the_run(finished, tmp_path, capsys):
-    splits = verbs.extract(finished.folder, out=tmp_path / "features")
+    splits = verbs.extract(finished, out=tmp_path / "features")
     assert capsys.readouterr() == ("", "")
     again = finished.open_features().splits["test"]
     np.testing.assert_array_equal(splits["test"].features, again.features)
@@ -51,7 +51,7 @@ def test_predictions_are_those_that_the_command_writes(finished, tmp_path, capsy
     monkeypatch.chdir(tmp_path)
     features = finished.folder / "features" / "feature_test.h5"
     for settings in ({}, {"method": "joint", "prior": "uniform"}, {"prior": "estimated"}):
-        predictions = verbs.predict(finished.folder, features, **settings)
+        predictions = verbs.predict(finished, features, **settings)
         assert capsys.readouterr() == ("", "")
         assert not list(tmp_path.iterdir())
         typed = [word for name, value in settings.items() for word in (f"--{name}", value)]
@@ -81,6 +81,9 @@ def test_images_are_predicted(finished, tmp_path):
         (lambda path: verbs.run(path / "photos", epochs=0), r"longtail.run: epochs is 0; expected"),
         (lambda path: verbs.run(path / "photos"), "no such file or folder"),
         (lambda path: verbs.run(path, recipe="folders"), r"`recipe` is 'folders'; expected one of cifar10-lt"),
+        (lambda path: verbs.run("digits", seeds=2), "`seeds`: longtail.run makes one run"),
+        (lambda path: verbs.run(path, recipe="digits"), "`data`: digits are scikit-learn's own images"),
+        (lambda path: verbs.predict(path, np.eye(3)), "`inputs` is ndarray; expected a path"),
         (lambda path: verbs.predict(path, path, top=3), "`top` is of the file"),
         (lambda path: verbs.extract(path / "x.pt"), "no such checkpoint"),
     ],

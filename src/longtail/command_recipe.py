@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["chosen_recipe"]
 
+NAMELESS = '{file}: names no recipe. Type one behind `{program}`, or write recipe = "digits".'
+
 
 def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" = None) -> tuple[str, list[str], Any]:
     """Return the recipe, the arguments that are left, and the recipe's settings.
@@ -34,15 +36,15 @@ def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" 
         return named, arguments, replace(RECIPES[named](), recipe=named)
     if not arguments or arguments[0] in ("-h", "--help"):
         if file is not None and not arguments:
-            raise InputError(
-                f'{printable(file.path)}: names no recipe. Type one behind `{program}`, or write recipe = "digits".'
-            )
+            raise InputError(NAMELESS.format(file=printable(file.path), program=program))
         lines = [f"  {name:<24}{(build.__doc__ or '').splitlines()[0]}" for name, build in RECIPES.items()]
         print(f"usage: {program} RECIPE [OPTIONS]\n\nrecipes:\n" + "\n".join(lines))
         print(f"\n`{program} RECIPE --help` lists every setting of a recipe.")
         print(f"`{program} --config FILE` takes recipe and settings from the config.json of a run, or from TOML.")
         raise SystemExit(0)
     name, rest = arguments[0], arguments[1:]
+    if file is not None and not is_typed and name != "--data":
+        raise InputError(NAMELESS.format(file=printable(file.path), program=program))
     if name == "--data" or (name not in RECIPES and Path(name).exists()):
         # a folder where the recipe should stand: that of folders is meant
         name, rest = "folder", arguments if name == "--data" else ["--data", *arguments]

@@ -60,6 +60,7 @@ class Run:
     folder: Path
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
         settle(self.folder)
 
     @cached_property

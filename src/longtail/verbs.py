@@ -51,7 +51,7 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
             "digits".
         recipe: one of `longtail run`; default: that of folders where `data` is a path, else the one of that name.
         settings: of `longtail run RECIPE` by name: backbone="resnet50", pretrained=True, methods="auto", epochs=30,
-            set=["crt.epochs=30"], seed=1, out="runs/photos", ...
+            set={"crt": {"epochs": 30}}, seed=1, out="runs/photos", ...; one seed a call.
 
     Returns:
         The finished run.
@@ -63,6 +63,8 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
     from longtail.recipes import RECIPES
     from longtail.runs import Run
 
+    if "seeds" in settings:
+        raise InputError("`seeds`: longtail.run makes one run. Call it for each seed, with another `out`.")
     place = Path(data)
     is_recipe = recipe is None and str(data) in RECIPES and not place.exists()
     name = str(data) if is_recipe else recipe or "folder"
@@ -72,16 +74,18 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
     return Run(job.run(_config(job.RunConfig, RECIPES[name](), typed, "run"), table=False))
 
 
-def extract(checkpoint: Path | str, data: Path | str | None = None, **settings: Any) -> "dict[str, FeatureFile]":
+def extract(
+    checkpoint: "Path | str | Run", data: Path | str | None = None, **settings: Any
+) -> "dict[str, FeatureFile]":
     """Extract the features of images with a trained network.
 
     Args:
-        checkpoint: file, or folder of a run; the features are written beside, or into `out`.
+        checkpoint: file, a run, or the folder of one; the features are written beside, or into `out`.
         data: as `run` takes it; default: the data, and the very splits, that the network was trained with.
         settings: of `longtail extract` by name: out="features", dtype="float16", workers=4, ...
 
     Returns:
-        "train" and, where there are, "val" and "test", as `longtail.compare` takes them through `open_problem`.
+        "train" and, where there are, "val" and "test"; `longtail.compare` takes them.
 
     Raises:
         InputError: no such checkpoint, data or setting.
@@ -89,15 +93,20 @@ def extract(checkpoint: Path | str, data: Path | str | None = None, **settings: 
     from longtail.features import open_feature_folder
     from longtail.jobs import extract as job
 
-    typed = {"checkpoint": Path(checkpoint), **({} if data is None else {"dataset": str(data)}), **settings}
+    typed = {
+        "checkpoint": _place(checkpoint, "checkpoint"),
+        **({} if data is None else {"dataset": str(data)}),
+        **settings,
+    }
     return open_feature_folder(job.run(_config(job.ExtractConfig, None, typed, "extract")))
 
 
-def predict(model: Path | str, inputs: Path | str, **settings: Any) -> Predictions:
+def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> Predictions:
     """Predict the classes of images or features; no file is written.
 
     Args:
-        model: folder of a run, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or a balanced model's folder.
+        model: a run or its folder, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or the folder of a balanced
+            model.
         inputs: an image, a folder of images, an image pack, or a file of features.
         settings: of `longtail predict` by name: method="tau", prior="estimated", uncalibrated=True, ...
 
@@ -112,16 +121,32 @@ def predict(model: Path | str, inputs: Path | str, **settings: Any) -> Predictio
     refused = next((name for name in ("out", "top", "sets", "reject") if name in settings), None)
     if refused is not None:
         raise InputError(f"`{refused}` is of the file that `longtail predict` writes. Leave it out here.")
-    typed = {"model": Path(model), "inputs": Path(inputs), **settings}
+    typed = {"model": _place(model, "model"), "inputs": _place(inputs, "inputs"), **settings}
     names, blocks = job.predicted(_config(job.PredictConfig, None, typed, "predict"))
     parts = list(blocks)
     rows = tuple(name for names_of_block, _ in parts for name in names_of_block)
     return Predictions(rows, np.concatenate([probabilities for _, probabilities in parts]), names)
 
 
+def _place(given: Any, name: str) -> Path:
+    from longtail.runs import Run
+
+    if isinstance(given, Run):
+        return given.folder
+    if not isinstance(given, str | Path):
+        raise InputError(f"`{name}` is {type(given).__name__}; expected a path.")
+    return Path(given)
+
+
 def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
     """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
     plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
+    if isinstance(settings.get("set"), dict):  # as `compare` takes settings
+        plain["set"] = [
+            f"{method}.{name}={_word(value)}" for method, one in settings["set"].items() for name, value in one.items()
+        ]
+    if isinstance(settings.get("methods"), tuple | list):
+        plain["methods"] = ",".join(settings["methods"])
     given = ConfigFile(Path(f"longtail.{function}"), plain).settings(kind)
     missing = object()
     config = with_settings(kind, default, given, missing)
@@ -129,6 +154,13 @@ def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -
     if absent:
         raise InputError(f"longtail.{function}: `{absent[0]}` is missing.")
     return config
+
+
+def _word(value: Any) -> str:
+    """Return a value as it is typed behind --set."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def _plain(value: Any) -> Any:

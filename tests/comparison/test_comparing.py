@@ -130,10 +130,15 @@ def test_without_val_and_test(tmp_path):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"val": ([[1.0]], [0])}, r"expected a path, a problem, or"),
-        ({"train": ([[1.0]], [0]), "tests": ([[1.0]], [0])}, r"`data` is train, tests"),
+        ({"val": ([[1.0]], [0])}, r"`data` holds no 'train'; expected a path, a problem, opened features"),
+        ({"train": ([[1.0]], [0]), "tests": ([[1.0]], [0])}, r"`data` holds 'tests'"),
         ({"train": [[1.0, 2.0]]}, r"train: expected features \(N, D\) and labels \(N,\)"),
-        ({"train": (np.ones((3, 2)), [0, 1])}, r"features \(3, 2\) of float64 and labels \(2,\)"),
+        ({"train": (np.ones((5, 3)), [0, 1])}, r"labels"),
+        ({"train": (np.eye(4), ["a", None, "b", "b"])}, r"a NoneType in row 1"),
+        ({"train": (np.eye(4), [0, 1, 0, np.nan])}, r"label"),
+        ({"train": (np.eye(4), ["Ant", "ant", "bee", "bee"])}, r"alike|differ"),
+        ({"train": (np.eye(4), list("abab")), "test": (np.eye(3), list("aba"))}, r"columns; expected the same number"),
+        ({"train": (np.full((4, 2), np.nan), list("abab"))}, r"NaN"),
         ({"train": (np.ones((2, 2)), [0, 0])}, r"one class only"),
         (7, r"`data` is int; expected a path"),
     ],
@@ -151,3 +156,96 @@ def test_a_choice_on_test_needs_its_word():
     assert result.measured["methods"]["tau"]["selected_on"] == "test"
     with pytest.raises(InputError, match=r"`select_on` val: .* holds no rows of val"):
         compare({"train": data["train"]}, "joint", Rules(select_on="val"))
+
+
+@pytest.mark.parametrize("kind", [int, np.int8, float, object, str, bytes])
+def test_labels_of_every_kind(kind):
+    data = {}
+    for split, (features, labels) in made_up().items():
+        codes = np.searchsorted(NAMES, labels)
+        data[split] = features, (labels.astype(kind) if kind in (object, str, bytes) else (codes + 5).astype(kind))
+    result = compare(data, "joint,ncm")
+    predicted, wanted = result.predict(data["test"][0], method="ncm"), data["test"][1]
+    if kind is float:  # numbers that are whole are named as whole ones
+        wanted = wanted.astype(int).astype(str)
+    if kind is bytes:
+        wanted = wanted.astype(str)
+    assert (predicted == wanted).mean() > 0.8
+
+
+def test_what_the_library_returns_is_taken(folder):
+    from longtail.features import open_features
+
+    opened = open_features(folder)
+    results = [compare(one, ["joint", "tau"]) for one in (opened, opened.splits, folder, str(folder))]
+    for result in results:
+        np.testing.assert_array_equal(result.heads["tau"].weight_, results[0].heads["tau"].weight_)
+
+
+def test_a_problem_is_sealed_again_for_each_comparison(folder, monkeypatch):
+    problem = open_problem(folder)
+    compare(problem, "joint,ncm")
+    with pytest.raises(SealedLabelsError):
+        problem.splits["test"].labels  # noqa: B018
+    monkeypatch.setattr(
+        "longtail.comparison.fit_methods.choose_and_refit",
+        lambda protocol, fitted: protocol.problem.splits["test"].labels,
+    )
+    with pytest.raises(SealedLabelsError):
+        compare(problem, "ncm,auto")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"metric": "balancd"}, "metric is 'balancd'; expected one of balanced, all"),
+        ({"cv_folds": 1}, "cv_folds is 1; expected a whole number from 2"),
+        ({"cv_folds": 2.5}, "cv_folds is 2.5"),
+        ({"cv_repeats": 0}, "cv_repeats is 0; expected a whole number from 1"),
+        ({"few_below": 20.5}, "few_below is 20.5"),
+        ({"one_standard_error": "no"}, "one_standard_error is 'no'; expected True or False"),
+        ({"feature_transform": "l3"}, "feature_transform is 'l3'"),
+        ({"select_on": "foo"}, "select_on is 'foo'; expected one of val, train, test"),
+        ({"curve_draws": 1}, "curve_draws is 1; expected 0"),
+        ({"curve_draws": -1}, "curve_draws is -1"),
+    ],
+)
+def test_rules_that_cannot_be(words, told):
+    with pytest.raises(InputError, match=told):
+        Rules(**words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"rules": {"metric": "few"}}, r"`rules` is .*; expected longtail.Rules"),
+        ({"rules": Rules(costs=np.ones((2, 2)))}, r"the costs have shape \(2, 2\); expected 3 x 3"),
+        ({"settings": ["tau.tau=0.7"]}, r"`settings` is .*; expected \{"),
+        ({"settings": {"tau": 0.7}}, r"`settings` is"),
+        ({"settings": {"tau": {"tau": -1}}}, r"tau.tau is -1; expected a number from 0"),
+        ({"methods": 3}, r"`methods` is 3; expected names"),
+        ({"methods": "tua"}, r"no method 'tua'. Did you mean tau"),
+        ({"seed": -1}, r"seed is -1"),
+        ({"seed": None}, r"seed is None"),
+        ({"seed": True}, r"seed is True"),
+        ({"device": "nowhere"}, r"device is 'nowhere'"),
+    ],
+)
+def test_arguments_that_cannot_be(words, told):
+    with pytest.raises(InputError, match=told):
+        compare(made_up(), **{"methods": "joint,tau", **words})
+
+
+def test_seeds_of_numpy_are_seeds(comparison):
+    assert json.loads(compare(made_up(), "joint", seed=np.int64(3)).to_json())["seed"] == 3
+
+
+@pytest.mark.parametrize("features", [np.eye(4), np.ones(5), np.ones((0, 5)), "e.csv", [["a"] * 5]])
+def test_other_features_are_no_rows_to_predict(comparison, features):
+    with pytest.raises(InputError, match=r"features have shape .*; expected numbers \(N, 5\)"):
+        comparison.predict(features)
+
+
+def test_a_report_is_a_page_or_a_folder(comparison, tmp_path):
+    with pytest.raises(InputError, match=r"page.pdf; expected a folder, or a file that ends in .html"):
+        comparison.report(tmp_path / "page.pdf")

@@ -1,21 +1,25 @@
 """Compare methods on one problem under one protocol."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from longtail.comparison.comparison import Comparison
 from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
 from longtail.comparison.measured_results import results_of
+from longtail.comparison.method_names import methods_text
 from longtail.comparison.method_settings import MethodSettings, check_settings
-from longtail.comparison.opened_problem import Splits, problem_of
+from longtail.comparison.opened_problem import Splits, label_values, problem_of
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol, Rules
+from longtail.features import FeatureSplits
 
 __all__ = ["compare", "compare_under"]
 
 
 def compare(
-    data: FeatureProblem | Path | str | Splits,
-    methods: str = "auto",
+    data: FeatureProblem | FeatureSplits | Path | str | Splits,
+    methods: str | Sequence[str] = "auto",
     rules: Rules | None = None,
     *,
     settings: MethodSettings | None = None,
@@ -25,10 +29,11 @@ def compare(
     """Fit methods to features, choose among them without a look at test, and measure them on val and test.
 
     Args:
-        data: a checked problem (`open_problem`); a folder or file of features; or arrays, {"train": (features (N, D),
-            labels (N,)), "val": ..., "test": ...}, of which train is needed; labels are numbers or names.
-        methods: some of `longtail.METHODS` with commas between, "usual", "all", or "auto": the best of all, fitted
-            again on train and val.
+        data: a checked problem (`open_problem`); a folder or file of features; what `open_features` or `extract`
+            returns; or arrays, {"train": (features (N, D), labels (N,)), "val": ..., "test": ...}, of which train is
+            needed; labels are numbers or names.
+        methods: some of `longtail.METHODS`, as a list or with commas between; "usual", "all", or "auto": the best of
+            all, fitted again on train and val.
         rules: how is chosen and measured; default: balanced accuracy, on val where there is one, else in
             cross-validation of train.
         settings: parameters of methods, {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.
@@ -59,8 +64,10 @@ def compare(
         ['ant', 'bee', 'cow']
     """
     check_settings(settings or {})
-    problem = data if isinstance(data, FeatureProblem) else problem_of(data)
-    return compare_under(Protocol(problem, rules or Rules(), settings or {}, seed, device), methods)
+    problem = data.sealed() if isinstance(data, FeatureProblem) else problem_of(data)
+    protocol = Protocol(problem, rules or Rules(), settings or {}, seed, device)
+    comparison = compare_under(protocol, methods_text(methods))
+    return replace(comparison, classes=label_values(data, problem))
 
 
 def compare_under(

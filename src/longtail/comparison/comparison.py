@@ -15,7 +15,9 @@ from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError
+from longtail.features.memory_arrays import in_memory
 from longtail.files.atomic import write_json, write_text
+from longtail.files.text import printable
 from longtail.heads import folded, save_head
 from longtail.heads.base import Head, Prior
 
@@ -31,12 +33,14 @@ class Comparison:
         heads: fitted, by method; "auto" is the chosen one, fitted again.
         predictions: class indices of each on val and test, shape (N,).
         measured: what was measured, as results.json has it; `results` has besides when and where.
+        classes: what the classes are called in what was given, shape (C,); None: by their names.
     """
 
     protocol: Protocol
     heads: Mapping[str, Head]
     predictions: Mapping[str, Mapping[str, NDArray[np.int64]]]
     measured: Mapping[str, Any]
+    classes: NDArray[Any] | None = None
 
     @property
     def best(self) -> str:
@@ -64,10 +68,8 @@ class Comparison:
             **provenance(),
         }
 
-    def predict(
-        self, features: ArrayLike, *, method: str | None = None, prior: Prior | None = None
-    ) -> NDArray[np.str_]:
-        """Return the names of the classes that a head says.
+    def predict(self, features: ArrayLike, *, method: str | None = None, prior: Prior | None = None) -> NDArray[Any]:
+        """Return the classes that a head says: their names, or whole numbers where labels in memory were numbers.
 
         Args:
             features: shape (N, D).
@@ -80,14 +82,15 @@ class Comparison:
         Raises:
             InputError: no such method, or unusable features.
         """
-        indices = self._head(method).predict(features, prior=prior)
-        return np.asarray(self.class_names)[indices]  # type: ignore[no-any-return]
+        head = self._head(method)
+        indices = head.predict(self._rows(features), prior=prior)
+        return np.asarray(self.class_names if self.classes is None else self.classes)[indices]  # type: ignore[no-any-return]
 
     def predict_proba(
         self, features: ArrayLike, *, method: str | None = None, prior: Prior | None = None
     ) -> NDArray[Any]:
         """Return the softmax of a head's scores, not calibrated, shape (N, C); arguments as in `predict`."""
-        return self._head(method).predict_proba(features, prior=prior)
+        return self._head(method).predict_proba(self._rows(features), prior=prior)
 
     def report(self, path: Path | str) -> Path:
         """Write the page of the comparison.
@@ -100,7 +103,9 @@ class Comparison:
         """
         from longtail.report import render_report, write_report
 
-        place = Path(path)
+        place = Path(path).expanduser()
+        if place.suffix.lower() not in ("", ".html", ".htm") and not place.is_dir():
+            raise InputError(f"`path` is {printable(place)}; expected a folder, or a file that ends in .html.")
         if place.suffix.lower() in (".html", ".htm"):
             write_text(place, render_report(self.results, place.parent))
             return place
@@ -128,9 +133,17 @@ class Comparison:
         """Return what was measured as JSON, as results.json has it."""
         return json.dumps(self.results, indent=1)
 
+    def _rows(self, features: ArrayLike) -> NDArray[Any]:
+        rows, width = in_memory(features, "features"), self.protocol.problem.splits["train"].features.shape[1]
+        if rows.ndim != 2 or not len(rows) or rows.shape[1] != width or rows.dtype.kind not in "iuf":
+            raise InputError(
+                f"features have shape {rows.shape} and type {rows.dtype}; expected numbers (N, {width}), as train has."
+            )
+        return rows
+
     def _head(self, method: str | None) -> Head:
         name = method or self.best
-        if name not in self.heads:
+        if not isinstance(name, str) or name not in self.heads:
             raise InputError(f"`method` is {name!r}; expected one of {', '.join(self.heads)}.")
         return self.heads[name]
 

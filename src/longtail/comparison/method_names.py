@@ -1,11 +1,12 @@
 """Which methods a text such as "joint,tau", "usual", "all" or "auto" means."""
 
 import difflib
+from collections.abc import Sequence
 
 from longtail.comparison.methods import METHODS
 from longtail.errors import InputError
 
-__all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "wanted_methods", "wants_auto"]
+__all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "methods_text", "wanted_methods", "wants_auto"]
 
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
 MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
@@ -42,6 +43,23 @@ def wanted_methods(text: str) -> tuple[str, ...]:
     # tables begin with the paper's; what is made of the others stands last
     order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)
     return tuple(name for name in dict.fromkeys(order) if name in wanted)
+
+
+def methods_text(methods: str | Sequence[str]) -> str:
+    """Return methods as a text; a list of names is one too.
+
+    Raises:
+        InputError: something else.
+
+    Example:
+        >>> methods_text(["joint", "tau"])
+        'joint,tau'
+    """
+    if isinstance(methods, str):
+        return methods
+    if not isinstance(methods, Sequence) or not all(isinstance(name, str) for name in methods):
+        raise InputError(f"`methods` is {methods!r:.80}; expected names, such as 'joint,tau' or ['joint', 'tau'].")
+    return ",".join(methods)
 
 
 def wants_auto(text: str) -> bool:

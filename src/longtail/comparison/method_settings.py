@@ -66,6 +66,10 @@ def check_settings(settings: MethodSettings) -> None:
         ...
         longtail.errors.InputError: lda.shrinkage is 2.0; expected a number from 0 to 1, or 'auto'.
     """
+    if not isinstance(settings, Mapping) or not all(isinstance(one, Mapping) for one in settings.values()):
+        raise InputError(
+            f'`settings` is {settings!r:.80}; expected {{"tau": {{"tau": 0.7}}, "crt": {{"epochs": 30}}}}.'
+        )
     for name, parameters in settings.items():
         method = method_of(name)
         for parameter, value in parameters.items():

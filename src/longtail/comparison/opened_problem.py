@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from longtail.arguments import as_array
 from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile, Reading, open_features
+from longtail.features import SPLITS, FeatureFile, FeatureSplits, Reading, open_features, splits_of_arrays
 from longtail.heads.linear import LinearParameters
 
-__all__ = ["Splits", "open_problem", "problem_of"]
+__all__ = ["Splits", "label_values", "open_problem", "problem_of"]
 
-Splits = Mapping[str, tuple[ArrayLike, ArrayLike]]
+Splits = Mapping[str, tuple[ArrayLike, ArrayLike]] | Mapping[str, FeatureFile]
+EXPECTED = 'a path, a problem, opened features, or {"train": (features, labels), "val": ..., "test": ...}'
 
 
 def open_problem(
@@ -50,8 +50,8 @@ def open_problem(
     return replace(problem, notes=(*opened.notes, *problem.notes))
 
 
-def problem_of(data: Path | str | Splits) -> FeatureProblem:
-    """Return the checked problem of a path or of arrays.
+def problem_of(data: "Path | str | Splits | FeatureSplits") -> FeatureProblem:
+    """Return the checked problem of a path, of arrays, or of what was opened before.
 
     Args:
         data: as `compare` takes it.
@@ -61,28 +61,34 @@ def problem_of(data: Path | str | Splits) -> FeatureProblem:
     """
     if isinstance(data, str | Path):
         return open_problem(data)
-    if not isinstance(data, Mapping) or "train" not in data or not set(data) <= set(SPLITS):
-        came = ", ".join(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
-        raise InputError(
-            f'`data` is {came}; expected a path, a problem, or {{"train": (features, labels), "val": ...}}.'
-        )
-    parts = {name: _part(name, data[name]) for name in SPLITS if name in data}
-    names = np.unique(np.concatenate([labels for _, labels in parts.values()]))
-    plain = tuple(map(str, names.tolist()))
-    files = {
-        name: FeatureFile(Path("arrays") / name, features, np.searchsorted(names, labels), {"class_names": plain})
-        for name, (features, labels) in parts.items()
-    }
-    return check_problem(files)
+    if isinstance(data, FeatureSplits):
+        problem = check_problem(data.splits, head=data.head)
+        return replace(problem, notes=(*data.notes, *problem.notes))
+    if not isinstance(data, Mapping):
+        raise InputError(f"`data` is {type(data).__name__}; expected {EXPECTED}.")
+    unknown = [str(name) for name in data if name not in SPLITS]
+    if unknown or "train" not in data:
+        what = f"holds {unknown[0]!r}" if unknown else "holds no 'train'"
+        raise InputError(f"`data` {what}; expected {EXPECTED}.")
+    files = {name: part for name, part in data.items() if isinstance(part, FeatureFile)}
+    if len(files) == len(data):
+        return check_problem(files)
+    opened = splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data})
+    problem = check_problem(opened.splits)
+    return replace(problem, notes=(*opened.notes, *problem.notes))
 
 
-def _part(name: str, part: Any) -> tuple[Any, Any]:
+def label_values(data: Any, problem: FeatureProblem) -> NDArray[Any]:
+    """Return what classes are called in `data`, shape (C,): whole numbers where labels in memory are, else names."""
+    names = np.asarray(problem.class_names)
+    if isinstance(data, Mapping) and all(isinstance(part, tuple | list) for part in data.values()):
+        labels = np.asarray(data["train"][1])
+        if labels.dtype.kind in "iu" and labels.ndim == 1:
+            return names.astype(labels.dtype)
+    return names
+
+
+def _pair(name: str, part: Any) -> tuple[ArrayLike, ArrayLike]:
     if not isinstance(part, tuple | list) or len(part) != 2:
         raise InputError(f"`data` {name}: expected features (N, D) and labels (N,).")
-    features, labels = as_array(part[0], f"{name} features"), as_array(part[1], f"{name} labels")
-    if features.ndim != 2 or features.dtype.kind not in "fiu" or labels.shape != features.shape[:1]:
-        raise InputError(
-            f"`data` {name}: features {features.shape} of {features.dtype} and labels {labels.shape}; expected N x D "
-            "numbers and N labels."
-        )
-    return features if features.dtype.kind == "f" else features.astype(np.float32), labels
+    return part[0], part[1]

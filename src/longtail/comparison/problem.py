@@ -54,6 +54,13 @@ class FeatureProblem:
         if isinstance(test, SealedFeatures):
             test.unseal()
 
+    def sealed(self) -> "FeatureProblem":
+        """Return the same problem with the labels of test sealed, also where they were read before."""
+        test = self.splits.get("test")
+        return (
+            replace(self, splits={**self.splits, "test": test.sealed()}) if isinstance(test, SealedFeatures) else self
+        )
+
     def of_train(self, rows: NDArray[np.int64]) -> "FeatureProblem":
         """Return the problem of some training rows alone, among them rows of every class."""
         train = self.splits["train"]
@@ -88,6 +95,7 @@ def check_problem(
         zeros = int((~np.any(file.features, axis=1)).sum())
         if zeros:
             notes.append(f"{split}: {zeros} rows are zero in every feature; no head can tell them apart")
+    _check_widths(checked)
     class_names = _class_names(checked)
     num_classes = len(class_names)
     for file in checked.values():
@@ -198,6 +206,17 @@ def _unmeasured(splits: Mapping[str, FeatureFile], class_names: tuple[str, ...])
             what = "nothing is measured of them" if split == "test" else "nothing is chosen by them"
             notes.append(f"{split} has no row of {len(absent)} of {len(class_names)} classes ({names}): {what}")
     return notes
+
+
+def _check_widths(splits: Mapping[str, FeatureFile]) -> None:
+    width = splits["train"].features.shape[1]
+    for split, file in splits.items():
+        if not len(file.features):
+            raise InputError(f"{printable(file.path)}: {split} has no row. Leave the split out, or give it some.")
+        if file.features.shape[1] != width:
+            raise InputError(
+                f"{printable(file.path)}: {split} has {file.features.shape[1]} columns; expected {width}, as train has."
+            )
 
 
 def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:

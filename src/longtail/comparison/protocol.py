@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import check_whole
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
 from longtail.counts import group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
-from longtail.evaluation.selection import Metric
-from longtail.heads.feature_transform import TransformKind
+from longtail.evaluation.selection import Metric, check_costs
+from longtail.heads.feature_transform import TRANSFORMS, TransformKind
+from longtail.heads.parameters import Constraints, StrOptions, check_parameters, whole, words
 
 __all__ = ["Protocol", "Rules", "SelectOn"]
 
@@ -63,6 +65,24 @@ class Rules:
     curve_draws: int = 0
     exhaustive: bool = False
 
+    _constraints: ClassVar[Constraints] = {
+        "select_on": [words(SelectOn), None],
+        **{name: ["boolean"] for name in ("i_know_test_is_spoiled", "one_standard_error", "refit", "exhaustive")},
+        "metric": [words(Metric)],
+        "cv_folds": [whole(2, 1000)],
+        "cv_repeats": [whole(1, 1000)],
+        "feature_transform": [StrOptions({"auto", *TRANSFORMS})],
+        "many_above": [whole(0)],
+        "few_below": [whole(0)],
+        "correction": [words(Correction)],
+        "curve_draws": [whole(0)],
+    }
+
+    def __post_init__(self) -> None:
+        check_parameters(vars(self), self._constraints)
+        if self.curve_draws == 1:
+            raise InputError("curve_draws is 1; expected 0 for none, or at least 2.")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -76,7 +96,8 @@ class Protocol:
         device: where heads compute.
 
     Raises:
-        InputError: choices are to be made on a split that is not there, or on test without the word that allows it.
+        InputError: choices are to be made on a split that is not there, or on test without the word that allows it; or
+            costs, a seed or settings that cannot be.
     """
 
     problem: FeatureProblem
@@ -86,6 +107,14 @@ class Protocol:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rules, Rules):
+            raise InputError(f"`rules` is {self.rules!r:.80}; expected longtail.Rules(metric=..., ...).")
+        if isinstance(self.seed, bool):
+            raise InputError(f"seed is {self.seed}; expected a whole number of at least 0.")
+        check_whole("seed", self.seed)
+        object.__setattr__(self, "seed", int(self.seed))  # of NumPy's kinds too
+        if self.rules.costs is not None:
+            check_costs(self.rules.costs, len(self.problem.train_counts))
         _check_split(self.select_on, self.rules, self.problem)
 
     @property

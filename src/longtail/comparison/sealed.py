@@ -90,6 +90,10 @@ class SealedFeatures:
             raise SealedLabelsError(f"{self.path}: its labels are sealed until everything is chosen.")
         return self._file.labels
 
+    def sealed(self) -> "SealedFeatures":
+        """Return the same features, sealed."""
+        return SealedFeatures(self._file)
+
     def unseal(self) -> None:
         """Let the labels be read: nothing is chosen any more."""
         self._sealed = False

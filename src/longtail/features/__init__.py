@@ -15,7 +15,7 @@ from longtail.features.feature_file import (
 from longtail.features.feature_table import Table
 from longtail.features.known_rows import Changed
 from longtail.features.logits import are_probabilities, log_probabilities
-from longtail.features.splits import FeatureSplits, Reading, open_features, read_tables
+from longtail.features.splits import FeatureSplits, Reading, open_features, read_tables, splits_of_arrays
 from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "open_features",
     "read_table",
     "read_tables",
+    "splits_of_arrays",
     "write_features",
 ]

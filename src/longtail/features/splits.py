@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from longtail.class_names import AlikeNames, settled_names
 from longtail.errors import InputError
+from longtail.features.array_file import ArrayFile
+from longtail.features.array_table import table_of_arrays
 from longtail.features.columns import ColumnChoice
 from longtail.features.feature_file import SPLITS, FeatureFile
 from longtail.features.feature_table import Table
 from longtail.features.known_rows import Changed, known_rows, part_of, row_identity
 from longtail.features.labels import Labels, class_order, read_labels
 from longtail.features.logits import as_logits
+from longtail.features.memory_arrays import in_memory
 from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
 
-__all__ = ["FeatureSplits", "Reading", "open_features", "read_tables"]
+__all__ = ["FeatureSplits", "Reading", "open_features", "read_tables", "splits_of_arrays"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
 FEWEST_ROWS = 10  # of which too many classes tell something
@@ -124,14 +127,44 @@ def open_features(
         notes += _of_single_rows(tables[""])
         tables = _divided(tables[""], reading, notes)
         rows = {split: rows[""].take(table.rows) for split, table in tables.items() if table.rows is not None}
-    _check_ids(tables)
-    _check_columns(path, tables)
-    names = _class_names(tables)
-    splits = {split: _numbered(table, names, tables["train"].path, split) for split, table in tables.items()}
+    splits = _fitting(path, tables)
+    names = splits["train"].class_names or ()
     kind: Literal["features", "logits", "probabilities"] = "features"
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
         splits, kind = as_logits(splits, names, notes)
     return FeatureSplits(splits, kind, tuple(notes), rows)
+
+
+def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> FeatureSplits:
+    """Check features and labels that are in memory as those of a file are checked.
+
+    Args:
+        arrays: features (N, D) and labels (N,) of "train" and, where there are, "val" and "test"; labels are names,
+            whole numbers, or ones and zeros, a column a class.
+
+    Raises:
+        InputError: what is no number or no label, or splits that do not fit together.
+
+    Example:
+        >>> splits_of_arrays({"train": (np.eye(4), ["ant", "bee", "ant", "bee"])}).splits["train"].class_names
+        ('ant', 'bee')
+    """
+    tables = {}
+    for split, (features, labels) in arrays.items():
+        path = Path("arrays") / split  # for messages; there is no such file
+        file = ArrayFile({"features": in_memory(features, f"{path}: features"), "labels": in_memory(labels, str(path))})
+        tables[split] = table_of_arrays(path, file, labelled=True)
+    tables = _settled(Path("arrays"), tables, "ask")
+    notes = dict.fromkeys(note for table in tables.values() for note in table.notes)
+    return FeatureSplits(_fitting(Path("arrays"), tables), "features", tuple(notes))
+
+
+def _fitting(path: Path, tables: Mapping[str, Table]) -> dict[str, FeatureFile]:
+    """Number the rows of all splits alike, once their columns and ids are seen to fit together."""
+    _check_ids(tables)
+    _check_columns(path, tables)
+    names = _class_names(tables)
+    return {split: _numbered(table, names, tables["train"].path, split) for split, table in tables.items()}
 
 
 def read_tables(

@@ -20,16 +20,20 @@ class MethodsConfig:
 
 def run(config: MethodsConfig) -> None:
     """Print the methods, or the settings of one with defaults, ranges and meaning."""
-    print("\n".join(_all_methods() if config.method is None else _settings_of(config.method)))
+    name = None if config.method is None else config.method.strip().lower()
+    print("\n".join(_all_methods() if name in (None, "usual", "all", "auto") else _settings_of(name)))
 
 
 def _all_methods() -> list[str]:
     from longtail.comparison import METHODS
+    from longtail.comparison.method_names import USUAL_METHODS
 
     return [
         "methods, from the simplest to the most elaborate:",
         *(f"  {name:<10}{method.summary}" for name, method in METHODS.items()),
         "",
+        f"usual: {', '.join(USUAL_METHODS)}; all: all but dlsa, which takes minutes;",
+        "auto: the best of them where choices are made, fitted again.",
         "`longtail methods NAME` lists the settings of one: --set NAME.SETTING=VALUE.",
     ]
 

@@ -94,6 +94,8 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(
             "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
         )
+    if config.dataset == "digits" and config.data.data is not None:
+        raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
         raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
     if config.images.crt_part != "classifier" and config.images.crt_from != "images":
