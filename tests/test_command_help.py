@@ -123,7 +123,7 @@ options ([x]: x is the default):
   --names TEXT ...        Names of them [a b]
   --mean FLOAT FLOAT      Mean of each
   --off                   Quiet work
-  --no-on                 Off: Loud work
+  --no-on                 Leave out: Loud work
   --config FILE           Settings of a config.json or of TOML; typed ones win
   -h, --help              This list
 

@@ -162,11 +162,7 @@ def _option(field: dataclasses.Field[Any], hint: Any, value: Any, *, is_position
         return _Option(field.name.upper(), f"{phrase}{_shown(value)}", is_positional=True, is_required=is_required)
     name = field.name.replace("_", "-")
     if bare is bool:
-        return (
-            _Option(f"--no-{name}", f"Without: {phrase[:1].lower()}{phrase[1:]}")
-            if value is True
-            else _Option(f"--{name}", phrase)
-        )
+        return _Option(f"--no-{name}", f"Leave out: {phrase}") if value is True else _Option(f"--{name}", phrase)
     word, choices = _value(bare)
     left = f"--{name} {choices}{word}"
     if choices and len(left) > _WIDEST_CHOICES:

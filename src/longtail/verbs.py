@@ -105,8 +105,8 @@ def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> P
     """Predict the classes of images or features; no file is written.
 
     Args:
-        model: a run or its folder, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or the folder of a balanced
-            model.
+        model: a run or its folder, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or the folder of
+            `longtail balance`.
         inputs: an image, a folder of images, an image pack, or a file of features.
         settings: of `longtail predict` by name: method="tau", prior="estimated", uncalibrated=True, ...
 

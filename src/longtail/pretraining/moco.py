@@ -35,8 +35,8 @@ def info_nce(queries: Tensor, keys: Tensor, queue: Tensor, temperature: float) -
 
     Example:
         >>> ones = torch.eye(2)
-        >>> loss, result = info_nce(ones[:1], ones[:1], ones[1:], temperature=1.0)
-        >>> round(float(loss), 4), float(found)
+        >>> loss, hits = info_nce(ones[:1], ones[:1], ones[1:], temperature=1.0)
+        >>> round(float(loss), 4), float(hits)
         (0.3133, 100.0)
     """
     # one product with the whole queue; the two kinds of logits are never joined into one B x (1 + K) matrix
