@@ -61,8 +61,8 @@ def class_learning_curves(protocol: Protocol, fitted: FittedMethods, best: str) 
 def _affordable(fitted: FittedMethods, best: str) -> str:
     """Name the best method, or else the first cheap one."""
     for name in (best, *STAND_INS):
-        is_quick = fitted.seconds.get(name, np.inf) <= SLOW_SECONDS
-        if is_quick and not isinstance(core(fitted.methods[name].head), DLSA):
+        method = fitted.methods.get(name)
+        if method is not None and method.seconds <= SLOW_SECONDS and not isinstance(core(method.head), DLSA):
             return name
     raise InputError(
         f"`learning_curve` fits a head a dozen times, and none of {', '.join(fitted.methods)} is quick. Add la to "

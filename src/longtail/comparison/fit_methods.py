@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.comparison.automatic import Candidates, choose_and_refit, predict_splits
 from longtail.comparison.choose_ensemble import choose_ensemble
-from longtail.comparison.choose_transform import TransformChoice, choose_transforms
+from longtail.comparison.choose_transform import choose_transforms
 from longtail.comparison.fitter import Fitter, fitted_joint
 from longtail.comparison.method_names import affordable_methods, is_named, wants_auto
 from longtail.comparison.methods import METHODS
@@ -34,25 +34,25 @@ class FittedMethod:
         predictions: class indices on val and test.
         facts: what results.json says of it besides.
         measured_by: the head whose probabilities are measured on each split, where there is one.
+        seconds: that fitting and choosing took.
     """
 
     head: Head
     predictions: dict[str, NDArray[np.int64]]
     facts: dict[str, Any] = field(default_factory=dict)
     measured_by: dict[str, Head] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class FittedMethods:
-    """Every head by the name of its method.
+    """Every method by its name.
 
     Attributes:
         methods: fitted.
-        seconds: that each took.
     """
 
-    methods: dict[str, FittedMethod]
-    seconds: dict[str, float]
+    methods: Mapping[str, FittedMethod]
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -91,34 +91,31 @@ def fit_methods(
     spent = {name: choice.seconds for name, choice in choices.items()}
     if transforms.get("joint") == "none":  # fitted above
         spent["joint"] = joint_seconds
-    result = FittedMethods({}, {})
+    result: dict[str, FittedMethod] = {}
     for name in names:
         started = time.perf_counter() - spent.get(name, 0.0)
         if name in ready:
             fitted = FittedMethod(*ready[name])
         elif METHODS[name].cost == "others":
-            members = {
-                other: head
-                for other, head in result.heads.items()
-                if METHODS[other].cost != "minutes" and other not in ready
-            }
+            quick = {other: one.head for other, one in result.items() if METHODS[other].cost != "minutes"}
+            members = {other: head for other, head in quick.items() if other not in ready}
             head, facts = choose_ensemble(members, transforms, fitter)
             if len(head.members_) < 2 and not is_named(name, methods):
                 continue  # the best method alone, which stands in the table already
             fitted = _measured(head, protocol, facts)
         elif name in choices:
-            fitted = _measured(choices[name].head, protocol, _facts_of(choices[name]))
+            facts = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
+            fitted = _measured(choices[name].head, protocol, facts)
         else:
             fitted = _measured(fitter.fit(name, transforms[name]), protocol, {})
-        result.methods[name], result.seconds[name] = fitted, time.perf_counter() - started
+        result[name] = replace(fitted, seconds=time.perf_counter() - started)
         if on_fitted is not None:
-            on_fitted(name, result.seconds[name])
+            on_fitted(name, result[name].seconds)
     if wants_auto(methods):
         started = time.perf_counter()
-        candidates = Candidates(result.heads, result.predictions, transforms, frozenset(ready))
-        result.methods["auto"] = _best(protocol, candidates, result.methods)
-        result.seconds["auto"] = time.perf_counter() - started
-    return result
+        best = _best(protocol, FittedMethods(result), transforms, frozenset(ready))
+        result["auto"] = replace(best, seconds=time.perf_counter() - started)
+    return FittedMethods(result)
 
 
 def _measured(head: Head, protocol: Protocol, facts: dict[str, Any]) -> FittedMethod:
@@ -126,14 +123,12 @@ def _measured(head: Head, protocol: Protocol, facts: dict[str, Any]) -> FittedMe
     return FittedMethod(head, predictions, facts, dict.fromkeys(predictions, head))
 
 
-def _facts_of(choice: TransformChoice) -> dict[str, Any]:
-    return {"transform": {"chosen": choice.kind, "scores": choice.scores}}
-
-
-def _best(protocol: Protocol, candidates: Candidates, methods: Mapping[str, FittedMethod]) -> FittedMethod:
+def _best(
+    protocol: Protocol, fitted: FittedMethods, transforms: Mapping[str, TransformKind], final: frozenset[str]
+) -> FittedMethod:
     """Choose the best of the fitted methods, and fit it again."""
-    best = choose_and_refit(protocol, candidates)
-    first = methods[best.facts["choice"]["method"]].measured_by
+    best = choose_and_refit(protocol, Candidates(fitted.heads, fitted.predictions, transforms, final))
+    first = fitted.methods[best.facts["choice"]["method"]].measured_by
     # val is measured with the head that had not seen it
     measured_by = {split: head if split == "val" else best.head for split, head in first.items()}
     return FittedMethod(best.head, best.predictions, best.facts, measured_by)

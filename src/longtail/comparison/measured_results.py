@@ -22,10 +22,10 @@ from longtail.counts import gini, imbalance_ratio
 from longtail.evaluation import accuracy_intervals, accuracy_report, tally
 from longtail.heads import DLSA
 from longtail.heads.dlsa.facts import dlsa_facts, group_confusion
+from longtail.report.results import SCHEMA
 
-__all__ = ["SCHEMA", "results_of"]
+__all__ = ["results_of"]
 
-SCHEMA = 2
 AUTO = "the one of these that was best where choices are made, fitted again"
 
 
@@ -79,7 +79,7 @@ def _entry(protocol: Protocol, fitted: FittedMethods, name: str) -> dict[str, An
         "params": head.parameters_in_use(),
         "chosen": head.chosen_parameters(),
         "selected_on": "test" if was_test else head.selected_on_,
-        "seconds": round(fitted.seconds[name], 3),
+        "seconds": round(method.seconds, 3),
         "metrics": _metrics(protocol, method),
         "weight_norms": None if weight is None else np.linalg.norm(weight, axis=1).tolist(),
         "curve": choice_curve(core(head), protocol.groups, protocol.select_on),

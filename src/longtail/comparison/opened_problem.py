@@ -13,7 +13,7 @@ from longtail.errors import InputError
 from longtail.features import SPLITS, FeatureFile, FeatureSplits, Reading, open_features, splits_of_arrays
 from longtail.heads.linear import LinearParameters
 
-__all__ = ["Splits", "label_values", "open_problem", "problem_of"]
+__all__ = ["Splits", "check_opened", "label_values", "open_problem", "problem_of"]
 
 Splits = Mapping[str, tuple[ArrayLike, ArrayLike]] | Mapping[str, FeatureFile]
 EXPECTED = 'a path, a problem, opened features, or {"train": (features, labels), "val": ..., "test": ...}'
@@ -43,14 +43,29 @@ def open_problem(
         >>> {name: len(part.features) for name, part in problem.splits.items()}
         {'train': 44, 'val': 4, 'test': 12}
     """
-    opened = open_features(Path(path), reading or Reading())
+    return check_opened(open_features(path, reading or Reading()), head=head)
+
+
+def check_opened(
+    opened: FeatureSplits, *, head: Path | LinearParameters | None = None, drop_nonfinite: bool = False
+) -> FeatureProblem:
+    """Check opened features against each other, and keep what was noted when they were opened.
+
+    Args:
+        opened: of any format.
+        head: the network's own classifier, of features; logits are their own.
+        drop_nonfinite: leave rows with NaN or infinity out.
+
+    Raises:
+        InputError: a head beside logits; or as `check_problem`.
+    """
     if opened.head is not None and head is not None:
         raise InputError("`head`: logits are the classifier's own already. Leave it out.")
-    problem = check_problem(opened.splits, head=opened.head or head)
+    problem = check_problem(opened.splits, head=opened.head or head, drop_nonfinite=drop_nonfinite)
     return replace(problem, notes=(*opened.notes, *problem.notes))
 
 
-def problem_of(data: "Path | str | Splits | FeatureSplits") -> FeatureProblem:
+def problem_of(data: Path | str | Splits | FeatureSplits) -> FeatureProblem:
     """Return the checked problem of a path, of arrays, or of what was opened before.
 
     Args:
@@ -62,8 +77,7 @@ def problem_of(data: "Path | str | Splits | FeatureSplits") -> FeatureProblem:
     if isinstance(data, str | Path):
         return open_problem(data)
     if isinstance(data, FeatureSplits):
-        problem = check_problem(data.splits, head=data.head)
-        return replace(problem, notes=(*data.notes, *problem.notes))
+        return check_opened(data)
     if not isinstance(data, Mapping):
         raise InputError(f"`data` is {type(data).__name__}; expected {EXPECTED}.")
     unknown = [str(name) for name in data if name not in SPLITS]
@@ -73,9 +87,7 @@ def problem_of(data: "Path | str | Splits | FeatureSplits") -> FeatureProblem:
     files = {name: part for name, part in data.items() if isinstance(part, FeatureFile)}
     if len(files) == len(data):
         return check_problem(files)
-    opened = splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data})
-    problem = check_problem(opened.splits)
-    return replace(problem, notes=(*opened.notes, *problem.notes))
+    return check_opened(splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data}))
 
 
 def label_values(data: Any, problem: FeatureProblem) -> NDArray[Any]:

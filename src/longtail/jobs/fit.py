@@ -49,8 +49,7 @@ class FitConfig:
 def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.comparison import read_settings, wanted_methods
-    from longtail.comparison.problem import check_problem
-    from longtail.errors import InputError
+    from longtail.comparison.opened_problem import check_opened
     from longtail.features import open_features
     from longtail.files.replacement import replacing
     from longtail.jobs.outcome import tell
@@ -63,12 +62,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     read_settings(config.heads.set)
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
-    if opened.head is not None and config.heads.head is not None:
-        raise InputError("`head`: logits are the classifier's own already. Leave it out.")
-    problem = check_problem(
-        opened.splits, head=opened.head or config.heads.head, drop_nonfinite=config.heads.drop_nonfinite
-    )
-    problem = replace(problem, notes=(*opened.notes, *problem.notes))
+    problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if not config.runtime.quiet:
         _say_data(problem, opened)
     with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:

@@ -1,9 +1,9 @@
 """The features that a run's heads were fitted on, opened and divided as they were then."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from longtail.comparison.problem import FeatureProblem, check_problem
+from longtail.comparison.opened_problem import check_opened
+from longtail.comparison.problem import FeatureProblem
 from longtail.features import Changed, open_features
 from longtail.runs import Run
 
@@ -25,8 +25,7 @@ def problem_at(path: Path, *, head: Path | None = None, drop_nonfinite: bool = F
         return problem_of_run(Run(path), head=head, drop_nonfinite=drop_nonfinite)
     inside = path / "features"
     opened = open_features(inside if inside.is_dir() else path)
-    problem = check_problem(opened.splits, head=opened.head or head, drop_nonfinite=drop_nonfinite)
-    return replace(problem, notes=(*opened.notes, *problem.notes))
+    return check_opened(opened, head=head, drop_nonfinite=drop_nonfinite)
 
 
 def problem_of_run(
@@ -52,9 +51,5 @@ def problem_of_run(
     options = run.group("heads")
     opened = run.open_features(features, changed=changed)
     named = head or options.get("head")
-    problem = check_problem(
-        opened.splits,
-        head=opened.head or (Path(str(named)) if named else None),
-        drop_nonfinite=drop_nonfinite or bool(options.get("drop_nonfinite")),
-    )
-    return replace(problem, notes=(*opened.notes, *problem.notes))
+    leave_out = drop_nonfinite or bool(options.get("drop_nonfinite"))
+    return check_opened(opened, head=Path(str(named)) if named else None, drop_nonfinite=leave_out)
