@@ -1,6 +1,5 @@
 """The command `longtail`: a verb, its settings, the job."""
 
-import difflib
 import io
 import os
 import shutil
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
 from longtail.command_recipe import chosen_recipe
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.quick_imports import quick_imports
 from longtail.signals import stop_signals
 from longtail.typed_command import command_of
@@ -127,8 +126,7 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
         return _study(rest, command)
     if verb not in VERBS:
         verbs = (*VERBS, "study")
-        close = difflib.get_close_matches(verb, verbs, n=1)
-        raise InputError(f"no verb {verb!r}.{f' Did you mean {close[0]}?' if close else ''} Verbs: {', '.join(verbs)}.")
+        raise InputError(f"no verb {verb!r}.{did_you_mean(verb, verbs)} Verbs: {', '.join(verbs)}.")
     from longtail.jobs.launch import together
 
     module_name, class_name, summary = VERBS[verb]
@@ -163,10 +161,8 @@ def _study(arguments: list[str], command: _Command) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     if name not in STUDIES:
-        close = difflib.get_close_matches(name.replace("_", "-"), STUDIES, n=1)
-        raise InputError(
-            f"no study {name!r}.{f' Did you mean {close[0]}?' if close else ''} Studies: {', '.join(STUDIES)}."
-        )
+        perhaps = did_you_mean(name.replace("_", "-"), STUDIES)
+        raise InputError(f"no study {name!r}.{perhaps} Studies: {', '.join(STUDIES)}.")
     module_name, class_name, takes_recipe, summary = STUDIES[name]
     rest = _without_file(rest, f"study {name}", command)
     with quick_imports():

@@ -1,11 +1,10 @@
 """Which recipe a command starts from: the one that is typed, or the one that a file of settings names."""
 
-import difflib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
 
 if TYPE_CHECKING:
@@ -87,6 +86,5 @@ def _word(file: "ConfigFile", key: str) -> str | None:
 def _no_recipe(name: str) -> str:
     from longtail.recipes import RECIPES
 
-    close = difflib.get_close_matches(name.replace("_", "-"), RECIPES, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"no recipe {name!r}.{hint} Recipes: {', '.join(RECIPES)}."
+    perhaps = did_you_mean(name.replace("_", "-"), RECIPES)
+    return f"no recipe {name!r}.{perhaps} Recipes: {', '.join(RECIPES)}."

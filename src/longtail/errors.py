@@ -1,8 +1,10 @@
 """Exceptions that tell a person what to do."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
-__all__ = ["InputError", "LongtailError"]
+__all__ = ["InputError", "LongtailError", "did_you_mean"]
 
 
 class LongtailError(Exception):
@@ -32,3 +34,14 @@ class InputError(LongtailError, ValueError):
     The message is one sentence for a person: what was expected, what came, where, and what to do. The
     command line prints it without a traceback and ends with exit code 2.
     """
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return the question for the valid word that is nearest, to stand behind a full stop; empty where none is near.
+
+    Example:
+        >>> did_you_mean("tua", ["tau", "crt"]), did_you_mean("x", ["tau", "crt"])
+        (' Did you mean tau?', '')
+    """
+    close = difflib.get_close_matches(word, list(words), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -1,10 +1,9 @@
 """Which methods a text such as "joint,tau", "usual", "all" or "auto" means."""
 
-import difflib
 from collections.abc import Sequence
 
 from longtail.comparison.methods import METHODS
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 
 __all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "methods_text", "wanted_methods", "wants_auto"]
 
@@ -30,11 +29,8 @@ def wanted_methods(text: str) -> tuple[str, ...]:
     names = [name for name in words if name not in ("auto", *SETS)]
     for name in names:
         if name not in METHODS:
-            close = difflib.get_close_matches(name, METHODS, n=1)
-            raise InputError(
-                f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} "
-                f"Methods: {', '.join(METHODS)}, usual, all, auto."
-            )
+            perhaps = did_you_mean(name, METHODS)
+            raise InputError(f"no method {name!r}.{perhaps} Methods: {', '.join(METHODS)}, usual, all, auto.")
     if not words:
         raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:

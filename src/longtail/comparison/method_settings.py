@@ -1,12 +1,11 @@
 """Settings of methods: read from words such as `tau.tau=0.7`, and checked by the estimators themselves."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from longtail.comparison.methods import METHODS, Method
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.heads.base import Head
 from longtail.heads.parameters import Each, check_parameters
 
@@ -112,10 +111,7 @@ def method_of(name: str) -> Method:
         InputError: there is none.
     """
     if name not in METHODS:
-        close = difflib.get_close_matches(name, METHODS, n=1)
-        raise InputError(
-            f"no method {name!r}.{f' Did you mean {close[0]}?' if close else ''} Methods: {', '.join(METHODS)}."
-        )
+        raise InputError(f"no method {name!r}.{did_you_mean(name, METHODS)} Methods: {', '.join(METHODS)}.")
     return METHODS[name]
 
 
@@ -153,11 +149,8 @@ def _check_one(name: str, method: Method, parameter: str, value: Any) -> None:
             raise InputError(
                 f"{name}.{parameter} is set for all methods alike (`seed`, `device`, `head`), not by `set`."
             )
-        close = difflib.get_close_matches(parameter, known, n=1)
-        raise InputError(
-            f"{name} has no setting {parameter!r}.{f' Did you mean {close[0]}?' if close else ''} It has "
-            f"{', '.join(known)}."
-        )
+        perhaps = did_you_mean(parameter, known)
+        raise InputError(f"{name} has no setting {parameter!r}.{perhaps} It has {', '.join(known)}.")
     if parameter == PRESET:
         if value is not None and value not in method.presets:
             raise InputError(f"{name}.{parameter} is {value!r}; expected one of {', '.join(method.presets)}.")

@@ -1,6 +1,5 @@
 """The splits that a data set has, whatever it is: a name, a folder, lists or a pack."""
 
-import difflib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from longtail.data.list_file import LIST_SUFFIXES, open_lists
 from longtail.data.other_formats import READ_TODAY, recognised
 from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
 
 __all__ = ["DATA_NAMES", "open_parts"]
@@ -59,9 +58,9 @@ def open_parts(
     else:
         path = Path(dataset)
     if not exists(path):
-        close = [] if dataset in DATA_NAMES else difflib.get_close_matches(dataset.replace("_", ""), DATA_NAMES, n=1)
+        perhaps = "" if dataset in DATA_NAMES else did_you_mean(dataset.replace("_", ""), DATA_NAMES)
         raise InputError(
-            f"no data '{printable(path)}': no such file or folder.{f' Did you mean {close[0]}?' if close else ''} "
+            f"no data '{printable(path)}': no such file or folder.{perhaps} "
             f"Expected {', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
         )
     if path.is_dir():

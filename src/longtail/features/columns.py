@@ -1,13 +1,12 @@
 """What the columns of a table are: the label, an id, a split, features, and numbers that only look like features."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from longtail.class_names import AlikeNames
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 
 __all__ = [
     "PERHAPS_LABELS",
@@ -147,8 +146,7 @@ def sort_columns(
         given = getattr(choice, argument)
         for name in (given,) if isinstance(given, str) else given or ():
             if name not in names and not (name == "none" and argument in ("id_column", "split_column")):
-                close = difflib.get_close_matches(name, names, n=1)
-                perhaps = f" Did you mean {close[0]}?" if close else ""
+                perhaps = did_you_mean(name, names)
                 shown = name if name.isprintable() else repr(name)
                 raise InputError(
                     f"{origin}: `{argument}` {shown}: there is no such column.{perhaps} Columns: {_listed(names)}."

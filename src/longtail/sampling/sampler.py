@@ -1,6 +1,5 @@
 """The sampler: which images an epoch sees, as a pure function of (seed, epoch)."""
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
@@ -9,7 +8,7 @@ import torch.utils.data
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.counts import class_counts
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.ranges import Range
 from longtail.sampling.cycle import BalancedRounds, cycle_images
 from longtail.sampling.distributions import (
@@ -247,7 +246,4 @@ class _SharedSampler(Sampler, torch.utils.data.DistributedSampler[int]):
 def _check_names(strategy: str, draw: str | None) -> None:
     for what, name, valid in (("strategy", strategy, get_args(Strategy)), ("draw", draw, get_args(Draw))):
         if name is not None and name not in valid:
-            close = difflib.get_close_matches(str(name), valid, n=1)
-            raise InputError(
-                f"no {what} {name!r}.{f' Did you mean {close[0]}?' if close else ''} Valid: {', '.join(valid)}."
-            )
+            raise InputError(f"no {what} {name!r}.{did_you_mean(str(name), valid)} Valid: {', '.join(valid)}.")
