@@ -14,7 +14,7 @@ from longtail.files.text import printable
 from longtail.files.toml_file import read_toml
 from longtail.setting_kinds import converted
 
-__all__ = ["ConfigFile", "read_config", "taken_from", "with_settings"]
+__all__ = ["ConfigFile", "placed_settings", "read_config", "taken_from", "with_settings"]
 
 Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
 # settings of `run` that earlier versions wrote into the config.json of other verbs, where nothing else was allowed
@@ -54,53 +54,56 @@ class ConfigFile:
             )
 
     def settings(self, kind: type) -> dict[Place, Any]:
-        """Return the settings that the file names, as values of their kinds and in their ranges.
+        """Return the settings that the file names; as `placed_settings`."""
+        return placed_settings(self.content, kind, printable(self.path), "--help lists those that there are")
 
-        Args:
-            kind: dataclass of a verb's settings, whose fields may be groups of settings.
 
-        Raises:
-            InputError: a name that is no setting, one that may be several or stands there twice, a value of another
-                kind or outside its range.
+def placed_settings(content: dict[str, Any], kind: type, origin: str, advice: str) -> dict[Place, Any]:
+    """Return named settings as values of their kinds and in their ranges, by the places where they belong.
 
-        Example:
-            >>> from longtail.jobs.report import ReportConfig
-            >>> ConfigFile(Path("a.toml"), {"run": "runs/x", "quiet": True}).settings(ReportConfig)
-            {('run',): PosixPath('runs/x'), ('quiet',): True}
-            >>> ConfigFile(Path("a.toml"), {"quite": True}).settings(ReportConfig)
-            Traceback (most recent call last):
-            ...
-            longtail.errors.InputError: a.toml: no such settings here: 'quite' (did you mean quiet?). ...
-        """
-        hints = dict(_hints(kind))
-        origin = printable(self.path)
-        former = _former_places(hints)
-        then = hints | {place: hints[now] for place, now in former.items()}
-        named = [
-            (list(dict.fromkeys(former.get(place, place) for place in places)), name, value)
-            for places, name, value in _named(self.content, (), then)
-            if places or name not in _IDLE or _IDLE[name] != value
-        ]
-        unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
-        if unknown:
-            more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-            raise InputError(
-                f"{origin}: no such settings here: {', '.join(unknown[:5])}{more}. Leave them out; --help lists those "
-                "that there are."
-            )
-        result: dict[Place, Any] = {}
-        for places, name, value in named:
-            if len(places) > 1:
-                several = " or ".join(".".join(one) for one in places)
-                raise InputError(f"{origin}: {name} may be {several}. Expected one of these names.")
-            if places[0] not in hints:
-                raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
-            if places[0] in result:
-                raise InputError(
-                    f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out."
-                )
-            result[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
-        return result
+    Args:
+        content: groups of settings as config.json has them, or single ones by the names of their flags.
+        kind: dataclass of a verb's settings, whose fields may be groups of settings.
+        origin: where they come from, for messages.
+        advice: where a person finds the names that there are.
+
+    Raises:
+        InputError: a name that is no setting, one that may be several or stands there twice, a value of another kind or
+            outside its range.
+
+    Example:
+        >>> from longtail.jobs.report import ReportConfig
+        >>> placed_settings({"run": "runs/x", "quiet": True}, ReportConfig, "a.toml", "see --help")
+        {('run',): PosixPath('runs/x'), ('quiet',): True}
+        >>> placed_settings({"quite": True}, ReportConfig, "a.toml", "see --help")
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: a.toml: no such settings here: 'quite' (did you mean quiet?). ... see --help.
+    """
+    hints = dict(_hints(kind))
+    former = _former_places(hints)
+    then = hints | {place: hints[now] for place, now in former.items()}
+    named = [
+        (list(dict.fromkeys(former.get(place, place) for place in places)), name, value)
+        for places, name, value in _named(content, (), then)
+        if places or name not in _IDLE or _IDLE[name] != value
+    ]
+    unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
+    if unknown:
+        more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        listed = f"{', '.join(unknown[:5])}{more}"
+        raise InputError(f"{origin}: no such settings here: {listed}. Leave them out; {advice}.")
+    result: dict[Place, Any] = {}
+    for places, name, value in named:
+        if len(places) > 1:
+            several = " or ".join(".".join(one) for one in places)
+            raise InputError(f"{origin}: {name} may be {several}. Expected one of these names.")
+        if places[0] not in hints:
+            raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
+        if places[0] in result:
+            raise InputError(f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out.")
+        result[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
+    return result
 
 
 def taken_from(arguments: list[str]) -> tuple[ConfigFile | None, list[str]]:

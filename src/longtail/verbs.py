@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.config_file import ConfigFile, with_settings
+from longtail.config_file import placed_settings, with_settings
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
@@ -145,9 +145,12 @@ def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -
         plain["set"] = [
             f"{method}.{name}={_word(value)}" for method, one in settings["set"].items() for name, value in one.items()
         ]
-    if isinstance(settings.get("methods"), tuple | list):
-        plain["methods"] = ",".join(settings["methods"])
-    given = ConfigFile(Path(f"longtail.{function}"), plain).settings(kind)
+    if "methods" in settings:
+        from longtail.comparison.method_names import methods_text
+
+        plain["methods"] = methods_text(settings["methods"])
+    advice = f"`longtail {function} --help` lists those that there are"
+    given = placed_settings(plain, kind, f"longtail.{function}", advice)
     missing = object()
     config = with_settings(kind, default, given, missing)
     absent = [name for name, value in vars(config).items() if value is missing]

@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 __all__ = ["Row", "chosen_text", "measured_split", "table_html", "table_rows", "table_text"]
 
 MOST_NUMBERS = 2  # of what a method chose
+# in a table of text: methods and what they chose speak for themselves
+HEADINGS = {"method": "", "95 %": "[95 %]", "seconds": "time", "chosen": ""}
 
 Row = TypedDict(
     "Row",
@@ -75,19 +77,26 @@ def chosen_text(entry: Mapping[str, Any]) -> str:
 
 
 def table_text(rows: Sequence[Row]) -> str:
-    """Return a table as aligned text."""
+    """Return a table as aligned text, numbers to the right.
+
+    Example:
+        >>> row = {"method": "tau", "chosen on": "val", "all": 62.0, "balanced": 51.5, "95 %": "40.1 .. 61.2"}
+        >>> row |= {"many": None, "medium": 60.0, "few": 33.3, "seconds": 0.04, "chosen": "tau = 0.7"}
+        >>> print(table_text([row]))
+             chosen on   all  balanced        [95 %]  many  medium   few   time
+        tau  val        62.0      51.5  40.1 .. 61.2     -    60.0  33.3  0.0 s  tau = 0.7
+    """
     if not rows:
         return "nothing was measured: there is neither a val nor a test split"
-    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    left = {0, 1, len(widths) - 1}
-    lines = [
-        "  ".join(
-            cell.ljust(width) if place in left else cell.rjust(width) for place, (cell, width) in _placed(line, widths)
-        )
-        for line in cells
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    lines = [[HEADINGS.get(name, name) for name in rows[0]], *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    is_word = [name in ("method", "chosen on", "chosen") for name in rows[0]]
+    columns = list(zip(widths, is_word, strict=True))
+    aligned = (
+        [cell.ljust(width) if left else cell.rjust(width) for cell, (width, left) in zip(line, columns, strict=True)]
+        for line in lines
+    )
+    return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
 def table_html(rows: Sequence[Row], lines: Sequence[str]) -> str:
@@ -98,15 +107,13 @@ def table_html(rows: Sequence[Row], lines: Sequence[str]) -> str:
         '<table><thead><tr></tr></thead><tbody></tbody></table><p>a &lt; b</p>'
     """
     head = "".join(f"<th>{escape(column)}</th>" for column in (rows[0] if rows else ()))
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in rows)
     words = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
 
 
-def _placed(line: list[str], widths: list[int]) -> Any:
-    return enumerate(zip(line, widths, strict=True))
+def _cells(row: Row) -> list[str]:
+    return [f"{_cell(value)} s" if name == "seconds" else _cell(value) for name, value in row.items()]
 
 
 def _cell(value: Any) -> str:

@@ -96,12 +96,10 @@ def _listed(names: list[str], total: int) -> str:
 
 def _chosen(head: Any) -> str:
     """Return the parameters that the fit settled, and on which rows."""
-    values = {
-        name: getattr(head, f"{name}_", None)
-        for name, given in head.get_params(deep=False).items()
-        if isinstance(given, str | tuple) or given is None
-    }
-    plain = {name: value for name, value in values.items() if isinstance(value, int | float | np.number)}
-    settled = ", ".join(f"{name} = {value:g}" for name, value in plain.items())
-    where = CHOSEN_ON.get(getattr(head, "selected_on_", ""), "")
+    values = (f"{name} = {_plain(value)}" for name, value in head.chosen_parameters().items())
+    settled, where = ", ".join(values), CHOSEN_ON.get(getattr(head, "selected_on_", ""), "")
     return " ".join(part for part in (settled or ("chosen" if where else ""), where) if part)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

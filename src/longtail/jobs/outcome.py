@@ -2,12 +2,9 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from longtail.comparison.method_table import Row, measured_split, table_rows
+from longtail.comparison.method_table import measured_split, table_rows, table_text
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.files.text import printable
@@ -54,28 +51,6 @@ def tell(results: dict[str, Any], folder: Path, *, quiet: bool) -> None:
 
 def print_table(results: dict[str, Any]) -> None:
     """Print the methods with their accuracies on test, or on validation where there is no test split."""
-    width = Console().width
-    console = Console(width=max(width, 116))  # a file or pipe counts as 80 columns, which would cut the table
-    table = Table(box=None, pad_edge=False, caption=None)
-    heading = ("", "chosen on", "all", "balanced", "[95 %]", "many", "medium", "few", "time", "")
-    lines = [_cells(row) for row in table_rows(results)]
-    for place, name in enumerate(heading):
-        # what was chosen, in the last column, gives way where a line is too long
-        widest = max(len(line[place]) for line in (heading, *lines)) if place < len(heading) - 1 else None
-        justify: Literal["left", "right"] = "left" if name in ("", "chosen on") else "right"
-        table.add_column(name, justify=justify, no_wrap=True, min_width=widest)
-    for line in lines:
-        table.add_row(*line)
-    console.print(table)
+    print(table_text(table_rows(results)))
     if measured_split(results) == "val":
-        console.print("(measured on validation: there is no test split)")
-
-
-def _cells(row: Row) -> list[str]:
-    metrics = [_number(value) for value in (row["all"], row["balanced"])]
-    groups = [_number(value) for value in (row["many"], row["medium"], row["few"])]
-    return [row["method"], row["chosen on"], *metrics, row["95 %"], *groups, f"{row['seconds']:.1f} s", row["chosen"]]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+        print("(measured on validation: there is no test split)")
