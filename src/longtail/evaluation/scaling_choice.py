@@ -99,7 +99,7 @@ def choose_calibrator(
     fold_of = stratified_folds(truth, folds, seed)
     seen = fold_of >= 0
     if not seen.any():
-        raise InputError("no class has two images to choose a calibration on. Name one: --method temperature.")
+        raise InputError("no class has two images to choose a calibration on. Name one: `method` temperature.")
     losses, decisions = {}, {}
     for method in ordered:
         result = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]

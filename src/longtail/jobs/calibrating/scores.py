@@ -48,7 +48,7 @@ def unseen_scores(
     if head.n_features_in_ != dimension or len(head.classes_) != len(problem.train_counts):
         raise InputError(
             f"{path} was fitted on {head.n_features_in_} features of {len(head.classes_)} classes; these features have "
-            f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: --features FOLDER."
+            f"{dimension} of {len(problem.train_counts)}. Give those that it was fitted on: `features` FOLDER."
         )
     choice = facts.get("choice") or {}
     doubts: list[str] = []
@@ -67,7 +67,7 @@ def unseen_scores(
     else:
         raise InputError(
             f"{problem.splits['train'].path.parent}: no validation split, and scores on training images say nothing of "
-            "new ones. Give feature_val.h5, or --split-val 0.2 to hold a part of train out and fit a second head."
+            "new ones. Give feature_val.h5, or `split_val` 0.2 to hold a part of train out and fit a second head."
         )
     if "test" not in problem.splits:
         doubts.append("There is no test split: measured out of fold on the images that it was calibrated on.")

@@ -118,7 +118,7 @@ class PriorEstimator:
         if self._validation is None:
             raise InputError(
                 "estimated-bbse needs a validation split that the head was not fitted to, and there is none. "
-                "Take --prior estimated-em."
+                "Take `prior` estimated-em."
             )
         return estimate_prior_bbse(*self._validation, probabilities, len(self.source), target_weights=weights)
 
@@ -156,7 +156,7 @@ def estimated_prior(
         InputError: no input, or BBSE without validation images of every class.
     """
     if not len(features):
-        raise InputError(f"--prior {word}: there are no inputs to estimate from. Expected at least one.")
+        raise InputError(f"`prior` {word}: there are no inputs to estimate from. Expected at least one.")
     estimator = PriorEstimator(head, validation)
     p = estimator.probabilities(features)
     notes = ["an estimate holds where only the shares of the classes differ from train, not how they look"]

@@ -82,13 +82,13 @@ def find_prior(
     if text == "train":
         if train_counts is None:
             raise InputError(
-                "--prior train: how many training images each class has is not known. Give uniform or a CSV."
+                "`prior` train: how many training images each class has is not known. Give uniform or a CSV."
             )
         return TargetPrior(prior_of_counts(train_counts), "prior train: classes as common as in train")
     if text in ESTIMATED:
         if inputs is None:
             raise InputError(
-                f"--prior {text}: needs a head and inputs to score, and here there are none. Expected uniform, train "
+                f"`prior` {text}: needs a head and inputs to score, and here there are none. Expected uniform, train "
                 "or a CSV of shares."
             )
         shares, how, notes, facts = estimated_prior(
@@ -99,7 +99,7 @@ def find_prior(
     if not Path(text).is_file():
         words = ("uniform", "train", *(ESTIMATED if inputs is not None else ()))
         raise InputError(
-            f"--prior {printable(text)}: no such file, and none of {', '.join(words)}. A file holds `class,share` a "
+            f"`prior` {printable(text)}: no such file, and none of {', '.join(words)}. A file holds `class,share` a "
             "line, or `class,count`."
         )
     shares = read_prior(Path(text), class_names, train_counts)
