@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from longtail.errors import LongtailError
+from longtail.errors import LongtailError, with_flags
 from longtail.files.text import printable
 
 __all__ = ["flag_names", "named_as_flags", "sentence_for", "usage_sentence"]
@@ -95,15 +95,7 @@ def named_as_flags(message: str, names: frozenset[str]) -> str:
         >>> named_as_flags("`val_fraction` is 2 (`labels` are fine); `bits=12`", frozenset({"val_fraction", "bits"}))
         '--val-fraction is 2 (`labels` are fine); --bits 12'
     """
-
-    def flag(match: re.Match[str]) -> str:
-        name, _, value = match.groups()
-        if name not in names:
-            return match[0]
-        typed = f"--{name.replace('_', '-')}"
-        return typed if value in (None, "True") else f"{typed} {value}"
-
-    return re.sub(r"`([a-z_]+)(?:=('?)([^`']*)\2)?`", flag, message)
+    return with_flags(message, {name: name.replace("_", "-") for name in names})
 
 
 def flag_names(kind: Any) -> frozenset[str]:

@@ -1,10 +1,11 @@
 """Exceptions that tell a person what to do."""
 
 import difflib
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ["InputError", "LongtailError", "did_you_mean"]
+__all__ = ["InputError", "LongtailError", "did_you_mean", "with_flags"]
 
 
 class LongtailError(Exception):
@@ -45,3 +46,24 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(words), n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def with_flags(message: str, flags: Mapping[str, str]) -> str:
+    """Write the arguments that a message names as the command line has them.
+
+    Args:
+        message: names arguments between backquotes, as `root`, `skip_bad=True` or `layout='classes'`.
+        flags: by argument, the name of its flag, without dashes in front.
+
+    Example:
+        >>> with_flags("leave them out with `skip_bad=True`; `features` stay", {"skip_bad": "skip-bad"})
+        'leave them out with --skip-bad; `features` stay'
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, _, value = match.groups()
+        if name not in flags:
+            return match[0]
+        return f"--{flags[name]}" if value in (None, "True") else f"--{flags[name]} {value}"
+
+    return re.sub(r"`([a-z_]+)(?:=('?)([^`']*)\2)?`", flag, message)

@@ -1,20 +1,34 @@
 """Messages of the library, which name arguments, in the words that a person types."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from longtail.errors import InputError
+from longtail.errors import InputError, with_flags
 
 __all__ = ["as_typed", "naming_flags"]
 
-# argument: flag, where it is not the argument with dashes
-_OTHER = {"root": "data", "seed": "split-seed", "dataset": "data"}
 _ARGUMENTS = (
-    "root|dataset|profile|ratio|largest|val_fraction|test_fraction|seed|skip_bad|download|lists|original_splits|"
-    "other_counts|layout|alike_names|bits|image_size|augmentation|feature_transform"
+    *(
+        "root",
+        "dataset",
+        "profile",
+        "ratio",
+        "largest",
+        "val_fraction",
+        "test_fraction",
+        "seed",
+        "skip_bad",
+        "download",
+    ),
+    *("lists", "original_splits", "other_counts", "layout", "alike_names", "bits", "image_size", "augmentation"),
+    "feature_transform",
 )
-_NAMED = re.compile(rf"`({_ARGUMENTS})(?:=('?)([^`']*)\2)?`")
+# where a flag is not the argument with dashes
+_FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {
+    "root": "data",
+    "seed": "split-seed",
+    "dataset": "data",
+}
 
 
 def as_typed(message: str) -> str:
@@ -29,13 +43,7 @@ def as_typed(message: str) -> str:
         >>> as_typed("cifar10 needs `root`: the folder of torchvision's files.")
         "cifar10 needs --data: the folder of torchvision's files."
     """
-
-    def flag(match: re.Match[str]) -> str:
-        name, _, value = match.groups()
-        typed = f"--{_OTHER.get(name, name).replace('_', '-')}"
-        return typed if value in (None, "True") else f"{typed} {value}"
-
-    return _NAMED.sub(flag, message)
+    return with_flags(message, _FLAGS)
 
 
 @contextmanager
