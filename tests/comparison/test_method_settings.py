@@ -2,13 +2,15 @@
 
 import inspect
 
+import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.comparison import METHODS, read_settings
+from longtail.comparison import METHODS, compare, read_settings
 from longtail.comparison.method_settings import check_settings, settable, unfitted_head
 from longtail.errors import InputError
 from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_old_flags
+from longtail.runs import Run
 
 EVERY = [(name, setting) for name, method in METHODS.items() for setting in settable(method)]
 
@@ -144,3 +146,18 @@ def test_the_methods_are_listed(capsys):
     assert all(f"  {name:<10}{method.summary}" in printed for name, method in METHODS.items())
     assert main(["methods", "tua"]) == 2
     assert "Did you mean tau?" in capsys.readouterr().err
+
+
+def test_settings_of_methods_that_are_not_compared_are_noted(tmp_path, capsys):
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], [30, 12])
+    np.savez(tmp_path / "e.npz", features=rng.normal(size=(42, 3)) + labels[:, None], labels=labels)
+    words = ["fit", str(tmp_path / "e.npz"), "--methods", "joint,tau", "--out", str(tmp_path / "r"), "--set"]
+    assert main([*words, "crt.epochs=3", "tau.tau=1", "joint.penalty=0.1"]) == 0
+    noted = "crt.epochs is set, and does nothing: crt is not among the methods"
+    assert noted in capsys.readouterr().err
+    notes = Run(tmp_path / "r").results["data"]["notes"]
+    assert [note for note in notes if "does nothing" in note] == [noted]
+    settings = {"lda": {"shrinkage": 0.5}, "crt": {}}
+    assert (
+        "lda.shrinkage is set" in compare(tmp_path / "e.npz", "joint", settings=settings).measured["data"]["notes"][-1]
+    )

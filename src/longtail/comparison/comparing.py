@@ -7,8 +7,8 @@ from pathlib import Path
 from longtail.comparison.comparison import Comparison
 from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
 from longtail.comparison.measured_results import results_of
-from longtail.comparison.method_names import methods_text
-from longtail.comparison.method_settings import MethodSettings, check_settings
+from longtail.comparison.method_names import methods_text, wanted_methods
+from longtail.comparison.method_settings import MethodSettings, check_settings, idle_settings
 from longtail.comparison.opened_problem import Splits, label_values, problem_of
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol, Rules
@@ -63,10 +63,12 @@ def compare(
         >>> comparison.predict(2 * np.eye(3, 4)).tolist()
         ['ant', 'bee', 'cow']
     """
+    names = methods_text(methods)
     check_settings(settings or {})
-    problem = data.sealed() if isinstance(data, FeatureProblem) else problem_of(data)
+    idle = idle_settings(settings or {}, wanted_methods(names))
+    problem = (data.sealed() if isinstance(data, FeatureProblem) else problem_of(data)).with_notes(idle)
     protocol = Protocol(problem, rules or Rules(), settings or {}, seed, device)
-    comparison = compare_under(protocol, methods_text(methods))
+    comparison = compare_under(protocol, names)
     return replace(comparison, classes=label_values(data, problem))
 
 

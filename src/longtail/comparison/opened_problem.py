@@ -62,7 +62,7 @@ def check_opened(
     if opened.head is not None and head is not None:
         raise InputError("`head`: logits are the classifier's own already. Leave it out.")
     problem = check_problem(opened.splits, head=opened.head or head, drop_nonfinite=drop_nonfinite)
-    return replace(problem, notes=(*opened.notes, *problem.notes))
+    return replace(problem, notes=opened.notes).with_notes(problem.notes)
 
 
 def problem_of(data: Path | str | Splits | FeatureSplits) -> FeatureProblem:

@@ -1,6 +1,6 @@
 """What heads are fitted to: checked features of each split, class names, and the network's own linear head."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -53,6 +53,10 @@ class FeatureProblem:
         test = self.splits.get("test")
         if isinstance(test, SealedFeatures):
             test.unseal()
+
+    def with_notes(self, notes: Iterable[str]) -> "FeatureProblem":
+        """Return the same problem with more that a person should know."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def sealed(self) -> "FeatureProblem":
         """Return the same problem with the labels of test sealed, also where they were read before."""

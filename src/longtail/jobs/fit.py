@@ -49,6 +49,7 @@ class FitConfig:
 def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
     from longtail.comparison import read_settings, wanted_methods
+    from longtail.comparison.method_settings import idle_settings
     from longtail.comparison.opened_problem import check_opened
     from longtail.features import open_features
     from longtail.files.replacement import replacing
@@ -58,11 +59,10 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.seeds import summarize
 
     settle_threads_of_heads(config.runtime.threads)
-    wanted_methods(config.heads.methods)
-    read_settings(config.heads.set)
+    idle = idle_settings(read_settings(config.heads.set), wanted_methods(config.heads.methods))
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
-    problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite).with_notes(idle)
     if not config.runtime.quiet:
         _say_data(problem, opened)
     with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:
