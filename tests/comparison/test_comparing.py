@@ -249,3 +249,17 @@ def test_other_features_are_no_rows_to_predict(comparison, features):
 def test_a_report_is_a_page_or_a_folder(comparison, tmp_path):
     with pytest.raises(InputError, match=r"page.pdf; expected a folder, or a file that ends in .html"):
         comparison.report(tmp_path / "page.pdf")
+
+
+def test_a_second_report_leaves_nothing_of_the_first(comparison, folder, tmp_path):
+    out = folder / "r"
+    assert main(["fit", str(folder), "--methods", "ncm", "--out", str(out), "--label-check", "none", "--quiet"]) == 0
+    (out / "mine.txt").write_text("a person's")
+    comparison.report(out)
+    assert sorted(path.name for path in out.iterdir()) == ["heads", "mine.txt", "report.html", "results.json"]
+    assert {path.stem for path in (out / "heads").iterdir()} == set(comparison.heads)
+    (tmp_path / "other" / "heads").mkdir(parents=True)
+    (tmp_path / "other" / "heads" / "statue.jpg").write_text("a person's")
+    with pytest.raises(InputError, match="heads"):
+        comparison.report(tmp_path / "other")
+    assert (tmp_path / "other" / "heads" / "statue.jpg").read_text() == "a person's"

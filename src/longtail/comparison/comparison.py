@@ -17,6 +17,8 @@ from longtail.environment import provenance
 from longtail.errors import InputError
 from longtail.features.memory_arrays import in_memory
 from longtail.files.atomic import write_json, write_text
+from longtail.files.replacement import replacing
+from longtail.files.result_files import MADE_OF, RESULT_FILES
 from longtail.files.text import printable
 from longtail.heads import folded, save_head
 from longtail.heads.base import Head, Prior
@@ -96,10 +98,14 @@ class Comparison:
         """Write the page of the comparison.
 
         Args:
-            path: an HTML file, or a folder, which gets report.html, results.json and heads/NAME.npz.
+            path: an HTML file, or a folder, which gets report.html, results.json and heads/NAME.npz; of a run or report
+                that stood there nothing is left.
 
         Returns:
             Path of the page.
+
+        Raises:
+            InputError: a file that is no page, or a folder that holds something of these names which no run wrote.
         """
         from longtail.report import render_report, write_report
 
@@ -109,9 +115,11 @@ class Comparison:
         if place.suffix.lower() in (".html", ".htm"):
             write_text(place, render_report(self.results, place.parent))
             return place
-        self.save_heads(place / "heads")
-        write_json(place / "results.json", self.results)
-        return write_report(place)
+        with replacing(place, (*RESULT_FILES, MADE_OF), marker="results.json") as new:
+            self.save_heads(new / "heads")
+            write_json(new / "results.json", self.results)
+            write_report(new)
+        return place / "report.html"
 
     def save_heads(self, folder: Path | str) -> dict[str, Path]:
         """Write each head as folder/METHOD.npz, with the names of classes and features.

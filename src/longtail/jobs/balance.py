@@ -9,6 +9,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError, LongtailError
+from longtail.files.result_files import MADE_OF, RESULT_FILES
 from longtail.files.text import printable
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BalanceConfig", "run"]
 
 # what a call may leave in its folder, beside the model: a second one replaces all of it
-OWNED = (
-    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html"),
-    *("evaluation.json", ".made_of"),
-)
+OWNED = (*RESULT_FILES, MADE_OF)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from longtail.files.result_files import EXPORTED_MODELS, MADE_OF, RESULT_FILES
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
 from longtail.ranges import Count
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FitConfig", "run"]
 
 # what a fit may leave in its folder: a second one replaces all of it
-OWNED = (
-    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html", "rows.npz"),
-    ".made_of",
-    *("summary.json", "summary.md", "seed-*", "evaluation.json", "model.onnx", "model.pt2", "model.pth"),
-)
+OWNED = (*RESULT_FILES, *EXPORTED_MODELS, MADE_OF, "summary.json", "summary.md", "seed-*")
 
 
 @dataclass(frozen=True)

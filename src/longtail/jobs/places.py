@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from longtail.files.atomic import write_text
+from longtail.files.result_files import MADE_OF
 
 __all__ = ["place_for", "remember_source"]
 
 GENERIC = frozenset({"features", "embeddings", "data", "images", "train", "model", "pytorch_model", "last", "best"})
-SOURCE = ".made_of"  # absolute path of what a folder's results were made of
 
 
 def place_for(verb: str, source: Path | str, given: Path | None = None) -> Path:
@@ -35,11 +35,11 @@ def place_for(verb: str, source: Path | str, given: Path | None = None) -> Path:
 
 def remember_source(folder: Path, source: Path | str) -> None:
     """Note down what a folder's results were made of, so that those of another source go elsewhere."""
-    write_text(folder / SOURCE, str(Path(source).resolve()))
+    write_text(folder / MADE_OF, str(Path(source).resolve()))
 
 
 def _source_of(folder: Path) -> str | None:
     try:
-        return (folder / SOURCE).read_text(encoding="utf-8")
+        return (folder / MADE_OF).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None

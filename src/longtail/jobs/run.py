@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
+from longtail.files.result_files import EXPORTED_MODELS, RESULT_FILES
 from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.ranges import Count
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
 # what comes of the heads: a second comparison replaces all of it, and leaves network and features as they are
-OWNED = (
-    *("heads", "predictions", "calibration", "examples", "config.json", "results.json", "report.html"),
-    *("evaluation.json", "model.onnx", "model.pt2", "model.pth"),
-)
+OWNED = (*RESULT_FILES, *EXPORTED_MODELS)
 
 
 @dataclass(frozen=True)
