@@ -9,6 +9,7 @@ import pytest
 from longtail.errors import InputError
 from longtail.features import (
     FeatureRows,
+    check_finite,
     create_feature_file,
     open_feature_file,
     open_feature_folder,
@@ -185,3 +186,12 @@ def test_class_names_that_are_no_list_are_told(tmp_path):
     write_features(tmp_path / "f.h5", FEATURES, LABELS, attributes={"class_names": "ant, bee"})
     with pytest.raises(InputError, match="Expected a list of names"):
         open_feature_file(tmp_path / "f.h5").class_names  # noqa: B018
+
+
+@pytest.mark.parametrize("number", [2e15, -2e15, 1e30])
+def test_numbers_whose_squares_are_infinite_are_refused(number):
+    features = np.zeros((9000, 3), np.float32)
+    features[8999, 1] = number
+    with pytest.raises(InputError, match=r"holds (2e\+15|1e\+30|-2e)"):
+        check_finite(features)
+    check_finite(features / number * np.float32(1e15))

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 SPLITS = ("train", "val", "test")
+LARGEST = 1e15  # of features: sums of squares stay finite in float32
 
 
 @dataclass(frozen=True)
@@ -285,7 +286,7 @@ def check_finite(
     chunk: int = 8192,
     name_row: Callable[[int], str] = "row {}".format,
 ) -> None:
-    """Make sure that all features are finite numbers, without a second copy of them.
+    """Make sure that all features are finite numbers whose squares are too, without a second copy of them.
 
     Args:
         features: shape (N, D).
@@ -295,12 +296,15 @@ def check_finite(
         name_row: what a person knows a row by.
 
     Raises:
-        InputError: naming the first row that is not, and how many there are.
+        InputError: naming the first row that is not, and how many there are; or a number beyond 10^15, whose square
+            sums to infinity in float32.
     """
-    first, bad_in_first, rows = -1, 0, 0
+    first, bad_in_first, rows, largest = -1, 0, 0, 0.0
     for start in range(0, len(features), chunk):
-        bad = ~np.isfinite(features[start : start + chunk])
+        part = features[start : start + chunk]
+        bad = ~np.isfinite(part)
         if not bad.any():
+            largest = max(largest, float(part.max(initial=0)), -float(part.min(initial=0)))
             continue
         bad_rows = np.flatnonzero(bad.any(axis=1))
         rows += len(bad_rows)
@@ -312,3 +316,5 @@ def check_finite(
             f"({rows} such rows). Expected finite numbers. Extract the features again, or leave those rows out"
             + (f" with {advice}." if advice else ".")
         )
+    if largest > LARGEST:
+        raise InputError(f"{origin}: holds {largest:.3g}; expected numbers up to {LARGEST:g}. Scale the features.")
