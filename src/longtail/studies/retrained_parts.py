@@ -36,7 +36,8 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
 
     parts = _parts(config.parts)
     _refuse_what_the_study_sets(config.run)
-    study = open_study("retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint")))
+    heads, images = replace(config.run.heads, methods="joint"), replace(config.run.images, crt_from="images")
+    study = open_study("retrained-parts", replace(config.run, heads=heads, images=images))
     fabric, base, splits, folder = study.fabric, study.config, study.splits, study.folder
     if splits.test is None or not len(splits.test):
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
