@@ -3,7 +3,7 @@
 Each takes the settings of its command by name; nothing is printed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,9 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
     if name not in RECIPES:
         raise InputError(f"`recipe` is {name!r}; expected one of {', '.join(RECIPES)}.")
     typed = settings if is_recipe else {"data": place, **settings}
-    return Run(job.run(_config(job.RunConfig, RECIPES[name](), typed, "run"), table=False))
+    default = RECIPES[name]()
+    default = replace(default, recipe_set=default.heads.set)
+    return Run(job.run(_config(job.RunConfig, default, typed, "run"), table=False))
 
 
 def extract(

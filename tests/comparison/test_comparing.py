@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from longtail.cli import main
 from longtail.comparison import Comparison, Rules, compare, open_problem
@@ -238,6 +239,14 @@ def test_arguments_that_cannot_be(words, told):
 
 def test_seeds_of_numpy_are_seeds(comparison):
     assert json.loads(compare(made_up(), "joint", seed=np.int64(3)).to_json())["seed"] == 3
+
+
+def test_a_device_that_is_there_is_found():
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    auto = compare(made_up(), "joint,crt", device="auto")
+    assert {auto.protocol.device, *(head.device for head in auto.heads.values())} == {expected}
+    named = compare(made_up(), "joint,crt", device=torch.device(expected))
+    assert np.array_equal(auto.predictions["crt"]["test"], named.predictions["crt"]["test"])
 
 
 @pytest.mark.parametrize("features", [np.eye(4), np.ones(5), np.ones((0, 5)), "e.csv", [["a"] * 5]])

@@ -39,7 +39,7 @@ def compare(
             cross-validation of train.
         settings: parameters of methods, {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.
         seed: of initialisation, sampling and folds.
-        device: where heads compute.
+        device: where heads compute, such as "cpu" or "cuda"; "auto": a GPU where there is one.
 
     Returns:
         The heads, what they predict, and what was measured.

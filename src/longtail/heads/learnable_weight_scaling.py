@@ -1,6 +1,6 @@
 """LWS: learn one factor a class, on class-balanced samples."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch

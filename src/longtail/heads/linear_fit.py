@@ -171,7 +171,8 @@ def idle_for_solver(head: Any, num_classes: int, num_features: int) -> dict[str,
         >>> sorted(idle_for_solver(Joint(solver="sgd"), 3, 8)), "epochs" in idle_for_solver(Joint(), 3, 8)
         (['penalty'], True)
     """
-    sampling, start = getattr(head, "sampling", "instance"), getattr(head, "rebalance_from", 0.0)
+    sampling: Strategy = getattr(head, "sampling", "instance")
+    start: float = getattr(head, "rebalance_from", 0.0)
     at_once = _has_optimum(head.loss, sampling, start) and _takes_all_rows_at_once(
         num_classes * (num_features + 1), sampling, head.solver
     )
