@@ -14,7 +14,7 @@ from longtail.comparison.problem import check_problem
 from longtail.errors import InputError
 from longtail.features import FeatureFile, write_features
 from longtail.heads import Joint
-from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_old_flags
+from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_method_flags, refuse_old_flags
 from longtail.runs import Run
 
 EVERY = [(name, setting) for name, method in METHODS.items() for setting in settable(method)]
@@ -122,6 +122,34 @@ def test_the_commands_answer_old_flags(tmp_path, capsys):
     for verb in (["fit", "x"], ["run", "digits"], ["balance", "x"], ["study", "shift", "x"]):
         assert main([*verb, "--lda-shrinkage", "0.3"]) == 2
         assert "--lda-shrinkage is now: --set lda.shrinkage=0.3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "setting"), EVERY)
+def test_every_setting_that_is_typed_as_a_flag_is_answered(name, setting):
+    told = f"--set {name}.{setting}=5 (`longtail methods {name}`"
+    for flag in (f"--{name}-{setting.replace('_', '-')}=5", f"--{name}_{setting}=5", f"--{name}.{setting}=5"):
+        with pytest.raises(InputError) as refusal:
+            refuse_method_flags([flag, "--seed", "1"], {"set", "seed"})
+        assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--mlp-hidden", "5"],
+            "--mlp-hidden is typed --set mlp.hidden=5 (`longtail methods mlp` lists its settings).",
+        ),
+        (["--mlp-hiden=5"], "--mlp-hiden is no setting. Perhaps you meant --set mlp.hidden=5"),
+        (["--cb-reweight", "--seed", "1"], "--set cb.reweight=VALUE"),
+        (["--crt-balance-twice", "--seed", "1"], "--set crt.balance_twice=true"),
+        (["--crt-from-pictures", "x"], "unrecognized options"),
+        (["--mlp", "5"], "unrecognized options"),
+    ],
+)
+def test_the_commands_answer_flags_of_methods(words, told, capsys):
+    assert main(["fit", "x", *words]) == 2
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--set"], ["--set", "--seed", "1"]])

@@ -1,6 +1,6 @@
 """cRT: train the linear classifier again, on class-balanced samples."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
