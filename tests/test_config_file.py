@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.command_errors import flag_names
 from longtail.config_file import ConfigFile, read_config, taken_from, with_settings
 from longtail.errors import InputError
 from longtail.features import write_features
 from longtail.heads import Joint
 from longtail.jobs.balance import BalanceConfig
+from longtail.jobs.calibrate import CalibrateConfig
+from longtail.jobs.describe import DescribeConfig
+from longtail.jobs.evaluate import EvaluateConfig
 from longtail.jobs.fit import FitConfig
+from longtail.jobs.inspect_labels import InspectConfig
+from longtail.jobs.report import ReportConfig
 from longtail.jobs.run import RunConfig
 from longtail.jobs.stage_one.settings import plain
 from longtail.recipes import RECIPES
@@ -248,6 +254,19 @@ def test_what_earlier_versions_wrote_of_images_for_verbs_without_them_is_left_ou
         settings(kind, heads={"images": {**idle, "crt_from": "images"}})
     with pytest.raises(InputError, match="no such settings here: 'zzz'"):
         settings(kind, zzz=None)
+
+
+@pytest.mark.parametrize("kind", [DescribeConfig, EvaluateConfig, InspectConfig, CalibrateConfig])
+def test_settings_that_never_had_an_effect_are_left_out(kind):
+    earlier = {"out": "r", "seed": 3, "device": "cuda", "devices": 2, "threads": None, "timeout": 5.0, "quiet": True}
+    now = {("runtime", "out"): Path("r"), ("runtime", "seed"): 3, ("runtime", "quiet"): True}
+    assert settings(kind, runtime={**earlier, "precision": "float32"}) == now
+    assert settings(kind, device="cpu", seed=3) == {("runtime", "seed"): 3}
+    with pytest.raises(InputError, match=r"no such settings here: 'runtime\.devise'"):
+        settings(kind, runtime={"devise": "cpu"})
+    with pytest.raises(InputError, match="no such settings here: 'device'"):
+        settings(ReportConfig, device="cpu")
+    assert not {"device", "devices", "threads", "timeout", "precision"} & flag_names(kind)
 
 
 def test_a_run_of_an_earlier_version_is_repeated(digits_run, tmp_path):

@@ -21,6 +21,8 @@ Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
 _IDLE = {
     "heads.images": {"crt_from": "features", "bn_mode": "frozen", "crt_part": "classifier", "crt_backbone_rate": 0.1}
 }
+# settings of computing, which verbs that compute little had too, without an effect
+_OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
 _EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
 
 
@@ -86,7 +88,7 @@ def placed_settings(content: dict[str, Any], kind: type, origin: str, advice: st
     named = [
         (list(dict.fromkeys(former.get(place, place) for place in places)), name, value)
         for places, name, value in _named(content, (), then)
-        if places or name not in _IDLE or _IDLE[name] != value
+        if places or not _was_idle(name, value, hints)
     ]
     unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
     if unknown:
@@ -200,6 +202,14 @@ def _hints(kind: type, above: Place = ()) -> Iterator[tuple[Place, Any]]:
             yield from _hints(hint, (*above, field.name))  # type: ignore[arg-type]
         else:
             yield (*above, field.name), hint
+
+
+def _was_idle(name: str, value: Any, hints: dict[Place, Any]) -> bool:
+    """Return whether earlier versions took a setting that had no effect, which is therefore left out."""
+    if name in _IDLE:
+        return bool(_IDLE[name] == value)
+    group, _, last = name.rpartition(".")
+    return last in _OF_COMPUTING and group in ("", "runtime") and ("runtime", "seed") in hints
 
 
 def _former_places(hints: dict[Place, Any]) -> dict[Place, Place]:

@@ -15,7 +15,7 @@ from longtail.data.source import DataSplits, ImageSource, Joined
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.files.text import printable
-from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.options import DataOptions, OutputOptions
 from longtail.ranges import Range
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
@@ -31,7 +31,7 @@ class DescribeConfig:
     dataset: tyro.conf.Positional[str | None] = None
     """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or a folder, list or pack; default: --data."""
     data: DataOptions = field(default_factory=DataOptions)
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
     many_above: Annotated[int, Range(0)] = 100
     """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
