@@ -293,8 +293,27 @@ def test_settings_of_another_verb_are_refused(digits_run, features, capsys):
     config = digits_run / "config.json"
     message = refused(capsys, "fit", features, "--config", config)
     assert "holds the settings of `longtail run`, not of `longtail fit`" in message
+    assert f"Call `longtail run --config {config}`" in message
     message = refused(capsys, "study", "representations", "--config", config)
     assert "not of `longtail study representations`" in message
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ('"fit"', "holds the settings of `longtail fit`, not of `longtail run`. Call `longtail fit --config "),
+        ('"study shift"', "Call `longtail study shift --config "),
+        ('"rum"', "verb is 'rum', and there is no such verb. Did you mean run? Expected \"run\" here; write that, or "),
+        ('"study"', "verb is 'study', and there is no such verb."),
+        ('""', "verb is '', and there is no such verb. Expected \"run\" here"),
+        ("3", 'verb is 3; expected text, such as "fit". Leave it out where'),
+        ("[]", "verb is []; expected text"),
+    ],
+)
+def test_a_verb_that_is_another_or_none_is_told_with_what_to_do(verb, told, tmp_path, capsys):
+    path = tmp_path / "a.toml"
+    path.write_text(f'verb = {verb}\nrecipe = "digits"\n')
+    assert told in refused(capsys, "run", "--config", path)
 
 
 def test_settings_of_another_recipe_are_refused(digits_run, tmp_path, capsys):
@@ -350,7 +369,7 @@ def test_a_study_takes_a_file_too(tmp_path, capsys):
         ("none.toml", None, "none.toml: no such file. Expected the config.json of a run"),
         ("a.yaml", "epochs: 3", "a.yaml: ends neither in .json nor in .toml."),
         ("a.toml", "epochs = ", "a.toml: no TOML ("),
-        ("a.toml", "verb = 3", "a.toml: verb is 3; expected text."),
+        ("a.toml", "verb = 3", "a.toml: verb is 3; expected text, such as"),
         ("a.json", '{"epochs": NaN}', "a.json: no JSON (NaN"),
         ("a.json", "[]", "a.json: expected an object, came an array."),
     ],

@@ -185,7 +185,9 @@ def _without_file(arguments: list[str], verb: str, command: _Command) -> list[st
 
     command.file, rest = taken_from(arguments)
     if command.file is not None:
-        command.file.check_verb(verb)
+        from longtail.studies import STUDIES
+
+        command.file.check_verb(verb, [*VERBS, *(f"study {name}" for name in STUDIES)])
     return rest
 
 

@@ -2,12 +2,12 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.files.json_file import read_json
 from longtail.files.replacement import settle
 from longtail.files.text import printable
@@ -40,20 +40,27 @@ class ConfigFile:
     content: dict[str, Any]
     verb: str | None = None
 
-    def check_verb(self, verb: str) -> None:
+    def check_verb(self, verb: str, known: Iterable[str]) -> None:
         """Refuse the settings of another verb.
 
         Args:
             verb: that was typed.
+            known: all that there are, "study NAME" of a study.
 
         Raises:
-            InputError: the file belongs to another.
+            InputError: the file belongs to another, or to none.
         """
-        if self.verb is not None and self.verb != verb:
+        if self.verb is None or self.verb == verb:
+            return
+        if self.verb not in (verbs := list(known)):
             raise InputError(
-                f"{printable(self.path)}: holds the settings of `longtail {self.verb}`, not of `longtail {verb}`. Use "
-                "it there, or name another file."
+                f"{printable(self.path)}: verb is {self.verb!r:.80}, and there is no such verb."
+                f"{did_you_mean(self.verb, verbs)} Expected {json.dumps(verb)} here; write that, or leave verb out."
             )
+        raise InputError(
+            f"{printable(self.path)}: holds the settings of `longtail {self.verb}`, not of `longtail {verb}`. Call "
+            f"`longtail {self.verb} --config {printable(self.path)}`, or name another file."
+        )
 
     def settings(self, kind: type) -> dict[Place, Any]:
         """Return the settings that the file names; as `placed_settings`."""
@@ -164,7 +171,10 @@ def read_config(path: Path) -> ConfigFile:
             raise InputError(f"--config {printable(path)}: ends neither in .json nor in .toml. Expected {_EXPECTED}.")
     verb = content.pop("verb", None)
     if verb is not None and not isinstance(verb, str):
-        raise InputError(f"{printable(path)}: verb is {json.dumps(verb, default=str)}; expected text.")
+        raise InputError(
+            f'{printable(path)}: verb is {json.dumps(verb, default=str)}; expected text, such as "fit". Leave it out '
+            "where the settings are of the verb that is typed."
+        )
     return ConfigFile(path, content, verb)
 
 
