@@ -10,7 +10,8 @@ from longtail.cli import main
 from longtail.comparison import Comparison, Rules, compare, open_problem
 from longtail.comparison.sealed import SealedLabelsError
 from longtail.errors import InputError
-from longtail.heads import load_head
+from longtail.features import write_features
+from longtail.heads import load_head, save_head
 
 COUNTS = {"train": (60, 30, 9), "val": (12, 12, 12), "test": (20, 20, 20)}
 NAMES = np.array(["ant", "bee", "cow"])
@@ -239,6 +240,28 @@ def test_arguments_that_cannot_be(words, told):
 
 def test_seeds_of_numpy_are_seeds(comparison):
     assert json.loads(compare(made_up(), "joint", seed=np.int64(3)).to_json())["seed"] == 3
+
+
+WRITERS = {
+    "page": lambda comparison, place: comparison.report(place / "r.html"),
+    "report": lambda comparison, place: comparison.report(place / "r"),
+    "report of a name that is too long": lambda comparison, place: comparison.report(place.parent / ("n" * 300)),
+    "heads": lambda comparison, place: comparison.save_heads(place),
+    "head": lambda comparison, place: save_head(comparison.heads["tau"], place / "h.npz"),
+    "features": lambda comparison, place: write_features(place / "f.h5", *made_up()["train"]),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_place_that_cannot_be_written_is_told_with_the_reason(comparison, tmp_path, writer):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError) as refusal:
+        WRITERS[writer](comparison, tmp_path / "file")
+    told = str(refusal.value)
+    assert told.startswith(str(tmp_path))
+    assert told.endswith(". Choose another path, or change its permissions.")
+    assert "too long" in told if "too long" in writer else "folder" in told or "directory" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_device_that_is_there_is_found():

@@ -20,6 +20,7 @@ from longtail.files.atomic import write_json, write_text
 from longtail.files.replacement import replacing
 from longtail.files.result_files import MADE_OF, RESULT_FILES
 from longtail.files.text import printable
+from longtail.files.unwritable import telling_why
 from longtail.heads import folded, save_head
 from longtail.heads.base import Head, Prior
 
@@ -94,6 +95,7 @@ class Comparison:
         """Return the softmax of a head's scores, not calibrated, shape (N, C); arguments as in `predict`."""
         return self._head(method).predict_proba(self._rows(features), prior=prior)
 
+    @telling_why()
     def report(self, path: Path | str) -> Path:
         """Write the page of the comparison.
 
@@ -105,7 +107,8 @@ class Comparison:
             Path of the page.
 
         Raises:
-            InputError: a file that is no page, or a folder that holds something of these names which no run wrote.
+            InputError: a file that is no page, a folder that holds something of these names which no run wrote, or a
+                place that cannot be written.
         """
         from longtail.report import render_report, write_report
 
@@ -126,6 +129,9 @@ class Comparison:
 
         Returns:
             By method, the path of its file.
+
+        Raises:
+            InputError: the folder cannot be written.
         """
         paths = {}
         for name, head in self.heads.items():
