@@ -10,7 +10,7 @@ from longtail.cli import main
 from longtail.comparison import Comparison, Rules, compare, open_problem
 from longtail.comparison.sealed import SealedLabelsError
 from longtail.errors import InputError
-from longtail.features import write_features
+from longtail.features import open_features, write_features
 from longtail.heads import load_head, save_head
 
 COUNTS = {"train": (60, 30, 9), "val": (12, 12, 12), "test": (20, 20, 20)}
@@ -236,6 +236,25 @@ def test_rules_that_cannot_be(words, told):
 def test_arguments_that_cannot_be(words, told):
     with pytest.raises(InputError, match=told):
         compare(made_up(), **{"methods": "joint,tau", **words})
+
+
+def test_a_comparison_is_called_as_its_data_are(comparison, folder):
+    assert comparison.results["title"] == "Features in memory"
+    assert compare(folder, "joint").results["title"] == folder.name  # not train.npz
+    np.savez(folder / "birds.npz", features=made_up()["train"][0], labels=made_up()["train"][1])
+    assert compare(folder / "birds.npz", "joint").results["title"] == "birds"
+    assert compare({"train": open_features(folder).splits["train"]}, "joint").results["title"] == folder.name
+
+
+def test_notes_and_errors_speak_of_rows():
+    features, labels = (part.copy() for part in made_up()["train"])
+    features[0] = 0
+    notes = compare({"train": (features, labels)}, "joint").measured["data"]["notes"]
+    assert "train: 1 row is zero in every feature; no head can tell them apart" in notes
+    absent = {"train": (features[labels != "cow"], labels[labels != "cow"]), "test": made_up()["test"]}
+    with pytest.raises(InputError, match="cow") as refusal:
+        compare(absent, "joint")
+    assert "image" not in str(refusal.value)
 
 
 def test_seeds_of_numpy_are_seeds(comparison):

@@ -283,7 +283,10 @@ def test_balance_and_the_studies_note_them_too(tailed, tmp_path, capsys):
 def test_a_run_notes_what_was_typed_and_not_what_its_recipe_brings_along(tmp_path, capsys):
     words = ["run", "digits", "--epochs", "1", "--methods", "joint,ncm", "--device", "cpu", "--out", str(tmp_path)]
     assert main(words) == 0
-    assert "nothing" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nothing" not in told
+    assert ", 1 epoch at learning rate" in told
+    assert "sampling, 1 epoch, " in " ".join((tmp_path / "report.html").read_text().split())
     assert main([*words, "--set", "crt.epochs=3"]) == 0
     noted = "crt.epochs is set, and does nothing: crt is not among the methods"
     assert f"  note      {noted}\n" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What a comparison gives: heads, what they predict, what was measured, and the page that says it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError
-from longtail.features.memory_arrays import in_memory
+from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.files.atomic import write_json, write_text
 from longtail.files.replacement import replacing
 from longtail.files.result_files import MADE_OF, RESULT_FILES
@@ -63,9 +64,8 @@ class Comparison:
     @cached_property
     def results(self) -> dict[str, Any]:
         """What results.json holds."""
-        train = self.protocol.problem.splits["train"]
         return {
-            "title": train.path.resolve().parent.name if train.path.stem.startswith("feature_") else train.path.stem,
+            "title": _title(self.protocol.problem.splits["train"].path),
             **self.measured,
             "verdict": verdict(dict(self.measured)),
             **provenance(),
@@ -167,3 +167,10 @@ class Comparison:
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
         return table_html(self.table, verdict_lines(self.results["verdict"]))
+
+
+def _title(train: Path) -> str:
+    """Return what the data are called: their file, or its folder where the file's name is that of the split alone."""
+    if train.parent == IN_MEMORY and not train.suffix:
+        return "Features in memory"
+    return train.resolve().parent.name if re.fullmatch(r"(\w+_)?train(ing)?", train.stem) else train.stem

@@ -273,11 +273,12 @@ def _compared(
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
     """Return how stage 1 was trained."""
+    from longtail.files.text import counted
     from longtail.schedules import scaled_learning_rate
 
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     return {
-        "sentence": f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, "
+        "sentence": f"{stage.representation} sampling, {counted(stage.epochs, 'epoch')} at learning rate {rate:g}, "
         f"{state.seconds:.0f} s",
         "sampling": stage.representation,
         "epochs": stage.epochs,
