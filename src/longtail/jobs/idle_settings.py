@@ -6,7 +6,6 @@ from collections.abc import Collection
 from longtail.comparison import FeatureProblem, read_settings, wanted_methods
 from longtail.comparison.idle_settings import idle_parts, idle_words
 from longtail.jobs.head_options import HeadOptions, protocol_of
-from longtail.jobs.stage_one.retrain import OF_RETRAINING
 
 __all__ = ["with_idle_settings"]
 
@@ -30,6 +29,8 @@ def with_idle_settings(
     """
     parts = idle_parts(protocol_of(options, problem, seed=0, device="cpu"), wanted_methods(options.methods))
     if from_images:
+        from longtail.jobs.stage_one.retrain import OF_RETRAINING
+
         parts = {part: reason for part, reason in parts.items() if part[0] != "crt"}
         others = [one for one in read_settings(options.set).get("crt", {}) if one not in OF_RETRAINING]
         parts |= {("crt", one): "crt is trained from the images" for one in others}

@@ -106,8 +106,8 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
         "title": f"{first['title']}: what to train again",
         "question": (
             "The decoupling paper finds that it is enough to train the classifier again on class-balanced samples, and "
-            f"that training the backbone too does harm. {counted(epochs, 'epoch')} on class-balanced, augmented images; "
-            f"accuracy in percent on test, {spread_text(len(next(iter(reports.values()))))}."
+            f"that training the backbone too does harm. {counted(epochs, 'epoch')} on class-balanced, augmented "
+            f"images; accuracy in percent on test, {spread_text(len(next(iter(reports.values()))))}."
         ),
         "answers": [
             f"{name}, balanced accuracy against the classifier alone: {difference_text(gap)}."
@@ -138,8 +138,8 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
             }
         ],
         "notes": [
-            f"Stage 1: {first['stage1']['backbone']}, {counted(first['stage1']['epochs'], 'epoch')}. Batch norm of what "
-            "does not learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
+            f"Stage 1: {first['stage1']['backbone']}, {counted(first['stage1']['epochs'], 'epoch')}. Batch norm of "
+            "what does not learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
         ],
         "data": first["data"],
     }
