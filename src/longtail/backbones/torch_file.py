@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from longtail.backbones.foreign_models import refuse_other_format
 from longtail.backbones.inert import Inert, filled, stand_ins
-from longtail.backbones.other_formats import refuse_other_format
 from longtail.errors import InputError
 from longtail.files.text import printable
 

@@ -8,9 +8,9 @@ from typing import Literal
 from longtail.data.folder_names import SPLIT_NAMES, look_of_names, look_of_sub_folders
 from longtail.data.folder_pairs import look_of_files
 from longtail.data.folder_walk import Walked, first_three, sub_folders, walk
+from longtail.data.foreign_label_files import OtherFormat, formats_in
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.data.labels_beside import LabelsBeside, labels_beside
-from longtail.data.other_formats import OtherFormat, formats_in
 from longtail.errors import InputError
 from longtail.files.text import printable
 

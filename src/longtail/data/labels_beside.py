@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from longtail.data.folder_names import is_about_images
+from longtail.data.foreign_label_files import OtherFormat, label_files, recognised
 from longtail.data.label_pairs import image_keys, label_pairs, names_images
-from longtail.data.other_formats import OtherFormat, label_files, recognised
 from longtail.files.text import printable
 
 __all__ = ["LabelsBeside", "labels_beside"]
