@@ -63,12 +63,12 @@ def could_run_code(path: Path, name: str, expected: str) -> InputError:
         name: of the class or function.
         expected: what the file should have been.
     """
-    own = "save its state dict alone"
+    remedy = "save its state dict alone"
     if name.startswith("fastai."):
-        own = 'save its state dict alone: torch.save(learn.model.state_dict(), "weights.pth")'
+        remedy = 'save its state dict alone: torch.save(learn.model.state_dict(), "weights.pth")'
     return InputError(
         f"{printable(path)}: holds more than tensors and plain values ({name}), which could run code when it is read; "
-        f"it was not read. Expected {expected}. Where the file is your own, {own}."
+        f"it was not read. Expected {expected}. Where the file is your own, {remedy}."
     )
 
 

@@ -98,9 +98,9 @@ def _source(path: Path, bits: int | None) -> tuple[ImageSource, tuple[str, ...]]
         below = walk(path)
         files, notes = below.images, tuple(below.notes(where))
         if not files:
-            told = f" {'. '.join(notes)}." if notes else ""
+            remark = f" {'. '.join(notes)}." if notes else ""
             raise InputError(
-                f"{where}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.{told}"
+                f"{where}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.{remark}"
             )
     else:
         root = path.parent
