@@ -58,8 +58,8 @@ def run(config: ShiftConfig) -> dict[str, Any]:
         _fit(config, problem, name, folder)
         paths = {method: folder / "heads" / f"{method}.npz" for method in methods}
     elif config.heads.set and not config.runtime.quiet:
-        told = f"--set does nothing: the heads in {printable(config.features)} are measured as they are"
-        print(f"  note      {told}", file=sys.stderr, flush=True)
+        note = f"--set does nothing: the heads in {printable(config.features)} are measured as they are"
+        print(f"  note      {note}", file=sys.stderr, flush=True)
     problem.unseal_test()  # nothing is chosen any more
     test, val = problem.splits["test"], problem.splits.get("val")
     validation = None if val is None else (val.features, val.labels)
