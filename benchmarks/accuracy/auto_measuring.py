@@ -9,7 +9,7 @@ from auto_results import Place, measured, places
 from auto_sets.splits import DataSet
 from peers import FAMILIES
 from peers.rows import Rows
-from peers.tuning import LeftOut, tune
+from peers.tuning import Family, LeftOut, tune
 
 import longtail
 from longtail.comparison.opened_problem import check_opened
@@ -34,31 +34,12 @@ def measure_peers(data: DataSet, seed: int, results: Path) -> None:
     known = place.peers()
     if known.get("fingerprint") != data.fingerprint:
         known = {"fingerprint": data.fingerprint, "peers": {}, **_facts(data, seed)}
-    twins = [other for other in places(results) if other.peers()["fingerprint"] == data.fingerprint]
-    rows = {name: Rows(split.features, split.labels, data.num_classes) for name, split in data.splits.items()}
     for names, family in FAMILIES.items():
         if all(name in known["peers"] for name in names):
             continue
-        twin = next((other for other in twins if all(name in other.peers()["peers"] for name in names)), None)
-        if twin is not None:
-            for name in names:
-                place.take_from(twin, name)
-            found = {name: twin.peers()["peers"][name] for name in names}
-        else:
-            found: dict[str, dict[str, Any]] = {}
-            try:
-                tuned = tune(family, rows["train"], rows.get("val"), rows["test"].features, seed)
-            except LeftOut as problem:
-                found = {name: {"left_out": str(problem)} for name in names}
-            else:
-                for name, one in tuned.items():
-                    place.write_probabilities(name, one.probabilities)
-                    found[name] = {
-                        **measured(data, one.scores.argmax(axis=1)),
-                        "validation": one.validation,
-                        "settings": one.settings,
-                        "seconds": round(one.seconds, 2),
-                    }
+        found = _of_twin(place, names, data.fingerprint, results) or _of_family(place, data, seed, family)
+        if "" in found:  # the family as a whole
+            found = dict.fromkeys(names, found[""])
         known["peers"] |= found
         known["mean_of_three"] = None
         place.write_peers(known)
@@ -96,6 +77,38 @@ def measure_auto(data: DataSet, seed: int) -> dict[str, Any]:
         "methods": {name: row["balanced"] for name, row in found.items()},
         "method_seconds": {name: entries[name]["seconds"] for name in entries},
     }
+
+
+def _of_family(place: Place, data: DataSet, seed: int, family: Family) -> dict[str, dict[str, Any]]:
+    """Tune and measure the peers of one family; under "" why all of them are left out."""
+    rows = {name: Rows(split.features, split.labels, data.num_classes) for name, split in data.splits.items()}
+    try:
+        tuned = tune(family, rows["train"], rows.get("val"), rows["test"].features, seed)
+    except LeftOut as problem:
+        return {"": {"left_out": str(problem)}}
+    for name, one in tuned.items():
+        place.write_probabilities(name, one.probabilities)
+    return {
+        name: {
+            **measured(data, one.scores.argmax(axis=1)),
+            "validation": one.validation,
+            "settings": one.settings,
+            "seconds": round(one.seconds, 2),
+        }
+        for name, one in tuned.items()
+    }
+
+
+def _of_twin(place: Place, names: tuple[str, ...], fingerprint: str, results: Path) -> dict[str, dict[str, Any]]:
+    """Return peers that were measured on the same rows with the same seed; none where there are none."""
+    for other in places(results):
+        known = other.peers()
+        same = known["fingerprint"] == fingerprint and other.folder.name == place.folder.name
+        if same and all(name in known["peers"] for name in names):
+            for name in names:
+                place.take_from(other, name)
+            return {name: known["peers"][name] for name in names}
+    return {}
 
 
 def _facts(data: DataSet, seed: int) -> dict[str, Any]:

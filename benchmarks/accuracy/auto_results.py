@@ -59,7 +59,7 @@ class Place:
 
     def probabilities(self, peer: str) -> NDArray[Any]:
         """Return a peer's probabilities on test, shape (N, C)."""
-        return np.load(self.folder / f"{peer}.npy").astype(np.float32)
+        return np.asarray(np.load(self.folder / f"{peer}.npy"), dtype=np.float32)
 
     def write_probabilities(self, peer: str, values: NDArray[Any]) -> None:
         """Keep a peer's probabilities on test."""

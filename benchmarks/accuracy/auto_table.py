@@ -169,7 +169,7 @@ def _row_of(rows: list[_SetRow], name: str) -> _SetRow:
 def _chosen(found: dict[str, Any]) -> str:
     if "error" in found:
         return "failed"
-    return found["method"] + (f" ({' + '.join(found['members'])})" if found.get("members") else "")
+    return str(found["method"]) + (f" ({' + '.join(found['members'])})" if found.get("members") else "")
 
 
 def _cell(values: list[float], *, bold: bool = False) -> str:

@@ -68,10 +68,9 @@ def opened(path: Path, name: str) -> DataSet:
     Raises:
         InputError: unusable features.
     """
-    problem = check_opened(open_features(path))
-    problem.unseal_test()
-    files = {split: file for split, file in problem.splits.items() if isinstance(file.labels, np.ndarray)}
-    return DataSet(name, {split: _split(file) for split, file in files.items()}, problem.head)
+    features = open_features(path)
+    head = check_opened(features).head
+    return DataSet(name, {split: _split(file) for split, file in features.splits.items()}, head)
 
 
 def _split(file: FeatureFile) -> Split:

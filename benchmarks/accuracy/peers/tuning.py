@@ -65,7 +65,7 @@ class Tuned:
     @property
     def probabilities(self) -> NDArray[Any]:
         """Shape (N, C)."""
-        return softmax(self.sharpness * self.scores, axis=1)
+        return np.asarray(softmax(self.sharpness * self.scores, axis=1))
 
 
 @dataclass(frozen=True)
