@@ -14,16 +14,16 @@ from peers.tuning import Candidate, LeftOut, Scorer
 
 __all__ = ["boosted_trees", "nearest_neighbours", "neural_network"]
 
-NEIGHBOURS = (10, 1, 5, 30)
+NEIGHBOURS = (10, 3, 30)
 FLOOR = 1e-6  # of probabilities, before their logarithm
 HIDDEN = 256
-PENALTIES = (1.0, 10.0, 0.1)
-FEW_PENALTIES = (1.0, 10.0)  # on large sets
+NETWORKS = (("standardised", 1.0), ("standardised", 10.0), ("root", 1.0))
+FEW_NETWORKS = NETWORKS[:2]  # on large sets
 MOST_DRAWN = 30_000
 STEPS = 600  # of the network at 200 rows each, but 10 passes at least
 ROUNDS = (40, 20, 10)
 LEAVES = 15
-TREE_ROWS = 700_000  # rows of all trees of a round: of C trees each sees this / C at most
+TREE_ROWS = 500_000  # rows of all trees of a round: of C trees each sees this / C at most
 
 
 def nearest_neighbours(train: Rows, seed: int) -> list[Candidate]:
@@ -34,11 +34,9 @@ def nearest_neighbours(train: Rows, seed: int) -> list[Candidate]:
 
 def neural_network(train: Rows, seed: int) -> list[Candidate]:
     """One hidden layer of 256 on rows of which every class is drawn equally often, by the penalty alpha."""
-    penalties = FEW_PENALTIES if is_large(train) else PENALTIES
     return [
         Candidate(f"{scale}, alpha {penalty:g}", partial(_fit_network, scale, penalty, seed))
-        for scale in (("standardised",) if is_large(train) else ("standardised", "root"))
-        for penalty in penalties
+        for scale, penalty in (FEW_NETWORKS if is_large(train) else NETWORKS)
     ]
 
 
