@@ -89,6 +89,7 @@ def _fit_trees(seed: int, rows: Rows) -> dict[tuple[str, str], Scorer]:
         n_estimators=max(ROUNDS),
         num_leaves=LEAVES,
         min_child_samples=5,
+        reg_lambda=10.0,  # balanced weights of rare classes make steps wild without it
         colsample_bytree=max(0.1, min(1.0, 16 / rows.features.shape[1])),
         class_weight="balanced",
         max_bin=63,
