@@ -17,6 +17,7 @@ from longtail.heads import (
     Joint,
     LearnableWeightScaling,
     LinearDiscriminant,
+    Logistic,
     LogitAdjusted,
     MarginCalibration,
     MaxNorm,
@@ -82,6 +83,7 @@ METHODS: dict[str, Method] = {
     "ridge": Method(WeightedRidge, "regression on the classes, each weighed alike", cost="one pass"),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
+    "logistic": Method(Logistic, "logistic regression at its optimum, the log share of each class taken out"),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
     "bsm": Method(

@@ -8,6 +8,7 @@ from longtail.heads.ensemble import Ensemble
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.linear_discriminant import LinearDiscriminant
+from longtail.heads.logistic import Logistic
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.margin_calibration import MarginCalibration
 from longtail.heads.max_norm import MaxNorm
@@ -28,6 +29,7 @@ __all__ = [
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
+    "Logistic",
     "LogitAdjusted",
     "MarginCalibration",
     "MaxNorm",
