@@ -18,6 +18,7 @@ from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
 from longtail.heads.transformed import Transformed, folded
+from longtail.heads.vector_scaled import VectorScaled
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "NearestNeighbours",
     "TauNormalized",
     "Transformed",
+    "VectorScaled",
     "WeightedRidge",
     "folded",
     "load_head",

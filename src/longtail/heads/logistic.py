@@ -8,13 +8,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from longtail.heads.balanced_log_loss import JudgedRows
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import evidence_for
 from longtail.heads.convergence import not_reached
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Learned, Plain
 from longtail.heads.likelihood_path import LikelihoodPath, Weighting
 from longtail.heads.linear import LinearHead
-from longtail.heads.logistic_choice import Found, Grid, JudgedRows, search
+from longtail.heads.logistic_choice import Found, Grid, search
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real, words
 from longtail.heads.rows import Features
 from longtail.heads.standardisation import scale_note
@@ -23,7 +24,7 @@ from longtail.priors import prior_of_counts
 __all__ = ["PENALTIES", "TAUS", "Logistic"]
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
-TAUS = (1.0, 0.75, 1.25, 0.5, 1.5, 2.0)  # of equals the first, where all classes have as many rows
+TAUS = (1.0, 0.75, 1.25, 1.5)  # of equals the first, where all classes have as many rows
 WITHOUT_EVIDENCE = 0.1  # penalty where every class has a single row, so that none can be held out
 ON_THE_WAY = 3e-4  # tolerance of the solutions that are only compared
 
