@@ -103,7 +103,7 @@ METHODS: dict[str, Method] = {
     "los": Method(
         ClassifierRetraining,
         "classifier trained on targets that are nearly the same for all classes",
-        {"loss": "over-smoothed", "epochs": 10},
+        {"loss": "over-smoothed", "weight_decay": 2e-3},
     ),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(

@@ -28,8 +28,9 @@ from longtail.schedules import ScheduleKind
 
 __all__ = ["ClassifierRetraining"]
 
-EPOCHS = 10, 80  # usually, and the fewest steps in all; cosines learn more slowly, since their scale is fixed
-EPOCHS_OF_LDAM = 20, 1000
+# usually, and the fewest steps in all; cosines learn more slowly, since their scale is fixed, and so do small gradients
+EPOCHS = 10, 80
+EPOCHS_OF = {"ldam": (20, 1000), "over-smoothed": (30, 1000)}
 
 
 class ClassifierRetraining(LinearHead):
@@ -51,7 +52,8 @@ class ClassifierRetraining(LinearHead):
             nor unit of a feature matters; False learns on them as they are. "auto": True, but for "ldam", whose cosines
             are of features as they are, unless their units are unlike or their mean is far from 0.
         penalty: of "lbfgs", at least 0: penalty D / (2 N) ||W||^2 is added to the mean loss.
-        epochs: of "sgd", passes of N draws; "auto": 10, of "ldam" 20, or as many as give 80 steps, of "ldam" 1000.
+        epochs: of "sgd", passes of N draws; "auto": 10, or as many as give 80 steps; of "ldam" 20 or 1000, of "over-smoothed"
+            30 or 1000 steps.
         batch_size: of "sgd", images a step.
         learning_rate: of "sgd", at the start.
         momentum: of "sgd", 0 to below 1.
@@ -177,7 +179,7 @@ class ClassifierRetraining(LinearHead):
             self.loss, self.sampling, reweight=self.reweight and self.beta > 0, balance_twice=self.balance_twice
         )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        epochs = enough_epochs(self, len(codes), *EPOCHS_OF_LDAM if self.loss == "ldam" else EPOCHS)
+        epochs = enough_epochs(self, len(codes), *EPOCHS_OF.get(self.loss, EPOCHS))
         plan = LayerPlan(
             self.loss,
             self.solver,
