@@ -52,8 +52,8 @@ class ClassifierRetraining(LinearHead):
             nor unit of a feature matters; False learns on them as they are. "auto": True, but for "ldam", whose cosines
             are of features as they are, unless their units are unlike or their mean is far from 0.
         penalty: of "lbfgs", at least 0: penalty D / (2 N) ||W||^2 is added to the mean loss.
-        epochs: of "sgd", passes of N draws; "auto": 10, or as many as give 80 steps; of "ldam" 20 or 1000, of "over-smoothed"
-            30 or 1000 steps.
+        epochs: of "sgd", passes of N draws; "auto": 10, or as many as give 80 steps; of "ldam" 20 or 1000 steps, of
+            "over-smoothed" 30 or 1000.
         batch_size: of "sgd", images a step.
         learning_rate: of "sgd", at the start.
         momentum: of "sgd", 0 to below 1.
