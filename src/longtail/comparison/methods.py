@@ -23,6 +23,7 @@ from longtail.heads import (
     MultilayerPerceptron,
     NearestClassMean,
     NearestNeighbours,
+    RandomFeatureRidge,
     TauNormalized,
     WeightedRidge,
 )
@@ -102,6 +103,7 @@ METHODS: dict[str, Method] = {
     "maxnorm": Method(MaxNorm, "classifier whose weights have a largest length"),
     "disalign": Method(DisAlign, "scores corrected where the image asks for it"),
     "knn": Method(NearestNeighbours, "votes of the nearest training images, weighed by class size", cost="all rows"),
+    "rfr": Method(RandomFeatureRidge, "regression on random cosines of the features, each class weighed alike"),
     "mlp": Method(MultilayerPerceptron, "a network with one hidden layer, trained by balanced softmax"),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(

@@ -22,7 +22,7 @@ from longtail.heads.weighted_ridge import GAMMA_GRID, PENALTY_GRID
 __all__ = ["WIDTH_GRID", "RandomFeatureRidge"]
 
 WIDTH_GRID = (1.0, 0.5, 2.0)
-WITHOUT_EVIDENCE = (1.0, 1.0, 0.1)  # width, gamma and penalty where every class has a single row
+WITHOUT_EVIDENCE = (1.0, 1.0, 1.0)  # width, gamma and penalty where every class has a single row
 
 
 class RandomFeatureRidge(Head):
@@ -30,16 +30,16 @@ class RandomFeatureRidge(Head):
 
     phi(x) = sqrt(2 / K) cos(W t(x) / (width d) + b),  logits = a (phi(x) V + c)
 
-    t is `input_transform`, d the root mean square distance of two rows behind it, so that a width means the same on all data.
-    W is normal, b uniform in [0, 2 pi): the products of phi tend to exp(-||t(x) - t(z)||^2 / (2 width^2 d^2)) as K
-    grows, and V and c, those of `WeightedRidge` on phi, to kernel ridge regression. With fewer rows than K the products of
-    rows are decomposed instead of those of features, and `penalty` is relative to their mean eigenvalue.
+    t is `input_transform`, d the root mean square distance of two rows behind it, so that a width means the same on all
+    data. W is normal, b uniform in [0, 2 pi): as K grows, products of phi tend to the Gaussian kernel exp(-||t(x) -
+    t(z)||^2 / (2 width^2 d^2)), and V and c, which are those of `WeightedRidge` on phi, to regression with that kernel.
+    With fewer rows than features the products of rows are decomposed, which gives the same V and c.
 
-    What is "auto" is chosen by leave-one-out in closed form, as in `WeightedRidge`: with the first 1024 features gamma
-    at the first width, then the width at that gamma; with all features the penalty.
+    What is "auto" is chosen by leave-one-out in closed form, as in `WeightedRidge`: with the first 512 features gamma
+    at the first width, then the width at that gamma; with all features the penalty. The scale a is fitted as there.
 
     Args:
-        penalty: relative to the mean eigenvalue, above 0; "auto" chooses.
+        penalty: relative to the mean of the min(N, K) largest eigenvalues, above 0; "auto" chooses.
         gamma: how much rarer classes weigh more, at least 0; "auto" chooses.
         width: of the kernel, in root mean square distances of two rows, above 0; "auto" chooses.
         num_features: K.
@@ -74,7 +74,8 @@ class RandomFeatureRidge(Head):
         >>> rng = np.random.default_rng(0)
         >>> features = rng.normal(size=(400, 2))
         >>> labels = (np.hypot(*features.T) > 1.2).astype(int)  # a ring around a disc: no line divides them
-        >>> RandomFeatureRidge(input_transform="none", random_state=0).fit(features, labels).score(features, labels) > 0.95
+        >>> head = RandomFeatureRidge(input_transform="none", random_state=0).fit(features, labels)
+        >>> head.score(features, labels) > 0.95
         True
     """
 
@@ -82,7 +83,7 @@ class RandomFeatureRidge(Head):
         "penalty": [real(above=0), AUTO],
         "gamma": [real(0), AUTO],
         "width": [real(above=0), AUTO],
-        "num_features": [whole(most=2**16)],
+        "num_features": [whole(most=2**15)],
         "input_transform": [words(TransformKind)],
         "penalties": [Each(real(above=0))],
         "gammas": [Each(real(0))],
@@ -153,13 +154,12 @@ class RandomFeatureRidge(Head):
         judged = self._judged(validation)
         self.input_transform_ = FeatureTransform(self.input_transform).fit(array)
         rows = self.input_transform_.rows(array)
-        if judged is not None:
-            judged = self.input_transform_.rows(judged[0]), judged[1]  # type: ignore[assignment]
+        validated = None if judged is None else (self.input_transform_.rows(judged[0]), judged[1])
         moments = feature_moments(rows, device=self.device)
         distance = math.sqrt(2 * float(moments.deviation.square().sum())) or 1.0
         drawn = RandomFeatures.drawn(array.shape[1], self.num_features, check_random_state(self.random_state))
         drawn = drawn.of_width(distance).to(dtype, self.device)
-        found = self._found(RandomFeatureProblem(rows, codes, judged, drawn, self.device))
+        found = self._found(RandomFeatureProblem(rows, codes, validated, drawn, self.device))
         self.width_, self.gamma_, self.penalty_, self.curve_ = found.width, found.gamma, found.penalty, found.curve
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         world = 1 / counts if self.implied_prior == "uniform" else torch.ones(len(counts), device=self.device)
@@ -194,7 +194,7 @@ class RandomFeatureRidge(Head):
         if torch.compiler.is_compiling():  # a program takes its images as one block
             return self._block_logits(features)
         size = max(CHUNK_BYTES // (4 * len(self.phases_)), 256)  # features may be few, and random ones many
-        return torch.cat([self._block_logits(block) for block in features.split(size)])
+        return torch.cat([self._block_logits(block) for block in torch.split(features, size)])
 
     def _block_logits(self, features: Tensor) -> Tensor:
         mapping = RandomFeatures(torch.from_numpy(self.frequencies_), torch.from_numpy(self.phases_))

@@ -16,7 +16,7 @@ from longtail.heads.rows import Features, torch_rows
 
 __all__ = ["SEARCH_FEATURES", "FoundRidge", "RandomFeatureProblem"]
 
-SEARCH_FEATURES = 1024  # by which width and gamma are chosen: a decomposition takes the cube of it
+SEARCH_FEATURES = 512  # by which width and gamma are chosen: a decomposition takes the cube of it
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,20 @@ class RandomFeatureProblem:
     drawn: RandomFeatures
     device: str
 
+    def solver(self, mapping: RandomFeatures, gammas: tuple[float, ...]) -> Callable[[float], RidgeSolutions]:
+        """Return what gives the solutions for a gamma: from products of features, or of rows where they are fewer."""
+        features = RandomFeatureRows(self.rows, mapping)
+        if len(self.codes) >= len(mapping.phases):
+            return ridge_by_gamma(features, self.codes, gammas, device=self.device)
+        rows = torch_rows(features, slice(None), self.device).double()
+        codes = torch.from_numpy(self.codes).to(self.device)
+        counts = torch.bincount(codes)
+        return lambda gamma: RidgeSolutions.in_span(rows, codes, counts, class_size_weights(counts, gamma))
+
     def best(self, widths: tuple[float, ...], gammas: tuple[float, ...], penalties: tuple[float, ...]) -> FoundRidge:
         """Choose by balanced accuracy, the first of equals.
 
-        With the first 1024 features gamma is chosen at the first width, and the width at that gamma; the penalty with
+        With the first 512 features gamma is chosen at the first width, and the width at that gamma; the penalty with
         all features.
         """
         curve: dict[str, Any] | None = None
@@ -70,7 +80,7 @@ class RandomFeatureProblem:
             width, gamma, curve = self._width_and_gamma(widths, gammas, penalties)
         mapping = self.drawn.of_width(width)
         evidence = self._evidence(mapping)
-        found = search((gamma,), penalties, self._solver(mapping, (gamma,)), evidence)
+        found = search((gamma,), penalties, self.solver(mapping, (gamma,)), evidence)
         if found.curve is not None:
             curve = found.curve | {"parameter": "penalty"}
         return FoundRidge(mapping, found.solutions, width, gamma, found.value, curve, evidence)
@@ -83,7 +93,7 @@ class RandomFeatureProblem:
         for width in widths:
             mapping = few.of_width(width)
             evidence = self._evidence(mapping)
-            found = search(gammas, penalties, self._solver(mapping, gammas), evidence)
+            found = search(gammas, penalties, self.solver(mapping, gammas), evidence)
             if found.best_hits is None:
                 hits.append(evidence.hits(found.solutions, penalties)[0])
             else:
@@ -101,12 +111,3 @@ class RandomFeatureProblem:
             judged = RandomFeatureRows(judged[0], mapping), judged[1]
         features: Any = RandomFeatureRows(self.rows, mapping)
         return ScoredRows(features, self.codes, judged, self.device)
-
-    def _solver(self, mapping: RandomFeatures, gammas: tuple[float, ...]) -> Callable[[float], RidgeSolutions]:
-        features = RandomFeatureRows(self.rows, mapping)
-        if len(self.codes) >= len(mapping.phases):
-            return ridge_by_gamma(features, self.codes, gammas, device=self.device)
-        rows = torch_rows(features, slice(None), self.device).double()
-        codes = torch.from_numpy(self.codes).to(self.device)
-        counts = torch.bincount(codes)
-        return lambda gamma: RidgeSolutions.in_span(rows, codes, counts, class_size_weights(counts, gamma))
