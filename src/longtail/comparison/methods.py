@@ -24,6 +24,7 @@ from longtail.heads import (
     MultilayerPerceptron,
     NearestClassMean,
     NearestNeighbours,
+    RandomFeatureRidge,
     TauNormalized,
     VectorScaled,
     WeightedRidge,
@@ -47,6 +48,7 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
             them.
+        named_only: whether it is fitted where it is named alone, and neither as one of all nor as a candidate of `auto`.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 
@@ -54,6 +56,7 @@ class Method:
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
+    named_only: bool = False
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -84,11 +87,17 @@ METHODS: dict[str, Method] = {
     "ridge": Method(WeightedRidge, "regression on the classes, each weighed alike", cost="one pass"),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "mla": Method(
-        VectorScaled, "the scores of a class divided by a power of its share of images", {"tau": 0.0}, cost="one pass"
+        VectorScaled,
+        "the scores of a class divided by a power of its share of images",
+        {"tau": 0.0},
+        cost="one pass",
+        named_only=True,
     ),
-    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass"),
+    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass", named_only=True),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
-    "logistic": Method(Logistic, "logistic regression at its optimum, the log share of each class taken out"),
+    "logistic": Method(
+        Logistic, "logistic regression at its optimum, the log share of each class taken out", named_only=True
+    ),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
     "bsm": Method(
@@ -104,6 +113,7 @@ METHODS: dict[str, Method] = {
         ClassifierRetraining,
         "classifier trained on targets that are nearly the same for all classes",
         {"loss": "over-smoothed", "weight_decay": 2e-3},
+        named_only=True,
     ),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(
@@ -114,6 +124,9 @@ METHODS: dict[str, Method] = {
     "maxnorm": Method(MaxNorm, "classifier whose weights have a largest length"),
     "disalign": Method(DisAlign, "scores corrected where the image asks for it"),
     "knn": Method(NearestNeighbours, "votes of the nearest training images, weighed by class size", cost="all rows"),
+    "rfr": Method(
+        RandomFeatureRidge, "regression on random cosines of the features, each class weighed alike", named_only=True
+    ),
     "mlp": Method(MultilayerPerceptron, "a network with one hidden layer, trained by balanced softmax"),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(
