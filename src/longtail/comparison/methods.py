@@ -48,7 +48,7 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
             them.
-        named_only: whether it is fitted where it is named alone, and neither as one of all nor as a candidate of `auto`.
+        named_only: whether it is fitted only where it is named: not as one of all, nor for `auto` alone.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 

@@ -26,13 +26,14 @@ def run(config: MethodsConfig) -> None:
 
 def _all_methods() -> list[str]:
     from longtail.comparison import METHODS
-    from longtail.comparison.method_names import USUAL_METHODS
+    from longtail.comparison.method_names import USUAL_METHODS, wanted_methods
 
+    named_only = [name for name in METHODS if name not in wanted_methods("all")]
     return [
         "methods, from the simplest to the most elaborate:",
         *(f"  {name:<10}{method.summary}" for name, method in METHODS.items()),
         "",
-        f"usual: {', '.join(USUAL_METHODS)}; all: all but dlsa, which takes minutes;",
+        f"usual: {', '.join(USUAL_METHODS)}; all: all but {', '.join(named_only)};",
         "auto: the best of them where choices are made, fitted again.",
         "`longtail methods NAME` lists the settings of one: --set NAME.SETTING=VALUE.",
     ]
