@@ -3,7 +3,6 @@
 Each takes the settings of its command by name; nothing is printed.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,9 +77,10 @@ def run(
     if name not in RECIPES:
         raise InputError(f"`recipe` is {name!r}; expected one of {', '.join(RECIPES)}.")
     typed = options if is_recipe else {"data": place, **options}
-    if settings is not None:
-        typed = {**typed, "set": [*_set_words(options.get("set", [])), *_set_words(settings)]}
     default = RECIPES[name]()
+    given = [one for one in (options.get("set"), settings) if one is not None]
+    if given:  # stands behind what the recipe sets, and wins
+        typed = {**typed, "set": [*default.heads.set, *(word for one in given for word in _set_words(one))]}
     default = replace(default, recipe=name, recipe_set=default.heads.set)
     return Run(job.run(_config(job.RunConfig, default, typed, "run"), table=False))
 
@@ -154,8 +154,6 @@ def _place(given: Any, name: str) -> Path:
 def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
     """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
     plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
-    if "set" in settings:
-        plain["set"] = _set_words(settings["set"])
     if "methods" in settings:
         from longtail.comparison.method_names import methods_text
 
@@ -170,10 +168,10 @@ def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -
     return config
 
 
-def _set_words(given: Any) -> Any:
-    """Return settings of methods, as `compare` takes them or typed behind --set, as a list of what is typed."""
-    if not isinstance(given, Mapping):
-        return [given] if isinstance(given, str) else given
+def _set_words(given: Any) -> list[Any]:
+    """Return settings of methods, as `compare` takes them or as typed behind --set, as a list of what is typed."""
+    if isinstance(given, str | tuple | list):
+        return [given] if isinstance(given, str) else list(given)
     from longtail.comparison.method_settings import check_settings
 
     check_settings(given)
