@@ -277,6 +277,13 @@ def test_a_run_of_an_earlier_version_is_repeated(digits_run, tmp_path):
     check_same_run(digits_run, tmp_path / "again")
 
 
+def test_one_word_is_a_list_of_one_and_a_list_of_methods_is_typed_with_commas():
+    assert settings(FitConfig, set="tau.tau=0.7") == {("heads", "set"): ("tau.tau=0.7",)}
+    assert settings(FitConfig, methods=["joint", "tau"]) == {("heads", "methods"): "joint,tau"}
+    with pytest.raises(InputError, match=r"methods is .*; expected text"):
+        settings(FitConfig, methods=["joint", 3])
+
+
 def test_a_list_of_another_length_is_told():
     with pytest.raises(InputError, match="expected a list of 3, each a number"):
         settings(BalanceConfig, mean=[0.5, 0.5])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import longtail
@@ -65,6 +66,15 @@ def test_from_python(names):
     assert names["comparison"].best == "auto"
     assert Path("fair/report.html").is_file()
     assert names["predictions"].classes.shape == (1,)
+
+
+def test_a_loss_in_ones_own_loop():
+    (block,) = (code for code in python_of("docs/how-to/your-loop.md") if "build_loss" in code)
+    network, targets = torch.nn.Linear(4, 3), torch.tensor([0, 0, 0, 1, 2])
+    before = network.weight.detach().clone()
+    given = {"targets_of_train": targets.numpy(), "network": network, "batches": [(torch.ones(5, 4), targets)]}
+    exec(compile(block, "your-loop.md", "exec"), given)
+    assert not torch.equal(before, network.weight)
 
 
 def test_readme(names):

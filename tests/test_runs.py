@@ -49,4 +49,12 @@ def test_it_shows_its_table_and_its_verdict(run):
 
 def test_a_folder_without_results_shows_its_name(tmp_path):
     assert repr(Run(tmp_path)) == f"Run({str(tmp_path)!r})"
+    (tmp_path / "<i>").mkdir()
     assert Run(tmp_path / "<i>")._repr_html_().count("<i>") == 0
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path):
+    with pytest.raises(InputError, match=r"nix: no such folder. Expected the folder of a finished run"):
+        Run(tmp_path / "nix")
+    with pytest.raises(InputError, match=r"tau.npz: no such file. Expected RUN/heads"):
+        run_of_head(tmp_path / "nix" / "heads" / "tau.npz")

@@ -9,6 +9,7 @@ from PIL import Image
 import longtail.verbs as verbs
 from longtail.cli import main
 from longtail.errors import InputError
+from longtail.recipes import RECIPES
 from longtail.runs import Run
 
 QUICK = {"epochs": 2, "label_check": "none", "set": {"crt": {"epochs": 2}}}
@@ -37,6 +38,31 @@ def test_a_run_is_what_the_command_makes(finished, tmp_path, capsys):
     capsys.readouterr()
     verbs.run("digits", methods="joint,tau,auto", seed=1, out=finished.folder, **QUICK)
     assert capsys.readouterr() == ("", "")
+
+
+def test_its_config_is_the_one_that_the_command_writes(finished, tmp_path):
+    words = ["run", "digits", "--methods", "joint,tau,auto", "--seed", "1", "--epochs", "2", "--label-check", "none"]
+    assert main([*words, "--set", "crt.epochs=2", "--out", str(tmp_path / "r")]) == 0
+    typed = Run(tmp_path / "r").settings
+    assert finished.settings["runtime"].pop("out") == str(finished.folder)
+    assert typed["runtime"].pop("out") == str(tmp_path / "r")
+    assert finished.settings == typed
+
+
+def test_settings_of_methods_are_taken_as_compare_takes_them(tmp_path, monkeypatch):
+    configs = []
+    monkeypatch.setattr("longtail.jobs.run.run", lambda config, table: configs.append(config) or tmp_path)
+    for words in (
+        {"settings": {"tau": {"tau": 0.7}}},
+        {"set": {"tau": {"tau": 0.7}}},
+        {"set": "tau.tau=0.7"},
+        {"set": ["tau.tau=0.7"]},
+    ):
+        verbs.run("digits", **words)
+    brought = RECIPES["digits"]().heads.set
+    assert [config.heads.set for config in configs] == 4 * [(*brought, "tau.tau=0.7")]
+    verbs.run("digits", set="crt.epochs=3", settings={"tau": {"tau": 0.7}})
+    assert configs[-1].heads.set == (*brought, "crt.epochs=3", "tau.tau=0.7")
 
 
 def test_a_place_that_cannot_be_written_is_told(finished, tmp_path, capsys):
@@ -93,6 +119,9 @@ def test_images_are_predicted(finished, tmp_path):
         (lambda path: verbs.run(path / "photos", epochs=0), r"longtail.run: epochs is 0; expected"),
         (lambda path: verbs.run(path / "photos"), "no such file or folder"),
         (lambda path: verbs.run(path, recipe="folders"), r"`recipe` is 'folders'; expected one of cifar10-lt"),
+        (lambda path: verbs.run("digits", settings={"tau": 0.7}), r"`settings` is \{'tau': 0.7\}; expected"),
+        (lambda path: verbs.run("digits", settings={"tau": {"tua": 0.7}}), "tua"),
+        (lambda path: verbs.run("digits", set=3), "`settings` is 3"),
         (lambda path: verbs.run("digits", seeds=2), "`seeds`: longtail.run makes one run"),
         (lambda path: verbs.run(path, recipe="digits"), "`data`: digits are scikit-learn's own images"),
         (lambda path: verbs.predict(path, np.eye(3)), "`inputs` is ndarray; expected a path"),

@@ -111,6 +111,8 @@ def placed_settings(content: dict[str, Any], kind: type, origin: str, advice: st
             raise InputError(f"{origin}: {name} is {value!r}; expected a group of settings.")
         if places[0] in result:
             raise InputError(f"{origin}: {name} stands there twice, with its group and alone. Leave one of them out.")
+        if places[0][-1] == "methods" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = ",".join(value)  # as it is typed
         result[places[0]] = converted(value, hints[places[0]], f"{origin}: {name}")
     return result
 

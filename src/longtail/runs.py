@@ -55,6 +55,9 @@ class Run:
 
     Args:
         folder: as a person named it.
+
+    Raises:
+        InputError: no such folder.
     """
 
     folder: Path
@@ -62,6 +65,12 @@ class Run:
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
         settle(self.folder)
+        if not self.folder.is_dir():
+            what = "is a file" if self.folder.exists() else "no such folder"
+            raise InputError(
+                f"{printable(self.folder)}: {what}. Expected the folder of a finished run, a head (.npz) or a "
+                "checkpoint (.pt)."
+            )
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -306,5 +315,11 @@ def _column_choice(stored: dict[str, Any], origin: str) -> ColumnChoice:
 
 
 def run_of_head(head: Path) -> Run:
-    """Return the run that RUN/heads/NAME.npz, or RUN/checkpoints/NAME.pt, belongs to."""
+    """Return the run that RUN/heads/NAME.npz, or RUN/checkpoints/NAME.pt, belongs to.
+
+    Raises:
+        InputError: no such file, nor a folder where it could be.
+    """
+    if not head.parent.parent.is_dir():
+        raise InputError(f"{printable(head)}: no such file. Expected RUN/heads/NAME.npz or RUN/checkpoints/NAME.pt.")
     return Run(head.parent.parent)

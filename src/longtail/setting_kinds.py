@@ -22,7 +22,8 @@ def converted(value: Any, hint: Any, where: str) -> Any:
         where: it stands, for messages.
 
     Returns:
-        The same with paths for texts, tuples for lists and fractions for whole numbers, where they are meant.
+        The same with paths for texts, tuples for lists or a single text, and fractions for whole numbers, where they
+        are meant.
 
     Raises:
         InputError: another kind, outside its range, or an empty text.
@@ -36,8 +37,11 @@ def converted(value: Any, hint: Any, where: str) -> Any:
         ...
         longtail.errors.InputError: a.toml: epochs is "ten"; expected a whole number.
     """
+    bare = bare_type(hint)
+    if bare == tuple[str, ...] and isinstance(value, str):  # one word is a list of one
+        value = [value]
     try:
-        result = msgspec.convert(value, bare_type(hint), dec_hook=_path)
+        result = msgspec.convert(value, bare, dec_hook=_path)
     except (msgspec.ValidationError, UnicodeEncodeError):  # a text with half of a pair of surrogates
         raise InputError(f"{where} is {_shown(value)}; expected {_kind(hint)}.") from None
     allowed = range_of(hint)

@@ -15,6 +15,7 @@ from longtail.errors import InputError
 from longtail.files.unwritable import telling_why
 
 if TYPE_CHECKING:
+    from longtail.comparison.method_settings import MethodSettings
     from longtail.features import FeatureFile
     from longtail.runs import Run
 
@@ -43,7 +44,9 @@ class Predictions:
 
 
 @telling_why()
-def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run":
+def run(
+    data: Path | str, *, recipe: str | None = None, settings: "MethodSettings | None" = None, **options: Any
+) -> "Run":
     """Carry out a recipe on images: train or take a network, extract features, compare classifiers, write the report.
 
     What an earlier call with the same settings finished is not done again.
@@ -52,8 +55,9 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
         data: folder with a sub-folder for each class, a list file, an image pack, or the name of a recipe such as
             "digits".
         recipe: one of `longtail run`; default: that of folders where `data` is a path, else the one of that name.
-        settings: of `longtail run RECIPE` by name: backbone="resnet50", pretrained=True, methods="auto", epochs=30,
-            set={"crt": {"epochs": 30}}, seed=1, out="runs/photos", ...; one seed a call.
+        settings: parameters of methods, as `compare` takes them: {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.
+        options: of `longtail run RECIPE` by name: backbone="resnet50", pretrained=True, methods="auto", epochs=30,
+            seed=1, out="runs/photos", ...; one seed a call.
 
     Returns:
         The finished run.
@@ -65,16 +69,19 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
     from longtail.recipes import RECIPES
     from longtail.runs import Run
 
-    if "seeds" in settings:
+    if "seeds" in options:
         raise InputError("`seeds`: longtail.run makes one run. Call it for each seed, with another `out`.")
     place = Path(data)
     is_recipe = recipe is None and str(data) in RECIPES and not place.exists()
     name = str(data) if is_recipe else recipe or "folder"
     if name not in RECIPES:
         raise InputError(f"`recipe` is {name!r}; expected one of {', '.join(RECIPES)}.")
-    typed = settings if is_recipe else {"data": place, **settings}
+    typed = options if is_recipe else {"data": place, **options}
     default = RECIPES[name]()
-    default = replace(default, recipe_set=default.heads.set)
+    given = [one for one in (options.get("set"), settings) if one is not None]
+    if given:  # stands behind what the recipe sets, and wins
+        typed = {**typed, "set": [*default.heads.set, *(word for one in given for word in _set_words(one))]}
+    default = replace(default, recipe=name, recipe_set=default.heads.set)
     return Run(job.run(_config(job.RunConfig, default, typed, "run"), table=False))
 
 
@@ -147,10 +154,6 @@ def _place(given: Any, name: str) -> Path:
 def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
     """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
     plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
-    if isinstance(settings.get("set"), dict):  # as `compare` takes settings
-        plain["set"] = [
-            f"{method}.{name}={_word(value)}" for method, one in settings["set"].items() for name, value in one.items()
-        ]
     if "methods" in settings:
         from longtail.comparison.method_names import methods_text
 
@@ -163,6 +166,16 @@ def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -
     if absent:
         raise InputError(f"longtail.{function}: `{absent[0]}` is missing.")
     return config
+
+
+def _set_words(given: Any) -> list[Any]:
+    """Return settings of methods, as `compare` takes them or as typed behind --set, as a list of what is typed."""
+    if isinstance(given, str | tuple | list):
+        return [given] if isinstance(given, str) else list(given)
+    from longtail.comparison.method_settings import check_settings
+
+    check_settings(given)
+    return [f"{method}.{name}={_word(value)}" for method, one in given.items() for name, value in one.items()]
 
 
 def _word(value: Any) -> str:

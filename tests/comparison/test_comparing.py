@@ -112,6 +112,24 @@ def test_nothing_is_printed_or_written(tmp_path, monkeypatch, capsys):
     assert result.protocol.problem.head is None
 
 
+@pytest.mark.parametrize("refit", [True, False])
+def test_the_headline_says_what_auto_has_seen_and_joint_has_not(refit):
+    results = compare(made_up(), "joint,ncm,auto", Rules(refit=refit)).results
+    assert results["methods"]["auto"]["choice"]["method"] == "ncm"
+    more = (
+        "auto has also learnt from the val rows, which joint has not seen: part of the difference may come from them."
+    )
+    assert (more in results["verdict"]["sentence"]) == refit
+
+
+def test_joint_may_be_the_best_on_validation_and_in_cross_validation():
+    results = compare(made_up(), "joint,auto", Rules(cv_folds=3)).results
+    assert results["methods"]["auto"]["selected_on"] == "val+cv"
+    assert results["verdict"]["sentence"] == (
+        "On validation and in cross-validation of train no method is better than joint: keep the classifier as it is."
+    )
+
+
 def test_labels_of_test_are_sealed_until_everything_is_chosen(monkeypatch):
     def peeking(protocol, fitted):
         return protocol.problem.splits["test"].labels

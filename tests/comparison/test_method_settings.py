@@ -280,6 +280,13 @@ def test_balance_and_the_studies_note_them_too(tailed, tmp_path, capsys):
     assert "--set does nothing: the heads in" in capsys.readouterr().err
 
 
+def test_a_comparison_shows_its_notes(tailed):
+    shown = compare({"train": tailed[0], "test": tailed[1]}, "joint,ncm", settings={"crt": {"epochs": 3}})
+    noted = "note: crt.epochs is set, and does nothing: crt is not among the methods"
+    assert noted in repr(shown).splitlines()
+    assert f"<p>{noted}</p>" in shown._repr_html_()
+
+
 def test_a_run_notes_what_was_typed_and_not_what_its_recipe_brings_along(tmp_path, capsys):
     words = ["run", "digits", "--epochs", "1", "--methods", "joint,ncm", "--device", "cpu", "--out", str(tmp_path)]
     assert main(words) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from longtail.cli import main
 from longtail.errors import InputError
-from longtail.features import Reading, open_features, read_table, write_features
+from longtail.features import ColumnChoice, Reading, open_features, read_table, write_features
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], [30, 12, 6])
@@ -68,6 +68,13 @@ def test_names_splits_and_ids_come_along(tmp_path, suffix):
     np.testing.assert_array_equal(found.splits["val"].labels, LABELS[order][40:44])
     assert json.loads(found.splits["train"].attributes["class_names"]) == ["ant", "bee", "cat"]
     assert found.notes == ()
+
+
+@pytest.mark.parametrize("argument", ["drop_columns", "keep_columns"])
+def test_one_name_of_a_column_is_a_list_of_one(argument):
+    assert ColumnChoice(**{argument: "patient"}) == ColumnChoice(**{argument: ("patient",)})
+    with pytest.raises(InputError, match=f"`{argument}` is 3; expected names of columns"):
+        ColumnChoice(**{argument: 3})
 
 
 def test_one_file_without_splits_is_divided_class_by_class(tmp_path):

@@ -305,3 +305,9 @@ def test_a_damaged_head_is_told_or_predicts(kind, tmp_path):
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_damaged_heads_at_length(kind, seed, tmp_path):
     check_damage(stored(small(kind), tmp_path), tmp_path / "head.npz", np.random.default_rng(seed), 2000)
+
+
+@pytest.mark.parametrize("head", ["head.npz", None])
+def test_what_is_no_head_is_told(head):
+    with pytest.raises(InputError, match=r"`head` is .*; expected a fitted head of longtail."):
+        heads.save_head(head, heads.Joint())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.losses import (
     LDAM,
@@ -17,6 +18,8 @@ from longtail.losses import (
     effective_number_weights,
     generalized_weights,
     ldam_margins,
+    likelihood_weights,
+    log_counts,
 )
 
 COUNTS = torch.tensor([500.0, 60.0, 7.0])
@@ -172,3 +175,22 @@ def test_counts_may_be_whole_numbers():
     counts = torch.tensor([900, 30, 1])
     for weigh in (effective_number_weights, generalized_weights, ldam_margins):
         torch.testing.assert_close(weigh(counts), weigh(counts.float()))
+
+
+@pytest.mark.parametrize("kind", [class_counts, lambda labels: class_counts(labels).tolist()])
+def test_counts_may_be_arrays_and_lists(kind, batch):
+    counts, logits = kind(np.repeat([0, 1, 2], [500, 60, 7])), batch[0].float()
+    for name in NAMES:
+        found = build_loss(name, counts, weight=effective_number_weights(counts))(logits, batch[1])
+        assert found.dtype == torch.float32
+        assert torch.equal(found, build_loss(name, COUNTS, weight=effective_number_weights(COUNTS))(logits, batch[1]))
+    for weights in (generalized_weights, ldam_margins, log_counts, lambda counts: likelihood_weights(counts, 2.0)):
+        assert torch.equal(weights(counts), weights(COUNTS))
+    assert log_counts([0.5, 0.5]).dtype == torch.float32
+
+
+@pytest.mark.parametrize("counts", [{"ant": 3}, ["ant", "bee"], [3, -1], [[3, 4]], 7, torch.ones(2, 2), [math.nan]])
+@pytest.mark.parametrize("taker", [LDAM, LogitAdjusted, effective_number_weights, generalized_weights, log_counts])
+def test_what_is_no_counts_is_told(taker, counts):
+    with pytest.raises(InputError, match=r"^class_counts.*`longtail\.class_counts\(labels\)` counts"):
+        taker(counts)

@@ -162,11 +162,16 @@ class Comparison:
         return self.heads[name]
 
     def __repr__(self) -> str:
-        return "\n".join([table_text(self.table), "", *verdict_lines(self.results["verdict"])])
+        return "\n".join([table_text(self.table), "", *self._lines()])
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        return table_html(self.table, verdict_lines(self.results["verdict"]))
+        return table_html(self.table, self._lines())
+
+    def _lines(self) -> list[str]:
+        """Return the verdict, and what is to be known of the data and the settings."""
+        notes = [f"note: {note}" for note in self.results["data"]["notes"]]
+        return [*verdict_lines(self.results["verdict"]), *notes]
 
 
 def _title(train: Path) -> str:

@@ -1,7 +1,7 @@
 """Problems out of what people have: a folder or file of features, or arrays."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +9,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.comparison.problem import FeatureProblem, check_problem
-from longtail.errors import InputError
-from longtail.features import SPLITS, FeatureFile, FeatureSplits, Reading, open_features, splits_of_arrays
+from longtail.errors import InputError, did_you_mean
+from longtail.features import SPLITS, ColumnChoice, FeatureFile, FeatureSplits, Reading, open_features, splits_of_arrays
 from longtail.heads.linear import LinearParameters
 
 __all__ = ["Splits", "check_opened", "label_values", "open_problem", "problem_of"]
 
 Splits = Mapping[str, tuple[ArrayLike, ArrayLike]] | Mapping[str, FeatureFile]
 EXPECTED = 'a path, a problem, opened features, or {"train": (features, labels), "val": ..., "test": ...}'
+# arguments of `open_problem` that errors of opened data name
+ANSWERS = ("drop_nonfinite", *(one.name for one in fields(ColumnChoice)))
 
 
 def open_problem(
-    path: Path | str, reading: Reading | None = None, *, head: Path | LinearParameters | None = None
+    data: Path | str | Splits | FeatureSplits,
+    reading: Reading | None = None,
+    *,
+    head: Path | LinearParameters | None = None,
+    drop_nonfinite: bool = False,
+    **columns: Any,
 ) -> FeatureProblem:
     """Open features of any format that `longtail fit` takes, check them, and seal the labels of test.
 
     Args:
-        path: folder with feature_train.h5, train.npz, val.csv, ..., or one file with labels (.h5, .npz, .npy, .csv,
-            .tsv, .parquet, .mat).
-        reading: how columns are meant and what is split off; default: 10 % of train for val, 20 % for test, where the
-            file has none.
+        data: folder with feature_train.h5, train.npz, val.csv, ..., or one file with labels (.h5, .npz, .npy, .csv,
+            .tsv, .parquet, .mat); or arrays and opened features, as `compare` takes them.
+        reading: how columns are meant and what is split off, of a path; default: 10 % of train for val, 20 % for test,
+            where the file has none.
         head: the network's own classifier: a file, or weight (C, D) and bias (C,); default: joint_head.npz beside.
+        drop_nonfinite: leave rows with NaN or infinity out.
+        columns: of `ColumnChoice` by name, of a path: label_column="species", drop_columns=["patient"], ...
 
     Raises:
-        InputError: unusable features or labels, or a head of other features or classes.
+        InputError: unusable features or labels, a head of other features or classes, or columns of what is no path.
 
     Example:
         >>> import tempfile
@@ -43,7 +52,25 @@ def open_problem(
         >>> {name: len(part.features) for name, part in problem.splits.items()}
         {'train': 44, 'val': 4, 'test': 12}
     """
-    return check_opened(open_features(path, reading or Reading()), head=head)
+    if isinstance(data, str | Path):
+        return check_opened(
+            open_features(data, _with_columns(reading or Reading(), columns)), head=head, drop_nonfinite=drop_nonfinite
+        )
+    if reading is not None or columns:
+        raise InputError(f"`{next(iter(columns), 'reading')}` is of a path, and `data` is none. Leave it out.")
+    if isinstance(data, FeatureSplits):
+        return check_opened(data, head=head, drop_nonfinite=drop_nonfinite)
+    if not isinstance(data, Mapping):
+        raise InputError(f"`data` is {type(data).__name__}; expected {EXPECTED}.")
+    unknown = [str(name) for name in data if name not in SPLITS]
+    if unknown or "train" not in data:
+        what = f"holds {unknown[0]!r}" if unknown else "holds no 'train'"
+        raise InputError(f"`data` {what}; expected {EXPECTED}.")
+    files = {name: part for name, part in data.items() if isinstance(part, FeatureFile)}
+    if len(files) == len(data):
+        return check_problem(files, head=head, drop_nonfinite=drop_nonfinite)
+    opened = splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data})
+    return check_opened(opened, head=head, drop_nonfinite=drop_nonfinite)
 
 
 def check_opened(
@@ -74,20 +101,21 @@ def problem_of(data: Path | str | Splits | FeatureSplits) -> FeatureProblem:
     Raises:
         InputError: no train, an unknown split, or arrays that do not fit together.
     """
-    if isinstance(data, str | Path):
+    try:
         return open_problem(data)
-    if isinstance(data, FeatureSplits):
-        return check_opened(data)
-    if not isinstance(data, Mapping):
-        raise InputError(f"`data` is {type(data).__name__}; expected {EXPECTED}.")
-    unknown = [str(name) for name in data if name not in SPLITS]
-    if unknown or "train" not in data:
-        what = f"holds {unknown[0]!r}" if unknown else "holds no 'train'"
-        raise InputError(f"`data` {what}; expected {EXPECTED}.")
-    files = {name: part for name, part in data.items() if isinstance(part, FeatureFile)}
-    if len(files) == len(data):
-        return check_problem(files)
-    return check_opened(splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data}))
+    except InputError as error:
+        argument = next((name for name in ANSWERS if f"`{name}" in str(error)), None)
+        if argument is None:
+            raise
+        raise InputError(f"{error} Say it here: `longtail.open_problem(data, {argument}=...)`.") from error
+
+
+def _with_columns(reading: Reading, columns: dict[str, Any]) -> Reading:
+    known = [one.name for one in fields(ColumnChoice)]
+    for name in columns:
+        if name not in known:
+            raise InputError(f"no argument `{name}`.{did_you_mean(name, ANSWERS)} Columns: {', '.join(known)}.")
+    return replace(reading, columns=replace(reading.columns, **columns))
 
 
 def label_values(data: Any, problem: FeatureProblem) -> NDArray[Any]:

@@ -9,6 +9,13 @@ from longtail.counts import GROUPS
 
 __all__ = ["recommended", "verdict", "verdict_lines"]
 
+CHOSEN_ON = {
+    "val": "On validation",
+    "test": "On test",
+    "train-cv": "In cross-validation of train",
+    "val+cv": "On validation and in cross-validation of train",
+}
+
 
 def recommended(methods: dict[str, Any]) -> tuple[str, str]:
     """Choose the method to recommend, never by its test results, and say on what it was chosen.
@@ -116,7 +123,7 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     if best == "joint":
         if len(methods) == 1:
             return "Only joint was fitted: there is nothing to compare it with."
-        where = {"val": "On validation", "test": "On test", "train-cv": "In cross-validation of train"}.get(selected_on)
+        where = CHOSEN_ON.get(selected_on)
         if where is None:
             return "Nothing was chosen: without validation data no method is said to be better than joint."
         return f"{where} no method is better than joint: keep the classifier as it is."
@@ -142,6 +149,12 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
         verb = "lose" if cost["difference"] < 0 else "gain"
         changed = f"{verb} {abs(cost['difference']):.1f} points{_doubt(cost)}"
         text += f"; the {name[common]} {changed if abs(cost['difference']) >= 0.05 else 'stay as they are'}"
+    more = (methods[best].get("choice") or {"fitted_on": ["train"]})["fitted_on"][1:]
+    if more:
+        text += (
+            f". {best} has also learnt from the {' and '.join(more)} rows, which joint has not seen: part of the "
+            "difference may come from them"
+        )
     return text + "."
 
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
+from longtail.arguments import brief
 from longtail.class_names import AlikeNames
 from longtail.errors import InputError, did_you_mean
 
@@ -67,9 +68,12 @@ class ColumnChoice:
         label_column: holds the label; None looks for one by its name.
         id_column: names the rows; None looks for one by its name, "none" takes none.
         split_column: says where a row belongs; None looks for one by its name, "none" takes none.
-        drop_columns: no features.
+        drop_columns: no features; a single name is a list of one.
         keep_columns: features, even if they look like numbers of something.
         alike_names: of labels that differ in case, blanks, `_`, `-` or Unicode form only, as of `settled_names`.
+
+    Raises:
+        InputError: columns that are no names.
     """
 
     label_column: str | None = None
@@ -78,6 +82,14 @@ class ColumnChoice:
     drop_columns: tuple[str, ...] = ()
     keep_columns: tuple[str, ...] = ()
     alike_names: AlikeNames = "ask"
+
+    def __post_init__(self) -> None:
+        for argument in ("drop_columns", "keep_columns"):
+            given: Any = getattr(self, argument)
+            names = (given,) if isinstance(given, str) else given
+            if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+                raise InputError(f"`{argument}` is {brief(given)}; expected names of columns, such as ['patient'].")
+            object.__setattr__(self, argument, tuple(names))
 
     def present_in(self, names: Sequence[str], *, labelled: bool) -> Self:
         """Return what of it concerns these columns: rows that are new need not have what no feature was.

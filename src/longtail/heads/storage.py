@@ -52,8 +52,12 @@ def save_head(head: Head, path: Path | str) -> None:
         path: the file; ends in .npz.
 
     Raises:
-        InputError: labels of another type, or a head that could not be read again.
+        InputError: no head, labels of another type, or a head that could not be read again.
     """
+    given: tuple[Any, Any] = head, path
+    if not isinstance(given[0], Head):
+        swapped = " `path` is the head: write save_head(head, path)." if isinstance(given[1], Head) else ""
+        raise InputError(f"`head` is {type(head).__name__}; expected a fitted head of longtail.{swapped}")
     arrays, stored = _content(head)
     text = json.dumps({"format": FORMAT, **stored}, default=_plain)
     try:

@@ -166,6 +166,8 @@ def _models_in(folder: Path) -> list[str]:
     """Return the names of the models that an earlier call wrote there."""
     from longtail.runs import Run
 
+    if not folder.is_dir():
+        return []
     run = Run(folder)
     try:
         name = Path(run.results["model"]["written"]).name if run.is_balanced else None

@@ -239,7 +239,9 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
     }
     with replacing(folder, OWNED, marker="results.json") as new:
-        results = _compared(config, splits, problem, ready, new, facts)
+        # from Python nothing is printed; who repeats the run by --config wants to see the verdict
+        written = config if table else replace(config, runtime=replace(runtime, quiet=False))
+        results = _compared(written, splits, problem, ready, new, facts)
     _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
     if table:
         tell(results, folder, quiet=runtime.quiet)

@@ -1,12 +1,15 @@
 """Balanced softmax: tell the logits in training how common each class is, and leave it out afterwards."""
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
+
+from longtail.losses.counted import counts_tensor
 
 __all__ = ["log_counts"]
 
 
-def log_counts(class_counts: Tensor, *, floor: float = 0.0) -> Tensor:
+def log_counts(class_counts: Tensor | ArrayLike, *, floor: float = 0.0) -> Tensor:
     """Return what balanced softmax adds to the logits in training.
 
     loss = cross-entropy(logits + log n_c, label)
@@ -21,6 +24,9 @@ def log_counts(class_counts: Tensor, *, floor: float = 0.0) -> Tensor:
     Returns:
         log(n_c + floor), shape (C,).
 
+    Raises:
+        InputError: class_counts that are no numbers of images.
+
     Reference:
         Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020, arXiv 2007.10740, eq. 3.
 
@@ -28,4 +34,4 @@ def log_counts(class_counts: Tensor, *, floor: float = 0.0) -> Tensor:
         >>> log_counts(torch.tensor([1.0, 0.0]))
         tensor([0., -inf])
     """
-    return torch.log(class_counts + floor)
+    return torch.log(counts_tensor(class_counts) + floor)

@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from longtail.errors import InputError
@@ -17,7 +18,7 @@ LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted
 
 def build_loss(
     name: LossName,
-    class_counts: Tensor,
+    class_counts: Tensor | ArrayLike,
     *,
     weight: Tensor | None = None,
     gamma: float = 2.0,
@@ -39,7 +40,7 @@ def build_loss(
         smoothing: of over-smoothed.
 
     Raises:
-        InputError: no such loss, or ldam with a class that has no image.
+        InputError: no such loss, ldam with a class that has no image, or class_counts that are no numbers of images.
 
     Example:
         >>> import torch

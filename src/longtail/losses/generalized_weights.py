@@ -1,14 +1,16 @@
 """Class weights by a power of how common each class is."""
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from longtail.errors import InputError
+from longtail.losses.counted import counts_tensor
 
 __all__ = ["generalized_weights"]
 
 
-def generalized_weights(class_counts: Tensor, rho: float = 1.0) -> Tensor:
+def generalized_weights(class_counts: Tensor | ArrayLike, rho: float = 1.0) -> Tensor:
     """Weigh classes by a power of their share (generalised re-weighting).
 
     w_c = C (n_c / N)^-rho / sum_j (n_j / N)^-rho
@@ -24,7 +26,7 @@ def generalized_weights(class_counts: Tensor, rho: float = 1.0) -> Tensor:
         Weights whose sum is the number of classes that have images, shape (C,).
 
     Raises:
-        InputError: rho below 0, or not a number.
+        InputError: rho below 0 or not a number, or class_counts that are no numbers of images.
 
     Reference:
         Zhang, Li, Yan, He, Sun, "Distribution Alignment: A Unified Framework for Long-tail Visual Recognition", CVPR
@@ -36,7 +38,8 @@ def generalized_weights(class_counts: Tensor, rho: float = 1.0) -> Tensor:
     """
     if not rho >= 0:
         raise InputError(f"rho is {rho!r}; expected a number of at least 0.")
-    counts = class_counts.double()
+    given = counts_tensor(class_counts)
+    counts = given.double()
     present = counts > 0
     inverse = torch.where(present, torch.where(present, counts / counts.sum(), 1.0) ** -rho, 0.0)
-    return (inverse * present.sum() / inverse.sum()).to(torch.result_type(class_counts, 1.0))
+    return (inverse * present.sum() / inverse.sum()).to(torch.result_type(given, 1.0))

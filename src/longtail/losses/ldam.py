@@ -1,15 +1,17 @@
 """LDAM: rare classes are to be right by a wider margin."""
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.errors import InputError
+from longtail.losses.counted import counts_tensor
 
 __all__ = ["LDAM", "ldam_margins"]
 
 
-def ldam_margins(class_counts: Tensor, largest: float = 0.5) -> Tensor:
+def ldam_margins(class_counts: Tensor | ArrayLike, largest: float = 0.5) -> Tensor:
     """Return the margin of each class.
 
     m_c = largest n_c^(-1/4) / max_j n_j^(-1/4)
@@ -19,18 +21,19 @@ def ldam_margins(class_counts: Tensor, largest: float = 0.5) -> Tensor:
         largest: of the rarest class, above 0.
 
     Raises:
-        InputError: a class without an image.
+        InputError: a class without an image, or class_counts that are no numbers of images.
 
     Example:
         >>> ldam_margins(torch.tensor([1600.0, 100.0])).tolist()
         [0.25, 0.5]
     """
-    if (class_counts <= 0).any():
+    counts = counts_tensor(class_counts)
+    if (counts <= 0).any():
         raise InputError(
             "LDAM's margins need an image of every class: a class without one would have no finite margin."
         )
-    margins = class_counts.double() ** -0.25
-    return (margins * (largest / margins.max())).to(torch.result_type(class_counts, 1.0))
+    margins = counts.double() ** -0.25
+    return (margins * (largest / margins.max())).to(torch.result_type(counts, 1.0))
 
 
 class LDAM(nn.Module):
@@ -49,7 +52,7 @@ class LDAM(nn.Module):
             sum of the weights of the batch.
 
     Raises:
-        InputError: a class without an image.
+        InputError: a class without an image, or class_counts that are no numbers of images.
 
     Reference:
         Cao, Wei, Gaidon, Arechiga, Ma, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss",
@@ -67,7 +70,7 @@ class LDAM(nn.Module):
 
     def __init__(
         self,
-        class_counts: Tensor,
+        class_counts: Tensor | ArrayLike,
         *,
         largest_margin: float = 0.5,
         scale: float = 30.0,

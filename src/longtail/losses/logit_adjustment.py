@@ -1,10 +1,12 @@
 """Logit adjustment: the loss is told how common each class is, so that the logits need not learn it."""
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.losses.balanced_softmax import log_counts
+from longtail.losses.counted import counts_tensor
 
 __all__ = ["LogitAdjusted"]
 
@@ -22,6 +24,9 @@ class LogitAdjusted(nn.Module):
         tau: strength.
         weight: of each class, shape (C,); None weighs all alike.
 
+    Raises:
+        InputError: class_counts that are no numbers of images.
+
     Reference:
         Menon et al., "Long-Tail Learning via Logit Adjustment", ICLR 2021, arXiv 2007.07314, eq. 10; for tau = 1 Ren et
         al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020, arXiv 2007.10740, eq. 3.
@@ -36,9 +41,10 @@ class LogitAdjusted(nn.Module):
     offset: Tensor
     weight: Tensor | None
 
-    def __init__(self, class_counts: Tensor, *, tau: float = 1.0, weight: Tensor | None = None) -> None:
+    def __init__(self, class_counts: Tensor | ArrayLike, *, tau: float = 1.0, weight: Tensor | None = None) -> None:
         super().__init__()
-        share = class_counts / class_counts.sum()
+        counts = counts_tensor(class_counts)
+        share = counts / counts.sum()
         # 0 times -inf is no number: without adjustment an absent class is like any other
         offset = tau * log_counts(share) if tau else torch.zeros_like(share)
         self.register_buffer("offset", offset, persistent=False)

@@ -1,12 +1,15 @@
 """Weighted likelihood: a density model that is to fit rare classes well."""
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
+
+from longtail.losses.counted import counts_tensor
 
 __all__ = ["likelihood_weights", "weighted_likelihood"]
 
 
-def likelihood_weights(class_counts: Tensor, power: float) -> Tensor:
+def likelihood_weights(class_counts: Tensor | ArrayLike, power: float) -> Tensor:
     """Return the weight of each class in the likelihood loss.
 
     r_c = (n_max / n_c)^q / sum_j (n_max / n_j)^q
@@ -18,12 +21,16 @@ def likelihood_weights(class_counts: Tensor, power: float) -> Tensor:
     Returns:
         Weights that sum to 1, shape (C,).
 
+    Raises:
+        InputError: class_counts that are no numbers of images.
+
     Example:
         >>> likelihood_weights(torch.tensor([100.0, 50.0]), 2.0)
         tensor([0.2000, 0.8000])
     """
-    present = class_counts > 0
-    ratio = torch.where(present, class_counts.max() / class_counts.clamp(min=1), 0.0) ** power
+    counts = counts_tensor(class_counts)
+    present = counts > 0
+    ratio = torch.where(present, counts.max() / counts.clamp(min=1), 0.0) ** power
     ratio = torch.where(present, ratio, 0.0)
     return ratio / ratio.sum()
 
