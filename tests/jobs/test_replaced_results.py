@@ -4,12 +4,16 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import longtail
 from longtail.cli import main
+from longtail.errors import InputError
 from longtail.jobs.places import place_for
+from longtail.runs import Run
 
 
 @pytest.fixture
@@ -137,3 +141,66 @@ def test_one_prediction_is_printed(rows, capsys):
     out = capsys.readouterr().out
     assert out.startswith("new.npz[0]: ant ")
     assert "1 prediction of ncm in p.csv" in out
+
+
+def test_reading_a_run_removes_nothing_outside_of_it(rows, capsys):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "inner/run") == 0
+    (rows / "inner" / "run" / ".complete").mkdir()
+    (rows / "inner" / "run" / ".complete" / ".replaces.json").write_text('[".."]')
+    (rows / "inner" / "precious").write_text("a person's")
+    before = content(rows)
+    assert main(["predict", "inner/run", "one/birds.npz", "--out", "p.csv"]) == 2
+    assert "names '..', which is no plain name" in capsys.readouterr().err
+    assert content(rows) == before
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]])
+def test_a_fit_and_a_report_leave_what_only_has_the_name_of_results(rows, capsys, seeds):
+    (rows / "r").mkdir()
+    (rows / "r" / "results.json").write_text('{"mine": 1}')
+    before = content(rows / "r")
+    assert fit("one/birds.npz", "--methods", "joint,ncm", "--out", "r", *seeds) == 2
+    assert "results.json: no earlier result wrote it" in capsys.readouterr().err
+    with pytest.raises(InputError, match="no earlier result wrote it"):
+        compared("one/birds.npz").report("r")
+    assert content(rows / "r") == before
+
+
+def compared(path):
+    return longtail.compare(path, methods="ncm")
+
+
+def test_a_report_over_several_seeds_leaves_nothing_of_them(rows):
+    assert fit("one/birds.npz", "--methods", "joint,ncm", "--seeds", "2", "--out", "r") == 0
+    compared("two/birds.npz").report("r")
+    assert sorted(path.name for path in (rows / "r").iterdir()) == ["heads", "report.html", "results.json"]
+
+
+@pytest.mark.parametrize("by", ["fit", "report"])
+def test_another_result_over_a_run_leaves_none_of_its_features(rows, by):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    results = json.loads((rows / "r" / "results.json").read_text())
+    stage_one = {"backbone": "digits_cnn", "parameters": 1}  # as `run` writes it
+    (rows / "r" / "results.json").write_text(json.dumps({**results, "stage1": stage_one}))
+    for folder in ("features", "checkpoints"):
+        (rows / "r" / folder).mkdir()
+    if by == "fit":
+        assert fit("two/birds.npz", "--methods", "ncm", "--out", "r") == 0
+        assert Run(rows / "r").features == Path("two/birds.npz")
+    else:
+        compared("two/birds.npz").report("r")
+    assert not (rows / "r" / "features").exists()
+    assert not (rows / "r" / "checkpoints").exists()
+
+
+def test_a_fit_on_the_features_of_a_run_leaves_them_there(rows):
+    assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    results = json.loads((rows / "r" / "results.json").read_text())
+    stage_one = {"backbone": "digits_cnn", "parameters": 1}
+    (rows / "r" / "results.json").write_text(json.dumps({**results, "stage1": stage_one}))
+    (rows / "r" / "features").mkdir()
+    (rows / "r" / "checkpoints").mkdir()
+    shutil.copyfile("one/birds.npz", "r/features/birds.npz")
+    assert fit("r/features/birds.npz", "--methods", "ncm", "--out", "r") == 0
+    assert (rows / "r" / "features" / "birds.npz").is_file()
+    assert (rows / "r" / "checkpoints").is_dir()

@@ -19,7 +19,7 @@ from longtail.errors import InputError
 from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.files.atomic import write_json, write_text
 from longtail.files.replacement import replacing
-from longtail.files.result_files import MADE_OF, RESULT_FILES
+from longtail.files.result_files import parts_with
 from longtail.files.text import printable
 from longtail.files.unwritable import telling_why
 from longtail.heads import folded, save_head
@@ -101,7 +101,7 @@ class Comparison:
 
         Args:
             path: an HTML file, or a folder, which gets report.html, results.json and heads/NAME.npz; of a run or report
-                that stood there nothing is left.
+                that stood there nothing is left but what the compared features lie in.
 
         Returns:
             Path of the page.
@@ -118,7 +118,7 @@ class Comparison:
         if place.suffix.lower() in (".html", ".htm"):
             write_text(place, render_report(self.results, place.parent))
             return place
-        with replacing(place, (*RESULT_FILES, MADE_OF), marker="results.json") as new:
+        with replacing(place, stays=parts_with(place, self.protocol.problem.splits["train"].path)) as new:
             self.save_heads(new / "heads")
             write_json(new / "results.json", self.results)
             write_report(new)

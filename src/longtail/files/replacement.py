@@ -10,6 +10,7 @@ from pathlib import Path
 from longtail.errors import InputError
 from longtail.files.atomic import is_alive, make_folder
 from longtail.files.json_file import read_json
+from longtail.files.result_files import is_part, is_plain_name, parts_of
 from longtail.files.text import printable
 from longtail.files.unwritable import telling_why
 
@@ -18,20 +19,20 @@ __all__ = ["replacing", "settle"]
 _STAGE = ".unfinished-{}"
 _COMPLETE = ".complete"  # all files of a new result, on their way to their places
 _LIST = ".replaces.json"
+_MARKERS = ("config.json", "summary.json", "results.json")
 
 
 @contextmanager
-def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ...]) -> Iterator[Path]:
+def replacing(folder: Path, *, stays: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a new folder for the files of a result; they take the places of those before once the block has ended well.
 
     From one moment to the next all of it is the new result: a process that is killed before leaves the old one as it
     was, and what one that is killed after that has not moved yet is moved by the next call of `settle`.
 
     Args:
-        folder: of the result; it is made where it is missing, and its other content stays.
-        owned: patterns of names in it that are parts of a result; those that the new one does not have are removed.
-        marker: name of a file that every such result has, or names of which it has one. Without it nothing in the
-            folder was written by an earlier result, and nothing of it is removed or replaced.
+        folder: of the result; it is made where it is missing. All parts of an earlier result go, whether the new one
+            has them or not (`parts_of` says which); its other content stays.
+        stays: patterns of names of parts of an earlier result that stay all the same.
 
     Raises:
         InputError: the folder holds something of such a name that no result wrote, or another call was faster.
@@ -40,19 +41,20 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> with replacing(folder, ["heads", "r.json"], marker="r.json") as new:
-        ...     _ = (new / "r.json").write_text("1")
+        >>> with replacing(folder) as new:
+        ...     _ = (new / "results.json").write_text("{}")
         >>> [path.name for path in folder.iterdir()]
-        ['r.json']
+        ['results.json']
     """
-    markers = [folder / name for name in ((marker,) if isinstance(marker, str) else marker)]
-    with telling_why(), _new_result(folder, owned, markers) as stage:
+    with telling_why(), _new_result(folder, stays) as stage:
         yield stage
 
 
 @contextmanager
-def _new_result(folder: Path, owned: Sequence[str], markers: list[Path]) -> Iterator[Path]:
+def _new_result(folder: Path, stays: Sequence[str]) -> Iterator[Path]:
     settle(folder)
+    parts_of(folder, stays)  # refuses what is another's, before any work is done
+    markers = [folder / name for name in _MARKERS]
     is_new = not folder.exists()
     make_folder(folder)
     _clear(folder)
@@ -67,8 +69,8 @@ def _new_result(folder: Path, owned: Sequence[str], markers: list[Path]) -> Iter
                 "folder of its own for each: choose another, and call again."
             )
         new = sorted(path.name for path in stage.iterdir())
-        is_ours = any(path.exists() for path in markers)
-        old = sorted({path.name for pattern in owned for path in folder.glob(pattern)} if is_ours else set())
+        old = sorted(parts_of(folder, stays))
+        old.sort(key=_MARKERS.__contains__)  # they go last: they say whose the others are
         foreign = [name for name in new if (folder / name).exists() and name not in old]
         if foreign:
             raise InputError(
@@ -100,21 +102,44 @@ def settle(folder: Path) -> None:
 
     Args:
         folder: of a result.
+
+    Raises:
+        InputError: what lies there names something that is no part of a result; nothing was moved or removed.
     """
     complete = folder / _COMPLETE
-    if not complete.is_dir():
-        return
     manifest = complete / _LIST
-    if manifest.exists():
-        for name in read_json(manifest, list[str], expected="names of files"):
-            _remove(folder / Path(name).name)
-    for path in sorted(complete.iterdir()):
-        if path.name != _LIST:
-            target = folder / path.name
-            if target.is_dir():
-                _remove(target)  # a folder takes the place of an empty one alone
-            path.replace(target)
-    shutil.rmtree(complete)
+    if complete.is_symlink() or not complete.is_dir():
+        return
+    if not manifest.is_file():
+        with suppress(OSError):  # there is something in it, and no result put it there
+            complete.rmdir()
+        return
+    old = read_json(manifest, list[str], expected="names of files")
+    new = sorted(path.name for path in complete.iterdir() if path.name != _LIST)
+    for name in [*old, *new]:
+        _check_name(name, folder, manifest)
+    for name in old:
+        _remove(folder / name)
+    for name in new:
+        target = folder / name
+        if target.is_dir():
+            _remove(target)  # a folder takes the place of an empty one alone
+        (complete / name).replace(target)
+    manifest.unlink()
+    complete.rmdir()
+
+
+def _check_name(name: str, folder: Path, manifest: Path) -> None:
+    """Make sure that a name is that of a result's part, or of nothing that is there."""
+    is_plain = is_plain_name(name)
+    if is_plain and (is_part(name, folder) or not (folder / name).exists()):
+        return
+    what = "which no result has" if is_plain else "which is no plain name"
+    raise InputError(
+        f"{printable(manifest)}: names {printable(name)!r}, {what}. Expected names of a result's own parts in "
+        f"{printable(folder)}; nothing was moved or removed. Delete {printable(manifest.parent)} where you do not "
+        "trust it."
+    )
 
 
 def _remove(path: Path) -> None:

@@ -9,7 +9,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError, LongtailError
-from longtail.files.result_files import MADE_OF, RESULT_FILES
+from longtail.files.result_files import parts_with
 from longtail.files.text import printable
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from longtail.jobs.balancing.opened import OpenedModel
 
 __all__ = ["BalanceConfig", "run"]
-
-# what a call may leave in its folder, beside the model: a second one replaces all of it
-OWNED = (*RESULT_FILES, MADE_OF)
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,8 @@ def run(config: BalanceConfig) -> Path:
         f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
     )
     problem = with_idle_settings(_problem(config, opened, folder), options, quiet=runtime.quiet)
-    with replacing(folder, (*OWNED, *_models_in(folder)), marker="results.json") as new:
+    stays = ("features",) if config.features is None else parts_with(folder, config.features)
+    with replacing(folder, stays=stays) as new:
         results = _compared(config, opened, problem, options, wanted, new)
         exported = _exported(config, opened, new / Path(results["model"]["written"]).name, problem.class_names)
     model = results["model"]
@@ -160,20 +158,6 @@ def _compared(
     }
     remember_source(folder, config.model)
     return finish(results, folder, config, verb="balance")
-
-
-def _models_in(folder: Path) -> list[str]:
-    """Return the names of the models that an earlier call wrote there."""
-    from longtail.runs import Run
-
-    if not folder.is_dir():
-        return []
-    run = Run(folder)
-    try:
-        name = Path(run.results["model"]["written"]).name if run.is_balanced else None
-    except InputError:  # damaged, and about to be replaced
-        name = None
-    return [] if name is None else [name, f"{Path(name).stem}.onnx", f"{Path(name).stem}.pt2"]
 
 
 def _head_options(heads: HeadOptions, *, has_bias: bool) -> tuple[HeadOptions, str | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from longtail.files.result_files import EXPORTED_MODELS, MADE_OF, RESULT_FILES
+from longtail.files.result_files import parts_with
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
 from longtail.ranges import Count
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from longtail.features import FeatureSplits
 
 __all__ = ["FitConfig", "run"]
-
-# what a fit may leave in its folder: a second one replaces all of it
-OWNED = (*RESULT_FILES, *EXPORTED_MODELS, MADE_OF, "summary.json", "summary.md", "seed-*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     problem = with_idle_settings(problem, config.heads, quiet=True)  # told with all else of the data
     if not config.runtime.quiet:
         _say_data(problem, opened)
-    with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:
+    with replacing(folder, stays=parts_with(folder, config.features)) as new:
         runs = _runs(config, problem, opened, new, folder)
         remember_source(new, config.features)
         if len(runs) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 
 from longtail.errors import InputError
-from longtail.files.result_files import EXPORTED_MODELS, RESULT_FILES
+from longtail.files.result_files import NETWORK_FILES
 from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.ranges import Count
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
-# what comes of the heads: a second comparison replaces all of it, and leaves network and features as they are
-OWNED = (*RESULT_FILES, *EXPORTED_MODELS)
+# a second comparison replaces all that comes of the heads; the network stays, and what belongs to several seeds
+STAYS = (*NETWORK_FILES, "seed-*", "summary.*")
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         **{name: value for name, value in stage_facts.items() if name != "sentence"},
         "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
     }
-    with replacing(folder, OWNED, marker="results.json") as new:
+    with replacing(folder, stays=STAYS) as new:
         # from Python nothing is printed; who repeats the run by --config wants to see the verdict
         written = config if table else replace(config, runtime=replace(runtime, quiet=False))
         results = _compared(written, splits, problem, ready, new, facts)
