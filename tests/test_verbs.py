@@ -1,9 +1,11 @@
 """The verbs from Python: what they return is what the commands write, and they print nothing."""
 
 import csv
+import os
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import longtail.verbs as verbs
@@ -103,6 +105,21 @@ def test_predictions_are_those_that_the_command_writes(finished, tmp_path, capsy
         for path in tmp_path.iterdir():
             path.unlink()
     assert predictions.probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_what_was_before_goes_on(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    usual, drawn = torch.get_num_threads(), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        state = torch.get_rng_state()
+        words = {"epochs": 1, "methods": "joint", "label_check": "none", "threads": usual + 1}
+        verbs.run("digits", out=tmp_path / str(seed), **words)
+        assert torch.equal(torch.get_rng_state(), state)
+        drawn.append(float(torch.rand(1)))
+    assert drawn[0] != drawn[1]
+    assert torch.get_num_threads() == usual
+    assert "OMP_NUM_THREADS" not in os.environ
 
 
 def test_images_are_predicted(finished, tmp_path):

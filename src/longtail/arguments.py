@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["as_array", "as_numbers", "brief", "check_share", "check_whole", "usual_device"]
+__all__ = ["as_array", "as_numbers", "brief", "check_share", "check_whole", "plain_value", "usual_device"]
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -102,6 +102,20 @@ def check_whole(name: str, value: Any, least: int = 0) -> None:
     """
     if not isinstance(value, Integral) or not least <= int(value) < 2**63:
         raise InputError(f"{name} is {brief(value)}; expected a whole number of at least {least}.")
+
+
+def plain_value(value: Any) -> Any:
+    """Return a setting without NumPy's kinds, which JSON cannot hold: numbers, truth values, and lists of them.
+
+    Example:
+        >>> plain_value(np.int64(3)), plain_value((np.bool_(True), 2)), plain_value(np.array([0.25, 0.75]))
+        (3, (True, 2), [0.25, 0.75])
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(plain_value(one) for one in value)
+    return value
 
 
 def usual_device(device: Any) -> Any:

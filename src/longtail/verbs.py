@@ -3,6 +3,8 @@
 Each takes the settings of its command by name; nothing is printed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +84,9 @@ def run(
     if given:  # stands behind what the recipe sets, and wins
         typed = {**typed, "set": [*default.heads.set, *(word for one in given for word in _set_words(one))]}
     default = replace(default, recipe=name, recipe_set=default.heads.set)
-    return Run(job.run(_config(job.RunConfig, default, typed, "run"), table=False))
+    config = _config(job.RunConfig, default, typed, "run")
+    with _as_before():
+        return Run(job.run(config, table=False))
 
 
 @telling_why()
@@ -110,7 +114,9 @@ def extract(
         **({} if data is None else {"dataset": str(data)}),
         **settings,
     }
-    return open_feature_folder(job.run(_config(job.ExtractConfig, None, typed, "extract")))
+    config = _config(job.ExtractConfig, None, typed, "extract")
+    with _as_before():
+        return open_feature_folder(job.run(config))
 
 
 @telling_why()
@@ -135,10 +141,24 @@ def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> P
     if refused is not None:
         raise InputError(f"`{refused}` is of the file that `longtail predict` writes. Leave it out here.")
     typed = {"model": _place(model, "model"), "inputs": _place(inputs, "inputs"), **settings}
-    names, blocks = job.predicted(_config(job.PredictConfig, None, typed, "predict"))
-    parts = list(blocks)
+    config = _config(job.PredictConfig, None, typed, "predict")
+    with _as_before():
+        names, blocks = job.predicted(config)
+        parts = list(blocks)
     rows = tuple(name for names_of_block, _ in parts for name in names_of_block)
     return Predictions(rows, np.concatenate([probabilities for _, probabilities in parts]), names)
+
+
+@contextmanager
+def _as_before() -> Iterator[None]:
+    """Let torch's random numbers and threads be on leaving what they were, whatever was computed inside."""
+    import torch
+
+    from longtail.jobs.launch import restored_threads
+
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with restored_threads(), torch.random.fork_rng(devices=list(devices)):
+        yield
 
 
 def _place(given: Any, name: str) -> Path:

@@ -186,8 +186,6 @@ def test_labels_of_every_kind(kind):
         data[split] = features, (labels.astype(kind) if kind in (object, str, bytes) else (codes + 5).astype(kind))
     result = compare(data, "joint,ncm")
     predicted, wanted = result.predict(data["test"][0], method="ncm"), data["test"][1]
-    if kind is float:  # numbers that are whole are named as whole ones
-        wanted = wanted.astype(int).astype(str)
     if kind is bytes:
         wanted = wanted.astype(str)
     assert (predicted == wanted).mean() > 0.8
@@ -228,6 +226,7 @@ def test_a_problem_is_sealed_again_for_each_comparison(folder, monkeypatch):
         ({"select_on": "foo"}, "select_on is 'foo'; expected one of val, train, test"),
         ({"curve_draws": 1}, "curve_draws is 1; expected 0"),
         ({"curve_draws": -1}, "curve_draws is -1"),
+        ({"costs_name": 5}, "costs_name is 5; expected text"),
     ],
 )
 def test_rules_that_cannot_be(words, told):
@@ -277,6 +276,22 @@ def test_notes_and_errors_speak_of_rows():
 
 def test_seeds_of_numpy_are_seeds(comparison):
     assert json.loads(compare(made_up(), "joint", seed=np.int64(3)).to_json())["seed"] == 3
+
+
+def test_settings_and_rules_of_numpy_can_be_written():
+    settings = {
+        "crt": {"epochs": np.int64(2)},
+        "tau": {"tau": np.float32(0.5), "keep_bias": np.bool_(True)},
+        "lda": {"prior": np.array([0.2, 0.3, 0.5])},
+    }
+    rules = Rules(many_above=np.int64(50), refit=np.bool_(True), costs=np.ones((3, 3)) - np.eye(3))
+    plain = {"crt": {"epochs": 2}, "tau": {"tau": 0.5, "keep_bias": True}, "lda": {"prior": [0.2, 0.3, 0.5]}}
+    result = compare(made_up(), "crt,tau,lda,auto", rules, settings=settings)
+    assert result.protocol.settings == plain
+    assert type(result.protocol.rules.many_above) is int
+    same = compare(made_up(), "crt,tau,lda,auto", Rules(many_above=50, costs=rules.costs), settings=plain)
+    assert json.loads(result.to_json())["methods"].keys() == result.heads.keys()
+    assert without_times(result.measured) == without_times(same.measured)
 
 
 WRITERS = {

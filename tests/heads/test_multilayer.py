@@ -1,12 +1,14 @@
 """The small network: what it can that a plane cannot, and that prediction is what was trained."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
 from longtail.errors import InputError
 from longtail.heads import Joint, MultilayerPerceptron
-from longtail.heads.multilayer import _Network, _scaling_of
+from longtail.heads.multilayer import _Dropout, _linear, _Network, _scaling_of
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,31 @@ def test_the_seed_decides_and_the_global_generator_does_not(ring):
     assert torch.equal(torch.get_rng_state(), state)
     other = MultilayerPerceptron(epochs=2, random_state=4).fit(train, labels).logits(test)
     assert not np.array_equal(first, other)
+
+
+def test_threads_do_not_draw_from_each_other(ring):
+    train, labels, test, _ = ring
+
+    def logits(_):
+        return MultilayerPerceptron(epochs=10, random_state=3).fit(train, labels).logits(test)
+
+    alone, state = logits(0), torch.get_rng_state()
+    with ThreadPoolExecutor(4) as pool:
+        for together in pool.map(logits, range(4)):
+            np.testing.assert_array_equal(together, alone)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_draws_of_its_own_generator_are_those_of_torch(share):
+    rows = torch.randn(30, 7, generator=torch.Generator().manual_seed(1))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        layer, dropout = torch.nn.Linear(7, 9), torch.nn.Dropout(share)
+        expected = dropout(layer(dropout(rows)))
+    generator = torch.Generator().manual_seed(5)
+    layer, dropout = _linear(7, 9, generator), _Dropout(share, generator)
+    assert torch.equal(dropout(layer(dropout(rows))), expected)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError
-from longtail.features.memory_arrays import IN_MEMORY, in_memory
+from longtail.features.memory_arrays import IN_MEMORY
+from longtail.features.named_columns import in_order_of
 from longtail.files.atomic import write_json, write_text
 from longtail.files.replacement import replacing
 from longtail.files.result_files import parts_with
@@ -75,7 +76,7 @@ class Comparison:
         """Return the classes that a head says: their names, or whole numbers where labels in memory were numbers.
 
         Args:
-            features: shape (N, D).
+            features: shape (N, D); a table whose columns have names goes by them, as train does.
             method: default: the recommended one.
             prior: how common the classes are where these features come from: "uniform", "train", or shares (C,).
 
@@ -83,7 +84,7 @@ class Comparison:
             Shape (N,).
 
         Raises:
-            InputError: no such method, or unusable features.
+            InputError: no such method, or unusable features, such as a table of other columns.
         """
         head = self._head(method)
         indices = head.predict(self._rows(features), prior=prior)
@@ -148,7 +149,11 @@ class Comparison:
         return json.dumps(self.results, indent=1)
 
     def _rows(self, features: ArrayLike) -> NDArray[Any]:
-        rows, width = in_memory(features, "features"), self.protocol.problem.splits["train"].features.shape[1]
+        problem = self.protocol.problem
+        rows, width = (
+            in_order_of(problem.feature_names, features, "features"),
+            problem.splits["train"].features.shape[1],
+        )
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != width or rows.dtype.kind not in "iuf":
             raise InputError(
                 f"features have shape {rows.shape} and type {rows.dtype}; expected numbers (N, {width}), as train has."

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.errors import InputError, did_you_mean
 from longtail.features import SPLITS, ColumnChoice, FeatureFile, FeatureSplits, Reading, open_features, splits_of_arrays
+from longtail.features.memory_arrays import in_memory
 from longtail.heads.linear import LinearParameters
 
 __all__ = ["Splits", "check_opened", "label_values", "open_problem", "problem_of"]
@@ -119,12 +120,17 @@ def _with_columns(reading: Reading, columns: dict[str, Any]) -> Reading:
 
 
 def label_values(data: Any, problem: FeatureProblem) -> NDArray[Any]:
-    """Return what classes are called in `data`, shape (C,): whole numbers where labels in memory are, else names."""
+    """Return what classes are called in `data`, shape (C,): whole numbers where labels in memory are numbers.
+
+    Those are of the labels' own kind where it is one of whole numbers, else int64: of floats, truth values, and ones
+    and zeros a column a class. Names, of files too, are words.
+    """
     names = np.asarray(problem.class_names)
     if isinstance(data, Mapping) and all(isinstance(part, tuple | list) for part in data.values()):
-        labels = np.asarray(data["train"][1])
-        if labels.dtype.kind in "iu" and labels.ndim == 1:
-            return names.astype(labels.dtype)
+        labels = in_memory(data["train"][1], "labels")
+        is_column = labels.ndim == 1 or 1 in labels.shape
+        if labels.dtype.kind in "biuf":
+            return names.astype(labels.dtype if labels.dtype.kind in "iu" and is_column else np.int64)
     return names
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.arguments import check_whole, usual_device
+from longtail.arguments import check_whole, plain_value, usual_device
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
 from longtail.counts import group_of_class
@@ -76,10 +76,13 @@ class Rules:
         "few_below": [whole(0)],
         "correction": [words(Correction)],
         "curve_draws": [whole(0)],
+        "costs_name": [str],
     }
 
     def __post_init__(self) -> None:
         check_parameters(vars(self), self._constraints)
+        for name in self._constraints:  # numbers of NumPy's kinds too
+            object.__setattr__(self, name, plain_value(getattr(self, name)))
         if self.curve_draws == 1:
             raise InputError("curve_draws is 1; expected 0 for none, or at least 2.")
 
@@ -113,6 +116,11 @@ class Protocol:
             raise InputError(f"seed is {self.seed}; expected a whole number of at least 0.")
         check_whole("seed", self.seed)
         object.__setattr__(self, "seed", int(self.seed))  # of NumPy's kinds too
+        plain = {
+            name: {parameter: plain_value(value) for parameter, value in one.items()}
+            for name, one in self.settings.items()
+        }
+        object.__setattr__(self, "settings", plain)
         object.__setattr__(self, "device", usual_device(self.device))
         if self.rules.costs is not None:
             check_costs(self.rules.costs, len(self.problem.train_counts))

@@ -20,6 +20,7 @@ from longtail.features.known_rows import Changed, known_rows, part_of, row_ident
 from longtail.features.labels import Labels, class_order, read_labels
 from longtail.features.logits import as_logits
 from longtail.features.memory_arrays import IN_MEMORY, in_memory
+from longtail.features.named_columns import in_order_of, named_columns
 from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
@@ -140,20 +141,27 @@ def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Featu
 
     Args:
         arrays: features (N, D) and labels (N,) of "train" and, where there are, "val" and "test"; labels are names,
-            whole numbers, or ones and zeros, a column a class.
+            whole numbers, or ones and zeros, a column a class. Tables whose columns have names are put into the order
+            of train.
 
     Raises:
-        InputError: what is no number or no label, or splits that do not fit together.
+        InputError: what is no number or no label, other columns than train has, or splits that do not fit together.
 
     Example:
         >>> splits_of_arrays({"train": (np.eye(4), ["ant", "bee", "ant", "bee"])}).splits["train"].class_names
         ('ant', 'bee')
     """
     tables = {}
+    train = IN_MEMORY / "train"
+    names = named_columns(arrays["train"][0], f"{train}: features") if "train" in arrays else None
     for split, (features, labels) in arrays.items():
         path = IN_MEMORY / split
-        file = ArrayFile({"features": in_memory(features, f"{path}: features"), "labels": in_memory(labels, str(path))})
-        tables[split] = table_of_arrays(path, file, labelled=True)
+        values = in_order_of(names, features, f"{path}: features")
+        file = ArrayFile({"features": values, "labels": in_memory(labels, str(path))})
+        tables[split] = table = table_of_arrays(path, file, labelled=True)
+        if names is not None and len(names) == table.values.shape[1]:  # else it lay D x N
+            about = {"feature_names": json.dumps(names)}
+            tables[split] = replace(table, feature_names=names, attributes=about)
     tables = _settled(IN_MEMORY, tables, "ask")
     notes = dict.fromkeys(note for table in tables.values() for note in table.notes)
     return FeatureSplits(_fitting(IN_MEMORY, tables), "features", tuple(notes))

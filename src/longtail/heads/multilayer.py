@@ -1,6 +1,9 @@
 """A small network on top of the features, trained by balanced softmax."""
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -10,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import skip_init
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, ImpliedPrior
@@ -29,6 +33,7 @@ __all__ = ["MultilayerPerceptron"]
 
 FEWEST_EPOCHS, FEWEST_STEPS = 10, 300
 MOST_HIDDEN = 1024
+_TURN = threading.Lock()  # torch has one generator of a GPU for all threads
 
 
 class MultilayerPerceptron(Head):
@@ -176,10 +181,10 @@ class MultilayerPerceptron(Head):
         self.losses_: list[float] = []
         folded = []
         for seed in seeds:
-            # dropout draws from torch's own generator; what came before goes on as if nothing had happened
-            with torch.random.fork_rng(devices=[self.device] if torch.device(self.device).type == "cuda" else []):
-                torch.manual_seed(int(seed))
-                network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout).to(self.device, dtype)
+            generator = torch.Generator().manual_seed(int(seed))
+            network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout, generator)
+            network = network.to(self.device, dtype)
+            with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
                 with threads_for(self._batch_size(len(codes)) * weights):
                     self.losses_ = self._train(
@@ -279,14 +284,56 @@ def _scaling_of(features: Features, is_unit: bool) -> _Scaling:
     return _Scaling(is_unit, mean, deviation or 1.0)
 
 
+@contextmanager
+def _drawing(seed: int, device: str) -> Iterator[None]:
+    """Let dropout on a GPU, whose kernel takes no generator, draw by a seed; one thread after the other."""
+    if torch.device(device).type == "cpu":
+        yield
+        return
+    with _TURN, torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+class _Dropout(nn.Dropout):
+    """Dropout that draws, on the CPU, from a generator of its own: the very numbers of torch's, seeded alike."""
+
+    def __init__(self, share: float, generator: torch.Generator | None) -> None:
+        super().__init__(share)
+        self.generator = generator
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.generator is None or rows.device.type != "cpu" or not self.training or self.p == 0:
+            return super().forward(rows)
+        stays = torch.empty_like(rows).bernoulli_(1 - self.p, generator=self.generator)
+        return rows * stays.div_(1 - self.p)
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """Return a layer with weights as torch draws them, but from a generator of its own."""
+    layer: nn.Linear = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(inputs)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
 class _Network(nn.Module):
-    def __init__(self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float) -> None:
+    def __init__(
+        self,
+        width: int,
+        hidden: int,
+        num_classes: int,
+        dropout: float,
+        input_dropout: float,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
-        self.input_dropout = nn.Dropout(input_dropout)
-        self.hidden = nn.Linear(width, hidden)
+        self.input_dropout = _Dropout(input_dropout, generator)
+        self.hidden = _linear(width, hidden, generator)
         self.norm = nn.BatchNorm1d(hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, num_classes)
+        self.dropout = _Dropout(dropout, generator)
+        self.output = _linear(hidden, num_classes, generator)
 
     def forward(self, rows: Tensor) -> Tensor:
         hidden = self.norm(self.hidden(self.input_dropout(rows)))

@@ -173,6 +173,8 @@ def _describe(constraint: Any, value: Any = None) -> str:
         return repr(options[0]) if len(options) == 1 else f"one of {', '.join(options)}"
     if isinstance(constraint, Each | _Device | _Shares):
         return str(constraint)
+    if constraint is str:
+        return "text"
     if constraint == "boolean":
         return "True or False"
     if constraint == RANDOM_STATE:

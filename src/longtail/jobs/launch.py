@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from longtail.jobs.options import RuntimeOptions
 
-__all__ = ["launch", "resolve_device", "resolve_precision", "together"]
+__all__ = ["launch", "resolve_device", "resolve_precision", "restored_threads", "together"]
 
 _watches: list[Watch] = []  # of this process: one, where it works with others
 
@@ -115,7 +115,7 @@ def _part() -> None:
 
 
 @contextmanager
-def _restored_threads() -> Iterator[None]:
+def restored_threads() -> Iterator[None]:
     """Let the number of threads that a command computes with end with it."""
     torch, asked = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS")
     usual = None if torch is None else torch.get_num_threads()
@@ -140,7 +140,7 @@ def together() -> Iterator[None]:
         LongtailError: a process was lost.
     """
     try:
-        with _restored_threads():
+        with restored_threads():
             yield
             for watch in _watches:
                 watch.farewell()
