@@ -110,6 +110,7 @@ def test_images_are_predicted(finished, tmp_path):
         (lambda path: verbs.run(path / "photos", epochs=0), r"longtail.run: epochs is 0; expected"),
         (lambda path: verbs.run(path / "photos"), "no such file or folder"),
         (lambda path: verbs.run(path, recipe="folders"), r"`recipe` is 'folders'; expected one of cifar10-lt"),
+        (lambda path: verbs.run("digits", set={"crt": 30}), r"`set` is {'crt': 30}; expected {"),
         (lambda path: verbs.run("digits", seeds=2), "`seeds`: longtail.run makes one run"),
         (lambda path: verbs.run(path, recipe="digits"), "`data`: digits are scikit-learn's own images"),
         (lambda path: verbs.predict(path, np.eye(3)), "`inputs` is ndarray; expected a path"),

@@ -3,7 +3,7 @@
 Each takes the settings of its command by name; nothing is printed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import brief, plain_value
 from longtail.config_file import placed_settings, with_settings
 from longtail.errors import InputError
 from longtail.files.unwritable import telling_why
@@ -167,7 +168,11 @@ def _place(given: Any, name: str) -> Path:
 def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
     """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
     plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
-    if isinstance(settings.get("set"), dict):  # as `compare` takes settings
+    if isinstance(settings.get("set"), Mapping):  # as `compare` takes settings
+        if not all(isinstance(one, Mapping) for one in settings["set"].values()):
+            raise InputError(
+                f'`set` is {brief(settings["set"])}; expected {{"tau": {{"tau": 0.7}}, "crt": {{"epochs": 30}}}}.'
+            )
         plain["set"] = [
             f"{method}.{name}={_word(value)}" for method, one in settings["set"].items() for name, value in one.items()
         ]
@@ -187,6 +192,7 @@ def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -
 
 def _word(value: Any) -> str:
     """Return a value as it is typed behind --set."""
+    value = plain_value(value)
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)

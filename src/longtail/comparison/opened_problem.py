@@ -21,7 +21,7 @@ EXPECTED = 'a path, a problem, opened features, or {"train": (features, labels),
 
 
 def open_problem(
-    path: Path | str, reading: Reading | None = None, *, head: Path | LinearParameters | None = None
+    path: Path | str, reading: Reading | None = None, *, head: Path | str | LinearParameters | None = None
 ) -> FeatureProblem:
     """Open features of any format that `longtail fit` takes, check them, and seal the labels of test.
 
@@ -48,7 +48,7 @@ def open_problem(
 
 
 def check_opened(
-    opened: FeatureSplits, *, head: Path | LinearParameters | None = None, drop_nonfinite: bool = False
+    opened: FeatureSplits, *, head: Path | str | LinearParameters | None = None, drop_nonfinite: bool = False
 ) -> FeatureProblem:
     """Check opened features against each other, and keep what was noted when they were opened.
 
