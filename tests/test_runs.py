@@ -1,5 +1,7 @@
 """A run's folder from Python: its heads, features and files, and how it shows itself."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,22 @@ def test_it_shows_its_table_and_its_verdict(run):
     assert run.results["verdict"]["sentence"] in shown
     assert "<td>tau</td>" in html
     assert html.count("<tr>") == 4
+
+
+def test_it_shows_itself_without_intervals(run, tmp_path):
+    results = json.loads((run.folder / "results.json").read_text())
+    del results["methods"]["tau"]["metrics"]["test"]["intervals"]
+    del results["methods"]["joint"]["metrics"]["test"]["intervals"]["balanced"]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    shown = {line.split()[0]: line for line in repr(Run(tmp_path)).splitlines()[2:5]}
+    assert " .. " in shown["auto"]
+    assert not any(" .. " in shown[name] for name in ("joint", "tau"))
+    assert "<td>-</td>" in Run(tmp_path)._repr_html_()
+
+
+def test_a_run_is_a_path():
+    with pytest.raises(InputError, match="`folder` is None; expected a path"):
+        Run(None)
 
 
 def test_a_folder_without_results_shows_its_name(tmp_path):

@@ -1,6 +1,7 @@
 """What people hand in as arrays and numbers, or a sentence that says why it is none."""
 
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["as_array", "as_numbers", "brief", "check_share", "check_whole", "plain_value", "usual_device"]
+__all__ = ["as_array", "as_numbers", "as_path", "brief", "check_share", "check_whole", "plain_value", "usual_device"]
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -60,6 +61,27 @@ def as_numbers(values: ArrayLike, name: str, *, finite: bool = True) -> NDArray[
     if finite and not np.isfinite(numbers).all():
         raise InputError(f"{name}: expected finite numbers, came NaN or infinity.")
     return numbers
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Return a path, of text too.
+
+    Args:
+        value: the path.
+        name: of the argument.
+
+    Raises:
+        InputError: it is none.
+
+    Example:
+        >>> as_path(None, "folder")
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: `folder` is None; expected a path.
+    """
+    if not isinstance(value, str | Path):
+        raise InputError(f"`{name}` is {brief(value)}; expected a path.")
+    return Path(value)
 
 
 def check_share(name: str, value: Any, example: float = 0.95) -> None:

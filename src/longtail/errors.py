@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = ["InputError", "LongtailError", "did_you_mean", "with_flags"]
 
@@ -37,14 +38,14 @@ class InputError(LongtailError, ValueError):
     """
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: Any, words: Iterable[str]) -> str:
     """Return the question for the valid word that is nearest, to stand behind a full stop; empty where none is near.
 
     Example:
         >>> did_you_mean("tua", ["tau", "crt"]), did_you_mean("x", ["tau", "crt"])
         (' Did you mean tau?', '')
     """
-    close = difflib.get_close_matches(word, list(words), n=1)
+    close = difflib.get_close_matches(word, list(words), n=1) if isinstance(word, str) else []
     return f" Did you mean {close[0]}?" if close else ""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from longtail.arguments import as_path
 from longtail.class_names import AlikeNames
 from longtail.errors import InputError
 from longtail.features import Changed, ColumnChoice, FeatureSplits, Reading, open_features
@@ -63,7 +64,7 @@ class Run:
     folder: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "folder", as_path(self.folder, "folder"))
         settle(self.folder)
         if not self.folder.is_dir():
             what = "is a file" if self.folder.exists() else "no such folder"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import plain_value
 from longtail.config_file import placed_settings, with_settings
 from longtail.errors import InputError
 from longtail.files.unwritable import telling_why
@@ -200,6 +201,7 @@ def _set_words(given: Any) -> list[Any]:
 
 def _word(value: Any) -> str:
     """Return a value as it is typed behind --set."""
+    value = plain_value(value)
     if isinstance(value, tuple | list):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -55,6 +55,16 @@ def test_it_is_what_fit_does(folder):
         np.testing.assert_allclose(head.logits(features), stored.logits(features), rtol=1e-5, atol=1e-5)
 
 
+def test_a_head_is_a_path_or_two_arrays(folder):
+    weight, bias = np.eye(3, 5), np.zeros(3)
+    np.savez(folder / "head.npz", weight=weight, bias=bias)
+    for head in (str(folder / "head.npz"), folder / "head.npz", (weight, bias)):
+        np.testing.assert_array_equal(open_problem(folder, head=head).head[0], weight)
+    for head in (weight, [weight, bias], (weight,), 3):
+        with pytest.raises(InputError, match=r"`head` is .*; expected a path, or \(weight, bias\)"):
+            open_problem(folder, head=head)
+
+
 def test_arrays_and_files_give_the_same(folder, comparison):
     from_files = compare(open_problem(folder), "joint,tau,lda,auto")
     for name, head in comparison.heads.items():
@@ -241,6 +251,9 @@ def test_rules_that_cannot_be(words, told):
         ({"rules": Rules(costs=np.ones((2, 2)))}, r"the costs have shape \(2, 2\); expected 3 x 3"),
         ({"settings": ["tau.tau=0.7"]}, r"`settings` is .*; expected \{"),
         ({"settings": {"tau": 0.7}}, r"`settings` is"),
+        ({"settings": {1: {}}}, r"no method 1. Methods: "),
+        ({"settings": {"tau": {1: 1}}}, r"tau has no setting 1. It has tau"),
+        ({"settings": {"dlsa": {"published": ["x"]}}}, r"dlsa.published is \['x'\]; expected one of"),
         ({"settings": {"tau": {"tau": -1}}}, r"tau.tau is -1; expected a number from 0"),
         ({"methods": 3}, r"`methods` is 3; expected names"),
         ({"methods": "tua"}, r"no method 'tua'. Did you mean tau"),
@@ -331,6 +344,9 @@ def test_other_features_are_no_rows_to_predict(comparison, features):
 
 
 def test_a_report_is_a_page_or_a_folder(comparison, tmp_path):
+    for write in (comparison.report, comparison.save_heads):
+        with pytest.raises(InputError, match=r"is None; expected a path"):
+            write(None)
     with pytest.raises(InputError, match=r"page.pdf; expected a folder, or a file that ends in .html"):
         comparison.report(tmp_path / "page.pdf")
 

@@ -298,3 +298,8 @@ def test_a_run_notes_what_was_typed_and_not_what_its_recipe_brings_along(tmp_pat
     noted = "crt.epochs is set, and does nothing: crt is not among the methods"
     assert f"  note      {noted}\n" in capsys.readouterr().err
     assert noted in Run(tmp_path).results["data"]["notes"]
+
+
+def test_a_value_of_many_brackets_is_told():
+    with pytest.raises(InputError, match=r"tau.tau is .*; expected a number, a word, or several"):
+        read_settings([f"tau.tau={'[' * 60}{']' * 60}"])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from longtail.arguments import as_path
 from longtail.comparison.method_table import Row, table_html, table_rows, table_text
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
@@ -113,7 +114,7 @@ class Comparison:
         """
         from longtail.report import render_report, write_report
 
-        place = Path(path).expanduser()
+        place = as_path(path, "path").expanduser()
         if place.suffix.lower() not in ("", ".html", ".htm") and not place.is_dir():
             raise InputError(f"`path` is {printable(place)}; expected a folder, or a file that ends in .html.")
         if place.suffix.lower() in (".html", ".htm"):
@@ -134,13 +135,13 @@ class Comparison:
         Raises:
             InputError: the folder cannot be written.
         """
-        paths = {}
+        paths, place = {}, as_path(folder, "folder")
         for name, head in self.heads.items():
             stored = folded(head)
             stored.class_names_ = np.array(self.class_names)
             if self.protocol.problem.feature_names is not None:
                 stored.feature_names_ = np.array(self.protocol.problem.feature_names)
-            paths[name] = Path(folder) / f"{name}.npz"
+            paths[name] = place / f"{name}.npz"
             save_head(stored, paths[name])
         return paths
 

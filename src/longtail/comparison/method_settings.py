@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from longtail.arguments import brief
 from longtail.comparison.methods import METHODS, Method
 from longtail.errors import InputError, did_you_mean
 from longtail.heads.base import Head
@@ -21,6 +22,7 @@ __all__ = [
 MethodSettings = Mapping[str, Mapping[str, Any]]  # by method, by parameter
 
 PRESET = "published"
+DEEPEST = 20  # brackets in a value
 BY_PROTOCOL = ("head", "head_prior", "heads", "random_state", "device")  # that the comparison sets for all alike
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
@@ -133,6 +135,10 @@ def _meant(methods: str, parameter: str, word: str) -> list[str]:
 
 def _value(text: str, name: str, parameter: str) -> Any:
     """Turn typed words into a number, True, False, None, several numbers, or leave them as words."""
+    if text.count("[") + text.count("{") > DEEPEST:  # else reading it may use up the stack
+        raise InputError(
+            f"{name}.{parameter} is {brief(text)}; expected a number, a word, or several with commas between."
+        )
     try:
         value = _WORDS[text.lower()] if text.lower() in _WORDS else json.loads(text)
     except ValueError:
@@ -159,8 +165,8 @@ def _check_one(name: str, method: Method, parameter: str, value: Any) -> None:
         perhaps = did_you_mean(parameter, known)
         raise InputError(f"{name} has no setting {parameter!r}.{perhaps} It has {', '.join(known)}.")
     if parameter == PRESET:
-        if value is not None and value not in method.presets:
-            raise InputError(f"{name}.{parameter} is {value!r}; expected one of {', '.join(method.presets)}.")
+        if value is not None and (not isinstance(value, str) or value not in method.presets):
+            raise InputError(f"{name}.{parameter} is {brief(value)}; expected one of {', '.join(method.presets)}.")
         return
     try:
         check_parameters({parameter: value}, method.estimator._parameter_constraints)

@@ -44,14 +44,14 @@ def table_rows(results: Mapping[str, Any]) -> list[Row]:
         metrics = entry["metrics"].get(split)
         if metrics is None:
             continue
-        low, high = metrics["intervals"]["balanced"]
+        interval = (metrics.get("intervals") or {}).get("balanced")  # other versions may not have measured it
         rows.append(
             {
                 "method": name,
                 "chosen on": {"not selected": "-", "given": "-"}.get(entry["selected_on"], entry["selected_on"]),
                 "all": metrics["all"],
                 "balanced": metrics["balanced"],
-                "95 %": f"{low:.1f} .. {high:.1f}",
+                "95 %": "-" if interval is None else f"{interval[0]:.1f} .. {interval[1]:.1f}",
                 "many": metrics["many"],
                 "medium": metrics["medium"],
                 "few": metrics["few"],

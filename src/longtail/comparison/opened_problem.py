@@ -26,7 +26,7 @@ def open_problem(
     data: Path | str | Splits | FeatureSplits,
     reading: Reading | None = None,
     *,
-    head: Path | LinearParameters | None = None,
+    head: Path | str | LinearParameters | None = None,
     drop_nonfinite: bool = False,
     **columns: Any,
 ) -> FeatureProblem:
@@ -75,7 +75,7 @@ def open_problem(
 
 
 def check_opened(
-    opened: FeatureSplits, *, head: Path | LinearParameters | None = None, drop_nonfinite: bool = False
+    opened: FeatureSplits, *, head: Path | str | LinearParameters | None = None, drop_nonfinite: bool = False
 ) -> FeatureProblem:
     """Check opened features against each other, and keep what was noted when they were opened.
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import brief
 from longtail.comparison.sealed import SealedFeatures
 from longtail.counts import class_counts
 from longtail.errors import InputError
@@ -75,7 +76,7 @@ class FeatureProblem:
 def check_problem(
     splits: dict[str, FeatureFile],
     *,
-    head: Path | LinearParameters | None = None,
+    head: Path | str | LinearParameters | None = None,
     drop_nonfinite: bool = False,
 ) -> FeatureProblem:
     """Check features and labels of all splits against each other.
@@ -175,12 +176,15 @@ def read_linear_head(path: Path) -> StoredHead:
 
 
 def _network_head(
-    given: Path | LinearParameters | None, train: FeatureFile, class_names: tuple[str, ...]
+    given: Path | str | LinearParameters | None, train: FeatureFile, class_names: tuple[str, ...]
 ) -> StoredHead | None:
     """Return the network's own classifier: the given one, or the one that lies beside the features."""
     beside = train.path.parent / "joint_head.npz"
     if given is None and not beside.is_file():
         return None
+    given = Path(given) if isinstance(given, str) else given
+    if not (given is None or isinstance(given, Path) or (isinstance(given, tuple) and len(given) == 2)):
+        raise InputError(f"`head` is {brief(given)}; expected a path, or (weight, bias) of shapes (C, D) and (C,).")
     origin = "the given head" if isinstance(given, tuple) else printable(given or beside)
     if isinstance(given, tuple):
         head = StoredHead(np.asarray(given[0]), np.asarray(given[1]))
