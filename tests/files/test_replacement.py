@@ -1,6 +1,7 @@
 """A result of several files: the new one as a whole, or the old one, whenever the process ends."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -197,6 +198,11 @@ OF_A_NETWORK = {
 @pytest.mark.parametrize("stays", [(), ("features", "checkpoints")])
 def test_the_network_of_an_earlier_run_goes_with_its_results(tmp_path, stays):
     write(tmp_path, OF_A_NETWORK)
+    if not stays:
+        with pytest.raises(InputError, match="holds a trained network"), replacing(tmp_path):
+            pass
+        assert content(tmp_path) == OF_A_NETWORK
+        shutil.rmtree(tmp_path / "checkpoints")
     with replacing(tmp_path, stays=stays) as new:
         (new / "results.json").write_text(RESULT)
     left = {name: text for name, text in OF_A_NETWORK.items() if name.startswith(stays)} if stays else {}

@@ -182,15 +182,22 @@ def test_another_result_over_a_run_leaves_none_of_its_features(rows, by):
     results = json.loads((rows / "r" / "results.json").read_text())
     stage_one = {"backbone": "digits_cnn", "parameters": 1}  # as `run` writes it
     (rows / "r" / "results.json").write_text(json.dumps({**results, "stage1": stage_one}))
-    for folder in ("features", "checkpoints"):
-        (rows / "r" / folder).mkdir()
+    (rows / "r" / "features").mkdir()
+    (rows / "r" / "checkpoints").mkdir()
+    # what was trained is not removed by the way
+    if by == "fit":
+        assert fit("two/birds.npz", "--methods", "ncm", "--out", "r") == 2
+    else:
+        with pytest.raises(InputError, match=r"r: holds a trained network \(checkpoints\)"):
+            compared("two/birds.npz").report("r")
+    assert json.loads((rows / "r" / "results.json").read_text())["stage1"] == stage_one
+    (rows / "r" / "checkpoints").rename("moved")
     if by == "fit":
         assert fit("two/birds.npz", "--methods", "ncm", "--out", "r") == 0
         assert Run(rows / "r").features == Path("two/birds.npz")
     else:
         compared("two/birds.npz").report("r")
     assert not (rows / "r" / "features").exists()
-    assert not (rows / "r" / "checkpoints").exists()
 
 
 def test_a_fit_on_the_features_of_a_run_leaves_them_there(rows):

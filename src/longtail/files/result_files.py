@@ -54,7 +54,7 @@ def parts_of(folder: Path, stays: Sequence[str] = ()) -> set[str]:
         stays: patterns of names that are left out, and not looked at.
 
     Raises:
-        InputError: it holds a file of a result's name that no result wrote.
+        InputError: it holds a file of a result's name that no result wrote, or a trained network that would go.
     """
     contents = {name: None if _matches(name, stays) else _marked(folder / name) for name in _MARKS}
     results, settings = contents["results.json"], contents["config.json"]
@@ -68,6 +68,11 @@ def parts_of(folder: Path, stays: Sequence[str] = ()) -> set[str]:
     if contents["summary.json"] is not None:
         names.update(_SUMMARY, [MADE_OF])
     present = {name for name in names if not _matches(name, stays) and _exists(folder / name)}
+    if "checkpoints" in present:
+        raise InputError(
+            f"{printable(folder)}: holds a trained network (checkpoints), which a result of other features would "
+            "remove. Choose another folder, or move the network away."
+        )
     seeds = [path for path in folder.glob("seed-*") if not _matches(path.name, stays)]
     return present | {path.name for path in seeds if _is_seeds_result(path)}
 
