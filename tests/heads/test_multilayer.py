@@ -8,7 +8,7 @@ import torch
 
 from longtail.errors import InputError
 from longtail.heads import Joint, MultilayerPerceptron
-from longtail.heads.multilayer import _Dropout, _linear, _Network, _scaling_of
+from longtail.heads.multilayer import _Dropout, _Linear, _Network, _scaling_of
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_draws_of_its_own_generator_are_those_of_torch(share):
         layer, dropout = torch.nn.Linear(7, 9), torch.nn.Dropout(share)
         expected = dropout(layer(dropout(rows)))
     generator = torch.Generator().manual_seed(5)
-    layer, dropout = _linear(7, 9, generator), _Dropout(share, generator)
+    layer, dropout = _Linear(7, 9, generator), _Dropout(share, generator)
     assert torch.equal(dropout(layer(dropout(rows))), expected)
 
 

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import skip_init
 
 from longtail.errors import InputError
 from longtail.heads.base import Head, ImpliedPrior
@@ -43,9 +42,8 @@ class MultilayerPerceptron(Head):
     logits = log softmax(W_2 h + b_2);  loss: cross-entropy of W_2 h + b_2 + tau log n
 
     t(x) = x, or x standardised; m is the mean of t(x) / ||t(x)|| over the training rows, s its typical deviation, n the
-    class counts. Adding log n in the
-    loss alone makes the logits those of a world in which every class is as common. Several networks that differ in
-    their seeds vote by the mean of their log-probabilities.
+    class counts. Adding log n in the loss alone makes the logits those of a world in which every class is as common.
+    Several networks that differ in their seeds vote by the mean of their log-probabilities.
 
     Where classes are not divided by planes, as with features of a network that was trained for something else, it is
     better than any linear head. It cannot be folded into a network's last layer.
@@ -309,31 +307,29 @@ class _Dropout(nn.Dropout):
         return rows * stays.div_(1 - self.p)
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """Return a layer with weights as torch draws them, but from a generator of its own."""
-    layer: nn.Linear = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
-    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
-    bound = 1 / math.sqrt(inputs)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-    return layer
+class _Linear(nn.Linear):
+    """A layer with weights as torch draws them, but from a generator of its own."""
+
+    def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None) -> None:
+        self.generator = generator
+        super().__init__(inputs, outputs)
+
+    def reset_parameters(self) -> None:
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
+        bound = 1 / math.sqrt(self.in_features)
+        nn.init.uniform_(self.bias, -bound, bound, generator=self.generator)
 
 
 class _Network(nn.Module):
     def __init__(
-        self,
-        width: int,
-        hidden: int,
-        num_classes: int,
-        dropout: float,
-        input_dropout: float,
-        generator: torch.Generator | None = None,
+        self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float, generator: Any = None
     ) -> None:
         super().__init__()
         self.input_dropout = _Dropout(input_dropout, generator)
-        self.hidden = _linear(width, hidden, generator)
+        self.hidden = _Linear(width, hidden, generator)
         self.norm = nn.BatchNorm1d(hidden)
         self.dropout = _Dropout(dropout, generator)
-        self.output = _linear(hidden, num_classes, generator)
+        self.output = _Linear(hidden, num_classes, generator)
 
     def forward(self, rows: Tensor) -> Tensor:
         hidden = self.norm(self.hidden(self.input_dropout(rows)))
