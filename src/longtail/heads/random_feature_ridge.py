@@ -166,7 +166,9 @@ class RandomFeatureRidge(Head):
         self.scale_ = solved.evidence.scale(solved.solutions, self.penalty_, world)
         weight, bias = (self.scale_ * part for part in solved.solutions.at(self.penalty_))
         parts = (solved.mapping.frequencies, solved.mapping.phases, weight, bias)
-        self.frequencies_, self.phases_, self.weight_, self.bias_ = (part.to("cpu", dtype).numpy() for part in parts)
+        self.frequencies_, self.phases_, self.weight_, self.bias_ = (
+            np.ascontiguousarray(part.to("cpu", dtype).numpy()) for part in parts
+        )
         self.notes_ = unlike_note(moments)
         return self
 
