@@ -62,7 +62,7 @@ def run(config: BalanceConfig) -> Path:
         The model that was written.
     """
     from longtail.files.replacement import replacing
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.places import place_for
 

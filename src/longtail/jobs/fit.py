@@ -45,7 +45,7 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.comparison.opened_problem import check_opened
     from longtail.features import open_features
     from longtail.files.replacement import replacing
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source

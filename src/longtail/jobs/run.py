@@ -189,7 +189,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
     from longtail.jobs.extract import Extraction, extract_splits
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images

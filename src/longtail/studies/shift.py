@@ -91,7 +91,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
 
 
 def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path) -> None:
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.written_comparison import compared_in
 
     problem = with_idle_settings(problem, config.heads, quiet=config.runtime.quiet)

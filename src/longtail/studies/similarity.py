@@ -43,7 +43,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from dataclasses import replace
 
     from longtail.comparison.method_names import wanted_methods
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study

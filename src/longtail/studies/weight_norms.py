@@ -30,7 +30,7 @@ class WeightNormsConfig:
 
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
-    from longtail.jobs.idle_settings import with_idle_settings
+    from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study
