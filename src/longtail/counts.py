@@ -254,8 +254,8 @@ def group_of_class(train_counts: ArrayLike, many_above: int = 100, few_below: in
             raise InputError(f"{name} is {brief(value)}; expected a number of images of at least 0.")
     if few_below > many_above + 1:
         raise InputError(
-            f"few_below {few_below} exceeds many_above {many_above} + 1: a class would be in two groups. "
-            "Lower few_below or raise many_above."
+            f"`few_below` {few_below} exceeds `many_above` {many_above} + 1: a class would be in two groups. "
+            "Lower `few_below` or raise `many_above`."
         )
     counts = check_class_counts(train_counts, "train_counts")
     return np.where(counts > many_above, "many", np.where(counts < few_below, "few", "medium"))

@@ -35,6 +35,10 @@ def wanted_methods(text: str) -> tuple[str, ...]:
         raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:
         words = ["all"]
+    if names and len(words) == len(names) and all(METHODS[name].cost == "others" for name in names):
+        raise InputError(
+            f"`methods` {','.join(names)} alone: it is made of other methods. Name some, such as lda,mlp,ensemble."
+        )
     wanted = {*names, *(name for word in words if word in SETS for name in _members(word))}
     # tables begin with the paper's; what is made of the others stands last
     order = (*(name for name in USUAL_METHODS if name != "mlp"), *METHODS)

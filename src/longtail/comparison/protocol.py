@@ -83,6 +83,7 @@ class Rules:
         check_parameters(vars(self), self._constraints)
         for name in self._constraints:  # numbers of NumPy's kinds too
             object.__setattr__(self, name, plain_value(getattr(self, name)))
+        group_of_class([1], self.many_above, self.few_below)  # checks that they go together
         if self.curve_draws == 1:
             raise InputError("curve_draws is 1; expected 0 for none, or at least 2.")
 

@@ -3,7 +3,7 @@
 They are groups for the code and for `--help`; a person types `--metric`, in whichever group it stands.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,9 +13,9 @@ from longtail.evaluation.selection import Metric
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
-    from longtail.comparison import FeatureProblem, Protocol
+    from longtail.comparison import FeatureProblem, Protocol, Rules
 
-__all__ = ["ChoiceOptions", "EvidenceOptions", "HeadOptions", "ImageOptions", "protocol_of"]
+__all__ = ["ChoiceOptions", "EvidenceOptions", "HeadOptions", "ImageOptions", "protocol_of", "rules_of"]
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,27 @@ def protocol_of(options: HeadOptions, problem: "FeatureProblem", *, seed: int, d
     Raises:
         InputError: settings that methods do not take, unusable costs, or a choice that cannot be made.
     """
-    from longtail.comparison import Protocol, Rules, read_settings
+    from longtail.comparison import Protocol, read_settings
     from longtail.comparison.costs_file import read_costs
 
+    path = options.choice.costs
+    costs = None if path is None else read_costs(path, len(problem.train_counts))
+    return Protocol(problem, replace(rules_of(options), costs=costs), read_settings(options.set), seed, device)
+
+
+def rules_of(options: HeadOptions) -> "Rules":
+    """Return the rules that options ask for, without costs, which need the number of classes.
+
+    Raises:
+        InputError: rules that cannot be.
+    """
+    from longtail.comparison import Rules
+
     choice, evidence = options.choice, options.evidence
-    rules = Rules(
+    return Rules(
         select_on=choice.select_on,
         i_know_test_is_spoiled=choice.i_know_test_is_spoiled,
         metric=choice.metric,
-        costs=None if choice.costs is None else read_costs(choice.costs, len(problem.train_counts)),
         costs_name=str(choice.costs),
         one_standard_error=choice.one_standard_error,
         refit=choice.refit,
@@ -123,4 +135,3 @@ def protocol_of(options: HeadOptions, problem: "FeatureProblem", *, seed: int, d
         curve_draws=evidence.curve_draws if evidence.learning_curve else 0,
         exhaustive=evidence.label_check == "full",
     )
-    return Protocol(problem, rules, read_settings(options.set), seed, device)

@@ -78,12 +78,22 @@ def checked(config: RunConfig) -> RunConfig:
 
     Raises:
         InputError: an unknown method, ONNX that is not installed, a part of the backbone that is to learn from
-            stored features, a loss that does nothing, or two rebalancings at once.
+            stored features, a loss that does nothing, two rebalancings at once, or a choice that cannot be made.
     """
     from longtail.comparison import read_settings, wanted_methods
+    from longtail.files.text import printable
+    from longtail.jobs.head_options import rules_of
     from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
+    rules, costs = rules_of(config.heads), config.heads.choice.costs
+    if rules.select_on == "test" and not rules.i_know_test_is_spoiled and not config.data.original_splits:
+        raise InputError(
+            "--select-on test: choosing on the test split makes the test result worthless. Choose on val or train, or "
+            "add --i-know-test-is-spoiled to reproduce a publication that did so; every table will say it."
+        )
+    if costs is not None and not costs.is_file():
+        raise InputError(f"--costs {printable(costs)}: no such file.")
     settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
     if "onnx" in config.export:
