@@ -96,7 +96,7 @@ def broken(path, kind):
         ("infinite", "expected whole class numbers"),
         ("words", "expected whole class numbers"),
         ("empty", "holds no row"),
-        ("other", "expected the datasets `features` and `labels`"),
+        ("other", 'expected the datasets "features" and "labels"'),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, kind, message):

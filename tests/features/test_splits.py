@@ -144,7 +144,7 @@ def test_mistakes_are_told(tmp_path, capsys):
     assert "split 'trane'; expected train" in told(write(tmp_path / "c.npz", split=np.array(["trane"] * 48)))
     assert "no row is of the split train" in told(write(tmp_path / "d.npz", split=np.array(["test"] * 48)))
     assert "2 logits a row, but 3 classes" in told(write(tmp_path / "e.npz", FEATURES[:, :2], name="logits"))
-    assert "expected `labels`" in told(np.savez(tmp_path / "f.npz", features=FEATURES) or tmp_path / "f.npz")
+    assert 'expected "labels"' in told(np.savez(tmp_path / "f.npz", features=FEATURES) or tmp_path / "f.npz")
     assert "one label a row" in told(np.savez(tmp_path / "g.npz", x=FEATURES, y=LABELS[1:]) or tmp_path / "g.npz")
     (tmp_path / "h.csv").write_text("label,f0\n1,abc\n")
     assert "h.csv: has no column of numbers" in told(tmp_path / "h.csv")

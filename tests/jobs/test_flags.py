@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from longtail.cli import main
@@ -52,3 +53,12 @@ def test_the_command_speaks_in_flags(tmp_path, capsys, monkeypatch, words, told)
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     assert told in capsys.readouterr().err
+
+
+def test_names_of_arrays_are_no_flags(tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", labels=np.arange(4))
+    assert main(["fit", str(tmp_path / "a.npz"), "--out", str(tmp_path / "r")]) == 2
+    message = capsys.readouterr().err
+    assert 'expected an array "features" or "logits"' in message
+    assert "--features" not in message
+    assert "--logits" not in message

@@ -17,7 +17,7 @@ from longtail.files.text import printable
 
 __all__ = ["ArrayFile", "read_array_file"]
 
-EXPECTED = "arrays `features` (N x D) and `labels` (N)"
+EXPECTED = 'arrays "features" (N x D) and "labels" (N)'
 LARGE = 2**20  # bytes, from which an array is mapped and not read
 
 

@@ -39,10 +39,10 @@ def table_of_arrays(path: Path, file: ArrayFile, *, labelled: bool) -> Table:
     held = ", ".join(list(arrays)[:6]) or "nothing"
     name = next((name for name in (*FEATURES, *LOGITS) if name in arrays), None)
     if name is None:
-        raise InputError(f"{origin}: holds {held}; expected `features` or `logits`.")
+        raise InputError(f'{origin}: holds {held}; expected an array "features" or "logits".')
     stored = next((arrays[name] for name in LABELS if name in arrays), None)
     if stored is None and labelled:
-        raise InputError(f"{origin}: holds {held}; expected `labels` too.")
+        raise InputError(f'{origin}: holds {held}; expected "labels" too.')
     values, notes = _upright(arrays[name], stored, file.by_columns, f"{origin}: {name}")
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise InputError(f"{origin}: {name} has shape {values.shape} and type {values.dtype}; expected numbers N x D.")

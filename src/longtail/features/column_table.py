@@ -75,7 +75,7 @@ def _columns_beside_a_list(
     if taken is None and source.images:
         raise InputError(
             f"{origin}: holds images ({', '.join(sorted(source.images))}), as Hugging Face's `datasets` writes them, "
-            "and no features. Expected columns of numbers, or a column of lists named `features`; write the images as "
+            "and no features. Expected columns of numbers, or a column of lists named features; write the images as "
             "files, a folder a class, for `longtail run folder`."
         )
     if taken is None:

@@ -115,7 +115,7 @@ def open_feature_file(path: Path | str) -> FeatureFile:
         InputError: no such file, truncated, no feature file, lengths that differ, labels that are no class indices.
     """
     path = Path(path)
-    with open_hdf5(path, expected="an HDF5 file with `features` and `labels`") as file:
+    with open_hdf5(path, expected='an HDF5 file with "features" and "labels"') as file:
         return _read(path, file)
 
 
@@ -124,10 +124,10 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
     for name in ("features", label_name):
         if not isinstance(file.get(name), h5py.Dataset):
             held = ", ".join(file) or "nothing"
-            raise InputError(f"holds {held}; expected the datasets `features` and `labels`.")
+            raise InputError(f'holds {held}; expected the datasets "features" and "labels".')
     stored, labels = check_dataset(file["features"], "features"), read_dataset(file, label_name)
     if stored.ndim != 2 or stored.dtype.kind != "f":
-        raise InputError(f"`features` has shape {stored.shape} and type {stored.dtype}; expected floats N x D.")
+        raise InputError(f"features has shape {stored.shape} and type {stored.dtype}; expected floats N x D.")
     if labels.shape != stored.shape[:1]:
         raise InputError(f"{stored.shape[0]} rows of features but labels of shape {labels.shape}; expected one a row.")
     if labels.dtype.kind not in "iu" and not (
