@@ -247,3 +247,9 @@ def test_features_that_are_too_large_are_told(tailed):
     (train, labels), _ = tailed
     with pytest.raises(LongtailError, match="Lower learning_rate, or scale the features"):
         ClassifierRetraining(random_state=0, learning_rate=1e14, standardise=False).fit(train * 1e10, labels)
+
+
+def test_many_classes_of_few_rows_are_no_regression():
+    """scikit-learn warns where more than half of the rows have a class of their own; warnings are errors here."""
+    labels = np.concatenate([np.arange(30), np.arange(10)])
+    assert len(NearestClassMean().fit(np.random.default_rng(0).normal(size=(40, 5)), labels).classes_) == 30

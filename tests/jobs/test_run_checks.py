@@ -11,6 +11,7 @@ from longtail.cli import main
         (["--many-above", "5", "--few-below", "20"], "--few-below 20 exceeds --many-above 5 + 1"),
         (["--select-on", "test"], "--select-on test: choosing on the test split makes the test result worthless"),
         (["--costs", "nowhere.csv"], "--costs nowhere.csv: no such file"),
+        (["--head", "mine.npz"], "--head: a run compares with the classifier that it trains"),
         (["--methods", "ensemble"], "--methods ensemble alone: it is made of other methods"),
     ],
 )

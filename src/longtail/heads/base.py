@@ -1,5 +1,6 @@
 """What all heads share: checked features, encoded labels, predictions from logits in bounded memory."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
@@ -123,7 +124,9 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if target.dtype.kind == "f":
             assert_all_finite(target, input_name="y")
-        check_classification_targets(target)
+        with warnings.catch_warnings():  # many classes of few rows are what this is for
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            check_classification_targets(target)
         check_finite(array)
         self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
