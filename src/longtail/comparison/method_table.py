@@ -41,8 +41,7 @@ def table_rows(results: Mapping[str, Any]) -> list[Row]:
     split = measured_split(results)
     rows: list[Row] = []
     for name, entry in results["methods"].items():
-        metrics = entry["metrics"].get(split)
-        if metrics is None:
+        if (metrics := entry["metrics"].get(split)) is None:
             continue
         interval = (metrics.get("intervals") or {}).get("balanced")  # other versions may not have measured it
         rows.append(

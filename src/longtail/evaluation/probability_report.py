@@ -114,8 +114,5 @@ def _part(
 def reliability_facts(scores: ImageScores, bins: int = 15) -> dict[str, list[float]]:
     """Return a reliability curve of equal width as plain numbers for a figure; confidence and accuracy in percent."""
     curve = reliability_curve(scores.confidence, scores.right, bins=bins)
-    return {
-        "confidence": (100 * curve.confidence).tolist(),
-        "accuracy": (100 * curve.accuracy).tolist(),
-        "images": curve.images.tolist(),
-    }
+    percent = {name: (100 * getattr(curve, name)).tolist() for name in ("confidence", "accuracy")}
+    return percent | {"images": curve.images.tolist()}

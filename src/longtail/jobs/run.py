@@ -87,9 +87,7 @@ def checked(config: RunConfig) -> RunConfig:
 
     wanted_methods(config.heads.methods)
     if config.heads.head is not None:
-        raise InputError(
-            "--head: a run compares with the classifier that it trains. Leave it out, or use `fit`."
-        )
+        raise InputError("--head: a run compares with the classifier that it trains. Leave it out, or use `fit`.")
     rules, costs = rules_of(config.heads), config.heads.choice.costs
     if rules.select_on == "test" and not rules.i_know_test_is_spoiled and not config.data.original_splits:
         raise InputError(

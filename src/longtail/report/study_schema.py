@@ -88,12 +88,7 @@ class NormsFigure(Figure):
     norms: dict[str, list[Positive]]
 
 
-FIGURES: dict[str, Any] = {
-    "points": PointsFigure,
-    "curve": CurveFigure,
-    "scatter": ScatterFigure,
-    "norms": NormsFigure,
-}
+FIGURES: dict[str, Any] = {"points": PointsFigure, "curve": CurveFigure, "scatter": ScatterFigure, "norms": NormsFigure}
 
 
 class StudyData(TypedDict):

@@ -68,8 +68,7 @@ def _next(batches: Iterator[Any]) -> Any:
     try:
         return next(batches, None)
     except RuntimeError as error:
-        failure = explain(error)
-        if failure is None:
+        if (failure := explain(error)) is None:
             raise
     # not from within: the error would keep the processes
     return _Failure(failure)
@@ -87,9 +86,8 @@ class _Guarded(Dataset[Any]):
         self.items = items
 
     def __getitems__(self, keys: Sequence[Any]) -> Any:
-        name = ""
+        name, batch = "", list[Any]()
         try:
-            batch = []
             for key in keys:
                 name = f"{self.items.name_of(key)}: "
                 batch.append(self.items[key])

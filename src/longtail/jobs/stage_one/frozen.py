@@ -104,11 +104,7 @@ def _load(model: "nn.Module", stage: StageOneOptions, backbone: str) -> None:
 
 def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "Preprocessing":
     """Prepare images as the network saw them when it was trained, where that is known."""
-    from longtail.data.preprocessing_choice import (
-        pretrained_preprocessing,
-        stored_preprocessing,
-        trained_preprocessing,
-    )
+    from longtail.data.preprocessing_choice import pretrained_preprocessing, stored_preprocessing, trained_preprocessing
     from longtail.jobs.flags import naming_flags
     from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint
