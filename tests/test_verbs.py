@@ -139,6 +139,11 @@ def test_images_are_predicted(finished, tmp_path):
         (lambda path: verbs.run("digits", settings={"tau": 0.7}), r"`settings` is \{'tau': 0.7\}; expected"),
         (lambda path: verbs.run("digits", settings={"tau": {"tua": 0.7}}), "tua"),
         (lambda path: verbs.run("digits", set=3), "`settings` is 3"),
+        (lambda path: verbs.run("digits", weights="x.pt"), "`weights`: is for `frozen`"),
+        (
+            lambda path: verbs.run("digits", select_on="test"),
+            "`select_on` test: choosing on the test split",
+        ),
         (lambda path: verbs.run("digits", seeds=2), "`seeds`: longtail.run makes one run"),
         (lambda path: verbs.run(path, recipe="digits"), "`data`: digits are scikit-learn's own images"),
         (lambda path: verbs.predict(path, np.eye(3)), "`inputs` is ndarray; expected a path"),

@@ -3,10 +3,10 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-__all__ = ["InputError", "LongtailError", "did_you_mean", "with_flags"]
+__all__ = ["InputError", "LongtailError", "did_you_mean", "with_arguments", "with_flags"]
 
 
 class LongtailError(Exception):
@@ -47,6 +47,28 @@ def did_you_mean(word: Any, words: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(words), n=1) if isinstance(word, str) else []
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def with_arguments(message: str, names: Collection[str]) -> str:
+    """Write the flags that a message names as the arguments of a function.
+
+    Args:
+        message: names flags, as --skip-bad or --no-refit; what stands between backquotes is a command, and stays.
+        names: of the arguments.
+
+    Example:
+        >>> with_arguments("leave --skip-bad out, --no-refit or `longtail fit --out x`", {"skip_bad", "refit", "out"})
+        'leave `skip_bad` out, `refit=False` or `longtail fit --out x`'
+    """
+
+    def argument(match: re.Match[str]) -> str:
+        code, off, flag = match.groups()
+        name = (flag or "").replace("-", "_")
+        if code or name not in names:
+            return match[0]
+        return f"`{name}=False`" if off else f"`{name}`"
+
+    return re.sub(r"(`[^`]*`)|--(no-)?([a-z][a-z0-9-]*)", argument, message)
 
 
 def with_flags(message: str, flags: Mapping[str, str]) -> str:

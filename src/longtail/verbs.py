@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from longtail.arguments import plain_value
 from longtail.config_file import placed_settings, with_settings
-from longtail.errors import InputError
+from longtail.errors import InputError, with_arguments
 from longtail.files.unwritable import telling_why
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def run(
     if given:  # stands behind what the recipe sets, and wins
         typed = {**typed, "set": [*default.heads.set, *(word for one in given for word in _set_words(one))]}
     default = replace(default, recipe=name, recipe_set=default.heads.set)
-    config = _config(job.RunConfig, default, typed, "run")
-    with _as_before():
+    with _naming_arguments(job.RunConfig), _as_before():
+        config = _config(job.RunConfig, default, typed, "run")
         return Run(job.run(config, table=False))
 
 
@@ -115,8 +115,8 @@ def extract(
         **({} if data is None else {"dataset": str(data)}),
         **settings,
     }
-    config = _config(job.ExtractConfig, None, typed, "extract")
-    with _as_before():
+    with _naming_arguments(job.ExtractConfig), _as_before():
+        config = _config(job.ExtractConfig, None, typed, "extract")
         return open_feature_folder(job.run(config))
 
 
@@ -142,12 +142,26 @@ def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> P
     if refused is not None:
         raise InputError(f"`{refused}` is of the file that `longtail predict` writes. Leave it out here.")
     typed = {"model": _place(model, "model"), "inputs": _place(inputs, "inputs"), **settings}
-    config = _config(job.PredictConfig, None, typed, "predict")
-    with _as_before():
+    with _naming_arguments(job.PredictConfig), _as_before():
+        config = _config(job.PredictConfig, None, typed, "predict")
         names, blocks = job.predicted(config)
         parts = list(blocks)
     rows = tuple(name for names_of_block, _ in parts for name in names_of_block)
     return Predictions(rows, np.concatenate([probabilities for _, probabilities in parts]), names)
+
+
+@contextmanager
+def _naming_arguments(kind: type) -> Iterator[None]:
+    """Let what the command line would say of its flags name the arguments of a function here."""
+    try:
+        yield
+    except InputError as error:
+        from longtail.command_errors import flag_names
+
+        message = with_arguments(str(error), flag_names(kind))
+        if type(error) is not InputError or message == str(error):
+            raise
+        raise InputError(message) from error
 
 
 @contextmanager
