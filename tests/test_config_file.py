@@ -408,3 +408,16 @@ def test_help_that_lists_recipes_mentions_it(words, capsys):
     with pytest.raises(SystemExit):
         main([*words, "--help"])
     assert f"longtail {' '.join(words)} --config FILE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "spelling"),
+    [
+        ("tau = 0.7", 'set = ["tau.tau=VALUE"]'),
+        ("[heads.training]\ncrt_epochs = 2", "Settings of methods now stand in set"),
+    ],
+)
+def test_settings_of_methods_of_before_are_told_as_they_are_written_now(tmp_path, capsys, line, spelling):
+    (tmp_path / "old.toml").write_text(line + "\n")
+    assert main(["fit", "nowhere", "--config", str(tmp_path / "old.toml")]) == 2
+    assert spelling in capsys.readouterr().err

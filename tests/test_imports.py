@@ -27,7 +27,7 @@ ALLOWED = {
     "report": {"report", "counts", "files", "errors"},
     "typed_command": set(),
     "setting_kinds": {"errors", "ranges"},
-    "config_file": {"errors", "files", "setting_kinds"},
+    "config_file": {"errors", "files", "old_flags", "setting_kinds"},
     "jobs": LIBRARY
     | {
         "heads",

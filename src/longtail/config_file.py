@@ -12,6 +12,7 @@ from longtail.files.json_file import read_json
 from longtail.files.replacement import settle
 from longtail.files.text import printable
 from longtail.files.toml_file import read_toml
+from longtail.old_flags import OLD_FLAGS
 from longtail.setting_kinds import converted
 
 __all__ = ["ConfigFile", "placed_settings", "read_config", "taken_from", "with_settings"]
@@ -23,6 +24,7 @@ _IDLE = {
 }
 # settings of computing, which verbs that compute little had too, without an effect
 _OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
+_OLD_GROUPS = ("heads.training", "heads.own", "heads.dlsa")  # of settings of methods
 _EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
 
 
@@ -101,7 +103,8 @@ def placed_settings(content: dict[str, Any], kind: type, origin: str, advice: st
     if unknown:
         more = f", and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         listed = f"{', '.join(unknown[:5])}{more}"
-        raise InputError(f"{origin}: no such settings here: {listed}. Leave them out; {advice}.")
+        now = _spelled_now([name for places, name, _ in named if not places])
+        raise InputError(f"{origin}: no such settings here: {listed}. {now or 'Leave them out'}; {advice}.")
     result: dict[Place, Any] = {}
     for places, name, value in named:
         if len(places) > 1:
@@ -222,6 +225,17 @@ def _was_idle(name: str, value: Any, hints: dict[Place, Any]) -> bool:
         return bool(_IDLE[name] == value)
     group, _, last = name.rpartition(".")
     return last in _OF_COMPUTING and group in ("", "runtime") and ("runtime", "seed") in hints
+
+
+def _spelled_now(names: Iterable[str]) -> str | None:
+    """Return how settings of methods are written that earlier versions had by themselves; None where there are none."""
+    settings = [OLD_FLAGS.get("--" + name.rpartition(".")[2].replace("_", "-")) for name in names]
+    example = next((setting for setting in settings if setting is not None), None)
+    if example is None and not any(name in _OLD_GROUPS for name in names):
+        return None
+    typed = example or "tau.tau"
+    typed = typed if "=" in typed else f"{typed}=VALUE"
+    return f"Settings of methods now stand in set = [{json.dumps(typed)}], and the rest is to be left out"
 
 
 def _former_places(hints: dict[Place, Any]) -> dict[Place, Place]:

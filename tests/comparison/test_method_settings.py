@@ -14,7 +14,8 @@ from longtail.comparison.problem import check_problem
 from longtail.errors import InputError
 from longtail.features import FeatureFile, write_features
 from longtail.heads import Joint
-from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_method_flags, refuse_old_flags
+from longtail.method_flags import gathered_settings, refuse_method_flags, refuse_old_flags
+from longtail.old_flags import OLD_FLAGS
 from longtail.runs import Run
 
 EVERY = [(name, setting) for name, method in METHODS.items() for setting in settable(method)]
