@@ -81,7 +81,7 @@ def take_settings(path):
     from longtail.jobs.fit import FitConfig
 
     file = read_config(path)
-    file.check_verb("fit")
+    file.check_verb("fit", ["fit", "run"])
     with_settings(FitConfig, None, file.settings(FitConfig), None)
 
 
