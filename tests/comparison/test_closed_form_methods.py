@@ -6,10 +6,10 @@ import time
 import numpy as np
 import pytest
 import torch
+from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
 
 from longtail.cli import main
 from longtail.comparison import METHODS
-from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
 from longtail.features import open_feature_file, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
 

@@ -28,6 +28,7 @@ from longtail.heads import (
 )
 from longtail.heads.base import Head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
+from longtail.heads.feature_transform import TransformKind
 
 __all__ = ["METHODS", "Cost", "Method"]
 
@@ -45,6 +46,9 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
             them.
+        transforms: of the features, that `auto` alone tries.
+        last_fit: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
+        usual_weight: part of it in the mean that `auto` makes, where nothing was measured yet.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 
@@ -52,6 +56,9 @@ class Method:
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
+    transforms: tuple[TransformKind, ...] = ("none",)
+    last_fit: Mapping[str, Any] = field(default_factory=dict)
+    usual_weight: float = 0.0
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -74,12 +81,18 @@ class Method:
 # balanced losses learn few rare images by heart where the decay is small
 _BALANCED = {"sampling": "instance", "weight_decay": 5e-3, "epochs": 10}
 
+_SHAPES: tuple[TransformKind, ...] = ("none", "power-l2", "standardise")
+
 # from the simplest to the most elaborate: the one-standard-error rule prefers the earlier, of equals the first is taken
 METHODS: dict[str, Method] = {
     "joint": Method(Joint, "the network's own classifier, as trained"),
     "ncm": Method(NearestClassMean, "nearest class mean", cost="one pass"),
-    "lda": Method(LinearDiscriminant, "linear discriminant, all classes equally probable", cost="one pass"),
-    "ridge": Method(WeightedRidge, "regression on the classes, each weighed alike", cost="one pass"),
+    "lda": Method(
+        LinearDiscriminant, "linear discriminant, all classes equally probable", cost="one pass", transforms=_SHAPES
+    ),
+    "ridge": Method(
+        WeightedRidge, "regression on the classes, each weighed alike", cost="one pass", transforms=_SHAPES
+    ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
@@ -101,8 +114,18 @@ METHODS: dict[str, Method] = {
     ),
     "maxnorm": Method(MaxNorm, "classifier whose weights have a largest length"),
     "disalign": Method(DisAlign, "scores corrected where the image asks for it"),
-    "knn": Method(NearestNeighbours, "votes of the nearest training images, weighed by class size", cost="all rows"),
-    "mlp": Method(MultilayerPerceptron, "a network with one hidden layer, trained by balanced softmax"),
+    "knn": Method(
+        NearestNeighbours,
+        "votes of the nearest training images, weighed by class size",
+        cost="all rows",
+        transforms=_SHAPES,
+    ),
+    "mlp": Method(
+        MultilayerPerceptron,
+        "a network with one hidden layer, trained by balanced softmax",
+        last_fit={"members": 3},
+        usual_weight=0.4,
+    ),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(
         DLSA,

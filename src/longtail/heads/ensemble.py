@@ -26,8 +26,8 @@ Average = Literal["log", "probability"]
 class Ensemble(Head):
     """The mean of several heads' probabilities, all of them brought to a world in which classes are equally common.
 
-    q_m = softmax(a_m (logits_m - log prior_m))
-    logits = a log sum_m w_m q_m,  or  a sum_m w_m log q_m;  + log prior
+    q_m = softmax(a_m (logits_m - log prior_m) + log prior)
+    logits = a log sum_m w_m q_m,  or  a sum_m w_m log q_m
 
     prior_m is the one whose probabilities member m gives: uniform for most heads, the shares of train for those that do
     not balance; prior is the one that is asked for. a_m, which makes each as sure as it may be, and a are 1 where
@@ -202,12 +202,12 @@ class Ensemble(Head):
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         members = (head._chunk_logits(features.to(head._device)).to(self.device) for head in self.heads_)
-        uniform = [
-            scale * (scores - log_prior_of(head).to(scores))
+        world = 0 if self.prior == "uniform" else log_prior_of(self)
+        moved = [
+            scale * (scores - log_prior_of(head).to(scores)) + torch.as_tensor(world).to(scores)
             for head, scores, scale in zip(self.heads_, members, self.scales_.tolist(), strict=True)
         ]
-        together = self.scale_ * averaged(uniform, self.average, self.weights_)
-        return together if self.prior == "uniform" else together + log_prior_of(self).to(together)
+        return self.scale_ * averaged(moved, self.average, self.weights_)
 
 
 def averaged(scores: Sequence[Tensor], average: Average = "probability", weights: ArrayLike | None = None) -> Tensor:
