@@ -24,6 +24,7 @@ from longtail.heads.base import Head
 __all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fitted_on_all", "predict_splits"]
 
 TOGETHER = "ensemble"
+SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
 
 @dataclass(frozen=True)

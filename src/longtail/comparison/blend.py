@@ -75,7 +75,7 @@ def _greedy(of_labels: FloatArray, row_weights: FloatArray) -> FloatArray:
         best = int(np.argmax(np.where(allowed, total, -np.inf)))
         counts[best] += 1
         mean = means[best]
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 TINY = float(np.finfo(np.float64).tiny)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,10 +58,8 @@ class Evidence:
 
     def together(self, weights: Mapping[str, float]) -> NDArray[np.int64]:
         """Return the class indices that a weighted mean of candidates predicts, shape (N',)."""
-        total: NDArray[np.float32] = sum(
-            weight * np.exp(self.log_probabilities[name]) for name, weight in weights.items()
-        )  # type: ignore[assignment]
-        return total.argmax(axis=1)
+        total: Any = sum(weight * np.exp(self.log_probabilities[name]) for name, weight in weights.items())
+        return np.asarray(total.argmax(axis=1))
 
     def of_rows(self, rows: NDArray[np.int64]) -> "Evidence":
         """Return what the candidates say about some of the rows, which may come again."""

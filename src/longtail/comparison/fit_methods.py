@@ -112,7 +112,7 @@ def fit_methods(
         if name in ready:
             fitted = FittedMethod(*ready[name])
         elif name in choices:
-            facts = {"transform": {"chosen": kind, "scores": choices[name].scores}}
+            facts, spent = {"transform": {"chosen": kind, "scores": choices[name].scores}}, choices[name].seconds
             fitted = _measured(choices[name].head, protocol, facts)
         else:
             fitted = _measured(fitter.fit(name, kind), protocol, {})
