@@ -22,6 +22,10 @@ from longtail.cli import main
         (["fit", "x", "--out", ""], "the word behind --out is empty"),
         (["run", "folder", "nowhere/"], "no data 'nowhere'"),
         (["describe", "--data", "nowhere"], "no data 'nowhere'"),
+        (["describe", "x", "--device", "cpu"], "--device: `longtail describe` computes no network"),
+        (["evaluate", "x", "--precision=float32"], "--precision: `longtail evaluate` computes no network"),
+        (["inspect", "x", "--threads", "2"], "--threads: `longtail inspect` computes no network"),
+        (["study", "two-gaussians", "--devices", "2"], "--devices: `longtail study two-gaussians` computes no network"),
     ],
 )
 def test_a_mistyped_command_is_one_sentence(capsys, words, told):

@@ -181,7 +181,7 @@ def test_help_lists_every_setting_in_lines_that_fit(command, width, capsys, monk
     assert max(map(len, text.splitlines())) <= width
     listed = phrases_of(text)
     names = {name.split(".")[1] for name, _ in settings_of(kind_of(command))} - {"config"}
-    hidden = {"dataset", "recipe"} if "RunConfig.recipe" in dict(settings_of(kind_of(command))) else set()
+    hidden = {"dataset", "recipe", "recipe_set"} if "RunConfig.recipe" in dict(settings_of(kind_of(command))) else set()
     for name in names - hidden:
         flag = name.replace("_", "-")
         assert {f"--{flag}", f"--no-{flag}", name.upper()} & listed.keys(), name

@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 
 from longtail.cli import main
+from longtail.command_errors import flag_names
 from longtail.config_file import ConfigFile, read_config, taken_from, with_settings
 from longtail.errors import InputError
 from longtail.features import write_features
 from longtail.heads import Joint
 from longtail.jobs.balance import BalanceConfig
+from longtail.jobs.calibrate import CalibrateConfig
+from longtail.jobs.describe import DescribeConfig
+from longtail.jobs.evaluate import EvaluateConfig
 from longtail.jobs.fit import FitConfig
+from longtail.jobs.inspect_labels import InspectConfig
+from longtail.jobs.report import ReportConfig
 from longtail.jobs.run import RunConfig
 from longtail.jobs.stage_one.settings import plain
 from longtail.recipes import RECIPES
@@ -250,6 +256,19 @@ def test_what_earlier_versions_wrote_of_images_for_verbs_without_them_is_left_ou
         settings(kind, zzz=None)
 
 
+@pytest.mark.parametrize("kind", [DescribeConfig, EvaluateConfig, InspectConfig, CalibrateConfig])
+def test_settings_that_never_had_an_effect_are_left_out(kind):
+    earlier = {"out": "r", "seed": 3, "device": "cuda", "devices": 2, "threads": None, "timeout": 5.0, "quiet": True}
+    now = {("runtime", "out"): Path("r"), ("runtime", "seed"): 3, ("runtime", "quiet"): True}
+    assert settings(kind, runtime={**earlier, "precision": "float32"}) == now
+    assert settings(kind, device="cpu", seed=3) == {("runtime", "seed"): 3}
+    with pytest.raises(InputError, match=r"no such settings here: 'runtime\.devise'"):
+        settings(kind, runtime={"devise": "cpu"})
+    with pytest.raises(InputError, match="no such settings here: 'device'"):
+        settings(ReportConfig, device="cpu")
+    assert not {"device", "devices", "threads", "timeout", "precision"} & flag_names(kind)
+
+
 def test_a_run_of_an_earlier_version_is_repeated(digits_run, tmp_path):
     config = json.loads((digits_run / "config.json").read_text())
     config["heads"]["images"] = config.pop("images")
@@ -274,8 +293,27 @@ def test_settings_of_another_verb_are_refused(digits_run, features, capsys):
     config = digits_run / "config.json"
     message = refused(capsys, "fit", features, "--config", config)
     assert "holds the settings of `longtail run`, not of `longtail fit`" in message
+    assert f"Call `longtail run --config {config}`" in message
     message = refused(capsys, "study", "representations", "--config", config)
     assert "not of `longtail study representations`" in message
+
+
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        ('"fit"', "holds the settings of `longtail fit`, not of `longtail run`. Call `longtail fit --config "),
+        ('"study shift"', "Call `longtail study shift --config "),
+        ('"rum"', "verb is 'rum', and there is no such verb. Did you mean run? Expected \"run\" here; write that, or "),
+        ('"study"', "verb is 'study', and there is no such verb."),
+        ('""', "verb is '', and there is no such verb. Expected \"run\" here"),
+        ("3", 'verb is 3; expected text, such as "fit". Leave it out where'),
+        ("[]", "verb is []; expected text"),
+    ],
+)
+def test_a_verb_that_is_another_or_none_is_told_with_what_to_do(verb, told, tmp_path, capsys):
+    path = tmp_path / "a.toml"
+    path.write_text(f'verb = {verb}\nrecipe = "digits"\n')
+    assert told in refused(capsys, "run", "--config", path)
 
 
 def test_settings_of_another_recipe_are_refused(digits_run, tmp_path, capsys):
@@ -331,7 +369,7 @@ def test_a_study_takes_a_file_too(tmp_path, capsys):
         ("none.toml", None, "none.toml: no such file. Expected the config.json of a run"),
         ("a.yaml", "epochs: 3", "a.yaml: ends neither in .json nor in .toml."),
         ("a.toml", "epochs = ", "a.toml: no TOML ("),
-        ("a.toml", "verb = 3", "a.toml: verb is 3; expected text."),
+        ("a.toml", "verb = 3", "a.toml: verb is 3; expected text, such as"),
         ("a.json", '{"epochs": NaN}', "a.json: no JSON (NaN"),
         ("a.json", "[]", "a.json: expected an object, came an array."),
     ],

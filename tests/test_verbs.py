@@ -39,6 +39,18 @@ def test_a_run_is_what_the_command_makes(finished, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_place_that_cannot_be_written_is_told(finished, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    place = tmp_path / "file" / "there"
+    for write in (lambda: verbs.run("digits", out=place, **QUICK), lambda: verbs.extract(finished, out=place)):
+        with pytest.raises(InputError, match=r"Choose another path") as refusal:
+            write()
+        assert str(refusal.value).startswith(str(tmp_path / "file"))
+    # the command line says the same
+    assert main(["run", "digits", "--epochs", "1", "--out", str(place), "--quiet"]) == 2
+    assert f"longtail: {tmp_path / 'file'}" in capsys.readouterr().err
+
+
 def test_features_are_those_of_the_run(finished, tmp_path, capsys):
     splits = verbs.extract(finished, out=tmp_path / "features")
     assert capsys.readouterr() == ("", "")

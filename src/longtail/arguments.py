@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["as_array", "as_numbers", "brief", "check_share", "check_whole"]
+__all__ = ["as_array", "as_numbers", "brief", "check_share", "check_whole", "usual_device"]
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -102,6 +102,15 @@ def check_whole(name: str, value: Any, least: int = 0) -> None:
     """
     if not isinstance(value, Integral) or not least <= int(value) < 2**63:
         raise InputError(f"{name} is {brief(value)}; expected a whole number of at least {least}.")
+
+
+def usual_device(device: Any) -> Any:
+    """Return a device as it is named, and in the place of "auto" a GPU where there is one, else "cpu"."""
+    if not isinstance(device, str) or device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def brief(value: Any) -> str:

@@ -185,7 +185,9 @@ def _without_file(arguments: list[str], verb: str, command: _Command) -> list[st
 
     command.file, rest = taken_from(arguments)
     if command.file is not None:
-        command.file.check_verb(verb)
+        from longtail.studies import STUDIES
+
+        command.file.check_verb(verb, [*VERBS, *(f"study {name}" for name in STUDIES)])
     return rest
 
 
@@ -195,7 +197,13 @@ def _parse(
     import tyro
 
     from longtail.command_help import help_text, join_help_lines, with_config_flag
-    from longtail.method_flags import gathered_settings, refuse_old_flags, refuse_run_flags
+    from longtail.method_flags import (
+        gathered_settings,
+        refuse_idle_flags,
+        refuse_method_flags,
+        refuse_old_flags,
+        refuse_run_flags,
+    )
     from longtail.ranges import check_ranges
 
     join_help_lines(kind)
@@ -231,6 +239,9 @@ def _parse(
                 **extra,
             )
     except SystemExit:
+        if "set" in command.settings:
+            refuse_method_flags(arguments, command.settings)
+        refuse_idle_flags(arguments, command.settings, program)
         raise InputError(usage_sentence(said.getvalue(), program)) from None
     options = kind(**{name: value for name, value in vars(parsed).items() if name != "config"})
     check_ranges(options)

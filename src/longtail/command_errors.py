@@ -1,21 +1,16 @@
 """Every way in which a command can fail, as one sentence for a person."""
 
 import dataclasses
-import errno
 import re
 import tempfile
 import traceback
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from longtail.errors import LongtailError, with_flags
-from longtail.files.text import printable
+from longtail.files.unwritable import system_sentence
 
 __all__ = ["flag_names", "named_as_flags", "sentence_for", "usage_sentence"]
 
-_NO_ROOM = {errno.ENOSPC: "no space left on the disk", errno.EFBIG: "the file is larger than is allowed here"}
-if hasattr(errno, "EDQUOT"):
-    _NO_ROOM[errno.EDQUOT] = "the quota of the disk is used up"
 # what the parser says of a word that is missing or no number
 _REWORDED = (
     (r"^Missing from [^:]*: (\S+) (.*?)(?: \(required\))?$", r"\1 is missing. Expected: \2"),
@@ -35,19 +30,14 @@ def sentence_for(error: BaseException) -> tuple[str, int]:
         One or two sentences, and 2 for what a person can mend or 70 for a fault of ours.
 
     Example:
-        >>> sentence_for(FileNotFoundError(errno.ENOENT, "No such file or directory", "a/b"))
+        >>> sentence_for(FileNotFoundError(2, "No such file or directory", "a/b"))
         ('a/b: no such file or directory. Choose another path, or change its permissions.', 2)
     """
     match error:
         case LongtailError():
             return str(error), 2
-        case OSError(errno=int(number)) if number in _NO_ROOM:
-            where = f" while writing {_path(error)}" if error.filename else ""
-            return f"{_NO_ROOM[number]}{where}. Free some and call again: nothing half-written was left.", 2
-        case OSError(errno=int()) if error.strerror:
-            reason = error.strerror[:1].lower() + error.strerror[1:]
-            what = f"{_path(error)}: {reason}" if error.filename else f"the system says: {reason}"
-            return f"{what}. Choose another path, or change its permissions.", 2
+        case OSError() if (sentence := system_sentence(error)) is not None:
+            return sentence, 2
         case MemoryError():
             return "the memory of this machine is not enough for that. Take fewer rows, or a machine with more.", 2
     return _unplanned(error), 70
@@ -106,10 +96,6 @@ def flag_names(kind: Any) -> frozenset[str]:
         group = hints[field.name]
         names |= flag_names(group) if dataclasses.is_dataclass(group) else {field.name}
     return frozenset(names)
-
-
-def _path(error: OSError) -> str:
-    return printable(error.filename) if isinstance(error.filename, str | Path) else str(error.filename)
 
 
 def _unplanned(error: BaseException) -> str:

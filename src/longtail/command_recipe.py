@@ -32,7 +32,7 @@ def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" 
     is_typed = bool(arguments) and not arguments[0].startswith("-")
     named = None if file is None else _recipe_in(file)
     if file is not None and named is not None and not is_typed:
-        return named, arguments, replace(RECIPES[named](), recipe=named)
+        return named, arguments, _settings_of(named)
     if not arguments or arguments[0] in ("-h", "--help"):
         if file is not None and not arguments:
             raise InputError(NAMELESS.format(file=printable(file.path), program=program))
@@ -51,7 +51,7 @@ def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" 
         rest = ["--data", *rest]
     if name not in RECIPES:
         raise InputError(_no_recipe(name))
-    default = replace(RECIPES[name](), recipe=name)
+    default = _settings_of(name)
     if file is not None and named is not None and named != name:
         is_certain = _word(file, "recipe") is not None  # else known by its data set, which two recipes may share
         if is_certain or RECIPES[named]().dataset != default.dataset:
@@ -60,6 +60,13 @@ def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" 
                 "name another file."
             )
     return name, rest, default
+
+
+def _settings_of(name: str) -> Any:
+    from longtail.recipes import RECIPES
+
+    settings = RECIPES[name]()
+    return replace(settings, recipe=name, recipe_set=settings.heads.set)
 
 
 def _recipe_in(file: "ConfigFile") -> str | None:

@@ -2,12 +2,12 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 from longtail.files.json_file import read_json
 from longtail.files.replacement import settle
 from longtail.files.text import printable
@@ -21,6 +21,8 @@ Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
 _IDLE = {
     "heads.images": {"crt_from": "features", "bn_mode": "frozen", "crt_part": "classifier", "crt_backbone_rate": 0.1}
 }
+# settings of computing, which verbs that compute little had too, without an effect
+_OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
 _EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
 
 
@@ -38,20 +40,27 @@ class ConfigFile:
     content: dict[str, Any]
     verb: str | None = None
 
-    def check_verb(self, verb: str) -> None:
+    def check_verb(self, verb: str, known: Iterable[str]) -> None:
         """Refuse the settings of another verb.
 
         Args:
             verb: that was typed.
+            known: all that there are, "study NAME" of a study.
 
         Raises:
-            InputError: the file belongs to another.
+            InputError: the file belongs to another, or to none.
         """
-        if self.verb is not None and self.verb != verb:
+        if self.verb is None or self.verb == verb:
+            return
+        if self.verb not in (verbs := list(known)):
             raise InputError(
-                f"{printable(self.path)}: holds the settings of `longtail {self.verb}`, not of `longtail {verb}`. Use "
-                "it there, or name another file."
+                f"{printable(self.path)}: verb is {self.verb!r:.80}, and there is no such verb."
+                f"{did_you_mean(self.verb, verbs)} Expected {json.dumps(verb)} here; write that, or leave verb out."
             )
+        raise InputError(
+            f"{printable(self.path)}: holds the settings of `longtail {self.verb}`, not of `longtail {verb}`. Call "
+            f"`longtail {self.verb} --config {printable(self.path)}`, or name another file."
+        )
 
     def settings(self, kind: type) -> dict[Place, Any]:
         """Return the settings that the file names; as `placed_settings`."""
@@ -86,7 +95,7 @@ def placed_settings(content: dict[str, Any], kind: type, origin: str, advice: st
     named = [
         (list(dict.fromkeys(former.get(place, place) for place in places)), name, value)
         for places, name, value in _named(content, (), then)
-        if places or name not in _IDLE or _IDLE[name] != value
+        if places or not _was_idle(name, value, hints)
     ]
     unknown = [f"{name!r}{_meant(name, hints)}" for places, name, _ in named if not places]
     if unknown:
@@ -162,7 +171,10 @@ def read_config(path: Path) -> ConfigFile:
             raise InputError(f"--config {printable(path)}: ends neither in .json nor in .toml. Expected {_EXPECTED}.")
     verb = content.pop("verb", None)
     if verb is not None and not isinstance(verb, str):
-        raise InputError(f"{printable(path)}: verb is {json.dumps(verb, default=str)}; expected text.")
+        raise InputError(
+            f'{printable(path)}: verb is {json.dumps(verb, default=str)}; expected text, such as "fit". Leave it out '
+            "where the settings are of the verb that is typed."
+        )
     return ConfigFile(path, content, verb)
 
 
@@ -200,6 +212,14 @@ def _hints(kind: type, above: Place = ()) -> Iterator[tuple[Place, Any]]:
             yield from _hints(hint, (*above, field.name))  # type: ignore[arg-type]
         else:
             yield (*above, field.name), hint
+
+
+def _was_idle(name: str, value: Any, hints: dict[Place, Any]) -> bool:
+    """Return whether earlier versions took a setting that had no effect, which is therefore left out."""
+    if name in _IDLE:
+        return bool(_IDLE[name] == value)
+    group, _, last = name.rpartition(".")
+    return last in _OF_COMPUTING and group in ("", "runtime") and ("runtime", "seed") in hints
 
 
 def _former_places(hints: dict[Place, Any]) -> dict[Place, Place]:

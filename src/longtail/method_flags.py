@@ -1,10 +1,10 @@
-"""`--set METHOD.SETTING=VALUE` as it is typed, the flags that it took the place of, and those of `run` alone."""
+"""`--set METHOD.SETTING=VALUE` as it is typed, the flags that it took the place of, and those of other verbs."""
 
 from collections.abc import Collection, Sequence
 
-from longtail.errors import InputError
+from longtail.errors import InputError, did_you_mean
 
-__all__ = ["gathered_settings", "refuse_old_flags", "refuse_run_flags"]
+__all__ = ["gathered_settings", "refuse_idle_flags", "refuse_method_flags", "refuse_old_flags", "refuse_run_flags"]
 
 _TRAINED = "crt,lws,bsm,cb,ldam,cosine"
 # flag of version 0.1: what is typed now; one that took no value says it here
@@ -53,6 +53,8 @@ OLD_FLAGS = {
     "--dlsa-always": "dlsa.choose_depth=false",
 }
 
+# settings that verbs without networks had too, where they did nothing
+_OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
 # settings of `longtail run` that other verbs with methods had too, only to refuse them
 _OF_RUN = ("crt_from", "bn_mode", "crt_part", "crt_backbone_rate")
 
@@ -77,12 +79,53 @@ def refuse_old_flags(arguments: Sequence[str]) -> None:
         setting = OLD_FLAGS.get(flag.replace("_", "-"))
         if setting is None:
             continue
-        following = arguments[place + 1] if place + 1 < len(arguments) else "VALUE"
-        typed = setting if "=" in setting else f"{setting}={value if equals else following}"
+        typed = setting if "=" in setting else f"{setting}={value if equals else _behind(arguments, place)}"
         method = setting.partition(".")[0].split(",")[0]
         lists = "lists all" if method == "*" else f"{method} lists its settings"
         lists = f"`longtail methods{'' if method == '*' else ' ' + method}` {lists.removeprefix(method + ' ')}"
         raise InputError(f"{flag} is now: --set {typed} ({lists}).")
+
+
+def refuse_method_flags(arguments: Sequence[str], names: Collection[str]) -> None:
+    """Answer a flag that is made of a method and one of its settings with how that is typed.
+
+    Args:
+        arguments: as they were typed, behind the verb.
+        names: of the verb's settings.
+
+    Raises:
+        InputError: one of them is such a flag.
+
+    Example:
+        >>> refuse_method_flags(["--mlp-hidden", "5"], {"methods", "set"})
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: --mlp-hidden is typed --set mlp.hidden=5 (`longtail methods mlp` lists ...
+    """
+    from longtail.comparison.method_settings import settable
+    from longtail.comparison.methods import METHODS
+
+    for place, word in enumerate(arguments):
+        flag, equals, value = word.partition("=")
+        whole = flag.removeprefix("--").replace("-", "_").replace(".", "_")
+        if not flag.startswith("--") or whole in names:
+            continue
+        name, _, setting = whole.partition("_")
+        known = settable(METHODS[name]) if name in METHODS else {}
+        near = setting if setting in known else did_you_mean(setting, known)[len(" Did you mean ") : -1]
+        if not near:
+            continue
+        following = value if equals else "true" if known[near] is False else _behind(arguments, place)
+        says = "is typed" if near == setting else "is no setting. Perhaps you meant"
+        raise InputError(
+            f"{flag} {says} --set {name}.{near}={following} (`longtail methods {name}` lists its settings)."
+        )
+
+
+def _behind(arguments: Sequence[str], place: int) -> str:
+    """Return the value behind a flag, or a word for it where there is none."""
+    word = arguments[place + 1] if place + 1 < len(arguments) else "--"
+    return "VALUE" if word.startswith("--") else word
 
 
 def refuse_run_flags(arguments: Sequence[str], names: Collection[str]) -> None:
@@ -108,6 +151,30 @@ def refuse_run_flags(arguments: Sequence[str], names: Collection[str]) -> None:
                 f"{flag} is a setting of `longtail run`, which has the images and the network that it retrains. "
                 "Use it there, or leave it out."
             )
+
+
+def refuse_idle_flags(arguments: Sequence[str], names: Collection[str], program: str) -> None:
+    """Answer a flag of how networks are computed where none is.
+
+    Args:
+        arguments: as they were typed, behind the verb.
+        names: of the verb's settings.
+        program: the verb as it was typed, such as "longtail describe".
+
+    Raises:
+        InputError: one of them is such a flag, and no setting of the verb.
+
+    Example:
+        >>> refuse_idle_flags(["--device", "cpu"], {"seed", "quiet"}, "longtail describe")
+        Traceback (most recent call last):
+        ...
+        longtail.errors.InputError: --device: `longtail describe` computes no network, ... Leave it out.
+    """
+    for word in arguments:
+        flag = word.partition("=")[0]
+        name = flag.removeprefix("--").replace("-", "_")
+        if flag.startswith("--") and name in _OF_COMPUTING and "seed" in names and name not in names:
+            raise InputError(f"{flag}: `{program}` computes no network, and this had no effect there. Leave it out.")
 
 
 def gathered_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:

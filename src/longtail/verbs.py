@@ -3,7 +3,7 @@
 Each takes the settings of its command by name; nothing is printed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from longtail.config_file import placed_settings, with_settings
 from longtail.errors import InputError
+from longtail.files.unwritable import telling_why
 
 if TYPE_CHECKING:
     from longtail.features import FeatureFile
@@ -41,6 +42,7 @@ class Predictions:
         return classes
 
 
+@telling_why()
 def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run":
     """Carry out a recipe on images: train or take a network, extract features, compare classifiers, write the report.
 
@@ -57,7 +59,7 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
         The finished run.
 
     Raises:
-        InputError: no such data, recipe or setting, or a value that it does not take.
+        InputError: no such data, recipe or setting, a value that it does not take, or an `out` that cannot be written.
     """
     from longtail.jobs import run as job
     from longtail.recipes import RECIPES
@@ -71,9 +73,12 @@ def run(data: Path | str, *, recipe: str | None = None, **settings: Any) -> "Run
     if name not in RECIPES:
         raise InputError(f"`recipe` is {name!r}; expected one of {', '.join(RECIPES)}.")
     typed = settings if is_recipe else {"data": place, **settings}
-    return Run(job.run(_config(job.RunConfig, RECIPES[name](), typed, "run"), table=False))
+    default = RECIPES[name]()
+    default = replace(default, recipe_set=default.heads.set)
+    return Run(job.run(_config(job.RunConfig, default, typed, "run"), table=False))
 
 
+@telling_why()
 def extract(
     checkpoint: "Path | str | Run", data: Path | str | None = None, **settings: Any
 ) -> "dict[str, FeatureFile]":
@@ -88,7 +93,7 @@ def extract(
         "train" and, where there are, "val" and "test"; `longtail.compare` takes them.
 
     Raises:
-        InputError: no such checkpoint, data or setting.
+        InputError: no such checkpoint, data or setting, or an `out` that cannot be written.
     """
     from longtail.features import open_feature_folder
     from longtail.jobs import extract as job
@@ -101,6 +106,7 @@ def extract(
     return open_feature_folder(job.run(_config(job.ExtractConfig, None, typed, "extract")))
 
 
+@telling_why()
 def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> Predictions:
     """Predict the classes of images or features; no file is written.
 

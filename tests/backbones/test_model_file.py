@@ -138,7 +138,7 @@ def test_a_full_disk_is_the_systems_error_and_leaves_nothing(kind, state, tmp_pa
             return len(memoryview(content).cast("B"))
 
     monkeypatch.setattr("longtail.files.atomic.OutputFile", Full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="no space left"):
         file.write(tmp_path / "out", WEIGHT, BIAS)
     assert not [entry for entry in (tmp_path / "out").rglob("*") if entry.is_file()]
 

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from longtail.cli import main
 from longtail.comparison import Comparison, Rules, compare, open_problem
 from longtail.comparison.sealed import SealedLabelsError
 from longtail.errors import InputError
-from longtail.heads import load_head
+from longtail.features import open_features, write_features
+from longtail.heads import load_head, save_head
 
 COUNTS = {"train": (60, 30, 9), "val": (12, 12, 12), "test": (20, 20, 20)}
 NAMES = np.array(["ant", "bee", "cow"])
@@ -236,8 +238,57 @@ def test_arguments_that_cannot_be(words, told):
         compare(made_up(), **{"methods": "joint,tau", **words})
 
 
+def test_a_comparison_is_called_as_its_data_are(comparison, folder):
+    assert comparison.results["title"] == "Features in memory"
+    assert compare(folder, "joint").results["title"] == folder.name  # not train.npz
+    np.savez(folder / "birds.npz", features=made_up()["train"][0], labels=made_up()["train"][1])
+    assert compare(folder / "birds.npz", "joint").results["title"] == "birds"
+    assert compare({"train": open_features(folder).splits["train"]}, "joint").results["title"] == folder.name
+
+
+def test_notes_and_errors_speak_of_rows():
+    features, labels = (part.copy() for part in made_up()["train"])
+    features[0] = 0
+    notes = compare({"train": (features, labels)}, "joint").measured["data"]["notes"]
+    assert "train: 1 row is zero in every feature; no head can tell them apart" in notes
+    absent = {"train": (features[labels != "cow"], labels[labels != "cow"]), "test": made_up()["test"]}
+    with pytest.raises(InputError, match="cow") as refusal:
+        compare(absent, "joint")
+    assert "image" not in str(refusal.value)
+
+
 def test_seeds_of_numpy_are_seeds(comparison):
     assert json.loads(compare(made_up(), "joint", seed=np.int64(3)).to_json())["seed"] == 3
+
+
+WRITERS = {
+    "page": lambda comparison, place: comparison.report(place / "r.html"),
+    "report": lambda comparison, place: comparison.report(place / "r"),
+    "report of a name that is too long": lambda comparison, place: comparison.report(place.parent / ("n" * 300)),
+    "heads": lambda comparison, place: comparison.save_heads(place),
+    "head": lambda comparison, place: save_head(comparison.heads["tau"], place / "h.npz"),
+    "features": lambda comparison, place: write_features(place / "f.h5", *made_up()["train"]),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_place_that_cannot_be_written_is_told_with_the_reason(comparison, tmp_path, writer):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError) as refusal:
+        WRITERS[writer](comparison, tmp_path / "file")
+    told = str(refusal.value)
+    assert told.startswith(str(tmp_path))
+    assert told.endswith(". Choose another path, or change its permissions.")
+    assert "too long" in told if "too long" in writer else "folder" in told or "directory" in told
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_device_that_is_there_is_found():
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    auto = compare(made_up(), "joint,crt", device="auto")
+    assert {auto.protocol.device, *(head.device for head in auto.heads.values())} == {expected}
+    named = compare(made_up(), "joint,crt", device=torch.device(expected))
+    assert np.array_equal(auto.predictions["crt"]["test"], named.predictions["crt"]["test"])
 
 
 @pytest.mark.parametrize("features", [np.eye(4), np.ones(5), np.ones((0, 5)), "e.csv", [["a"] * 5]])

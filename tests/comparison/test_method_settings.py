@@ -1,15 +1,20 @@
 """Settings of methods: as they are typed, as the estimators check them, and what stays as it was without them."""
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from longtail.cli import main
-from longtail.comparison import METHODS, compare, read_settings
+from longtail.comparison import METHODS, Protocol, Rules, compare, read_settings
+from longtail.comparison.idle_settings import idle_parts
 from longtail.comparison.method_settings import check_settings, settable, unfitted_head
+from longtail.comparison.problem import check_problem
 from longtail.errors import InputError
-from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_old_flags
+from longtail.features import FeatureFile, write_features
+from longtail.heads import Joint
+from longtail.method_flags import OLD_FLAGS, gathered_settings, refuse_method_flags, refuse_old_flags
 from longtail.runs import Run
 
 EVERY = [(name, setting) for name, method in METHODS.items() for setting in settable(method)]
@@ -119,6 +124,34 @@ def test_the_commands_answer_old_flags(tmp_path, capsys):
         assert "--lda-shrinkage is now: --set lda.shrinkage=0.3" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "setting"), EVERY)
+def test_every_setting_that_is_typed_as_a_flag_is_answered(name, setting):
+    told = f"--set {name}.{setting}=5 (`longtail methods {name}`"
+    for flag in (f"--{name}-{setting.replace('_', '-')}=5", f"--{name}_{setting}=5", f"--{name}.{setting}=5"):
+        with pytest.raises(InputError) as refusal:
+            refuse_method_flags([flag, "--seed", "1"], {"set", "seed"})
+        assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--mlp-hidden", "5"],
+            "--mlp-hidden is typed --set mlp.hidden=5 (`longtail methods mlp` lists its settings).",
+        ),
+        (["--mlp-hiden=5"], "--mlp-hiden is no setting. Perhaps you meant --set mlp.hidden=5"),
+        (["--cb-reweight", "--seed", "1"], "--set cb.reweight=VALUE"),
+        (["--crt-balance-twice", "--seed", "1"], "--set crt.balance_twice=true"),
+        (["--crt-from-pictures", "x"], "unrecognized options"),
+        (["--mlp", "5"], "unrecognized options"),
+    ],
+)
+def test_the_commands_answer_flags_of_methods(words, told, capsys):
+    assert main(["fit", "x", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--set"], ["--set", "--seed", "1"]])
 def test_a_word_is_expected_behind_set(words):
     with pytest.raises(InputError, match=r"expected METHOD\.SETTING=VALUE behind it"):
@@ -161,3 +194,100 @@ def test_settings_of_methods_that_are_not_compared_are_noted(tmp_path, capsys):
     assert (
         "lda.shrinkage is set" in compare(tmp_path / "e.npz", "joint", settings=settings).measured["data"]["notes"][-1]
     )
+
+
+def idle(settings, *, head=None, transform="none", classes=2):
+    labels = np.repeat(np.arange(classes), 3)
+    problem = check_problem({"train": FeatureFile(Path("x"), np.eye(len(labels), 4), labels, {})}, head=head)
+    return idle_parts(Protocol(problem, Rules(feature_transform=transform), settings), list(METHODS)).keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "expected"),
+    [
+        ("bsm", {"epochs": 30, "standardise": True, "penalty": 0.1}, {"epochs"}),
+        ("bsm", {"epochs": 30, "solver": "sgd", "penalty": 0.1}, {"penalty"}),
+        ("bsm", {"epochs": 30, "sampling": "class", "balance_twice": True, "penalty": 0.1}, {"penalty"}),
+        ("bsm", {"epochs": 30, "loss": "focal", "penalty": 0.1}, {"penalty"}),
+        ("bsm", {"epochs": 30, "reweight": True, "rebalance_from": 0.5, "balance_twice": True}, set()),
+        ("cb", {"learning_rate": 0.1, "beta": 0.9}, {"learning_rate"}),
+        ("crt", {"epochs": 3, "run_length": 2, "repeat_threshold": 0.1, "beta": 0.9}, {"repeat_threshold", "beta"}),
+        ("crt", {"epochs": 3, "solver": "lbfgs", "precision": "bfloat16"}, {"epochs"}),
+        ("cosine", {"epochs": 3, "run_length": 2}, {"run_length"}),
+        ("joint", {"epochs": 3, "batch_size": 9, "momentum": 0.5}, {"epochs", "batch_size", "momentum"}),
+        ("lws", {"tau": 2.0, "momentum": 0.5}, {"tau"}),
+        ("lws", {"tau": 2.0, "initial": "tau"}, set()),
+        ("tau", {"tau": 2.0, "grid": (0.0, 1.0)}, {"grid"}),
+        ("tau", {"grid": (0.0, 1.0)}, set()),
+        ("ridge", {"gamma": 1.0, "gammas": (1.0,), "penalties": (1.0,)}, {"gammas"}),
+        ("maxnorm", {"radius": 1.0, "shares": (1.0,), "weight_decays": (1.0,)}, {"shares"}),
+        ("dlsa", {"published": "places-ce", "epochs": 3}, set()),
+    ],
+)
+def test_settings_that_have_no_part_in_a_method_are_idle(method, given, expected):
+    assert idle({method: given}) == {(method, name) for name in expected}
+    parts = METHODS[method].estimator(
+        **{**METHODS[method].fixed, **{k: v for k, v in given.items() if k != "published"}}
+    )
+    assert set(parts.idle_parameters(2, 4)) & set(given) == expected
+
+
+def test_of_a_network_s_own_classifier_every_setting_is_idle():
+    given, head = {"joint": {"penalty": 0.1, "epochs": 3}}, (np.eye(2, 4), np.zeros(2))
+    assert idle(given, head=head) == {("joint", "penalty"), ("joint", "epochs")}
+    assert idle(given, head=head, transform="centre") == {("joint", "epochs")}
+
+
+def test_what_an_idle_setting_is_set_to_changes_nothing(tailed):
+    (rows, labels), (test, _) = tailed
+    for method, given in (("joint", {"epochs": 3}), ("crt", {"penalty": 9.0}), ("bsm", {"learning_rate": 1e-3})):
+        heads = [unfitted_head(method, {method: one}, random_state=0).fit(rows, labels) for one in ({}, given)]
+        assert not set(given) & set(heads[1].parameters_in_use())
+        assert np.array_equal(heads[0].logits(test), heads[1].logits(test))
+
+
+def test_a_solver_that_takes_no_such_setting_is_named(tmp_path, capsys):
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1], [30, 12])
+    np.savez(tmp_path / "e.npz", features=rng.normal(size=(42, 3)) + labels[:, None], labels=labels)
+    words = ["fit", str(tmp_path / "e.npz"), "--methods", "joint,bsm,crt", "--out", str(tmp_path / "r")]
+    assert main([*words, "--set", "bsm.epochs=30", "crt,bsm.batch_size=9", "*.momentum=0.5"]) == 0
+    noted = "bsm.epochs is set, and does nothing: the solver is lbfgs"
+    told = capsys.readouterr().err
+    # what is set for several methods does something where one of them takes it
+    assert (noted in told, told.count("does nothing"), told.count("do nothing")) == (True, 1, 0)
+    notes = compare(tmp_path / "e.npz", "bsm", settings={"bsm": {"epochs": 3, "momentum": 0.5}}).measured["data"][
+        "notes"
+    ]
+    assert notes[-1] == "bsm.epochs, bsm.momentum are set, and do nothing: the solver is lbfgs"
+
+
+def test_balance_and_the_studies_note_them_too(tailed, tmp_path, capsys):
+    for name, (rows, labels) in zip(("train", "test"), tailed, strict=True):
+        write_features(tmp_path / "f" / f"feature_{name}.h5", rows, labels)
+    layer = Joint().fit(*tailed[0])
+    np.savez(tmp_path / "layer.npz", weight=layer.weight_, bias=layer.bias_)
+    features, out = str(tmp_path / "f"), ["--set", "lda.shrinkage=0.5", "--out", str(tmp_path / "r")]
+    told = "  note      lda.shrinkage is set, and does nothing: lda is not among the methods\n"
+    for words in (
+        ["balance", str(tmp_path / "layer.npz"), "--features", features, "--methods", "tau"],
+        ["study", "shift", features, "--methods", "joint", "--draws", "1"],
+        ["study", "weight-norms", features, "--methods", "joint"],
+        ["study", "similarity", features],
+    ):
+        assert main([*words, *out]) == 0
+        assert capsys.readouterr().err.count(told) == 1, words
+    assert main(["study", "shift", str(tmp_path / "r"), "--methods", "joint", "--draws", "1", *out]) == 0
+    assert "--set does nothing: the heads in" in capsys.readouterr().err
+
+
+def test_a_run_notes_what_was_typed_and_not_what_its_recipe_brings_along(tmp_path, capsys):
+    words = ["run", "digits", "--epochs", "1", "--methods", "joint,ncm", "--device", "cpu", "--out", str(tmp_path)]
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert "nothing" not in told
+    assert ", 1 epoch at learning rate" in told
+    assert "sampling, 1 epoch, " in " ".join((tmp_path / "report.html").read_text().split())
+    assert main([*words, "--set", "crt.epochs=3"]) == 0
+    noted = "crt.epochs is set, and does nothing: crt is not among the methods"
+    assert f"  note      {noted}\n" in capsys.readouterr().err
+    assert noted in Run(tmp_path).results["data"]["notes"]

@@ -51,13 +51,13 @@ def test_each_name_fits_a_head_and_says_how(features):
 
 def test_options_reach_the_heads(features):
     words = ["--set", "marc,disalign.rho=0.5", "cosine.scale=9", "maxnorm.radius=0.4"]
-    words += ["--set", "bsm,cb.weight_decay=0.01", "--set", "ldam.epochs=3"]
+    words += ["--set", "bsm,cb.penalty=0.01", "--set", "ldam.epochs=3"]
     methods, _ = fit(features, "--methods", ",".join(NAMES), *words)
     assert methods["marc"]["params"]["rho"] == methods["disalign"]["params"]["rho"] == 0.5
     assert methods["marc"]["selected_on"] == "given"
     assert methods["cosine"]["params"]["scale"] == 9
     assert methods["maxnorm"]["params"]["radius"] == 0.4
-    assert methods["bsm"]["params"]["weight_decay"] == methods["cb"]["params"]["weight_decay"] == 0.01
+    assert methods["bsm"]["params"]["penalty"] == methods["cb"]["params"]["penalty"] == 0.01
     assert methods["ldam"]["params"]["epochs"] == 3
 
 

@@ -21,10 +21,10 @@ def predictions_content():
 
 def open_predictions(path):
     from longtail.jobs.evaluate import EvaluateConfig, run
-    from longtail.jobs.options import RuntimeOptions
+    from longtail.jobs.options import OutputOptions
 
     with contextlib.redirect_stdout(io.StringIO()):
-        run(EvaluateConfig(path, train_counts=path.with_name("counts.txt"), runtime=RuntimeOptions(quiet=True)))
+        run(EvaluateConfig(path, train_counts=path.with_name("counts.txt"), runtime=OutputOptions(quiet=True)))
 
 
 def write_predictions(path):

@@ -219,7 +219,7 @@ class TestPack:
             yield next(iter(self.images()))
             raise OSError(28, "No space left on device")
 
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="no space left"):
             write_pack(tmp_path / "p.h5", failing(), ("a", "b"), source="made up")
         assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pickle
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_file, atomic_path, write_json, write_text
+from longtail.files.unwritable import telling_why
 
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -65,9 +67,20 @@ def test_a_folder_is_no_file_to_write(tmp_path, monkeypatch, name):
 
 def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     write_text(tmp_path / "a", "x")
-    with pytest.raises(NotADirectoryError) as caught:
+    with pytest.raises(InputError, match="is a file, and a folder is wanted there") as caught:
         write_text(tmp_path / "a" / "b", "y")
-    assert str(tmp_path / "a") in caught.value.filename
+    assert str(caught.value).startswith(f"{tmp_path / 'a'}: ")
+    # code that asks the system's errors for their number goes on doing so
+    assert isinstance(caught.value, OSError)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOTDIR, str(tmp_path / "a"))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_what_is_no_path_leaves_as_it_is():
+    for error in (BrokenPipeError(errno.EPIPE, "Broken pipe"), OSError(errno.EMFILE, "Too many open files", "a")):
+        with pytest.raises(type(error)) as caught, telling_why():
+            raise error
+        assert caught.value is error
 
 
 WRITERS = {

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from longtail.comparison.comparison import Comparison
 from longtail.comparison.fit_methods import OnFitted, Ready, fit_methods
+from longtail.comparison.idle_settings import idle_settings
 from longtail.comparison.measured_results import results_of
 from longtail.comparison.method_names import methods_text, wanted_methods
-from longtail.comparison.method_settings import MethodSettings, check_settings, idle_settings
+from longtail.comparison.method_settings import MethodSettings, check_settings
 from longtail.comparison.opened_problem import Splits, label_values, problem_of
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol, Rules
@@ -38,7 +39,7 @@ def compare(
             cross-validation of train.
         settings: parameters of methods, {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.
         seed: of initialisation, sampling and folds.
-        device: where heads compute.
+        device: where heads compute, such as "cpu" or "cuda"; "auto": a GPU where there is one.
 
     Returns:
         The heads, what they predict, and what was measured.
@@ -65,10 +66,11 @@ def compare(
     """
     names = methods_text(methods)
     check_settings(settings or {})
-    idle = idle_settings(settings or {}, wanted_methods(names))
-    problem = (data.sealed() if isinstance(data, FeatureProblem) else problem_of(data)).with_notes(idle)
+    wanted = wanted_methods(names)
+    problem = data.sealed() if isinstance(data, FeatureProblem) else problem_of(data)
     protocol = Protocol(problem, rules or Rules(), settings or {}, seed, device)
-    comparison = compare_under(protocol, names)
+    noted = problem.with_notes(idle_settings(protocol, wanted))
+    comparison = compare_under(replace(protocol, problem=noted), names)
     return replace(comparison, classes=label_values(data, problem))
 
 

@@ -1,6 +1,7 @@
 """What a comparison gives: heads, what they predict, what was measured, and the page that says it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,11 +16,12 @@ from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.errors import InputError
-from longtail.features.memory_arrays import in_memory
+from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.files.atomic import write_json, write_text
 from longtail.files.replacement import replacing
 from longtail.files.result_files import MADE_OF, RESULT_FILES
 from longtail.files.text import printable
+from longtail.files.unwritable import telling_why
 from longtail.heads import folded, save_head
 from longtail.heads.base import Head, Prior
 
@@ -62,9 +64,8 @@ class Comparison:
     @cached_property
     def results(self) -> dict[str, Any]:
         """What results.json holds."""
-        train = self.protocol.problem.splits["train"]
         return {
-            "title": train.path.resolve().parent.name if train.path.stem.startswith("feature_") else train.path.stem,
+            "title": _title(self.protocol.problem.splits["train"].path),
             **self.measured,
             "verdict": verdict(dict(self.measured)),
             **provenance(),
@@ -94,6 +95,7 @@ class Comparison:
         """Return the softmax of a head's scores, not calibrated, shape (N, C); arguments as in `predict`."""
         return self._head(method).predict_proba(self._rows(features), prior=prior)
 
+    @telling_why()
     def report(self, path: Path | str) -> Path:
         """Write the page of the comparison.
 
@@ -105,7 +107,8 @@ class Comparison:
             Path of the page.
 
         Raises:
-            InputError: a file that is no page, or a folder that holds something of these names which no run wrote.
+            InputError: a file that is no page, a folder that holds something of these names which no run wrote, or a
+                place that cannot be written.
         """
         from longtail.report import render_report, write_report
 
@@ -126,6 +129,9 @@ class Comparison:
 
         Returns:
             By method, the path of its file.
+
+        Raises:
+            InputError: the folder cannot be written.
         """
         paths = {}
         for name, head in self.heads.items():
@@ -161,3 +167,10 @@ class Comparison:
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
         return table_html(self.table, verdict_lines(self.results["verdict"]))
+
+
+def _title(train: Path) -> str:
+    """Return what the data are called: their file, or its folder where the file's name is that of the split alone."""
+    if train.parent == IN_MEMORY and not train.suffix:
+        return "Features in memory"
+    return train.resolve().parent.name if re.fullmatch(r"(\w+_)?train(ing)?", train.stem) else train.stem

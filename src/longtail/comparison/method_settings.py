@@ -1,7 +1,7 @@
 """Settings of methods: read from words such as `tau.tau=0.7`, and checked by the estimators themselves."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from longtail.comparison.methods import METHODS, Method
@@ -12,7 +12,6 @@ from longtail.heads.parameters import Each, check_parameters
 __all__ = [
     "MethodSettings",
     "check_settings",
-    "idle_settings",
     "method_of",
     "read_settings",
     "settable",
@@ -81,28 +80,6 @@ def check_settings(settings: MethodSettings) -> None:
         method = method_of(name)
         for parameter, value in parameters.items():
             _check_one(name, method, parameter, value)
-
-
-def idle_settings(settings: MethodSettings, methods: Collection[str]) -> tuple[str, ...]:
-    """Say of settings that they do nothing, since their methods are not compared.
-
-    Args:
-        settings: of methods, by parameter.
-        methods: names of those that are compared; joint is fitted for the others anyway.
-
-    Returns:
-        A sentence a method; none where all have an effect.
-
-    Example:
-        >>> idle_settings({"crt": {"epochs": 3}, "tau": {"tau": 0.7}}, ["joint", "tau"])
-        ('crt.epochs is set, and does nothing: crt is not among the methods',)
-    """
-    return tuple(
-        f"{', '.join(f'{name}.{setting}' for setting in parameters)} is set, and does nothing: {name} is not among the "
-        "methods"
-        for name, parameters in settings.items()
-        if parameters and name not in (*methods, "joint")
-    )
 
 
 def settable(method: Method) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.features import SPLITS, FeatureFile, check_finite
 from longtail.files.arrays import read_npz
-from longtail.files.text import printable
+from longtail.files.text import counted, printable
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearParameters, check_linear
 
@@ -98,7 +98,8 @@ def check_problem(
         check_finite(file.features, printable(file.path), advice="`drop_nonfinite`", name_row=file.row_name)
         zeros = int((~np.any(file.features, axis=1)).sum())
         if zeros:
-            notes.append(f"{split}: {zeros} rows are zero in every feature; no head can tell them apart")
+            are = "is" if zeros == 1 else "are"
+            notes.append(f"{split}: {counted(zeros, 'row')} {are} zero in every feature; no head can tell them apart")
     _check_widths(checked)
     class_names = _class_names(checked)
     num_classes = len(class_names)
@@ -114,7 +115,7 @@ def check_problem(
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(
             f"{printable(train.path)}: class {first} ({class_names[first]}){more} has no training row. "
-            "Expected every class in train: add images of it, or leave the class out."
+            "Expected every class in train: add rows of it, or leave the class out."
         )
     notes += _unmeasured(checked, class_names)
     own = _own_head(head, train, class_names)
@@ -231,7 +232,7 @@ def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
         return file
     if not good.any():
         raise InputError(f"{printable(file.path)}: every row holds NaN or infinity. Extract the features again.")
-    notes.append(f"{file.path.name}: {int((~good).sum())} rows with NaN or infinity were left out")
+    notes.append(f"{file.path.name}: {counted(int((~good).sum()), 'row')} with NaN or infinity left out")
     return file.take(good)
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail.arguments import check_whole
+from longtail.arguments import check_whole, usual_device
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
 from longtail.counts import group_of_class
@@ -93,7 +93,7 @@ class Protocol:
         rules: of choices and measures.
         settings: of methods, by parameter.
         seed: of initialisation, sampling and folds.
-        device: where heads compute.
+        device: where heads compute; of "auto", a GPU where there is one.
 
     Raises:
         InputError: choices are to be made on a split that is not there, or on test without the word that allows it; or
@@ -113,6 +113,7 @@ class Protocol:
             raise InputError(f"seed is {self.seed}; expected a whole number of at least 0.")
         check_whole("seed", self.seed)
         object.__setattr__(self, "seed", int(self.seed))  # of NumPy's kinds too
+        object.__setattr__(self, "device", usual_device(self.device))
         if self.rules.costs is not None:
             check_costs(self.rules.costs, len(self.problem.train_counts))
         _check_split(self.select_on, self.rules, self.problem)

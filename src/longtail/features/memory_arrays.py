@@ -1,5 +1,6 @@
 """Arrays as people hold them in memory, as the arrays that a file would give."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["in_memory"]
+__all__ = ["IN_MEMORY", "in_memory"]
+
+IN_MEMORY = Path("arrays")  # where their splits lie, in messages; there is no such folder
 
 
 def in_memory(values: ArrayLike, origin: str) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from longtail.features.feature_table import Table
 from longtail.features.known_rows import Changed, known_rows, part_of, row_identity
 from longtail.features.labels import Labels, class_order, read_labels
 from longtail.features.logits import as_logits
-from longtail.features.memory_arrays import in_memory
+from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
@@ -151,12 +151,12 @@ def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Featu
     """
     tables = {}
     for split, (features, labels) in arrays.items():
-        path = Path("arrays") / split  # for messages; there is no such file
+        path = IN_MEMORY / split
         file = ArrayFile({"features": in_memory(features, f"{path}: features"), "labels": in_memory(labels, str(path))})
         tables[split] = table_of_arrays(path, file, labelled=True)
-    tables = _settled(Path("arrays"), tables, "ask")
+    tables = _settled(IN_MEMORY, tables, "ask")
     notes = dict.fromkeys(note for table in tables.values() for note in table.notes)
-    return FeatureSplits(_fitting(Path("arrays"), tables), "features", tuple(notes))
+    return FeatureSplits(_fitting(IN_MEMORY, tables), "features", tuple(notes))
 
 
 def _fitting(path: Path, tables: Mapping[str, Table]) -> dict[str, FeatureFile]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from longtail.errors import InputError
 from longtail.files.output import OutputFile
+from longtail.files.unwritable import telling_why
 
 __all__ = ["atomic_file", "atomic_path", "is_alive", "make_folder", "write_json", "write_text"]
 
@@ -33,9 +34,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
     Raises:
         InputError: `path` is a folder, or no name of a file.
-        OSError: the folder cannot be made or the file cannot be written; `path` is as it was.
+        UnwritableError: the folder cannot be made or the file cannot be written; `path` is as it was.
     """
-    path = Path(path)
+    with telling_why(), _whole(Path(path)) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     if path.name in ("", "..") or path.is_dir():
         raise InputError(f"{os.fspath(path) or repr('')}: is a folder; expected the name of a file to write.")
     make_folder(path.parent)
@@ -66,7 +72,7 @@ def atomic_file(path: Path | str) -> Iterator[OutputFile]:
 
     Raises:
         InputError: `path` is a folder.
-        OSError: what could not be written, with the system's reason, whichever library it was that wrote.
+        UnwritableError: what could not be written, with the system's reason, whichever library it was that wrote.
 
     Example:
         >>> import tempfile

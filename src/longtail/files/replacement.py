@@ -11,6 +11,7 @@ from longtail.errors import InputError
 from longtail.files.atomic import is_alive, make_folder
 from longtail.files.json_file import read_json
 from longtail.files.text import printable
+from longtail.files.unwritable import telling_why
 
 __all__ = ["replacing", "settle"]
 
@@ -34,7 +35,7 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
 
     Raises:
         InputError: the folder holds something of such a name that no result wrote, or another call was faster.
-        OSError: what could not be written; the folder is as it was.
+        UnwritableError: what could not be written; the folder is as it was.
 
     Example:
         >>> import tempfile
@@ -44,13 +45,19 @@ def replacing(folder: Path, owned: Sequence[str], *, marker: str | tuple[str, ..
         >>> [path.name for path in folder.iterdir()]
         ['r.json']
     """
+    markers = [folder / name for name in ((marker,) if isinstance(marker, str) else marker)]
+    with telling_why(), _new_result(folder, owned, markers) as stage:
+        yield stage
+
+
+@contextmanager
+def _new_result(folder: Path, owned: Sequence[str], markers: list[Path]) -> Iterator[Path]:
     settle(folder)
     is_new = not folder.exists()
     make_folder(folder)
     _clear(folder)
     stage = folder / _STAGE.format(os.getpid())
     stage.mkdir()
-    markers = [folder / name for name in ((marker,) if isinstance(marker, str) else marker)]
     before = [_version(path) for path in markers]
     try:
         yield stage

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from longtail.errors import InputError
 
-__all__ = ["checksum_of", "encoding_of", "printable", "read_bytes", "read_text"]
+__all__ = ["checksum_of", "counted", "encoding_of", "printable", "read_bytes", "read_text"]
 
 # programs of Windows and spreadsheets put such a mark in front
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -88,3 +88,13 @@ def printable(path: Path | str) -> str:
         'a/\\xe4hre.png'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words.
+
+    Example:
+        >>> counted(1, "epoch"), counted(1200, "epoch")
+        ('1 epoch', '1,200 epochs')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

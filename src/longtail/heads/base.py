@@ -258,7 +258,27 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for name, value in self.get_params(deep=False).items()
             if name not in tried and name not in ("head", "device")
         }
-        return given | self.chosen_parameters()
+        idle = self.idle_parameters(len(self.classes_), self.n_features_in_)
+        return {name: value for name, value in (given | self.chosen_parameters()).items() if name not in idle}
+
+    def idle_parameters(self, num_classes: int, num_features: int) -> dict[str, str]:
+        """Return the parameters that have no part beside the others, each with the reason.
+
+        Args:
+            num_classes: C of the labels that it is fitted to.
+            num_features: D.
+        """
+        tried_for = {
+            name: allowed[0].parameter
+            for name, allowed in self._parameter_constraints.items()
+            if isinstance(allowed[0], Each) and allowed[0].parameter
+        }
+        values = {name: getattr(self, parameter) for name, parameter in tried_for.items()}
+        return {
+            name: f"{tried_for[name]} is {value:g}, not auto"
+            for name, value in values.items()
+            if not isinstance(value, str)
+        }
 
     def chosen_parameters(self) -> dict[str, Any]:
         """Return the values that this fitted head chose in place of "auto"."""

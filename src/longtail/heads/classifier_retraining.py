@@ -10,12 +10,13 @@ from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.learned_state import LOSSES, Learned, Plain
 from longtail.heads.linear import LinearHead
-from longtail.heads.linear_fit import LayerPlan, Solver, train_layer
+from longtail.heads.linear_fit import LayerPlan, Solver, idle_for_solver, train_layer
 from longtail.heads.linear_training import (
     SAMPLING_CONSTRAINTS,
     SGD_CONSTRAINTS,
     Reweighting,
     enough_epochs,
+    idle_for_sampling,
     plan_of,
     rows_sampler,
 )
@@ -168,6 +169,11 @@ class ClassifierRetraining(LinearHead):
         if self.reweight and self.beta > 0:
             return "uniform"
         return prior_of_loss(self.loss, "train" if self.sampling == "instance" else "uniform")
+
+    def idle_parameters(self, num_classes: int, num_features: int) -> dict[str, str]:
+        """Return the parameters that have no part: of the other solver, other samplings, or weights that are not."""
+        beta = {} if self.reweight else {"beta": "reweight is False"}
+        return {**beta, **idle_for_sampling(self), **idle_for_solver(self, num_classes, num_features)}
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,)."""

@@ -21,6 +21,7 @@ from longtail.heads.linear_training import (
     SGD_CONSTRAINTS,
     enough_epochs,
     fit_by_sgd,
+    idle_for_sampling,
     initial_linear,
     plan_of,
     rows_sampler,
@@ -165,6 +166,10 @@ class CosineClassifier(Head):
     def parameters_in_use(self) -> dict[str, Any]:
         """Return the parameters that had a part, with the scale that was learnt."""
         return {**super().parameters_in_use(), "scale": self.scale_}
+
+    def idle_parameters(self, num_classes: int, num_features: int) -> dict[str, str]:
+        """Return the parameters that have no part: of other samplings."""
+        return idle_for_sampling(self)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn directions and scale from features X (N, D) and labels y (N,)."""

@@ -92,7 +92,7 @@ class DisAlign(Head):
         **SGD_CONSTRAINTS,
         "standardise": ["boolean"],
         "rho": [real(0, 100), AUTO],
-        "grid": [Each(real(0, 100))],
+        "grid": [Each(real(0, 100), "rho")],
         "epochs": [whole(0), AUTO],
     }
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.learned_state import LOSSES, Learned, Plain
 from longtail.heads.linear import LinearHead, LinearParameters, check_linear
-from longtail.heads.linear_fit import LayerPlan, Solver, train_layer
+from longtail.heads.linear_fit import LayerPlan, Solver, idle_for_solver, train_layer
 from longtail.heads.linear_training import SGD_CONSTRAINTS, plan_of
 from longtail.heads.parameters import AUTO, Constraints, real, words
 from longtail.heads.precision import Precision
@@ -137,6 +137,13 @@ class Joint(LinearHead):
     def parameters_in_use(self) -> dict[str, Any]:
         """Return the parameters that had a part: of a classifier that was given, none."""
         return {} if self.selected_on_ == "given" else super().parameters_in_use()
+
+    def idle_parameters(self, num_classes: int, num_features: int) -> dict[str, str]:
+        """Return the parameters that have no part: of the other solver, or all but `loss` where the head is given."""
+        if self.head is not None:
+            names = [name for name in self._parameter_constraints if hasattr(self, name) and name != "loss"]
+            return dict.fromkeys(names, "the network's own classifier is taken as it is")
+        return idle_for_solver(self, num_classes, num_features)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the classifier from features X (N, D) and labels y (N,), or take over the given one."""

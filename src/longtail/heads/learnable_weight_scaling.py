@@ -1,6 +1,6 @@
 """LWS: learn one factor a class, on class-balanced samples."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,14 @@ from longtail.heads.fixed_logits import MOST_CACHED_LOGITS, fixed_products
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import SAMPLING_CONSTRAINTS, SGD_CONSTRAINTS, fit_by_sgd, plan_of, rows_sampler
+from longtail.heads.linear_training import (
+    SAMPLING_CONSTRAINTS,
+    SGD_CONSTRAINTS,
+    fit_by_sgd,
+    idle_for_sampling,
+    plan_of,
+    rows_sampler,
+)
 from longtail.heads.parameters import Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
 from longtail.sampling import Strategy
@@ -123,10 +130,10 @@ class LearnableWeightScaling(LinearHead):
         self.device = device
         self.precision = precision
 
-    def parameters_in_use(self) -> dict[str, Any]:
-        """Return the parameters that had a part: tau only where the factors begin with it."""
-        given = super().parameters_in_use()
-        return {name: value for name, value in given.items() if name != "tau" or self.initial != "ones"}
+    def idle_parameters(self, num_classes: int, num_features: int) -> dict[str, str]:
+        """Return the parameters that have no part: of other samplings, and tau where no factor begins with it."""
+        tau = {"tau": "initial is 'ones'"} if self.initial == "ones" else {}
+        return tau | idle_for_sampling(self)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn the factors from features X (N, D) and labels y (N,)."""

@@ -90,7 +90,7 @@ class LinearDiscriminant(LinearHead):
         "prior": [words(ImpliedPrior), SHARES],
         "corrected": ["boolean", AUTO],
         "calibrated": ["boolean"],
-        "grid": [Each(real(0, most=1))],
+        "grid": [Each(real(0, most=1), "shrinkage")],
         "device": [DEVICE],
     }
 

@@ -18,13 +18,18 @@ from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses import LossName, effective_number_weights, log_counts
 from longtail.sampling import Sampler, Strategy
 
-__all__ = ["DRAWN", "LayerPlan", "Solver", "TrainedLayer", "train_layer"]
+__all__ = ["DRAWN", "LayerPlan", "Solver", "TrainedLayer", "idle_for_solver", "train_layer"]
 
 Solver = Literal["auto", "lbfgs", "sgd"]
 # the convex losses, and whether they add log n_c to the logits
 CONVEX: dict[LossName, bool] = {"cross-entropy": False, "balanced-softmax": True, "logit-adjusted": True}
 NOT_WEIGHED = Reweighting()
 DRAWN: dict[Strategy, float] = {"instance": 0.0, "square-root": -0.5, "class": -1.0}  # each row n_c to this often
+OF_SGD = (
+    *("epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "schedule"),
+    *("repeat_threshold", "run_length"),
+)
+OF_LBFGS = ("penalty",)
 MOST_WEIGHTS = 2**22  # of L-BFGS: it keeps 25 numbers of float64 for each, 840 MB
 
 
@@ -96,7 +101,8 @@ def train_layer(
     else:
         scaling = Standardisation.of(features, wanted=bool(plan.standardise), device=plan.device)
     problem = _likelihood(scaling.rows(features), codes, sampling, plan)
-    if problem is not None and _takes_all_rows_at_once(problem, sampling, plan.solver):
+    num_weights = (int(codes.max()) + 1) * (features.shape[1] + 1)
+    if problem is not None and _takes_all_rows_at_once(num_weights, sampling, plan.solver):
         solution = maximise_likelihood(problem)
         note = None if solution.converged else not_reached(len(solution.losses), plan.penalty)
         return _layer(scaling, solution.weight, solution.bias, solution.losses, note)
@@ -131,11 +137,9 @@ def _layer(
 
 def _likelihood(rows: Features, codes: NDArray[np.int64], sampling: Strategy, plan: LayerPlan) -> LinearProblem | None:
     """Return what is maximised, or None where it is not convex or not the same in all epochs."""
-    if plan.loss not in CONVEX or plan.reweighting.start > 0:
+    if not _has_optimum(plan.loss, sampling, plan.reweighting.start):
         return None
     counts = torch.from_numpy(np.bincount(codes)).double()
-    if sampling not in DRAWN:
-        return None
     weights = counts ** DRAWN[sampling]
     if plan.reweighting.beta is not None:
         weights = weights * effective_number_weights(counts, plan.reweighting.beta)
@@ -144,8 +148,33 @@ def _likelihood(rows: Features, codes: NDArray[np.int64], sampling: Strategy, pl
     return LinearProblem(rows, codes, weights, offset, plan.penalty, **shared)
 
 
-def _takes_all_rows_at_once(problem: LinearProblem, sampling: Strategy, solver: Solver) -> bool:
+def _has_optimum(loss: LossName, sampling: Strategy, start: float) -> bool:
+    return loss in CONVEX and start == 0 and sampling in DRAWN
+
+
+def _takes_all_rows_at_once(num_weights: int, sampling: Strategy, solver: Solver) -> bool:
     if solver != "auto":
         return solver == "lbfgs"
-    weights = len(problem.class_weights) * (problem.features.shape[1] + 1)
-    return sampling == "instance" and weights <= MOST_WEIGHTS
+    return sampling == "instance" and num_weights <= MOST_WEIGHTS
+
+
+def idle_for_solver(head: Any, num_classes: int, num_features: int) -> dict[str, str]:
+    """Return the parameters of an estimator that its solver does not use, each with the reason.
+
+    Args:
+        head: whose layer `train_layer` trains; without `sampling` its rows are drawn alike.
+        num_classes: C.
+        num_features: D.
+
+    Example:
+        >>> from longtail.heads import Joint
+        >>> sorted(idle_for_solver(Joint(solver="sgd"), 3, 8)), "epochs" in idle_for_solver(Joint(), 3, 8)
+        (['penalty'], True)
+    """
+    sampling: Strategy = getattr(head, "sampling", "instance")
+    start: float = getattr(head, "rebalance_from", 0.0)
+    at_once = _has_optimum(head.loss, sampling, start) and _takes_all_rows_at_once(
+        num_classes * (num_features + 1), sampling, head.solver
+    )
+    used, names = ("lbfgs", OF_SGD) if at_once else ("sgd", OF_LBFGS)
+    return {name: f"the solver is {used}" for name in names if hasattr(head, name)}

@@ -30,6 +30,7 @@ __all__ = [
     "enough_epochs",
     "fit_by_sgd",
     "fit_linear",
+    "idle_for_sampling",
     "initial_linear",
     "plan_of",
     "rows_sampler",
@@ -153,6 +154,22 @@ def rows_sampler(head: Any, codes: NDArray[np.int64], epochs: int, seed: int) ->
         repeat_threshold=head.repeat_threshold,
         seed=seed,
     )
+
+
+def idle_for_sampling(head: Any) -> dict[str, str]:
+    """Return the parameters of an estimator that its sampling of rows does not use, each with the reason.
+
+    Example:
+        >>> from longtail.heads import CosineClassifier
+        >>> idle_for_sampling(CosineClassifier(sampling="class"))
+        {'repeat_threshold': "sampling is 'class', not 'repeat-factor'"}
+    """
+    of = {"repeat_threshold": "repeat-factor", "run_length": "class"}
+    return {
+        name: f"sampling is {head.sampling!r}, not {strategy!r}"
+        for name, strategy in of.items()
+        if head.sampling != strategy
+    }
 
 
 def initial_linear(

@@ -64,7 +64,7 @@ class LogitAdjusted(LinearHead):
 
     _parameter_constraints: ClassVar[Constraints] = {
         "tau": [real(0, most=100), AUTO],
-        "grid": [Each(real(0, most=100))],
+        "grid": [Each(real(0, most=100), "tau")],
         "random_state": [RANDOM_STATE],
         "device": [DEVICE],
     }

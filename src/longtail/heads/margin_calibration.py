@@ -89,7 +89,7 @@ class MarginCalibration(LinearHead):
         **SGD_CONSTRAINTS,
         "standardise": ["boolean"],
         "rho": [real(0, 100), AUTO],
-        "grid": [Each(real(0, 100))],
+        "grid": [Each(real(0, 100), "rho")],
         "epochs": [whole(0), AUTO],
     }
 

@@ -62,9 +62,11 @@ class Each:
 
     Attributes:
         of: that of the values.
+        parameter: which tries them where it is "auto".
     """
 
     of: Interval
+    parameter: str = ""
 
     def is_satisfied_by(self, value: Any) -> bool:
         """Return whether it is a sequence of such values."""

@@ -77,7 +77,7 @@ class TauNormalized(LinearHead):
         "tau": [real(0, most=100), AUTO],
         "keep_bias": ["boolean"],
         "standardise": ["boolean", None],
-        "grid": [Each(real(0, most=100))],
+        "grid": [Each(real(0, most=100), "tau")],
         "random_state": [RANDOM_STATE],
         "device": [DEVICE],
     }

@@ -79,8 +79,8 @@ class WeightedRidge(LinearHead):
     _parameter_constraints: ClassVar[Constraints] = {
         "penalty": [real(above=0), AUTO],
         "gamma": [real(0), AUTO],
-        "penalties": [Each(real(above=0))],
-        "gammas": [Each(real(0))],
+        "penalties": [Each(real(above=0), "penalty")],
+        "gammas": [Each(real(0), "gamma")],
         "device": [DEVICE],
     }
 

@@ -65,6 +65,7 @@ def run(config: BalanceConfig) -> Path:
         The model that was written.
     """
     from longtail.files.replacement import replacing
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.places import place_for
 
@@ -85,7 +86,7 @@ def run(config: BalanceConfig) -> Path:
         config,
         f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
     )
-    problem = _problem(config, opened, folder)
+    problem = with_idle_settings(_problem(config, opened, folder), options, quiet=runtime.quiet)
     with replacing(folder, (*OWNED, *_models_in(folder)), marker="results.json") as new:
         results = _compared(config, opened, problem, options, wanted, new)
         exported = _exported(config, opened, new / Path(results["model"]["written"]).name, problem.class_names)

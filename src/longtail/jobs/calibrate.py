@@ -8,7 +8,7 @@ import tyro
 
 from longtail.evaluation.conformal import Score, SetKind
 from longtail.evaluation.scaling import ScalingMethod
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import OutputOptions
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class CalibrateConfig:
     """Training images above which a class is many; default: as in the run, or 100."""
     few_below: Annotated[int, Range(0)] | None = None
     """Training images below which a class is few; default: as in the run, or 20."""
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
 
 
 def run(config: CalibrateConfig) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalanc
 from longtail.data.source import DataSplits, ImageSource, Joined
 from longtail.errors import InputError
 from longtail.features import SPLITS
-from longtail.files.text import printable
-from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.files.text import counted, printable
+from longtail.jobs.options import DataOptions, OutputOptions
 from longtail.ranges import Range
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
@@ -31,7 +31,7 @@ class DescribeConfig:
     dataset: tyro.conf.Positional[str | None] = None
     """digits, cifar10, cifar100, imagenet-lt, places-lt, inat18, or a folder, list or pack; default: --data."""
     data: DataOptions = field(default_factory=DataOptions)
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
     many_above: Annotated[int, Range(0)] = 100
     """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
@@ -241,15 +241,15 @@ def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
 def _told_of_the_look(facts: dict[str, Any]) -> list[str]:
     told = []
     if facts.get("unreadable"):
-        bad = _counted(len(facts["unreadable"]), "file")
+        bad = counted(len(facts["unreadable"]), "file")
         told.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
     if facts.get("stacks"):
         stacks = facts["stacks"]
         told.append(
-            f"{_counted(len(stacks), 'file')} of several pictures, of which the first is taken ({stacks[0]}, ...)"
+            f"{counted(len(stacks), 'file')} of several pictures, of which the first is taken ({stacks[0]}, ...)"
         )
     if facts.get("identical"):
-        same, two = _counted(len(facts["identical"]), "set"), len(facts["identical_with_two_labels"])
+        same, two = counted(len(facts["identical"]), "set"), len(facts["identical_with_two_labels"])
         crossing = len(facts["identical_in_two_splits"])
         told.append(
             f"{same} of byte-identical images, {two} of them with two labels, {crossing} of them in two splits "
@@ -270,10 +270,6 @@ def _table(facts: dict[str, Any]) -> list[str]:
     width = max(width, len(heading))
     rows = [f"{heading:<{width}}  " + "  ".join(f"{split:>7}" for split in counts)]
     return rows + [f"{names[c]:<{width}}  " + "  ".join(f"{own[c]:>7,}" for own in counts.values()) for c in shown]
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _draw(facts: dict[str, Any], path: Path) -> None:

@@ -10,7 +10,7 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import OutputOptions
 from longtail.ranges import Count, Range
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class EvaluateConfig:
     """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
     """Training images below which a class is few."""
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
 
 
 def run(config: EvaluateConfig) -> dict[str, Any]:

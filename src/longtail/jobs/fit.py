@@ -45,21 +45,20 @@ class FitConfig:
 
 def run(config: FitConfig) -> dict[str, Any]:
     """Fit, measure, write heads, predictions, results.json and the report; print the table; give the first results."""
-    from longtail.comparison import read_settings, wanted_methods
-    from longtail.comparison.method_settings import idle_settings
     from longtail.comparison.opened_problem import check_opened
     from longtail.features import open_features
     from longtail.files.replacement import replacing
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
     from longtail.jobs.seeds import summarize
 
     settle_threads_of_heads(config.runtime.threads)
-    idle = idle_settings(read_settings(config.heads.set), wanted_methods(config.heads.methods))
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
-    problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite).with_notes(idle)
+    problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    problem = with_idle_settings(problem, config.heads, quiet=True)  # told with all else of the data
     if not config.runtime.quiet:
         _say_data(problem, opened)
     with replacing(folder, OWNED, marker=("results.json", "summary.json")) as new:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from longtail.evaluation.label_check import KINDS, MARGIN
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import OutputOptions
 from longtail.ranges import Range
 
 __all__ = ["InspectConfig", "run"]
@@ -31,7 +31,7 @@ class InspectConfig:
     """Parts of train in the cross-validation that judges its labels."""
     show: Annotated[int, Range(0)] = 10
     """Rows of each problem to print; the file has all."""
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
 
 
 def run(config: InspectConfig) -> Path:

@@ -182,8 +182,10 @@ def resolve_device(device: str) -> str:
     """
     import torch
 
+    from longtail.arguments import usual_device
+
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return str(usual_device(device))
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: torch finds no GPU here. Use --device cpu.")
     if device == "mps" and not torch.backends.mps.is_available():

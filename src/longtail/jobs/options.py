@@ -19,6 +19,7 @@ __all__ = [
     "Count",
     "DataOptions",
     "Factor",
+    "OutputOptions",
     "PixelSize",
     "RuntimeOptions",
     "Seed",
@@ -52,6 +53,18 @@ class RuntimeOptions:
     """Minutes of silence after which a process is lost."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Network's arithmetic; auto: bfloat16 where possible."""
+    quiet: bool = False
+    """Print results and errors only."""
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go, and what is random in them."""
+
+    out: Path | None = None
+    """Folder for what is written."""
+    seed: Seed = 0
+    """Seed of everything random but the splits of images."""
     quiet: bool = False
     """Print results and errors only."""
 

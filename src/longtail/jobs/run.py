@@ -33,6 +33,8 @@ class RunConfig:
     dataset: tyro.conf.Suppress[str] = "folder"
     recipe: tyro.conf.Suppress[str | None] = None
     """Name of the recipe that the settings began with, for config.json; its settings are all in here."""
+    recipe_set: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """Words of --set that the recipe brought along; where they do nothing, nobody is told."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
@@ -187,6 +189,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
     from longtail.jobs.extract import Extraction, extract_splits
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.known_images import as_known, remember_images
@@ -216,6 +219,13 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     extract_splits(fabric, model, splits, features, Extraction(stage.workers, quiet=runtime.quiet))
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
+    problem = with_idle_settings(
+        problem,
+        config.heads,
+        quiet=runtime.quiet or not fabric.is_global_zero,
+        unasked=config.recipe_set,
+        from_images=config.images.crt_from == "images",
+    )
     ready: dict[str, Any] = {}
     if config.images.crt_from == "images" and "crt" in wanted_methods(config.heads.methods):
         options = RetrainingOptions(stage, config.heads, config.images, runtime)
@@ -263,11 +273,12 @@ def _compared(
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
     """Return how stage 1 was trained."""
+    from longtail.files.text import counted
     from longtail.schedules import scaled_learning_rate
 
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     return {
-        "sentence": f"{stage.representation} sampling, {stage.epochs} epochs at learning rate {rate:g}, "
+        "sentence": f"{stage.representation} sampling, {counted(stage.epochs, 'epoch')} at learning rate {rate:g}, "
         f"{state.seconds:.0f} s",
         "sampling": stage.representation,
         "epochs": stage.epochs,

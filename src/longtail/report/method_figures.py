@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from longtail.counts import GROUPS
+from longtail.files.text import counted
 from longtail.report.inline_svg import color, inline_svg, shorten, spread
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def learning_curves(history: list[dict[str, Any]]) -> str:
         last = {name: (series[0][-1], series[1][-1]) for name, (series, _) in lines.items()}
         label_line_ends(lower, last, {name: style["color"] for name, (_, style) in lines.items()})
 
-    label = f"Lines over {len(history)} epochs of stage 1: training loss; accuracy on {', '.join(lines)}."
+    label = f"Lines over {counted(len(history), 'epoch')} of stage 1: training loss; accuracy on {', '.join(lines)}."
     return inline_svg("stage1", label, 3.8, paint)
 
 

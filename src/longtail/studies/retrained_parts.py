@@ -7,6 +7,7 @@ import numpy as np
 
 from longtail.backbones import Part
 from longtail.errors import InputError
+from longtail.files.text import counted
 from longtail.jobs.head_options import HeadOptions, ImageOptions
 from longtail.jobs.run import RunConfig
 
@@ -36,7 +37,8 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
 
     parts = _parts(config.parts)
     _refuse_what_the_study_sets(config.run)
-    study = open_study("retrained-parts", replace(config.run, heads=replace(config.run.heads, methods="joint")))
+    heads, images = replace(config.run.heads, methods="joint"), replace(config.run.images, crt_from="images")
+    study = open_study("retrained-parts", replace(config.run, heads=heads, images=images))
     fabric, base, splits, folder = study.fabric, study.config, study.splits, study.folder
     if splits.test is None or not len(splits.test):
         raise InputError("the study measures on test, and this data has no test split. Set --test-fraction.")
@@ -104,8 +106,8 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
         "title": f"{first['title']}: what to train again",
         "question": (
             "The decoupling paper finds that it is enough to train the classifier again on class-balanced samples, and "
-            f"that training the backbone too does harm. {epochs} epochs on class-balanced, augmented images; accuracy "
-            f"in percent on test, {spread_text(len(next(iter(reports.values()))))}."
+            f"that training the backbone too does harm. {counted(epochs, 'epoch')} on class-balanced, augmented "
+            f"images; accuracy in percent on test, {spread_text(len(next(iter(reports.values()))))}."
         ),
         "answers": [
             f"{name}, balanced accuracy against the classifier alone: {difference_text(gap)}."
@@ -136,8 +138,8 @@ def compare_parts(reports: dict[str, list[dict[str, Any]]], first: dict[str, Any
             }
         ],
         "notes": [
-            f"Stage 1: {first['stage1']['backbone']}, {first['stage1']['epochs']} epochs. Batch norm of what does not "
-            "learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
+            f"Stage 1: {first['stage1']['backbone']}, {counted(first['stage1']['epochs'], 'epoch')}. Batch norm of "
+            "what does not learn keeps the statistics of stage 1, unless --bn-mode reestimated is set."
         ],
         "data": first["data"],
     }

@@ -1,6 +1,7 @@
 """What if the test set is long-tailed otherwise? Heads from forward over balanced to backward long-tailed worlds."""
 
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     """Fit where nothing is fitted yet, measure, and write study.json, study.md and the page."""
     from longtail.comparison.method_names import wanted_methods
     from longtail.errors import InputError
+    from longtail.files.text import printable
     from longtail.heads import load_head
     from longtail.jobs.predicting.measured_shifts import measure_shifts
     from longtail.jobs.predicting.predictor import check_stored_features
@@ -55,6 +57,9 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     if not all(path.is_file() for path in paths.values()):
         _fit(config, problem, name, folder)
         paths = {method: folder / "heads" / f"{method}.npz" for method in methods}
+    elif config.heads.set and not config.runtime.quiet:
+        told = f"--set does nothing: the heads in {printable(config.features)} are measured as they are"
+        print(f"  note      {told}", file=sys.stderr, flush=True)
     problem.unseal_test()  # nothing is chosen any more
     test, val = problem.splits["test"], problem.splits.get("val")
     validation = None if val is None else (val.features, val.labels)
@@ -86,8 +91,10 @@ def run(config: ShiftConfig) -> dict[str, Any]:
 
 
 def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path) -> None:
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.written_comparison import compared_in
 
+    problem = with_idle_settings(problem, config.heads, quiet=config.runtime.quiet)
     compared_in(folder, problem, config.heads, config.runtime, title=name)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from longtail.files.text import counted
 from longtail.studies.opening import OpenStudy
 
 __all__ = ["gain_text", "measured_split", "run_variants", "side_by_side", "values_of"]
@@ -136,7 +137,7 @@ def gain_text(after: list[Any], before: list[Any]) -> str:
 
 def _stages(results: Results) -> str:
     stages = [result[0]["stage1"] for result in results.values()]
-    return ", ".join(dict.fromkeys(f"{stage['backbone']}, {stage['epochs']} epochs" for stage in stages))
+    return ", ".join(dict.fromkeys(f"{stage['backbone']}, {counted(stage['epochs'], 'epoch')}" for stage in stages))
 
 
 def _answers(values: Any, variants: list[str], methods: list[str], base: str) -> list[str]:

@@ -43,6 +43,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     from dataclasses import replace
 
     from longtail.comparison.method_names import wanted_methods
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study
@@ -57,6 +58,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
     folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().stem}"
     heads, runtime = replace(config.heads, methods=config.method), replace(config.runtime, quiet=True)
+    problem = with_idle_settings(problem, heads, quiet=config.runtime.quiet)
     results = compared_in(folder, problem, heads, runtime, title=config.features.resolve().stem)
     train = problem.splits["train"]
     measured = category_similarity(train.features, train.labels, len(problem.class_names))

@@ -10,6 +10,7 @@ import numpy as np
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
+from longtail.files.text import counted
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.run import RunConfig
 
@@ -174,7 +175,9 @@ def tail_curve(
         by_class = {name: curve(methods[-1], lambda per_class, c=c: per_class[c]) for c, name in enumerate(names)}
     seeds = spread_text(len(results[values[0]]))
     lengths = sorted({results[value][0]["stage1"]["epochs"] for value in values})
-    epochs = f"{lengths[0]} epochs" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs, alike in steps"
+    epochs = (
+        counted(lengths[0], "epoch") if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]} epochs, alike in steps"
+    )
     tables = [("Accuracy on test in percent", lines)]
     tables += [(f"Recall of each class in percent, {methods[-1]}", by_class)] if by_class else []
     return {

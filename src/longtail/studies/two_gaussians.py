@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import OutputOptions
 from longtail.ranges import Count, Range
 
 __all__ = ["TwoGaussiansConfig", "boundary_variance", "predicted_recall", "predicted_shift", "run", "simulate"]
@@ -30,7 +30,7 @@ class TwoGaussiansConfig:
     """Samples of the tail."""
     repeats: Annotated[int, Range(2)] = 2000
     """Draws of the training samples."""
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: OutputOptions = field(default_factory=OutputOptions)
 
 
 def run(config: TwoGaussiansConfig) -> dict[str, Any]:

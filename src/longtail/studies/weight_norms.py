@@ -30,11 +30,13 @@ class WeightNormsConfig:
 
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
+    from longtail.jobs.idle_settings import with_idle_settings
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study
 
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    problem = with_idle_settings(problem, config.heads, quiet=config.runtime.quiet)
     name = config.features.resolve().stem
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     from longtail.data.source import DataSplits
 
-__all__ = ["RetrainingOptions", "retrain_from_images"]
+__all__ = ["OF_RETRAINING", "RetrainingOptions", "retrain_from_images"]
+
+# settings of crt that have a part here too
+OF_RETRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "repeat_threshold", "sampling", "schedule")
 
 
 @dataclass(frozen=True)
