@@ -113,10 +113,10 @@ def test_nothing_is_printed_or_written(tmp_path, monkeypatch, capsys):
 
 
 def test_labels_of_test_are_sealed_until_everything_is_chosen(monkeypatch):
-    def peeking(protocol, fitted):
+    def peeking(decision, candidates, evidence, protocol):
         return protocol.problem.splits["test"].labels
 
-    monkeypatch.setattr("longtail.comparison.fit_methods.choose_and_refit", peeking)
+    monkeypatch.setattr("longtail.comparison.fit_methods.fitted_on_all", peeking)
     with pytest.raises(SealedLabelsError):
         compare(made_up(), "ncm,auto")
 
@@ -190,8 +190,8 @@ def test_a_problem_is_sealed_again_for_each_comparison(folder, monkeypatch):
     with pytest.raises(SealedLabelsError):
         problem.splits["test"].labels  # noqa: B018
     monkeypatch.setattr(
-        "longtail.comparison.fit_methods.choose_and_refit",
-        lambda protocol, fitted: protocol.problem.splits["test"].labels,
+        "longtail.comparison.fit_methods.fitted_on_all",
+        lambda decision, candidates, evidence, protocol: protocol.problem.splits["test"].labels,
     )
     with pytest.raises(SealedLabelsError):
         compare(problem, "ncm,auto")

@@ -61,7 +61,7 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
         weights = weights if together else {best: 1.0}
         return Decision(weights, Choice(TOGETHER if len(weights) > 1 else best, best, {}, {}))
     decisions = {name: evidence.decisions[name] for name in names}
-    if together and len(weights) > 1:
+    if together and (len(weights) > 1 or protocol.rules.metric == "all"):
         decisions[TOGETHER] = evidence.together(weights)
     rules = protocol.rules
     how = {**protocol.choose_by, "one_standard_error": rules.one_standard_error}

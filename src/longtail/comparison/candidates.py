@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longtail.comparison.cross_validation import out_of_fold_scores, promising
-from longtail.comparison.evidence import Evidence, evidence_of, uniform_scores
+from longtail.comparison.cross_validation import out_of_fold_answers, promising
+from longtail.comparison.evidence import Evidence, answers_of, evidence_of
 from longtail.comparison.protocol import Protocol
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
@@ -42,12 +42,12 @@ def gathered_evidence(protocol: Protocol, candidates: Mapping[str, Candidate]) -
     names = list(candidates)
     if protocol.select_on != "train":
         split = protocol.problem.splits[protocol.select_on]
-        scores = {name: uniform_scores(candidates[name].head, split.features) for name in names}
-        parts.append((scores, np.asarray(split.labels)))
+        answers = {name: answers_of(candidates[name].head, split.features) for name in names}
+        parts.append((answers, np.asarray(split.labels)))
         sources.append(str(protocol.select_on))
     if protocol.looks_at_train:
         if parts:
             names = promising(evidence_of(protocol, parts, sources))
-        parts.append(out_of_fold_scores(protocol, {name: candidates[name].transform for name in names}))
+        parts.append(out_of_fold_answers(protocol, {name: candidates[name].transform for name in names}))
         sources.append(f"{protocol.rules.cv_folds}-fold cross-validation of train")
     return evidence_of(protocol, parts, sources)

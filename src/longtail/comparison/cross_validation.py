@@ -1,27 +1,29 @@
 """Cross-validation of several candidates on train: what heads say about rows that they were not fitted to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from longtail.comparison.blend import log_losses, loss_error
-from longtail.comparison.evidence import Evidence, Scores, evidence_of, uniform_scores
+from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
 from longtail.comparison.fitter import Fitter
 from longtail.comparison.protocol import Protocol
 from longtail.heads.feature_transform import TransformKind
 from longtail.heads.left_out import spread_rows
 from longtail.holdout import stratified_folds
 
-__all__ = ["out_of_fold_scores", "promising"]
+__all__ = ["out_of_fold_answers", "promising"]
 
 MOST_CANDIDATES = 6  # that all folds are fitted with
 MOST_ROWS = 8192  # that are asked about: a mean over classes gains little from further rows of the common ones
 
 
-def out_of_fold_scores(protocol: Protocol, transforms: Mapping[str, TransformKind]) -> tuple[Scores, NDArray[np.int64]]:
-    """Score rows of train by heads that were not fitted to them.
+def out_of_fold_answers(
+    protocol: Protocol, transforms: Mapping[str, TransformKind]
+) -> tuple[dict[str, Answers], NDArray[np.int64]]:
+    """Ask heads about rows of train that they were not fitted to.
 
     Where there are many methods, the first fold sorts those out that are clearly behind; the others fit the rest.
 
@@ -30,13 +32,13 @@ def out_of_fold_scores(protocol: Protocol, transforms: Mapping[str, TransformKin
         transforms: of the features, by method.
 
     Returns:
-        Scores of each method that is left, as `uniform_scores` gives them, shape (N', C), and the labels (N',); rows
-        come again in each repeat. A class of one row is in every fold's train: nothing can be said about it.
+        Answers of each method that is left about N' rows, and their labels (N',); rows come again in each repeat. A
+        class of one row is in every fold's train: nothing can be said about it.
     """
     train, rules = protocol.problem.splits["train"], protocol.rules
     labels = np.asarray(train.labels)
     names = list(transforms)
-    parts: dict[str, list[torch.Tensor]] = {name: [] for name in names}
+    parts: dict[str, list[Answers]] = {name: [] for name in names}
     asked: list[NDArray[np.int64]] = []
     for repeat in range(rules.cv_repeats):
         folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat)
@@ -48,13 +50,16 @@ def out_of_fold_scores(protocol: Protocol, transforms: Mapping[str, TransformKin
             rows = held_out[spread_rows(labels[held_out], MOST_ROWS // rules.cv_folds)]
             features = np.asarray(train.features[rows])
             for name in names:
-                parts[name].append(uniform_scores(fitter.fit(name, transforms[name]), features))
+                parts[name].append(answers_of(fitter.fit(name, transforms[name]), features))
             asked.append(labels[rows])
             if len(asked) == 1:
                 names = promising(evidence_of(protocol, [({n: parts[n][0] for n in names}, labels[rows])], ()))
-    if not asked:
-        return dict.fromkeys(names, torch.empty(0, len(protocol.groups))), np.empty(0, dtype=np.int64)
-    return {name: torch.cat(parts[name]) for name in names}, np.concatenate(asked)
+    nothing = Answers(torch.empty(0, len(protocol.groups)), np.empty(0, dtype=np.int64))
+    return {name: _joined([nothing, *parts[name]]) for name in names}, np.concatenate([nothing.decisions, *asked])
+
+
+def _joined(parts: Sequence[Answers]) -> Answers:
+    return Answers(torch.cat([part.scores for part in parts]), np.concatenate([part.decisions for part in parts]))
 
 
 def promising(evidence: Evidence) -> list[str]:

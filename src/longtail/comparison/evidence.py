@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,19 @@ from longtail.heads.ensemble import log_prior_of
 from longtail.heads.left_out import fitted_scale
 from longtail.priors import prior_of_counts
 
-__all__ = ["Evidence", "Scores", "evidence_of", "uniform_scores"]
+__all__ = ["Answers", "Evidence", "answers_of", "evidence_of"]
 
-Scores = dict[str, Tensor]
+
+class Answers(NamedTuple):
+    """What a head says about rows.
+
+    Attributes:
+        scores: whose softmax is a probability where all classes are equally common, shape (N, C).
+        decisions: class indices that it predicts by itself, shape (N,).
+    """
+
+    scores: Tensor
+    decisions: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Evidence:
     Attributes:
         log_probabilities: of each candidate, for the world that is chosen for, shape (N', C).
         scales: what each one's scores were multiplied by.
+        decisions: class indices that each candidate predicts by itself, shape (N',).
         labels: class indices, shape (N',).
         row_weights: part of each row in the score, of sum 1, shape (N',).
         sources: where the rows come from.
@@ -36,6 +47,7 @@ class Evidence:
 
     log_probabilities: dict[str, NDArray[np.float32]]
     scales: dict[str, float]
+    decisions: dict[str, NDArray[np.int64]]
     labels: NDArray[np.int64]
     row_weights: NDArray[np.float64]
     sources: tuple[str, ...]
@@ -45,11 +57,6 @@ class Evidence:
         """Probability that each candidate gives to the true class, shape (M, N')."""
         rows = np.arange(len(self.labels))
         return np.exp([table[rows, self.labels] for table in self.log_probabilities.values()], dtype=np.float64)
-
-    @cached_property
-    def decisions(self) -> dict[str, NDArray[np.int64]]:
-        """Class indices that each candidate alone predicts, shape (N',)."""
-        return {name: table.argmax(axis=1) for name, table in self.log_probabilities.items()}
 
     @property
     def effective_rows(self) -> float:
@@ -67,19 +74,21 @@ class Evidence:
         return replace(
             self,
             log_probabilities={name: table[rows] for name, table in self.log_probabilities.items()},
+            decisions={name: decided[rows] for name, decided in self.decisions.items()},
             labels=self.labels[rows],
             row_weights=weights / weights.sum(),
         )
 
 
-def uniform_scores(head: Head, features: ArrayLike) -> Tensor:
-    """Return scores whose softmax is a probability where all classes are equally common, shape (N, C)."""
-    scores = torch.from_numpy(head.logits(features)).float()
-    return scores - log_prior_of(head).to(scores)
+def answers_of(head: Head, features: ArrayLike) -> Answers:
+    """Ask a head whose labels are class indices about rows of features (N, D)."""
+    logits = head.logits(features)
+    scores = torch.from_numpy(logits).float()
+    return Answers(scores - log_prior_of(head).to(scores), logits.argmax(axis=1))
 
 
 def evidence_of(
-    protocol: Protocol, parts: Sequence[tuple[Scores, NDArray[np.int64]]], sources: Sequence[str]
+    protocol: Protocol, parts: Sequence[tuple[Mapping[str, Answers], NDArray[np.int64]]], sources: Sequence[str]
 ) -> Evidence:
     """Put together what candidates say about several sets of rows.
 
@@ -89,21 +98,22 @@ def evidence_of(
 
     Args:
         protocol: of the choice: metric and groups.
-        parts: scores of the candidates as `uniform_scores` gives them, and labels; of candidates that are in all.
+        parts: what candidates answer, and labels; those count that are asked about all.
         sources: where each part comes from.
     """
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in parts)])
     num_classes = len(protocol.groups)
-    shared = [name for name in (parts[0][0] if parts else ()) if all(name in scores for scores, _ in parts)]
+    shared = [name for name in (parts[0][0] if parts else ()) if all(name in answers for answers, _ in parts)]
     balance = torch.from_numpy(1 / np.maximum(np.bincount(labels, minlength=num_classes), 1))
     world = np.log(prior_of_counts(protocol.problem.train_counts)) if protocol.rules.metric == "all" else 0.0
-    tables, scales = {}, {}
+    tables, scales, decisions = {}, {}, {}
     for name in shared:
-        scores = torch.cat([part[name] for part, _ in parts])
+        scores = torch.cat([answers[name].scores for answers, _ in parts])
+        decisions[name] = np.concatenate([answers[name].decisions for answers, _ in parts])
         scales[name] = fitted_scale(scores, torch.from_numpy(labels), balance)
         moved = scales[name] * scores + torch.as_tensor(world).to(scores)
         tables[name] = torch.log_softmax(moved, dim=1).numpy()
-    return Evidence(tables, scales, labels, _row_weights(protocol, labels), tuple(sources))
+    return Evidence(tables, scales, decisions, labels, _row_weights(protocol, labels), tuple(sources))
 
 
 def _row_weights(protocol: Protocol, labels: NDArray[np.int64]) -> NDArray[np.float64]:
