@@ -29,7 +29,7 @@ def test_names_decide_and_contents_tell_what_changed():
     assert places["train"].tolist() == [2, 1, -1]
     assert places["test"].tolist() == [0]
     assert changes.counts == (1, 1, 1)
-    told = changes.told(known, now, "image")
+    told = changes.describe(known, now, "image")
     assert told == "1 image is new (new); 1 image is gone (c); 1 image is another than it was (b)"
 
 

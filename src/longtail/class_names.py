@@ -55,13 +55,13 @@ def merged_names(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]
     """
     written_twice = {_essence(group[0]) for group in alike_names(names)}
     numbers: dict[str, int] = {}
-    kept: list[str] = []
+    merged: list[str] = []
     for name in names:
         essence = _essence(name)
         if essence not in numbers:
-            numbers[essence] = len(kept)
-            kept.append(name.strip() if essence in written_twice else name)
-    return tuple(kept), tuple(numbers[_essence(name)] for name in names)
+            numbers[essence] = len(merged)
+            merged.append(name.strip() if essence in written_twice else name)
+    return tuple(merged), tuple(numbers[_essence(name)] for name in names)
 
 
 def settled_names(names: Sequence[str], answer: AlikeNames, origin: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -126,8 +126,8 @@ def check_names(names: Sequence[str], origin: str) -> None:
         except UnicodeEncodeError as error:
             # bytes that came from a file name as backslash and number, as a terminal shows them
             shown = name.encode("utf-8", "surrogateescape" if _are_bytes(name) else "backslashreplace")
-            told = shown.decode("utf-8", "backslashreplace")
-            raise InputError(f"{origin}: the class name '{told}' is no text in UTF-8. Rename it.") from error
+            text = shown.decode("utf-8", "backslashreplace")
+            raise InputError(f"{origin}: the class name '{text}' is no text in UTF-8. Rename it.") from error
         if not name.strip():
             raise InputError(f"{origin}: the class name {name!r} is empty. Give it a name.")
 

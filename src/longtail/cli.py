@@ -226,9 +226,9 @@ def _parse(
         arguments = gathered_settings(arguments, usual)
     shown = with_config_flag(kind)
     extra = {} if default is None else {"default": shown(**vars(default))}
-    said = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with redirect_stderr(said):
+        with redirect_stderr(stderr):
             parsed = tyro.cli(
                 shown,
                 prog=program,
@@ -242,7 +242,7 @@ def _parse(
         if "set" in command.settings:
             refuse_method_flags(arguments, command.settings)
         refuse_idle_flags(arguments, command.settings, program)
-        raise InputError(usage_sentence(said.getvalue(), program)) from None
+        raise InputError(usage_sentence(stderr.getvalue(), program)) from None
     options = kind(**{name: value for name, value in vars(parsed).items() if name != "config"})
     check_ranges(options)
     return options

@@ -67,9 +67,9 @@ def help_text(kind: type, program: str, description: str, default: Any = None, *
           -h, --help              This list
     """
     join_help_lines(kind)
-    own, *groups = _groups(kind, default, "")
-    arguments = [option for option in own[1] if option.is_positional]
-    options = [option for option in own[1] if not option.is_positional]
+    main_group, *groups = _groups(kind, default, "")
+    arguments = [option for option in main_group[1] if option.is_positional]
+    options = [option for option in main_group[1] if not option.is_positional]
     typed = [
         *(option.left if option.is_required else f"[{option.left}]" for option in arguments),
         *(option.left for option in options if option.is_required),

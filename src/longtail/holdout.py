@@ -67,10 +67,10 @@ def _whole_groups(labels: IntArray, groups: IntArray, ordered: IntArray, wanted:
     is_held_out = np.zeros(len(labels), dtype=bool)
 
     def hold_out(rows: list[int], most: IntArray) -> None:
-        own = np.bincount(labels[rows], minlength=len(wanted))
-        if not is_held_out[rows[0]] and (given + own <= most)[own > 0].all():
+        group_counts = np.bincount(labels[rows], minlength=len(wanted))
+        if not is_held_out[rows[0]] and (given + group_counts <= most)[group_counts > 0].all():
             is_held_out[rows] = True
-            given[:] += own
+            given[:] += group_counts
 
     for rows in members.values():
         if len(rows) == 1:  # nearly all of them are

@@ -71,7 +71,7 @@ class Changes:
     def __bool__(self) -> bool:
         return any(self.counts)
 
-    def told(self, known: Mapping[str, RowIdentity], now: RowIdentity, thing: str = "row") -> str:
+    def describe(self, known: Mapping[str, RowIdentity], now: RowIdentity, thing: str = "row") -> str:
         """Return in words what has changed, with the first names.
 
         Args:

@@ -275,8 +275,8 @@ class Run:
         where = path or self.features
         if not where.exists():
             raise InputError(f"{printable(where)}: the features are not there. Say where they are: `features`.")
-        own = where.resolve() == (self.folder / "features").resolve()
-        known = None if own else self.rows
+        is_stored_here = where.resolve() == (self.folder / "features").resolve()
+        known = None if is_stored_here else self.rows
         opened = open_features(where, self.reading, known=known, features=self.feature_names, changed=changed)
         self._check(opened, where)
         return opened

@@ -68,7 +68,7 @@ def shard():
 
 
 def look_at(path):
-    from longtail.data.other_formats import recognised
+    from longtail.data.foreign_label_files import recognised
 
     result = recognised(path)
     assert result is None or result.sentence().encode()

@@ -64,7 +64,7 @@ def pseudo_labels_content():
 
 def open_pseudo_labels(path):
     from longtail.data.in_memory import ImagesInMemory
-    from longtail.jobs.unlabelled import _read
+    from longtail.jobs.unlabelled_images import _read
 
     held = ImagesInMemory(torch.zeros(9, 1, 2, 2, dtype=torch.uint8), np.zeros(9, dtype=np.int64), ("ant",), "held")
     _, labels, confidences = _read(path, held, tuple(NAMES), "leave-out")

@@ -57,7 +57,7 @@ CALLS = {
     "learning_curves": (
         fit_learning_curves,
         {
-            "found": np.ones((2, 48, 3)),
+            "hits": np.ones((2, 48, 3)),
             "fractions": np.tile([0.25, 0.5, 1.0], (48, 1)),
             "labels": LABELS,
             "groups": GROUPS,

@@ -119,3 +119,23 @@ def test_nan_is_no_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", float("nan"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path):
+    write_json(tmp_path / "a" / "x.json", {"before": 1})
+
+    def write_half():
+        with atomic_path(tmp_path / "a" / "x.json") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        write_half()
+    assert json.loads((tmp_path / "a" / "x.json").read_text()) == {"before": 1}
+    assert len(list((tmp_path / "a").iterdir())) == 1
+
+
+def test_json_admits_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "x.json", {"value": float("nan")})
+    assert list(tmp_path.iterdir()) == []

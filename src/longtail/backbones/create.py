@@ -115,12 +115,12 @@ def _check_features(model: Any, name: str, channels: int) -> None:
     from longtail.backbones.example_inputs import noise
 
     classifier = classifier_of(model)
-    told = (getattr(model, "pretrained_cfg", None) or {}).get("input_size") or (channels, 224, 224)
+    input_size = (getattr(model, "pretrained_cfg", None) or {}).get("input_size") or (channels, 224, 224)
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            for shape in ((channels, 64, 64), (channels, *told[1:])):
+            for shape in ((channels, 64, 64), (channels, *input_size[1:])):
                 image = noise(shape, 1)
                 try:
                     logits = model(image)

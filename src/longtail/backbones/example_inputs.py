@@ -26,7 +26,7 @@ def example_inputs(network: nn.Module) -> Iterator[Tensor]:
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return
-    shapes = list(_told(network))
+    shapes = list(_configured_shapes(network))
     if conv is not None:
         # settings may still tell the channels of the weights that were published
         shapes = [(conv.in_channels, *shape[1:]) for shape in shapes]
@@ -42,7 +42,7 @@ def noise(shape: tuple[int, ...], count: int = 2) -> Tensor:
     return torch.randn((count, *shape), generator=torch.Generator().manual_seed(0))
 
 
-def _told(network: nn.Module) -> Iterator[tuple[int, ...]]:
+def _configured_shapes(network: nn.Module) -> Iterator[tuple[int, ...]]:
     """Yield the shape of an image that a network of timm or Hugging Face says it takes."""
     for module in network.modules():
         known: Any = getattr(module, "pretrained_cfg", None)

@@ -110,55 +110,55 @@ def _bare(key: Any, prefixes: tuple[str, ...] = _PREFIXES) -> str:
     return name
 
 
-def _tensors(weights: Any, where: str, found: ForeignWeights, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+def _tensors(weights: Any, where: str, foreign: ForeignWeights, prefixes: tuple[str, ...]) -> dict[str, Tensor]:
     """Keep what is a tensor, under its name without prefixes."""
     if not isinstance(weights, Mapping):
         raise InputError(f"{where} is a {type(weights).__name__}; expected a state dict.")
-    kept = {}
+    tensors = {}
     for key, tensor in weights.items():
         name = _bare(key, prefixes)
         if not isinstance(tensor, Tensor):
-            found.ignored[name] = "no tensor"
-        elif name in kept:
+            foreign.ignored[name] = "no tensor"
+        elif name in tensors:
             raise InputError(f"two tensors are called {name} ({key} is the second); expected one network.")
         else:
-            kept[name] = tensor
-    return kept
+            tensors[name] = tensor
+    return tensors
 
 
 def _take_classifier(
-    found: ForeignWeights, heads: dict[str, Tensor], names: Iterable[str], scales: str | None = None
+    foreign: ForeignWeights, heads: dict[str, Tensor], names: Iterable[str], scales: str | None = None
 ) -> None:
-    """Move the first linear classifier from `heads` to `found`."""
-    dimension = feature_dimension(found.backbone)
+    """Move the first linear classifier from `heads` to `foreign`."""
+    dimension = feature_dimension(foreign.backbone)
     for name in [name for name in names if f"{name}.weight" in heads]:
         weight, bias = heads.pop(f"{name}.weight"), heads.pop(f"{name}.bias", None)
         if bias is None and weight.ndim == 2 and dimension in weight.shape[:1] and weight.shape[1] != dimension:
-            found.ignored[f"{name}.weight"] = "a cosine classifier (D x C), not a linear one"
+            foreign.ignored[f"{name}.weight"] = "a cosine classifier (D x C), not a linear one"
             continue
         if bias is None:
-            found.notes.append("the classifier has no bias: zeros")
+            foreign.notes.append("the classifier has no bias: zeros")
             bias = torch.zeros(weight.shape[:1])
         factors = heads.pop(scales, None) if scales else None
         if factors is None:
             factors = torch.ones_like(bias)
         else:
-            found.notes.append("LWS: the learned scales were multiplied into weight and bias")
+            foreign.notes.append("LWS: the learned scales were multiplied into weight and bias")
         if weight.ndim != 2 or not bias.shape == factors.shape == weight.shape[:1]:
             raise InputError(
                 f"its classifier has weights of shape {tuple(weight.shape)}, a bias of {tuple(bias.shape)} and scales "
                 f"of {tuple(factors.shape)}; expected (C, D), (C,) and (C,)."
             )
         # f (W x + b) is (f W) x + f b
-        found.classifier = factors.float()[:, None] * weight.float(), factors.float() * bias.float()
+        foreign.classifier = factors.float()[:, None] * weight.float(), factors.float() * bias.float()
         return
 
 
-def _completed(found: ForeignWeights) -> ForeignWeights:
-    norms = [name.removesuffix("running_mean") for name in found.backbone if name.endswith("running_mean")]
-    absent = [norm for norm in norms if f"{norm}num_batches_tracked" not in found.backbone]
+def _completed(foreign: ForeignWeights) -> ForeignWeights:
+    norms = [name.removesuffix("running_mean") for name in foreign.backbone if name.endswith("running_mean")]
+    absent = [norm for norm in norms if f"{norm}num_batches_tracked" not in foreign.backbone]
     for norm in absent:
-        found.backbone[f"{norm}num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
+        foreign.backbone[f"{norm}num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
     if absent:
-        found.notes.append(f"num_batches_tracked of {len(absent)} batch norms was not stored: 0")
-    return found
+        foreign.notes.append(f"num_batches_tracked of {len(absent)} batch norms was not stored: 0")
+    return foreign

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, TypedDict
 
-from longtail.backbones.other_formats import DISTRIBUTED
+from longtail.backbones.foreign_models import DISTRIBUTED
 from longtail.errors import InputError
 from longtail.files.json_file import read_json
 from longtail.files.text import printable

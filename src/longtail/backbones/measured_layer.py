@@ -173,7 +173,7 @@ def _why(error: NotLinearError, network: nn.Module) -> str:
 def _only(
     endings: Mapping[Key, LastLayer],
     failures: Mapping[Key, NotLinearError],
-    found: Mapping[Key, Tensor],
+    candidates: Mapping[Key, Tensor],
     network: nn.Module,
 ) -> LastLayer:
     """Return the ending of the logits where it is clear which of the tensors that come out they are."""
@@ -189,8 +189,8 @@ def _only(
     others = [layer for error in failures.values() for layer in error.layers if layer not in known]
     if others or len({ending.name for ending in endings.values()}) > 1:
         raise InputError(
-            f"{kind} returns {len(found)} tensors that could be its scores, and linear layers end in ({names}). Name "
-            "the layer that gives the logits."
+            f"{kind} returns {len(candidates)} tensors that could be its scores, and linear layers end in ({names}). "
+            "Name the layer that gives the logits."
         )
     return next(iter(endings.values()))
 

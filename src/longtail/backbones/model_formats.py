@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from longtail.backbones.foreign_models import refuse_other_format
 from longtail.backbones.inert import foreign_object, forget_origin
-from longtail.backbones.other_formats import refuse_other_format
 from longtail.backbones.program_archive import as_bytes, read_program, write_program
 from longtail.backbones.torch_file import could_run_code, read_torch_file, refuse_pointer
 from longtail.errors import InputError

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from longtail.backbones.foreign_models import refuse_other_format
 from longtail.backbones.inert import Inert, filled, stand_ins
-from longtail.backbones.other_formats import refuse_other_format
 from longtail.errors import InputError
 from longtail.files.text import printable
 
@@ -63,12 +63,12 @@ def could_run_code(path: Path, name: str, expected: str) -> InputError:
         name: of the class or function.
         expected: what the file should have been.
     """
-    own = "save its state dict alone"
+    remedy = "save its state dict alone"
     if name.startswith("fastai."):
-        own = 'save its state dict alone: torch.save(learn.model.state_dict(), "weights.pth")'
+        remedy = 'save its state dict alone: torch.save(learn.model.state_dict(), "weights.pth")'
     return InputError(
         f"{printable(path)}: holds more than tensors and plain values ({name}), which could run code when it is read; "
-        f"it was not read. Expected {expected}. Where the file is your own, {own}."
+        f"it was not read. Expected {expected}. Where the file is your own, {remedy}."
     )
 
 

@@ -90,15 +90,15 @@ def _measured(
         rows = np.arange(len(truth)) if folds is None else np.flatnonzero(folds == draw)
         measured = features[rows] if val is None else np.asarray(val.features)
         for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw):
-            kept = pool[part]
+            training_rows = pool[part]
             # no network's classifier is taken: it has seen all of train
-            right = fitted_like(head, features[kept], labels[kept]).predict(measured) == truth[rows]
+            right = fitted_like(head, features[training_rows], labels[training_rows]).predict(measured) == truth[rows]
             hits[draw, rows, level[truth[rows]]] = right
     # by cross-validation one share of each class is held out
     pooled = problem.train_counts if folds is None else np.rint(problem.train_counts * (1 - 1 / draws))
     pooled = np.maximum(pooled, 1)[:, None]
-    kept_shares = np.ceil(np.asarray(LEVELS) * pooled - 1e-9) / pooled
-    return hits, kept_shares[truth], truth, "val" if folds is None else "train-cv"
+    fractions = np.ceil(np.asarray(LEVELS) * pooled - 1e-9) / pooled
+    return hits, fractions[truth], truth, "val" if folds is None else "train-cv"
 
 
 def _class_rows(

@@ -61,13 +61,13 @@ def _matters(pair: dict[str, Any]) -> bool:
 
 
 def _of_test(results: dict[str, Any], shared: dict[str, Any], best: str) -> str:
-    told = _counted("test", shared["pairs"]["test"])
+    warning = _counted("test", shared["pairs"]["test"])
     without = shared["without"]
     if without is None:
-        return f"{told}: this test split says nothing about new images."
+        return f"{warning}: this test split says nothing about new images."
     metrics, left = results["methods"][best]["metrics"]["test"], without[best]
     text = (
-        f"{told}. On the {left['images']:,} others {best} has a balanced accuracy of {left['balanced']:.1f} % "
+        f"{warning}. On the {left['images']:,} others {best} has a balanced accuracy of {left['balanced']:.1f} % "
         f"(on all {metrics['balanced']:.1f} %"
     )
     if best != "joint" and "joint" in without:

@@ -103,12 +103,12 @@ def unfitted_head(name: str, settings: MethodSettings, **by_protocol: Any) -> He
         >>> unfitted_head("crt", {"crt": {"epochs": 30}}, random_state=0, head=None).epochs
         30
     """
-    method, own = method_of(name), dict(settings.get(name, {}))
-    check_settings({name: own})
+    method, method_settings = method_of(name), dict(settings.get(name, {}))
+    check_settings({name: method_settings})
     known = method.parameters
-    preset = method.presets.get(own.pop(PRESET, None) or "", {})
+    preset = method.presets.get(method_settings.pop(PRESET, None) or "", {})
     given = {parameter: value for parameter, value in by_protocol.items() if parameter in known}
-    return method.estimator(**{**given, **method.fixed, **preset, **own})
+    return method.estimator(**{**given, **method.fixed, **preset, **method_settings})
 
 
 def last_settings(name: str, settings: MethodSettings) -> dict[str, Any]:

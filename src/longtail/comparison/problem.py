@@ -118,10 +118,12 @@ def check_problem(
             "Expected every class in train: add rows of it, or leave the class out."
         )
     notes += _unmeasured(checked, class_names)
-    own = _own_head(head, train, class_names)
+    network_head = _network_head(head, train, class_names)
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
-    linear = None if own is None else (own.weight, own.bias)
-    return FeatureProblem(sealed, class_names, counts, linear, tuple(notes), None if own is None else own.prior)
+    linear = None if network_head is None else (network_head.weight, network_head.bias)
+    return FeatureProblem(
+        sealed, class_names, counts, linear, tuple(notes), None if network_head is None else network_head.prior
+    )
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def read_linear_head(path: Path) -> StoredHead:
     )
 
 
-def _own_head(
+def _network_head(
     given: Path | LinearParameters | None, train: FeatureFile, class_names: tuple[str, ...]
 ) -> StoredHead | None:
     """Return the network's own classifier: the given one, or the one that lies beside the features."""

@@ -59,8 +59,8 @@ def verdict_lines(verdict: dict[str, Any]) -> list[str]:
     Args:
         verdict: that part of results.json.
     """
-    told = [verdict.get("choice"), verdict.get("sentence"), verdict.get("doubt"), verdict.get("leak")]
-    return [line for line in (*told, *verdict.get("doubts", ())) if line]
+    sentences = [verdict.get("choice"), verdict.get("sentence"), verdict.get("doubt"), verdict.get("leak")]
+    return [line for line in (*sentences, *verdict.get("doubts", ())) if line]
 
 
 def _unsupported(results: dict[str, Any], best: str) -> str | None:
@@ -127,7 +127,7 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     present = [group for group in GROUPS if versus[group] is not None]
     rare, common = present[-1], present[0]
     name = {"few": "rare classes", "medium": "classes of medium size", "many": "common classes"}
-    before, after, total = (_found(results, method, rare) for method in ("joint", best, None))
+    before, after, total = (_count_images(results, method, rare) for method in ("joint", best, None))
     change = versus[rare]
     low, high = change["interval"]
     compared = len((results.get("comparisons") or {"pairs": []})["pairs"])
@@ -150,7 +150,7 @@ def _doubt(change: dict[str, Any]) -> str:
     return "" if low > 0 or high < 0 else ", which may be chance"
 
 
-def _found(results: dict[str, Any], method: str | None, group: str) -> int:
+def _count_images(results: dict[str, Any], method: str | None, group: str) -> int:
     """Count the test images of a group, or those of them that a method finds."""
     test = results["methods"][method or "joint"]["metrics"]["test"]
     groups = np.array(results["data"]["group_of_class"])

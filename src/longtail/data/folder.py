@@ -124,18 +124,18 @@ def _refuse_unread(root: Path, walked: Mapping[str, Walked]) -> None:
 
 
 def _passed_over(split: str, root: Path, walked: Mapping[str, Walked]) -> list[str]:
-    told = []
+    notes = []
     loose = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir() if path.is_file())
     if loose:
-        told.append(f"{printable(root)}: {loose:,} images that lie in no class folder were passed over")
+        notes.append(f"{printable(root)}: {loose:,} images that lie in no class folder were passed over")
     whole = Walked()
     for result in walked.values():
         whole.extend(result)
-    told += whole.notes(printable(root))
+    notes += whole.notes(printable(root))
     empty = [name for name, result in walked.items() if not result.images]
     if empty and split == "train":
-        told.append(f"{printable(root)}: no image in {first_three(empty)}: left out, not a class")
-    return told
+        notes.append(f"{printable(root)}: no image in {first_three(empty)}: left out, not a class")
+    return notes
 
 
 def _text(root: Path, name: str) -> str:

@@ -8,9 +8,9 @@ from typing import Literal
 from longtail.data.folder_names import SPLIT_NAMES, look_of_names, look_of_sub_folders
 from longtail.data.folder_pairs import look_of_files
 from longtail.data.folder_walk import Walked, first_three, sub_folders, walk
+from longtail.data.foreign_label_files import OtherFormat, formats_in
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.data.labels_beside import LabelsBeside, labels_beside
-from longtail.data.other_formats import OtherFormat, formats_in
 from longtail.errors import InputError
 from longtail.files.text import printable
 
@@ -50,7 +50,7 @@ def split_folders(folder: Path, layout: FolderLayout = "auto") -> Layout:
     of_split = {
         split: [child for child in children if child.name.lower() in names] for split, names in SPLIT_NAMES.items()
     }
-    roots = {split: own[0] for split, own in of_split.items() if own}
+    roots = {split: folders[0] for split, folders in of_split.items() if folders}
     beside = [child for child in children if child not in roots.values()]
     # "train" may also be a class, between bus and ship: then it holds images and no folders
     is_divided = "train" in roots and bool(sub_folders(roots["train"]))
@@ -64,8 +64,8 @@ def split_folders(folder: Path, layout: FolderLayout = "auto") -> Layout:
                 f"{printable(folder)}: {first_three(others)} beside train/ hold images too. Are they classes, and "
                 "train one of them, or is train a split? Say `layout='classes'` or `layout='splits'`."
             )
-        told = f"{printable(folder)}: {first_three([child.name for child in beside])} beside train/: passed over"
-        return Layout(roots, "splits", (told,) if beside else ())
+        note = f"{printable(folder)}: {first_three([child.name for child in beside])} beside train/: passed over"
+        return Layout(roots, "splits", (note,) if beside else ())
     if roots and not any(walk(child).images for child in beside):
         raise InputError(_without_classes(folder, roots))
     return Layout({"train": folder}, "classes")
@@ -80,20 +80,20 @@ def walked_folders(root: Path) -> dict[str, Walked]:
     walked = {child.name: walk(child) for child in sub_folders(root)}
     if any(result.images for result in walked.values()):
         return walked
-    told = f"{printable(root)}: no image in any sub-folder."
+    message = f"{printable(root)}: no image in any sub-folder."
     passed_over = [
         note for name, result in walked.items() for note in result.notes(name) if "no images were" not in note
     ]
     loose = [path for path in root.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     if passed_over:
-        told += f" {'. '.join(passed_over[:3])}."
+        message += f" {'. '.join(passed_over[:3])}."
     elif loose:
-        told += (
+        message += (
             f" {len(loose):,} images lie in {printable(root.name)}/ itself, and no folder says of which class they are."
         )
-    told += f" Expected a sub-folder for each class with images in it ({', '.join(sorted(IMAGE_SUFFIXES))})."
+    message += f" Expected a sub-folder for each class with images in it ({', '.join(sorted(IMAGE_SUFFIXES))})."
     formats = formats_in(root)
-    raise InputError(f"{told} {formats[0].sentence()}" if formats else told)
+    raise InputError(f"{message} {formats[0].sentence()}" if formats else message)
 
 
 def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list[str]:
@@ -111,17 +111,17 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
         InputError: they look like something else.
     """
     full = {name: result.images for name, result in walked.items() if result.images}
-    own = sorted(path for path in root.iterdir() if path.is_file())
-    inside, above = labels_beside(root, [*own, *(path for result in walked.values() for path in result.others)])
+    root_files = sorted(path for path in root.iterdir() if path.is_file())
+    inside, above = labels_beside(root, [*root_files, *(path for result in walked.values() for path in result.others)])
     files = LabelsBeside([*inside, *above], full, root)
     # beside an undivided folder anything may lie
-    told_of = [file for file in inside if file.name != "a file of another format" or file in files.naming]
-    told_of += [file for file in above if file in files.naming or (answer == "splits" and file.is_known)]
+    mentioned = [file for file in inside if file.name != "a file of another format" or file in files.naming]
+    mentioned += [file for file in above if file in files.naming or (answer == "splits" and file.is_known)]
     overrule = f"If each of them is a class after all, say `layout='{answer}'`."
     if files.contradiction is not None and len(full) > 1:
-        file, told = files.contradiction
+        file, reason = files.contradiction
         raise InputError(
-            f"{printable(root)}: the folders {_listed(full)} are no classes: {told}. {file.remedy()} {overrule}"
+            f"{printable(root)}: the folders {_listed(full)} are no classes: {reason}. {file.remedy()} {overrule}"
         )
     suspicion = (
         look_of_names(list(full), [name for name in walked if name not in full])
@@ -130,20 +130,20 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
     )
     if suspicion is not None:
         listed = _listed([*full, *(name for name in walked if name not in full)])
-        first = next(iter(told_of), None)
+        first = next(iter(mentioned), None)
         instead = suspicion.instead if first is None else first.sentence()
         raise InputError(
             f"{printable(root)}: the folders {listed} look like {suspicion.looks_like}, not like classes. {instead}"
             f"{_meant(root, full) if suspicion.inside else ''} {overrule}"
         )
     if len(full) == 1:
-        raise InputError(_one_class(root, next(iter(full)), told_of))
+        raise InputError(_one_class(root, next(iter(full)), mentioned))
     if files.unclear is not None:
         raise InputError(
             f"{printable(root)}: are the folders {_listed(full)} the classes? {files.unclear.sentence()} It names "
             f"these images, and cannot be compared with the folders. {overrule}"
         )
-    beside = [f"{printable(file.path)} ({file.name})" for file in told_of]
+    beside = [f"{printable(file.path)} ({file.name})" for file in mentioned]
     return [f"{first_three(beside)}: not read, the folders are the classes"] if beside else []
 
 
@@ -158,11 +158,11 @@ def _meant(root: Path, names: Iterable[str]) -> str:
 
 
 def _one_class(root: Path, name: str, formats: list[OtherFormat]) -> str:
-    told = f"{printable(root)}: one class only ({printable(name)}). Expected at least two sub-folders with images."
+    message = f"{printable(root)}: one class only ({printable(name)}). Expected at least two sub-folders with images."
     inner = _inner_classes(root / name)
     if len(inner) > 1:
-        told += f" {printable(root / name)} holds {first_three(inner)}: give that folder instead."
-    return f"{told} {formats[0].sentence()}" if formats else told
+        message += f" {printable(root / name)} holds {first_three(inner)}: give that folder instead."
+    return f"{message} {formats[0].sentence()}" if formats else message
 
 
 def _inner_classes(folder: Path) -> list[str]:
@@ -171,19 +171,19 @@ def _inner_classes(folder: Path) -> list[str]:
 
 def _without_classes(folder: Path, roots: Mapping[str, Path]) -> str:
     there = ", ".join(sorted(root.name for root in roots.values()))
-    told = (
+    message = (
         f"{printable(folder)}: holds {there}, but no train/ with a sub-folder for each class. "
         "Expected train/ (val/, test/), or a sub-folder for each class at once."
     )
     formats = formats_in(folder)
-    return f"{told} {formats[0].sentence()}" if formats else told
+    return f"{message} {formats[0].sentence()}" if formats else message
 
 
 def _refuse_two_of_one(folder: Path, of_split: Mapping[str, list[Path]]) -> None:
-    for split, own in of_split.items():
-        if len(own) > 1:
+    for split, folders in of_split.items():
+        if len(folders) > 1:
             raise InputError(
-                f"{printable(folder)}: {' and '.join(child.name for child in own)} are both {split}. Expected one "
+                f"{printable(folder)}: {' and '.join(child.name for child in folders)} are both {split}. Expected one "
                 "folder: put their images together, or take one away."
             )
 

@@ -211,7 +211,7 @@ def look_of_sub_folders(below: Mapping[str, Sequence[str]]) -> Suspicion | None:
             "Leave one of these folders in each class.",
         )
     names = [name for name in repeated if not _is_indifferent(_plain(name))]
-    if len(names) < 2 or 2 * sum(bool(own) for own in below.values()) <= len(below):
+    if len(names) < 2 or 2 * sum(bool(folders) for folders in below.values()) <= len(below):
         return None
     return Suspicion(
         f"folders above the classes: {', '.join(names[:3])} lie in several of them",
@@ -247,7 +247,7 @@ def _annotated(names: list[str], empty: list[str]) -> Suspicion | None:
 def _divided(names: list[str], empty: list[str]) -> Suspicion | None:
     # ISIC_2019_Training_Input, ISIC_2019_Test_Input: alike but for the split
     around = [tuple("" if _SPLIT.fullmatch(word) else word for word in name.split("_")) for name in names]
-    alike = [own for own in around if "" in own and around.count(own) > 1]
+    alike = [words for words in around if "" in words and around.count(words) > 1]
     if not _most(names, _is_split) and 2 * len(alike) < max(len(names), 2):
         return None
     return Suspicion("splits of one data set", "Call them train/, val/ and test/, each with a folder for every class.")

@@ -30,21 +30,21 @@ def look_of_files(images: Mapping[str, Iterable[Path]]) -> Suspicion | None:
         >>> look_of_files({name: [Path(f"{k}.png") for k in range(9)] for name in ("ant", "bee")})
     """
     stems = {name: [path.stem for path in paths] for name, paths in images.items()}
-    drawn = [(name, stem) for name, own in stems.items() for stem in _drawn(own)]
+    drawn = [(name, stem) for name, folder_stems in stems.items() for stem in _drawn(folder_stems)]
     if len(drawn) > _WITHIN * sum(map(len, stems.values())):
         folder, stem = drawn[0]
         return Suspicion(
             f"images with what was drawn over them in between: {folder}/ holds {stem} beside {base_name(stem)}",
             f"Take those files ({len(drawn):,} of them) away.",
         )
-    bases = {name: {base_name(stem) for stem in own} for name, own in stems.items()}
+    bases = {name: {base_name(stem) for stem in folder_stems} for name, folder_stems in stems.items()}
     running = _running(set().union(*bases.values()))
-    telling = [own - running for own in bases.values()]
+    telling = [folder_bases - running for folder_bases in bases.values()]
     largest = max(telling, key=len, default=set())
     shared = largest.intersection(*telling)
     if len(telling) < 2 or min(map(len, telling)) < _FEWEST:
         return None
-    if any(len(own & largest) < _PAIRED * len(own) for own in telling) or not shared:
+    if any(len(folder_bases & largest) < _PAIRED * len(folder_bases) for folder_bases in telling) or not shared:
         return None
     return Suspicion(
         f"the same images twice: {min(shared)} stands in each of them",
@@ -64,5 +64,5 @@ def _running(stems: Iterable[str]) -> set[str]:
         parts = re.fullmatch(r"(.*?)\(?(\d{1,18})\)?", stem)
         if parts is not None:
             by_prefix.setdefault(parts[1], []).append((int(parts[2]), stem))
-    runs = (own for own in by_prefix.values() if max(own)[0] - min(own)[0] < 2 * len(own))
-    return {stem for own in runs if len(own) > 1 for _, stem in own}
+    runs = (run for run in by_prefix.values() if max(run)[0] - min(run)[0] < 2 * len(run))
+    return {stem for run in runs if len(run) > 1 for _, stem in run}

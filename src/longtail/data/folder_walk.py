@@ -56,27 +56,27 @@ class Walked:
         Args:
             where: names the folder.
         """
-        told = []
+        notes = []
         if self.foreign:
-            told.append(f"{where}: {self.foreign_counts()} are images elsewhere and are not read here: passed over")
+            notes.append(f"{where}: {self.foreign_counts()} are images elsewhere and are not read here: passed over")
         if self.unnamed:
-            told.append(
+            notes.append(
                 f"{where}: {len(self.unnamed):,} files are images by their content, but have no ending such as .jpg: "
                 f"passed over ({first_three(self.unnamed)})"
             )
         if self.broken:
-            told.append(
+            notes.append(
                 f"{where}: {len(self.broken):,} links lead nowhere: passed over ({first_three(self.broken)})"
                 + ("; `git annex get` fetches what they stand for" if self.is_annex() else "")
             )
         if self.repeated:
-            told.append(
+            notes.append(
                 f"{where}: {len(self.repeated):,} links lead to folders that were seen before: passed over "
                 f"({first_three(self.repeated)})"
             )
         if self.others:
-            told.append(f"{where}: {len(self.others):,} files that are no images were passed over")
-        return told
+            notes.append(f"{where}: {len(self.others):,} files that are no images were passed over")
+        return notes
 
     def foreign_counts(self) -> str:
         """Return the numbers of images that are read elsewhere, by their endings: "12 .heic (HEIC)"."""

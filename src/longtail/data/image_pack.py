@@ -173,7 +173,7 @@ def _check_parts(offsets: NDArray[np.int64], labels: NDArray[np.int64], split: N
 def pack_splits(pack: ImagePack) -> dict[str, NDArray[np.int64]]:
     """Return the indices of each split that a pack has."""
     rows = {name: np.flatnonzero(pack.split == code) for name, code in SPLIT_CODES.items()}
-    return {name: own for name, own in rows.items() if len(own)}
+    return {name: indices for name, indices in rows.items() if len(indices)}
 
 
 def write_pack(

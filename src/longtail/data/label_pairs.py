@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from longtail.data.other_formats import OtherFormat, class_column
+from longtail.data.foreign_label_files import OtherFormat, class_column
 from longtail.errors import InputError
 from longtail.files.json_file import parse_json, read_json
 from longtail.files.text import encoding_of

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from longtail.data.folder_names import is_about_images
+from longtail.data.foreign_label_files import OtherFormat, label_files, recognised
 from longtail.data.label_pairs import image_keys, label_pairs, names_images
-from longtail.data.other_formats import OtherFormat, label_files, recognised
 from longtail.files.text import printable
 
 __all__ = ["LabelsBeside", "labels_beside"]
@@ -36,21 +36,22 @@ class LabelsBeside:
         silent: list[OtherFormat] = []
         self.naming: list[OtherFormat] = []
         for file in files:
-            own = result.setdefault(file.name, {})
-            before = sum(map(len, own.values()))
+            folder_labels = result.setdefault(file.name, {})
+            before = sum(map(len, folder_labels.values()))
             for image, label in label_pairs(file, lambda word: any(places.get(key) for key in image_keys(word))):
                 folder = next((places[key] for key in image_keys(image) if places.get(key)), None)
                 if folder is not None:
-                    own.setdefault(folder, set()).add(label)
-            if sum(map(len, own.values())) > before:
+                    folder_labels.setdefault(folder, set()).add(label)
+            if sum(map(len, folder_labels.values())) > before:
                 spoken.setdefault(file.name, file)
                 self.naming.append(file)
             elif names_images(file.path, images):
                 silent.append(file)
         self.naming += silent
-        told = [(file, _contradicts(result[name])) for name, file in spoken.items()]
+        contradictions = [(file, _contradicts(result[name])) for name, file in spoken.items()]
         self.contradiction = next(
-            ((file, f"{file.heading()} has other classes: {why}") for file, why in told if why is not None), None
+            ((file, f"{file.heading()} has other classes: {why}") for file, why in contradictions if why is not None),
+            None,
         )
         unclear = [] if spoken else [file for file in silent if file.is_known and not file.are_results]
         self.unclear = next(iter(unclear), None)
@@ -84,14 +85,14 @@ def _above(root: Path) -> Iterator[Path]:
         return
 
 
-def _contradicts(found: Mapping[str, set[str]]) -> str | None:
+def _contradicts(folder_labels: Mapping[str, set[str]]) -> str | None:
     """Return which classes a sub-folder holds by the files, if most of them hold several, or all the same few."""
-    mixed = [folder for folder, labels in found.items() if len(labels) > 1]
-    distinct = set().union(*found.values())
-    if 2 * len(mixed) < len(found) and 2 * len(distinct) > len(found):
+    mixed = [folder for folder, labels in folder_labels.items() if len(labels) > 1]
+    distinct = set().union(*folder_labels.values())
+    if 2 * len(mixed) < len(folder_labels) and 2 * len(distinct) > len(folder_labels):
         return None
-    folder = mixed[0] if mixed else next(iter(found))
-    held = sorted(label.encode("utf-8", "backslashreplace").decode() for label in found[folder])
+    folder = mixed[0] if mixed else next(iter(folder_labels))
+    held = sorted(label.encode("utf-8", "backslashreplace").decode() for label in folder_labels[folder])
     return f"{printable(folder)}/ holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''} by it"
 
 

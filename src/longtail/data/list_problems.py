@@ -102,15 +102,15 @@ def images_of_two_lists(lists: Mapping[str, tuple[Sequence[str], Sequence[int], 
         ('1 image stands in train.txt and in val.txt (a.jpg): it is learnt from and measured on',)
     """
     images = {name: dict.fromkeys(map(posixpath.normpath, paths)) for name, (paths, _, _) in lists.items()}
-    told = []
-    for (first, own), (second, others) in combinations(images.items(), 2):
-        both = [image for image in others if image in own]
+    notes = []
+    for (first, first_images), (second, others) in combinations(images.items(), 2):
+        both = [image for image in others if image in first_images]
         if both:
             it = "it is" if len(both) == 1 else "they are"
-            told.append(
+            notes.append(
                 f"{_counted(len(both))} in {first} and in {second} ({_some(both)}): {it} learnt from and measured on"
             )
-    return tuple(told)
+    return tuple(notes)
 
 
 def _several_labels(name: str) -> str | None:
@@ -138,5 +138,5 @@ def _counted(number: int) -> str:
     return f"{number:,} image stands" if number == 1 else f"{number:,} images stand"
 
 
-def _some(found: Sequence[str]) -> str:
-    return ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+def _some(images: Sequence[str]) -> str:
+    return ", ".join(images[:_SHOWN]) + (", ..." if len(images) > _SHOWN else "")

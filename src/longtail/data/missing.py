@@ -139,9 +139,11 @@ def _whole_folders(listed: Mapping[str, Sequence[str]], absent: Mapping[str, Seq
     folders: dict[str, list[bool]] = defaultdict(list)
     for folder, number in wanted.items():
         folders[folder.partition("/")[0]].append(gone[folder] == number)
-    told = [f"{sum(whole):,} of {len(whole):,} in {top}" for top, whole in folders.items() if top and any(whole)]
-    if not told:
+    descriptions = [
+        f"{sum(whole):,} of {len(whole):,} in {top}" for top, whole in folders.items() if top and any(whole)
+    ]
+    if not descriptions:
         return ""
     # lists made for other names of the top folders have as many of these as classes
-    more = f" and {len(told) - 5:,} more" if len(told) > 5 else ""
-    return f" Whole folders are missing: {', '.join(told[:5])}{more}."
+    more = f" and {len(descriptions) - 5:,} more" if len(descriptions) > 5 else ""
+    return f" Whole folders are missing: {', '.join(descriptions[:5])}{more}."

@@ -152,7 +152,7 @@ def open_data(
     _check_train(carving.sources["train"], dataset)
     shared = carving.shared()
     carving.tell_of_classes_without_images()
-    record["indices"] = {split: own.tolist() for split, own in carving.rows.items()}
+    record["indices"] = {split: rows.tolist() for split, rows in carving.rows.items()}
     if shared is not None:
         record["shared"] = shared.to_json()
     sources = carving.sources

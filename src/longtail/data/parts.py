@@ -8,10 +8,10 @@ from longtail.class_names import AlikeNames, settled_names
 from longtail.data.cifar import open_cifar
 from longtail.data.folder import open_folder
 from longtail.data.folder_layout import FolderLayout
+from longtail.data.foreign_label_files import READ_TODAY, recognised
 from longtail.data.image_file import exists
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack, pack_splits
 from longtail.data.list_file import LIST_SUFFIXES, open_lists
-from longtail.data.other_formats import READ_TODAY, recognised
 from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
 from longtail.errors import InputError, did_you_mean

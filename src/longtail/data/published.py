@@ -138,8 +138,8 @@ def open_published(
     if not root.is_dir():
         raise InputError(f"{printable(root)}: no such folder. Expected as `root` the folder of {about.title}'s images.")
     files = _find_lists(about, root, lists)
-    paths, labels, class_names, told = _read_lists(files)
-    notes = [*told, *_compare_counts(about, files["train"], labels["train"], expected, other_counts)]
+    paths, labels, class_names, list_notes = _read_lists(files)
+    notes = [*list_notes, *_compare_counts(about, files["train"], labels["train"], expected, other_counts)]
     _check_labels(files, labels)
     for split, size in about.held_out.items():
         if split in paths and len(paths[split]) != size:
@@ -162,11 +162,11 @@ def open_published(
     sources = {}
     class_names = class_names or _folder_names(paths["train"], labels["train"].tolist())
     class_names, numbers = settled_names(class_names, alike_names, printable(files["train"]))
-    labels = {split: np.array(numbers)[own] for split, own in labels.items()}
+    labels = {split: np.array(numbers)[codes] for split, codes in labels.items()}
     for split, listed in paths.items():
-        kept = np.setdiff1d(np.arange(len(listed)), absent[split])
-        files_kept = [root / listed[row] for row in kept]
-        sources[split] = ImageFiles(files_kept, labels[split][kept], class_names, name, root=root, bits=bits)
+        present = np.setdiff1d(np.arange(len(listed)), absent[split])
+        present_files = [root / listed[row] for row in present]
+        sources[split] = ImageFiles(present_files, labels[split][present], class_names, name, root=root, bits=bits)
     skipped = [
         {"split": split, "image": printable(root / paths[split][row]), "reason": "is not there"}
         for split, rows in absent.items()
@@ -203,9 +203,9 @@ def _read_lists(
     lines: dict[str, tuple[Sequence[str], Sequence[int], Sequence[int]]] = {}
     for split, file in files.items():
         if file.suffix == ".json":
-            paths[split], numbers, names_of[file], told = read_coco(file)
+            paths[split], numbers, names_of[file], coco_notes = read_coco(file)
             lines[file.name] = paths[split], numbers, range(1, len(numbers) + 1)
-            notes += told
+            notes += coco_notes
         else:
             listed = read_list(file)
             paths[split], numbers = listed.paths, listed.labels
@@ -254,10 +254,10 @@ def _compare_counts(
     size = max(len(counts), len(expected))
     ours, theirs = (np.pad(part, (0, size - len(part))) for part in (counts, expected))
     wrong = np.flatnonzero(ours != theirs)
-    told = (
+    difference = (
         f"{file}: {len(labels):,} images, {about.title} has {expected.sum():,}; {len(wrong):,} classes differ, class "
         f"{wrong[0]} for example has {ours[wrong[0]]:,} in place of {theirs[wrong[0]]:,}"
     )
     if not other_counts:
-        raise InputError(f"{told}. Take the published list, or accept this one with `other_counts=True`.")
-    return [told]
+        raise InputError(f"{difference}. Take the published list, or accept this one with `other_counts=True`.")
+    return [difference]

@@ -37,17 +37,17 @@ class SharedImages:
         Args:
             sizes: images of each split.
         """
-        told = []
+        sentences = []
         for (first, second), number in self.counts.items():
             named = ", ".join(f"{name} = {copy}" for name, copy in self.pairs[first, second][:_SHOWN])
-            told.append(
+            sentences.append(
                 f"{number:,} of {sizes[second]:,} {second} images are in {first} too, byte for byte ({named}"
                 f"{', ...' if number > _SHOWN else ''}): what is {'chosen' if second == 'val' else 'measured'} on "
                 "them is remembered, not recognised"
             )
         if self.other_labels:
-            told.append(f"{self.other_labels:,} of the images that are in two splits have another label there")
-        return tuple(told)
+            sentences.append(f"{self.other_labels:,} of the images that are in two splits have another label there")
+        return tuple(sentences)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a record."""
@@ -88,8 +88,8 @@ def shared_images(
         if not result:
             continue
         counts[first, second] = len(result)
-        own = np.array([row for row, _ in result], dtype=np.int64)
-        rows[second] = np.union1d(rows.get(second, own), own)
+        shared_rows = np.array([row for row, _ in result], dtype=np.int64)
+        rows[second] = np.union1d(rows.get(second, shared_rows), shared_rows)
         pairs[first, second] = tuple((names[second](row), names[first](other)) for row, other in result)
         differing |= {(second, row) for row, other in result if labels[second][row] != labels[first][other]}
     return SharedImages(counts, rows, pairs, len(differing)) if counts else None

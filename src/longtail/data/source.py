@@ -152,8 +152,8 @@ class Joined:
 
     def load(self, index: int) -> Tensor:
         """Decode one image: uint8, shape (1 or 3, H, W)."""
-        source, own = self._place(index)
-        return source.load(own)
+        source, row = self._place(index)
+        return source.load(row)
 
     def encoded(self, index: int) -> bytes:
         """Return the bytes of one image file, where its source is made of files.
@@ -165,23 +165,23 @@ class Joined:
 
     def identify(self, index: int) -> str:
         """Name one image as its source does."""
-        source, own = self._place(index)
-        return source.identify(own)
+        source, row = self._place(index)
+        return source.identify(row)
 
     def identity(self, index: int) -> str:
         """Name one image as its source does."""
-        source, own = self._place(index)
-        return source.identity(own)
+        source, row = self._place(index)
+        return source.identity(row)
 
     def fingerprint(self, index: int) -> bytes:
         """Return 16 bytes that say what the image holds."""
-        source, own = self._place(index)
-        return source.fingerprint(own)
+        source, row = self._place(index)
+        return source.fingerprint(row)
 
     def status(self, index: int) -> os.stat_result | None:
         """Return what the system says of the image's file; None where it has none of its own."""
-        source, own = self._place(index)
-        return source.status(own)
+        source, row = self._place(index)
+        return source.status(row)
 
 
 def _encoded(source: Any, index: int) -> bytes:

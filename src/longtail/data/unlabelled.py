@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from longtail.data.decode import check_bits
 from longtail.data.files import ImageFiles
 from longtail.data.folder_walk import walk
+from longtail.data.foreign_label_files import recognised
 from longtail.data.image_file import exists, open_image_file
 from longtail.data.image_kinds import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_readable, other_suffix
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack
-from longtail.data.other_formats import recognised
 from longtail.data.readable import find_unreadable
 from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
@@ -98,9 +98,9 @@ def _source(path: Path, bits: int | None) -> tuple[ImageSource, tuple[str, ...]]
         below = walk(path)
         files, notes = below.images, tuple(below.notes(where))
         if not files:
-            told = f" {'. '.join(notes)}." if notes else ""
+            remark = f" {'. '.join(notes)}." if notes else ""
             raise InputError(
-                f"{where}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.{told}"
+                f"{where}: no image in it. Expected files such as {', '.join(sorted(IMAGE_SUFFIXES))}.{remark}"
             )
     else:
         root = path.parent

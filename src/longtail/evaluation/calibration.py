@@ -70,14 +70,14 @@ def image_scores(probabilities: ArrayLike, labels: ArrayLike) -> ImageScores:
     given, truth = checked_probabilities(probabilities, labels)
     floor = np.finfo(given.dtype).tiny
     values = given.astype(np.float64)
-    own = values[np.arange(len(truth)), truth]
+    true_probability = values[np.arange(len(truth)), truth]
     predicted = values.argmax(axis=1)
     return ImageScores(
         predicted,
         values.max(axis=1, initial=0.0),
         predicted == truth,
-        (values**2).sum(axis=1) - 2 * own + 1,
-        -np.log(np.maximum(own, floor)),
+        (values**2).sum(axis=1) - 2 * true_probability + 1,
+        -np.log(np.maximum(true_probability, floor)),
     )
 
 

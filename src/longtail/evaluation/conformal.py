@@ -188,13 +188,13 @@ def fit_sets(
         if prior is not None:
             counts = check_prior(prior, num_classes) * len(truth)
         shares = (counts + 1) / (counts + 1).sum()
-    own = nonconformity(given, score, shares)[np.arange(len(truth)), truth]
+    scores = nonconformity(given, score, shares)[np.arange(len(truth)), truth]
     member = np.zeros(num_classes, dtype=np.int64)
     if kind == "class":
         member = np.arange(num_classes)
     elif kind == "group" and groups is not None:
         member = np.unique(groups, return_inverse=True)[1]
-    parts = [own[member[truth] == part] for part in range(int(member.max()) + 1)]
+    parts = [scores[member[truth] == part] for part in range(int(member.max()) + 1)]
     thresholds = np.array([_quantile(part, alpha) for part in parts])
     missing = np.array([max(images_needed(alpha) - len(part), 0) for part in parts])
     return ConformalSets(kind, score, alpha, thresholds[member], shares, missing[member])

@@ -64,9 +64,9 @@ def smallest_differences(
     check_share("level", level, 0.05)
     if (shares < 0).any() or (shares > 1).any():
         raise InputError("the discordance is a share of images; expected 0 to 1.")
-    found_at, known_at = float(norm.ppf(1 - level / 2)), float(norm.ppf(power))
+    level_quantile, power_quantile = float(norm.ppf(1 - level / 2)), float(norm.ppf(power))
     return {
-        name: None if weights is None else _smallest(counts * weights**2, shares, found_at, known_at)
+        name: None if weights is None else _smallest(counts * weights**2, shares, level_quantile, power_quantile)
         for name, weights in metric_weights(counts, groups).items()
     }
 
@@ -110,13 +110,13 @@ def group_discordance(
     return shares
 
 
-def _smallest(spreads: FloatArray, shares: FloatArray, found_at: float, known_at: float) -> float | None:
+def _smallest(spreads: FloatArray, shares: FloatArray, level_quantile: float, power_quantile: float) -> float | None:
     """Solve for delta by bisection: what the test needs, less delta, falls as delta grows."""
 
     def needed(delta: float) -> float:
         discordant = np.maximum(shares, delta)
         null, alternative = float(spreads @ discordant), float(spreads @ (discordant - delta**2))
-        return found_at * math.sqrt(null) + known_at * math.sqrt(max(alternative, 0.0))
+        return level_quantile * math.sqrt(null) + power_quantile * math.sqrt(max(alternative, 0.0))
 
     if needed(1.0) > 1.0:
         return None

@@ -84,8 +84,8 @@ class HeldOutDiscriminants:
             block -= origin
             np.add.at(sums, (folds[rows], labels[rows]), block)
             for fold in np.unique(folds[rows]):
-                own = block[folds[rows] == fold]
-                moments[fold] += own.T @ own
+                fold_rows = block[folds[rows] == fold]
+                moments[fold] += fold_rows.T @ fold_rows
         weight, bias = np.empty((num_folds, num_classes, dimension)), np.empty((num_folds, num_classes))
         for fold in range(num_folds):
             left = counts.sum(axis=0) - counts[fold]
@@ -115,8 +115,8 @@ class HeldOutDiscriminants:
             block -= self.origin
             scores = np.empty((len(block), self.bias.shape[1]))
             for fold in np.unique(folds[folds >= 0]):
-                own = folds == fold
-                scores[own] = block[own] @ self.weight[fold].T + self.bias[fold]
+                in_fold = folds == fold
+                scores[in_fold] = block[in_fold] @ self.weight[fold].T + self.bias[fold]
             judged = folds >= 0
             if judged.any():
                 yield block_rows.start + np.flatnonzero(judged), scores[judged]

@@ -77,17 +77,17 @@ def suspicious_in_blocks(blocks: Blocks, labels: NDArray[np.int64], num_classes:
     """
     counts, total = np.zeros(num_classes), np.zeros(num_classes)
     for rows, p in blocks():
-        own = labels[rows]
-        counts += np.bincount(own, minlength=num_classes)
-        total += np.bincount(own, weights=p[np.arange(len(rows)), own], minlength=num_classes)
+        given_labels = labels[rows]
+        counts += np.bincount(given_labels, minlength=num_classes)
+        total += np.bincount(given_labels, weights=p[np.arange(len(rows)), given_labels], minlength=num_classes)
     usual = total / np.maximum(counts, 1)
     parts = []
     for rows, p in blocks():
-        own, place = labels[rows], np.arange(len(rows))
+        given_labels, place = labels[rows], np.arange(len(rows))
         speaks = np.where((p >= usual) & (counts > 0), p, -1.0)
         likeliest = speaks.argmax(axis=1)
-        margin = p[place, likeliest] - p[place, own]
-        chosen = (speaks.max(axis=1, initial=-1.0) > 0) & (likeliest != own) & (margin > 0)
+        margin = p[place, likeliest] - p[place, given_labels]
+        chosen = (speaks.max(axis=1, initial=-1.0) > 0) & (likeliest != given_labels) & (margin > 0)
         parts.append((rows[chosen], likeliest[chosen], margin[chosen]))
     if not parts:
         return SuspiciousLabels(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))

@@ -157,6 +157,6 @@ def subsampled_rows(
     wanted = (totals > 0) & (prior > 0)
     most = (totals[wanted] / prior[wanted]).min()
     # 1e-9: 50 / 0.8 * 0.8 may come out as 49.999...
-    kept = np.where(wanted, np.clip(np.floor(most * prior + 1e-9), 1, totals), 0).astype(np.int64)
-    rows = [rng.choice(np.flatnonzero(labels == c), size=kept[c], replace=False) for c in np.flatnonzero(kept)]
+    sizes = np.where(wanted, np.clip(np.floor(most * prior + 1e-9), 1, totals), 0).astype(np.int64)
+    rows = [rng.choice(np.flatnonzero(labels == c), size=sizes[c], replace=False) for c in np.flatnonzero(sizes)]
     return np.sort(np.concatenate(rows))

@@ -108,7 +108,7 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
 
 
 def fit_learning_curves(
-    found: ArrayLike,
+    hits: ArrayLike,
     fractions: ArrayLike,
     labels: ArrayLike,
     groups: NDArray[np.str_],
@@ -136,7 +136,7 @@ def fit_learning_curves(
     beyond n_c: a forecast for many times the images is a guess.
 
     Args:
-        found: 1 where an image was found, by draw and level, else 0; NaN where a draw did not measure it; shape
+        hits: 1 where an image was found, by draw and level, else 0; NaN where a draw did not measure it; shape
             (R, M, J).
         fractions: share of its class's images that the level kept, shape (M, J) or (J,).
         labels: class of each measured image, shape (M,).
@@ -155,17 +155,17 @@ def fit_learning_curves(
         section 5.4 (the shrinkage).
 
     Example:
-        >>> found, labels = np.zeros((2, 40, 3)), np.repeat([0, 1], 20)
-        >>> found[:, ::5, 0] = found[:, ::2, 1] = found[:, ::5, 2] = found[:, ::2, 2] = 1
-        >>> curves = fit_learning_curves(found, (0.25, 0.5, 1.0), labels, np.array(["many", "few"]), (0.1,))
+        >>> hits, labels = np.zeros((2, 40, 3)), np.repeat([0, 1], 20)
+        >>> hits[:, ::5, 0] = hits[:, ::2, 1] = hits[:, ::5, 2] = hits[:, ::2, 2] = 1
+        >>> curves = fit_learning_curves(hits, (0.25, 0.5, 1.0), labels, np.array(["many", "few"]), (0.1,))
         >>> curves.gain(2.0)[0].round(1).tolist(), curves.measured.tolist()
         ([18.1, 18.1], [True, True])
     """
-    seen, truth = as_numbers(found, "found", finite=False), as_array(labels, "labels")
+    seen, truth = as_numbers(hits, "hits", finite=False), as_array(labels, "labels")
     if seen.ndim != 3 or truth.shape != seen.shape[1:2] or not seen.size:
-        raise InputError(f"found has shape {seen.shape}, labels {truth.shape}; expected (R, M, J) and (M,).")
+        raise InputError(f"hits has shape {seen.shape}, labels {truth.shape}; expected (R, M, J) and (M,).")
     if not (np.isnan(seen) | (seen == 0) | (seen == 1)).all():
-        raise InputError("found holds other numbers than 0, 1 and NaN; expected whether each image was found.")
+        raise InputError("hits holds other numbers than 0, 1 and NaN; expected whether each image was found.")
     groups = check_groups(groups)
     class_counts(truth, len(groups))
     levels, powers = as_numbers(fractions, "fractions"), as_numbers(exponents, "exponents")
@@ -215,8 +215,8 @@ class _Fit:
     squares: float
 
 
-def _fit(found: FloatArray, levels: FloatArray, labels: IntArray, groups: NDArray[np.str_], exponent: float) -> _Fit:
-    slopes, curves = _slopes(found, levels, exponent)
+def _fit(hits: FloatArray, levels: FloatArray, labels: IntArray, groups: NDArray[np.str_], exponent: float) -> _Fit:
+    slopes, curves = _slopes(hits, levels, exponent)
     by_class = _ClassSlopes.of(slopes, labels, len(groups))
     number, means, everyone = by_class.number, by_class.means, by_class.number > 0
     doubling, errors, centres, centre_errors, own_share = (np.zeros(len(groups)) for _ in range(5))
@@ -225,8 +225,8 @@ def _fit(found: FloatArray, levels: FloatArray, labels: IntArray, groups: NDArra
         # a group that says little of its own is judged with all classes
         judged = members & everyone if (number[members] > 1).sum() >= 3 else everyone
         noise = by_class.noise(judged)
-        found_there = _shrunk(means[judged], noise[judged], means[members], np.where(everyone, noise, np.inf)[members])
-        centres[members], centre_errors[members], doubling[members], errors[members], own_share[members] = found_there
+        estimates = _shrunk(means[judged], noise[judged], means[members], np.where(everyone, noise, np.inf)[members])
+        centres[members], centre_errors[members], doubling[members], errors[members], own_share[members] = estimates
     # what the law leaves over, of each class's mean curve
     rest = np.where(np.isfinite(slopes)[:, :, None], curves, 0.0).mean(axis=0)
     sums = np.stack([np.bincount(labels, weights=column, minlength=len(groups)) for column in rest.T], axis=1)
@@ -249,8 +249,8 @@ class _ClassSlopes:
         measured = np.isfinite(slopes)
         often = measured.sum(axis=0)
         sums = np.where(measured, slopes, 0.0)
-        kept = often > 0
-        images, classes = sums.sum(axis=0)[kept] / often[kept], labels[kept]
+        is_measured = often > 0
+        images, classes = sums.sum(axis=0)[is_measured] / often[is_measured], labels[is_measured]
         number = np.bincount(classes, minlength=num_classes)
         means = np.bincount(classes, weights=images, minlength=num_classes) / np.maximum(number, 1)
         squares = np.bincount(classes, weights=(images - means[classes]) ** 2, minlength=num_classes)
@@ -272,11 +272,11 @@ class _ClassSlopes:
         return np.maximum(noise, 1e-6)
 
 
-def _slopes(found: FloatArray, levels: FloatArray, exponent: float) -> tuple[FloatArray, FloatArray]:
+def _slopes(hits: FloatArray, levels: FloatArray, exponent: float) -> tuple[FloatArray, FloatArray]:
     """Return each image's gain from doubling in each draw, in points (NaN where none is), and what is left over."""
     x = -(levels**-exponent) / (1 - 2**-exponent)
     x = x - x.mean(axis=1, keepdims=True)
-    y = 100 * (found - found.mean(axis=2, keepdims=True))
+    y = 100 * (hits - hits.mean(axis=2, keepdims=True))
     room = (x**2).sum(axis=1)
     # x rises by exactly 1 from n_c to 2 n_c
     slopes = np.where(room > 1e-12, (x * y).sum(axis=2) / np.where(room > 1e-12, room, 1), np.nan)
@@ -302,11 +302,11 @@ def _shrunk(
     likelihood = (np.log(precision).sum(axis=1) + np.log(centre_variances) - squares) / 2
     weights = np.exp(likelihood - likelihood.max())
     weights /= weights.sum()
-    own = spreads**2 / (spreads**2 + noise)
-    gains = centres[:, None] + own * (means - centres[:, None])
-    variances = (1 - own) * spreads**2 + (1 - own) ** 2 * centre_variances[:, None]
+    class_share = spreads**2 / (spreads**2 + noise)
+    gains = centres[:, None] + class_share * (means - centres[:, None])
+    variances = (1 - class_share) * spreads**2 + (1 - class_share) ** 2 * centre_variances[:, None]
     gain = weights @ gains
     error = np.sqrt(np.maximum(weights @ (variances + gains**2) - gain**2, 0))
     centre = float(weights @ centres)
     centre_error = float(np.sqrt(max(weights @ (centre_variances + centres**2) - centre**2, 0.0)))
-    return centre, centre_error, gain, error, weights @ own
+    return centre, centre_error, gain, error, weights @ class_share

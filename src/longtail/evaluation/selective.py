@@ -165,11 +165,11 @@ def threshold_for_accuracy(
     hits = np.rint((1 - curve.risk) * accepted)
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
     bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
-    kept = np.flatnonzero(bounds >= accuracy)
+    sufficient = np.flatnonzero(bounds >= accuracy)
     attainable = float(100 * bounds.max())
-    if not len(kept):
+    if not len(sufficient):
         return AcceptanceRule(None, 100 * accuracy, None, level, 0.0, attainable)
-    last, bound = int(tried[kept[-1]]), float(bounds[kept[-1]])
+    last, bound = int(tried[sufficient[-1]]), float(bounds[sufficient[-1]])
     threshold, coverage = float(curve.threshold[last]), float(100 * curve.coverage[last])
     return AcceptanceRule(threshold, 100 * accuracy, 100 * bound, level, coverage, attainable)
 
@@ -217,8 +217,8 @@ def selective_report(
         if not members.any():
             report[name] = None
             continue
-        kept = members & accepted
-        hits, total = int(scores.right[kept].sum()), int(kept.sum())
+        accepted_members = members & accepted
+        hits, total = int(scores.right[accepted_members].sum()), int(accepted_members.sum())
         report[name] = {
             "images": int(members.sum()),
             "accepted": 100 * total / int(members.sum()),

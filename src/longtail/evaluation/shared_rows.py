@@ -80,7 +80,7 @@ def find_copies(
     sizes = [len(labels) for _, labels in splits.values()]
     labels = np.concatenate([np.asarray(labels, dtype=np.int64) for _, labels in splits.values()])
     first = identical_rows([features for features, _ in splits.values()])
-    kept = np.unique(first)
+    distinct_rows = np.unique(first)
     starts = np.cumsum([0, *sizes])
     dtype = np.result_type(np.float32, *(features.dtype for features, _ in splits.values()))
     limit = np.inf if most is None else most
@@ -90,11 +90,15 @@ def find_copies(
     else:
         distinct = np.concatenate(
             [
-                np.asarray(features[kept[(kept >= start) & (kept < stop)] - start], dtype=dtype)
+                np.asarray(
+                    features[distinct_rows[(distinct_rows >= start) & (distinct_rows < stop)] - start], dtype=dtype
+                )
                 for (features, _), start, stop in zip(splits.values(), starts, starts[1:], strict=False)
             ]
         )
-        near = near_copies(distinct, labels[kept], across=across, false_share=false_share, most=most).renumbered(kept)
+        near = near_copies(
+            distinct, labels[distinct_rows], across=across, false_share=false_share, most=most
+        ).renumbered(distinct_rows)
     return SplitCopies(
         tuple(splits),
         np.repeat(np.arange(len(sizes)), sizes),
@@ -122,15 +126,15 @@ def shared_rows(copies: SplitCopies) -> SharedRows:
     for number, name in enumerate(copies.names):
         if number == 0:
             continue
-        earlier, own = copies.split < number, copies.split == number
+        earlier, in_split = copies.split < number, copies.split == number
         # of each kind of equal rows: does one of them stand in an earlier split
         seen = np.zeros(total, dtype=bool)
         seen[copies.first[earlier]] = True
         beside = np.zeros(total, dtype=bool)
         for one, other in ((copies.near.first, copies.near.second), (copies.near.second, copies.near.first)):
             beside[one[seen[other]]] = True
-        identical[name] = seen[copies.first[own]]
-        near[name] = beside[copies.first[own]] & ~identical[name]
+        identical[name] = seen[copies.first[in_split]]
+        near[name] = beside[copies.first[in_split]] & ~identical[name]
     return SharedRows(identical, near, copies.near.left_out)
 
 

@@ -137,8 +137,8 @@ def table_of_columns(
     if ids is not None and labelled:
         _check_ids(origin, str(columns.id), ids, given=choice.id_column is not None)
     about = {} if names is None else {"feature_names": json.dumps(list(names))}
-    told = (*source.notes, *notes, *left_out_note(origin, left_out))
-    return Table(path, values, labels, kind, split, ids, None, names, about, told)
+    all_notes = (*source.notes, *notes, *left_out_note(origin, left_out))
+    return Table(path, values, labels, kind, split, ids, None, names, about, all_notes)
 
 
 def _check_side_information(

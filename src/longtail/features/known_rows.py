@@ -52,17 +52,17 @@ def known_rows(
     """
     by_split = "" not in tables
     parts: dict[str, Table] = {}
-    told, notes = list[str](), list[str]()
+    change_notes, notes = list[str](), list[str]()
     for split, table in tables.items():
         of_then = {split: known[split]} if by_split and split in known else {} if by_split else known
         now = row_identity(table)
         places, changes = match_rows(of_then, now) if of_then else ({}, None)
         if changes:
-            told.append(f"{printable(table.path)}: {changes.told(of_then, now)}")
+            change_notes.append(f"{printable(table.path)}: {changes.describe(of_then, now)}")
             if any(map(len, changes.changed.values())) and changed == "ask":
                 raise InputError(
-                    f"{told[-1]}. The run was made of the rows as they were. Give those (`features`), or say what "
-                    "becomes of the others: `changed` leave-out, or `changed` use."
+                    f"{change_notes[-1]}. The run was made of the rows as they were. Give those (`features`), or say "
+                    "what becomes of the others: `changed` leave-out, or `changed` use."
                 )
         for name, rows in places.items():
             stay = rows >= 0
@@ -75,9 +75,9 @@ def known_rows(
                 )
             same = len(rows) == len(table.values) and (rows == np.arange(len(rows))).all()
             parts[name] = table if same and stay.all() else part_of(table, rows[stay])
-    if told:
+    if change_notes:
         what = {"ask": "", "leave-out": ", and changed ones are left out", "use": ", and changed ones as they are now"}
-        notes.append(f"changed since the run: {'; '.join(told)}. Its own rows are taken{what[changed]}")
+        notes.append(f"changed since the run: {'; '.join(change_notes)}. Its own rows are taken{what[changed]}")
     absent = [split for split in known if split not in parts]
     if "train" in absent:
         raise InputError(f"{printable(path)}: the training rows of the run are not there.")

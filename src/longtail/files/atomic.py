@@ -83,7 +83,7 @@ def atomic_file(path: Path | str) -> Iterator[OutputFile]:
         >>> path.read_bytes()
         b'abc'
     """
-    with atomic_path(path) as temporary, OutputFile(temporary, "w+", told_as=Path(path)) as file:
+    with atomic_path(path) as temporary, OutputFile(temporary, "w+", reported_path=Path(path)) as file:
         try:
             yield file
         finally:

@@ -90,12 +90,12 @@ def check_kind(value: Any, kind: type[Kind], *, origin: str, expected: str) -> K
     except UnicodeEncodeError:  # a text with half of a pair of surrogates, which no file can hold
         raise InputError(f"{origin}: holds a text that is no Unicode. Expected {expected}.") from None
     except (msgspec.ValidationError, RecursionError) as error:
-        raise InputError(f"{origin}: {_told(str(error))}. Expected {expected}.") from None
+        raise InputError(f"{origin}: {_readable_message(str(error))}. Expected {expected}.") from None
     result: Kind = value
     return result
 
 
-def _told(message: str) -> str:
+def _readable_message(message: str) -> str:
     """Turn "Expected `int`, got `str` - at `$.a[0]`" into words of a sentence."""
     what, _, where = message.partition(" - at ")
     wanted, _, came = what.partition(", got ")

@@ -16,12 +16,12 @@ class OutputFile(io.FileIO):
     Args:
         path: the file; made anew.
         mode: as of `open`.
-        told_as: the name of the file in errors; default: `path`.
+        reported_path: the name of the file in errors; default: `path`.
     """
 
-    def __init__(self, path: Path, mode: str = "w+", told_as: Path | None = None) -> None:
+    def __init__(self, path: Path, mode: str = "w+", reported_path: Path | None = None) -> None:
         self.failure: OSError | None = None
-        self._told_as = str(told_as or path)
+        self._reported_path = str(reported_path or path)
         super().__init__(path, mode)
 
     def write(self, content: Any) -> int:
@@ -50,5 +50,5 @@ class OutputFile(io.FileIO):
             raise self.failure
 
     def _keep(self, error: OSError) -> None:
-        error.filename = self._told_as
+        error.filename = self._reported_path
         self.failure = error

@@ -61,9 +61,9 @@ def telling_why() -> Iterator[None]:
         # a reader of our output that went away, or a connection, is no path
         if isinstance(error, InputError | ConnectionError) or error.errno in _OF_OTHERS or sentence is None:
             raise
-        told = UnwritableError(sentence)
-        told.errno, told.filename = error.errno, error.filename
-        raise told from error
+        unwritable = UnwritableError(sentence)
+        unwritable.errno, unwritable.filename = error.errno, error.filename
+        raise unwritable from error
 
 
 def _path(error: OSError) -> str:

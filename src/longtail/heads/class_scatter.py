@@ -63,8 +63,8 @@ def within_class_scatter(
     dimension = features.shape[1]
     scatter = torch.zeros(len(row_weights), dimension, dimension, dtype=torch.float64, device=device)
     for rows, block in chunks(features, device):
-        own = torch.from_numpy(codes[rows]).to(device)
-        deviations = block - means.to(block)[own]
+        block_codes = torch.from_numpy(codes[rows]).to(device)
+        deviations = block - means.to(block)[block_codes]
         for total, weights in zip(scatter, row_weights, strict=True):
-            total += (weights.to(block)[own, None] * deviations).T @ deviations
+            total += (weights.to(block)[block_codes, None] * deviations).T @ deviations
     return scatter

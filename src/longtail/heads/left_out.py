@@ -108,11 +108,11 @@ def fitted_scale(scores: Tensor, codes: Tensor, row_weights: Tensor) -> float:
         return 1.0
     weights = row_weights.to(scores)[codes]
     weights = weights / weights.sum()
-    own = scores.gather(1, codes[:, None])[:, 0]
+    true_scores = scores.gather(1, codes[:, None])[:, 0]
 
     def loss(log_scale: float) -> float:
         scale = float(np.exp(log_scale))
-        return float(weights @ (torch.logsumexp(scores * scale, dim=1) - scale * own))
+        return float(weights @ (torch.logsumexp(scores * scale, dim=1) - scale * true_scores))
 
     result: Any = minimize_scalar(loss, bounds=tuple(np.log(SCALES)), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(result.x))

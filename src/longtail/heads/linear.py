@@ -137,7 +137,7 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
     """
     if not isinstance(head, tuple | list) or len(head) != 2:
         raise InputError(f"head is {type(head).__name__}; expected a pair (weight C x D, bias C).")
-    weight, bias = (_own_floats(part, name) for part, name in zip(head, ("weight", "bias"), strict=True))
+    weight, bias = (_copied_floats(part, name) for part, name in zip(head, ("weight", "bias"), strict=True))
     if weight.shape != (num_classes, dimension) or bias.shape != (num_classes,):
         raise InputError(
             f"head has weight {weight.shape} and bias {bias.shape}; expected ({num_classes}, {dimension}) and "
@@ -152,7 +152,7 @@ def check_linear(head: LinearParameters, num_classes: int, dimension: int) -> tu
 KINDS = {"c": "complex numbers", "b": "booleans", "S": "bytes", "U": "strings", "M": "dates", "m": "spans of time"}
 
 
-def _own_floats(values: ArrayLike, name: str) -> NDArray[Any]:
+def _copied_floats(values: ArrayLike, name: str) -> NDArray[Any]:
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values

@@ -290,26 +290,26 @@ class DiscriminantSolutions:
         fewer = (self.counts[codes] - 1).to(rotated)
         share = self.row_weights.to(rotated)[codes] * (fewer + 1) / fewer
         length = deviations.square() @ inverse
-        kept = (1 - shrinkage) * share
-        gain = kept / (1 - kept * length).clamp(min=torch.finfo(rotated.dtype).eps)
+        scatter_share = (1 - shrinkage) * share
+        gain = scatter_share / (1 - scatter_share * length).clamp(min=torch.finfo(rotated.dtype).eps)
         along = (rotated * deviations) @ inverse
         linear, projected = rotated @ weight.T, deviations @ weight.T
         lengths = (means * weight).sum(dim=1).expand(len(rotated), -1).clone()
-        own = codes[:, None]
-        own_projected = projected.gather(1, own)[:, 0]
-        _add(linear, own, -along / fewer)
-        _add(lengths, own, (length / fewer - 2 * own_projected) / fewer)
-        _add(projected, own, -length / fewer)
+        columns = codes[:, None]
+        class_projection = projected.gather(1, columns)[:, 0]
+        _add(linear, columns, -along / fewer)
+        _add(lengths, columns, (length / fewer - 2 * class_projection) / fewer)
+        _add(projected, columns, -length / fewer)
         scores = linear - lengths / 2 + log_prior
         scores += gain[:, None] * projected * (along[:, None] - projected / 2)
         if self.spread:
             trace = values @ inverse + gain * (deviations.square() @ (values * inverse.square()))
             trace -= share * length * (1 + gain * length)
-            counts = self.counts.to(rotated).expand(len(rotated), -1).scatter(1, own, fewer[:, None])
+            counts = self.counts.to(rotated).expand(len(rotated), -1).scatter(1, columns, fewer[:, None])
             scores += self.spread / 2 * trace[:, None] / counts
         return scores
 
 
-def _add(scores: Tensor, own: Tensor, values: Tensor) -> None:
+def _add(scores: Tensor, columns: Tensor, values: Tensor) -> None:
     """Add a value to the own class's entry of each row."""
-    scores.scatter_add_(1, own, values[:, None])
+    scores.scatter_add_(1, columns, values[:, None])

@@ -82,17 +82,17 @@ class LinearProblem:
         of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         for block, codes in self.walk():
-            own = codes[:, None]
+            columns = codes[:, None]
             with computing_in(self.precision, self.device):
                 scores = block @ matrix.T
             scores = scores.to(dtype) + shift
             scores -= scores.amax(dim=1, keepdim=True)
-            reached, parts = scores.gather(1, own), row_weights[codes][:, None]
+            reached, parts = scores.gather(1, columns), row_weights[codes][:, None]
             odds = scores.exp_()
             totals = odds.sum(dim=1, keepdim=True)
             loss += (parts * (totals.log() - reached)).sum(dtype=torch.float64)
             # w (p - y), shape (B, C), in the memory of the scores
-            error = odds.mul_(parts / totals).scatter_add_(1, own, -parts)
+            error = odds.mul_(parts / totals).scatter_add_(1, columns, -parts)
             with computing_in(self.precision, self.device):
                 product = error.T @ block
             of_weight += product

@@ -138,13 +138,13 @@ class NearestNeighbours(Head):
         if np.prod([len(grid) for grid in grids]) > 1:
             if judged is None:
                 most = min(max(MOST_PRODUCTS // array.size, 256), MOST_LEFT_OUT)
-                own: NDArray[np.int64] | None = rows_to_leave_out(self.codes_, most)
-                result, truth = array[own], self.codes_[own]
+                left_out: NDArray[np.int64] | None = rows_to_leave_out(self.codes_, most)
+                result, truth = array[left_out], self.codes_[left_out]
                 self.selected_on_ = "train-cv" if len(truth) else "not selected"
             else:
-                (result, truth), own = judged, None
+                (result, truth), left_out = judged, None
                 self.selected_on_ = "val"
-            values = self._choose(grids, result, truth, own) if len(truth) else WITHOUT_EVIDENCE
+            values = self._choose(grids, result, truth, left_out) if len(truth) else WITHOUT_EVIDENCE
         self.neighbours_, self.temperature_, self.gamma_ = values
         self.notes_ = scale_note(array, device=self.device)
         return self
@@ -156,10 +156,10 @@ class NearestNeighbours(Head):
             GAMMA_GRID if self.gamma == "auto" else (float(self.gamma),),
         )
 
-    def _nearest(self, features: Tensor, k: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _nearest(self, features: Tensor, k: int, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return similarities and class indices of the k nearest training rows, both (M, k)."""
         blocks = ((rows, block.to(features.dtype)) for rows, block in chunks(self.rows_, self.device))
-        nearest, rows = nearest_rows(features, blocks, k, metric=self.metric, own=own)
+        nearest, rows = nearest_rows(features, blocks, k, metric=self.metric, left_out=left_out)
         return nearest / self.length_, torch.from_numpy(self.codes_).to(self.device)[rows]
 
     def _choose(
@@ -167,7 +167,7 @@ class NearestNeighbours(Head):
         grids: tuple[tuple[int, ...], tuple[float, ...], tuple[float, ...]],
         features: NDArray[Any],
         truth: NDArray[np.int64],
-        own: NDArray[np.int64] | None,
+        left_out: NDArray[np.int64] | None,
     ) -> tuple[int, float, float]:
         num_classes = len(self.classes_)
         totals = np.bincount(truth, minlength=num_classes)
@@ -175,12 +175,12 @@ class NearestNeighbours(Head):
         hits = np.zeros((len(combinations), num_classes), dtype=np.int64)
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         targets = torch.from_numpy(truth).to(self.device)
-        numbers = None if own is None else torch.from_numpy(own).to(self.device)
+        numbers = None if left_out is None else torch.from_numpy(left_out).to(self.device)
         for rows, block in chunks(features, self.device):
             nearest, labels = self._nearest(block, max(grids[0]), None if numbers is None else numbers[rows])
             here = targets[rows]
             left = counts[labels].to(nearest)
-            if own is not None:  # its class has one row fewer where a row is left out
+            if left_out is not None:  # its class has one row fewer where a row is left out
                 left -= (labels == here[:, None]).to(left)
             hits += _hits(nearest, labels, left.clamp(min=1), here, combinations, num_classes)
         result = choose_from_hits(tuple(float(number) for number in range(len(combinations))), hits, totals)[1]

@@ -42,7 +42,7 @@ def nearest_rows(
     k: int,
     *,
     metric: Similarity = "cosine",
-    own: Tensor | None = None,
+    left_out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Find the k most similar rows, block by block.
 
@@ -51,7 +51,7 @@ def nearest_rows(
         blocks: of known rows, each as (row numbers, features); at least one.
         k: how many; all of them where there are fewer.
         metric: "cosine" or "l2".
-        own: number of each feature's own row among the known ones, which is left out, shape (M,).
+        left_out: number of each feature's own row among the known ones, which is left out, shape (M,).
 
     Returns:
         Similarities, falling, shape (M, k), and row numbers, int64, shape (M, k).
@@ -64,9 +64,9 @@ def nearest_rows(
     best: tuple[Tensor, Tensor] | None = None
     for rows, block in blocks:
         similarity = similarity_of(features, block, metric)
-        if own is not None:
-            inside = torch.nonzero((own >= rows.start) & (own < rows.stop))[:, 0]
-            similarity[inside, own[inside] - rows.start] = -torch.inf
+        if left_out is not None:
+            inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
+            similarity[inside, left_out[inside] - rows.start] = -torch.inf
         nearest, places = similarity.topk(min(k, similarity.shape[1]), dim=1)
         places = places + rows.start
         if best is not None:

@@ -21,8 +21,8 @@ __all__ = [
     "Each",
     "StrOptions",
     "check_parameters",
+    "describe_constraints",
     "real",
-    "told_constraints",
     "whole",
     "words",
 ]
@@ -75,7 +75,7 @@ class Each:
         return len(value) > 0 and all(_satisfies(self.of, one) for one in value)
 
     def __str__(self) -> str:
-        return f"at least one value, each {_told(self.of)}"
+        return f"at least one value, each {_describe(self.of)}"
 
 
 class _Shares:
@@ -137,18 +137,18 @@ def check_parameters(parameters: Mapping[str, Any], constraints: Mapping[str, li
         if name in constraints and not any(_satisfies(one, value) for one in constraints[name]):
             came = " ".join(repr(value).split())
             came = came if len(came) <= 80 else f"{came[:77]}..."
-            expected = ", or ".join(_told(one, value) for one in constraints[name])
+            expected = ", or ".join(_describe(one, value) for one in constraints[name])
             raise InputError(f"{name} is {came}; expected {expected}.")
 
 
-def told_constraints(constraints: list[Any]) -> str:
+def describe_constraints(constraints: list[Any]) -> str:
     """Return in words what a parameter may be.
 
     Example:
-        >>> told_constraints([real(0, most=1), AUTO])
+        >>> describe_constraints([real(0, most=1), AUTO])
         "a number from 0 to 1, or 'auto'"
     """
-    return ", or ".join(_told(one) for one in constraints)
+    return ", or ".join(_describe(one) for one in constraints)
 
 
 def _satisfies(constraint: Any, value: Any) -> bool:
@@ -164,10 +164,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _told(constraint: Any, value: Any = None) -> str:
+def _describe(constraint: Any, value: Any = None) -> str:
     """Return in words what a constraint admits; of its upper end only where a value lies above it."""
     if isinstance(constraint, Interval):
-        return _told_interval(constraint, value)
+        return _describe_interval(constraint, value)
     if isinstance(constraint, StrOptions):
         options = list(constraint.options)
         return repr(options[0]) if len(options) == 1 else f"one of {', '.join(options)}"
@@ -180,7 +180,7 @@ def _told(constraint: Any, value: Any = None) -> str:
     return str(make_constraint(constraint))
 
 
-def _told_interval(interval: Interval, value: Any) -> str:
+def _describe_interval(interval: Interval, value: Any) -> str:
     is_infinite = _is_number(value) and abs(value) == math.inf
     is_above = _is_number(value) and value > interval.right and not is_infinite
     has_end = interval.right not in (MOST, LARGEST) or is_above  # the ends that no person has in mind are not told

@@ -147,8 +147,10 @@ def load_head(path: Path | str) -> Head:
     try:
         head: Head = _restored(stored, arrays)
     except InputError as error:
-        told = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"{where}: {told}. The file is damaged or of another version: fit the head again.") from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            f"{where}: {reason}. The file is damaged or of another version: fit the head again."
+        ) from error
     return head
 
 

@@ -141,8 +141,8 @@ class TauNormalized(LinearHead):
         normalized = normalized_weight(weight, self.tau_)
         if not np.isfinite(normalized).all():
             raise InputError(f"tau is {self.tau_:g}; the head has weight vectors of lengths whose power is infinite.")
-        kept = bias if self.keep_bias else np.zeros_like(bias)
-        self._set_linear(*scaling.folded(torch.from_numpy(normalized), torch.from_numpy(kept)))
+        used_bias = bias if self.keep_bias else np.zeros_like(bias)
+        self._set_linear(*scaling.folded(torch.from_numpy(normalized), torch.from_numpy(used_bias)))
         return self
 
     def _start(
@@ -158,9 +158,9 @@ class TauNormalized(LinearHead):
 
     def _hits(self, rows: Evidence, seed: int) -> NDArray[np.int64]:
         scaling, weight, bias = self._start(rows.features, rows.codes, seed)
-        kept = bias if self.keep_bias else None
+        used_bias = bias if self.keep_bias else None
         judged = scaling.rows(rows.judged_features)
-        return tau_sweep(judged, rows.judged_codes, weight, self.grid, bias=kept, device=self.device)
+        return tau_sweep(judged, rows.judged_codes, weight, self.grid, bias=used_bias, device=self.device)
 
 
 def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
@@ -240,12 +240,12 @@ def tau_sweep(
                 if shift is not None:
                     logits += shift
                 torch.amax(logits, dim=1, out=largest[row, start : start + len(part)])
-        own = products.gather(1, truth[:, None])[:, 0]
+        true_products = products.gather(1, truth[:, None])[:, 0]
         # of equal logits the first wins: of classes with the same weights, and of all classes for features of zero
         can_win = is_first[truth]
         can_win &= (truth == of_zero) | (products.abs().amax(dim=1) > 0)
         for row, factor in enumerate(factors):
-            logit = own * factor[truth]
+            logit = true_products * factor[truth]
             if shift is not None:
                 logit += shift[truth]
             result = (logit >= largest[row]) & can_win

@@ -231,8 +231,8 @@ class RidgeSolutions:
         The level l and the weights of the other rows are kept.
         """
         inverse = (1 / (self.values + self.level(penalty))).to(rotated)
-        own = self.row_weights.to(rotated)[codes] * (rotated.square() @ inverse + 1 / self.num_rows)
-        factor = (own / (1 - own).clamp(min=torch.finfo(rotated.dtype).eps))[:, None]
+        leverage = self.row_weights.to(rotated)[codes] * (rotated.square() @ inverse + 1 / self.num_rows)
+        factor = (leverage / (1 - leverage).clamp(min=torch.finfo(rotated.dtype).eps))[:, None]
         scores = self.scores(rotated, penalty)
         # less h / (1 - h) times the residual y - s
         return (scores * (1 + factor)).scatter_add_(1, codes[:, None], -factor)

@@ -43,8 +43,8 @@ def add_examples(results: dict[str, Any], splits: DataSplits, folder: Path) -> N
         for index in members[:PER_CLASS]:
             name = f"examples/test-{index:06d}.png"
             _save(splits.test, int(index), folder / name)
-            said = {method: int(predictions[method][index]) for method in methods}
-            row["examples"].append({"file": name, "name": splits.test.identify(int(index)), "predicted": said})
+            predicted = {method: int(predictions[method][index]) for method in methods}
+            row["examples"].append({"file": name, "name": splits.test.identify(int(index)), "predicted": predicted})
         row["train_example"] = _train_example(splits.train, train_labels, row["class"], folder)
         row["train_name"] = splits.train.identify(_first(train_labels, row["class"]))
         confused |= {other["class"] for result in row["confused_with"].values() for other in result}

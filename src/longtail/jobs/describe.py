@@ -231,31 +231,31 @@ def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
         f"{indent}many (> {thresholds['many_above']}): {groups['many']} classes   medium: {groups['medium']}   "
         f"few (< {thresholds['few_below']}): {groups['few']}"
     )
-    for line in [*facts["notes"], *_told_of_the_look(facts)]:
+    for line in [*facts["notes"], *_look_notes(facts)]:
         print(indent + line)
     for row in _table(facts):
         print(indent + row)
     print(f"{indent}{folder / 'counts.png'}")
 
 
-def _told_of_the_look(facts: dict[str, Any]) -> list[str]:
-    told = []
+def _look_notes(facts: dict[str, Any]) -> list[str]:
+    notes = []
     if facts.get("unreadable"):
         bad = counted(len(facts["unreadable"]), "file")
-        told.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
+        notes.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
     if facts.get("stacks"):
         stacks = facts["stacks"]
-        told.append(
+        notes.append(
             f"{counted(len(stacks), 'file')} of several pictures, of which the first is taken ({stacks[0]}, ...)"
         )
     if facts.get("identical"):
         same, two = counted(len(facts["identical"]), "set"), len(facts["identical_with_two_labels"])
         crossing = len(facts["identical_in_two_splits"])
-        told.append(
+        notes.append(
             f"{same} of byte-identical images, {two} of them with two labels, {crossing} of them in two splits "
             "(describe.json)"
         )
-    return told
+    return notes
 
 
 def _table(facts: dict[str, Any]) -> list[str]:
@@ -269,7 +269,10 @@ def _table(facts: dict[str, Any]) -> list[str]:
     heading = "class" if len(shown) == len(order) else f"the {_RAREST} rarest"
     width = max(width, len(heading))
     rows = [f"{heading:<{width}}  " + "  ".join(f"{split:>7}" for split in counts)]
-    return rows + [f"{names[c]:<{width}}  " + "  ".join(f"{own[c]:>7,}" for own in counts.values()) for c in shown]
+    return rows + [
+        f"{names[c]:<{width}}  " + "  ".join(f"{split_counts[c]:>7,}" for split_counts in counts.values())
+        for c in shown
+    ]
 
 
 def _draw(facts: dict[str, Any], path: Path) -> None:

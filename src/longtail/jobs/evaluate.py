@@ -124,9 +124,9 @@ def _measured(
     print(f"{title}, {report['images']:,} images")
     for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):
         value, interval = report[metric], intervals.get(metric)
-        told = "-" if value is None else f"{value:6.2f} %"
+        formatted = "-" if value is None else f"{value:6.2f} %"
         sure = f"   95 % [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
-        print(f"  {metric:<16}{told}{sure}")
+        print(f"  {metric:<16}{formatted}{sure}")
     return {**report, "intervals": intervals}
 
 

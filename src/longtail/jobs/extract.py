@@ -188,8 +188,8 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
     except InputError:
         return False
     # files of earlier versions do not say which images they are of
-    said = {"images": attributes["images"]} | file.attributes
-    same = all(_stored(value) == said.get(name) for name, value in attributes.items())
+    stored = {"images": attributes["images"]} | file.attributes
+    same = all(_stored(value) == stored.get(name) for name, value in attributes.items())
     return same and file.features.shape == (num_rows, dimension) and file.features.dtype == dtype
 
 

@@ -82,7 +82,7 @@ def _runs(
 ) -> list[dict[str, Any]]:
     """Fit with each seed, into folders of their own where there are several; `new` will take the place of `place`."""
     from longtail.identity import write_identities
-    from longtail.jobs.label_problems import quick_label_problems
+    from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish, print_table
     from longtail.jobs.written_comparison import compared_in
     from longtail.runs import ROWS

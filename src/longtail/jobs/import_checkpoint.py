@@ -67,12 +67,12 @@ def run(config: ImportConfig) -> Path:
     torch.manual_seed(0)
     model = create_backbone(backbone, num_classes=num_classes)
     prefix = classifier_prefix(model)
-    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
+    classifier = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
     if result.classifier is not None:
-        own |= {f"{prefix}weight": result.classifier[0], f"{prefix}bias": result.classifier[1]}
+        classifier |= {f"{prefix}weight": result.classifier[0], f"{prefix}bias": result.classifier[1]}
     else:
         result.notes.append(f"a new classifier for {num_classes} classes was drawn: train it before it is used")
-    load_weights(model, {**result.backbone, **own}, origin)
+    load_weights(model, {**result.backbone, **classifier}, origin)
     about = {
         "backbone": backbone,
         "class_names": names,
@@ -92,20 +92,20 @@ def run(config: ImportConfig) -> Path:
     return out
 
 
-def _tell(found: "ForeignWeights", what: str) -> None:
+def _tell(foreign: "ForeignWeights", what: str) -> None:
     print(what)
-    print(f"  taken    {len(found.backbone) + 2 * (found.classifier is not None)} tensors")
-    for reason in dict.fromkeys(found.ignored.values()):
-        keys = [key for key, why in found.ignored.items() if why == reason]
+    print(f"  taken    {len(foreign.backbone) + 2 * (foreign.classifier is not None)} tensors")
+    for reason in dict.fromkeys(foreign.ignored.values()):
+        keys = [key for key, why in foreign.ignored.items() if why == reason]
         print(f"  ignored  {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}: {reason}")
-    for note in found.notes:
+    for note in foreign.notes:
         print(f"  note     {note}")
 
 
-def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
+def _num_classes(config: ImportConfig, foreign: "ForeignWeights") -> int:
     given = config.num_classes
-    if found.classifier is not None:
-        stored = len(found.classifier[1])
+    if foreign.classifier is not None:
+        stored = len(foreign.classifier[1])
         if given not in (None, stored):
             raise InputError(
                 f"--num-classes {given}: the classifier in {printable(config.checkpoint)} has {stored}. Leave the "
@@ -113,9 +113,9 @@ def _num_classes(config: ImportConfig, found: "ForeignWeights") -> int:
             )
         return stored
     if given is None or given < 1:
-        others = [f"{name} is {reason}" for name, reason in found.ignored.items() if "not a linear" in reason]
-        told = f" ({others[0]})" if others else ""
-        why = f"holds no linear classifier{told}" if given is None else f"cannot have {given} classes"
+        others = [f"{name} is {reason}" for name, reason in foreign.ignored.items() if "not a linear" in reason]
+        detail = f" ({others[0]})" if others else ""
+        why = f"holds no linear classifier{detail}" if given is None else f"cannot have {given} classes"
         raise InputError(
             f"{printable(config.checkpoint)}: {why}. Say for how many classes one is to be drawn: --num-classes C, at "
             "least 1."

@@ -39,7 +39,7 @@ def run(config: InspectConfig) -> Path:
     from longtail.comparison.shared_row_facts import split_rows
     from longtail.evaluation.label_check import check_labels
     from longtail.files.atomic import write_text
-    from longtail.jobs.label_problems import COLUMNS, named_rows
+    from longtail.jobs.label_report import COLUMNS, named_rows
     from longtail.jobs.places import place_for, remember_source
     from longtail.jobs.run_features import problem_at
 

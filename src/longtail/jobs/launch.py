@@ -59,31 +59,31 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     return _launch_several(result, device, flag, runtime.timeout)
 
 
-def _environment(found: Processes) -> Any:
+def _environment(world: Processes) -> Any:
     from lightning.fabric.plugins.environments.lightning import LightningEnvironment
     from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-    if found.started_by == "slurm":
+    if world.started_by == "slurm":
         return SLURMEnvironment(auto_requeue=False)
-    return TorchElasticEnvironment() if found.number > 1 else LightningEnvironment()
+    return TorchElasticEnvironment() if world.number > 1 else LightningEnvironment()
 
 
-def _launch_several(found: Processes, device: str, precision: Any, patience: float) -> "Fabric":
+def _launch_several(world: Processes, device: str, precision: Any, patience: float) -> "Fabric":
     import torch.distributed as dist
     from lightning.fabric import Fabric
     from lightning.fabric.strategies.ddp import DDPStrategy
     from torch.distributed.distributed_c10d import _get_default_store
 
-    started = start_others(found.local) if found.started_by == "nobody" else []
+    started = start_others(world.local) if world.started_by == "nobody" else []
     asked = os.environ.get("OMP_NUM_THREADS")
     fabric = Fabric(
         accelerator=device,
-        devices=found.local,
-        num_nodes=found.nodes,
+        devices=world.local,
+        num_nodes=world.nodes,
         strategy=DDPStrategy(timeout=timedelta(minutes=max(patience, 1))),
         precision=precision,
-        plugins=_environment(found),
+        plugins=_environment(world),
     )
     try:
         with joining(started):
@@ -95,7 +95,7 @@ def _launch_several(found: Processes, device: str, precision: Any, patience: flo
     except (RuntimeError, ValueError) as error:
         place = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise LongtailError(
-            f"the {found.number} processes do not find each other at {place} within {patience:g} minutes (--timeout): "
+            f"the {world.number} processes do not find each other at {place} within {patience:g} minutes (--timeout): "
             f"{str(error).splitlines()[0][:200]}"
         ) from error
     if asked is None:
@@ -115,7 +115,7 @@ def _part() -> None:
 
 
 @contextmanager
-def _own_threads() -> Iterator[None]:
+def _restored_threads() -> Iterator[None]:
     """Let the number of threads that a command computes with end with it."""
     torch, asked = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS")
     usual = None if torch is None else torch.get_num_threads()
@@ -140,7 +140,7 @@ def together() -> Iterator[None]:
         LongtailError: a process was lost.
     """
     try:
-        with _own_threads():
+        with _restored_threads():
             yield
             for watch in _watches:
                 watch.farewell()

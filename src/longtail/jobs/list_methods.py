@@ -40,14 +40,14 @@ def _all_methods() -> list[str]:
 
 def _settings_of(name: str) -> list[str]:
     from longtail.comparison.method_settings import method_of, settable
-    from longtail.heads.parameters import told_constraints
+    from longtail.heads.parameters import describe_constraints
 
     method = method_of(name)
     meanings = _meanings(method.estimator)
     lines = [f"{name}: {method.summary} (longtail.{method.estimator.__name__})", ""]
     for setting, default in settable(method).items():
         allowed = method.estimator._parameter_constraints.get(setting)
-        expected = f"one of {', '.join(method.presets)}" if allowed is None else told_constraints(allowed)
+        expected = f"one of {', '.join(method.presets)}" if allowed is None else describe_constraints(allowed)
         meaning = meanings.get(setting, "a group of settings that was published; those that are named besides hold")
         lines += [f"  {name}.{setting}={_typed(default)}", f"      {meaning}", f"      expected: {expected}"]
     return lines if len(lines) > 2 else [*lines, "  it is made of other methods, and has no settings"]

@@ -66,9 +66,9 @@ def rows_to_measure(run: Run, path: Path, split: str, changed: Changed = "ask") 
         for rows in others.values():
             learnt[rows] = True
         states_split = "" not in tables or tables[""].split is not None
-        is_own = not states_split and 2 * sum(map(len, there.values())) > len(table.values)
+        is_from_run = not states_split and 2 * sum(map(len, there.values())) > len(table.values)
         stays = np.ones(len(table.values), dtype=np.bool_)
-        if others and is_own and len(there.get(split, ())):
+        if others and is_from_run and len(there.get(split, ())):
             notes.append(
                 f"{printable(path)}: these are the run's own data: the rows that it had in other splits are left out "
                 f"({known})"
@@ -77,8 +77,8 @@ def rows_to_measure(run: Run, path: Path, split: str, changed: Changed = "ask") 
         measured = {name: rows[stays[places[name][rows]]] for name, rows in changes.changed.items()}
         differing = {name: rows for name, rows in measured.items() if len(rows)}
         if differing:
-            told = Changes(changes.added[:0], {}, differing).told(run.rows, now)
-            notes.append(_settled(f"{printable(path)}: {told}", _number(differing), now, changed))
+            change_note = Changes(changes.added[:0], {}, differing).describe(run.rows, now)
+            notes.append(_settled(f"{printable(path)}: {change_note}", _number(differing), now, changed))
             if changed == "leave-out":
                 for name, rows in differing.items():
                     stays[places[name][rows]] = False
@@ -105,15 +105,15 @@ def _number(rows: dict[str, NDArray[np.int64]]) -> int:
     return sum(map(len, rows.values()))
 
 
-def _settled(told: str, number: int, now: RowIdentity, changed: Changed) -> str:
+def _settled(note: str, number: int, now: RowIdentity, changed: Changed) -> str:
     """Return what to say of rows of the run that are others here, unless it is a question that nobody answered."""
     # without names a few rows may hold by chance what a row of the run holds
     if changed == "ask" and (now.names is not None or number > BY_CHANCE * len(now)):
         raise InputError(
-            f"{told}: the run knows them with other values or labels. Say what becomes of them: `changed` leave-out, "
+            f"{note}: the run knows them with other values or labels. Say what becomes of them: `changed` leave-out, "
             "or `changed` use."
         )
-    return f"{told}; {'left out' if changed == 'leave-out' else 'measured as they are here'}"
+    return f"{note}; {'left out' if changed == 'leave-out' else 'measured as they are here'}"
 
 
 def _of_split(tables: dict[str, Table], split: str, path: Path) -> Table:

@@ -90,18 +90,18 @@ def settle_threads(fabric: "Fabric", work: Work, *, began_with: int | None = Non
 
     # the first process decides for all: none may wait in a measurement that another does without
     asked, usual = fabric.broadcast((asked_threads(os.environ), torch.get_num_threads()))
-    number, told = usual, ""
+    number, message = usual, ""
     if asked is not None:
         number = asked
         if began_with not in (None, asked):
-            told = f"this began with {began_with} threads and goes on with {asked}: last digits may differ."
+            message = f"this began with {began_with} threads and goes on with {asked}: last digits may differ."
     elif began_with is not None:
         number = began_with
     elif fabric not in _settled and usual > 1 and fabric.device.type == "cpu":
         fastest = _measured(fabric, work)
-        number, told = fastest.number, _told(fastest)
-    if told and fabric.is_global_zero and not quiet:
-        print(told, file=sys.stderr, flush=True)
+        number, message = fastest.number, _thread_message(fastest)
+    if message and fabric.is_global_zero and not quiet:
+        print(message, file=sys.stderr, flush=True)
     torch.set_num_threads(number)
     _settled.add(fabric)
     return number
@@ -157,13 +157,13 @@ def _measured(fabric: "Fabric", work: Work) -> Threads:
     return fabric.broadcast(fastest_threads(step))
 
 
-def _told(found: Threads) -> str:
-    if found.number == found.usual:
+def _thread_message(threads: Threads) -> str:
+    if threads.number == threads.usual:
         return ""
-    fast = found.seconds[found.number]
-    slow = found.seconds.get(found.usual)
+    fast = threads.seconds[threads.number]
+    slow = threads.seconds.get(threads.usual)
     usual = f"more than {3 * fast * 1000:,.0f}" if slow is None else f"{slow * 1000:,.0f}"
     return (
-        f"computing with {found.number} of {found.usual} threads: a step takes {fast * 1000:,.0f} ms so, {usual} ms "
-        "with all of them, while others compute here too. --threads N takes N."
+        f"computing with {threads.number} of {threads.usual} threads: a step takes {fast * 1000:,.0f} ms so, {usual} "
+        "ms with all of them, while others compute here too. --threads N takes N."
     )

@@ -49,7 +49,7 @@ def run(config: PackConfig) -> Path:
             str(config.folder), config.data, layout=config.layout, alike_names=config.alike_names
         )
         bad = _unreadable(sources, quiet=config.quiet)
-        reasons = [reason for own in bad.values() for reason in own.values()]
+        reasons = [reason for split_reasons in bad.values() for reason in split_reasons.values()]
         if reasons and not config.skip_bad:
             raise InputError(reasons[0] + (f" ({len(reasons) - 1:,} more like it.)" if len(reasons) > 1 else ""))
         for reason in reasons:

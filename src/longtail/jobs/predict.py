@@ -86,8 +86,8 @@ def run(config: PredictConfig) -> Path:
         print(*report.first, sep="\n") if report.rows <= MOST_FIRST else None
         word = "prediction" if report.rows == 1 else "predictions"
         again = f"; replaced the {replaced}" if replaced else ""
-        told = "; ".join([_how(calibration, prior), *report.promises()])
-        print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({told}){again}")
+        details = "; ".join([_how(calibration, prior), *report.promises()])
+        print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({details}){again}")
     return path
 
 

@@ -70,8 +70,8 @@ def read_predictions(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[n
         raise InputError(f"{printable(path)}: is no table ({error}). Expected {expected}.") from error
     names = [name.strip() for name in rows[0]] if rows else []
     if "label" not in names:
-        told = f"has the columns {', '.join(names[:8])}" if names else "is empty"
-        raise InputError(f"{printable(path)}: {told}; expected {expected}.")
+        problem = f"has the columns {', '.join(names[:8])}" if names else "is empty"
+        raise InputError(f"{printable(path)}: {problem}; expected {expected}.")
     others = [name for name in names if name not in BESIDE]
     wanted = ["label", *(["prediction"] if "prediction" in names else others)]
     if len(wanted) < 2:

@@ -65,7 +65,7 @@ def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSp
         InputError: images that are new, gone or changed, or settings of labels.
     """
     from longtail.jobs.stage_one.known_images import as_known
-    from longtail.jobs.unlabelled import HELD_BACK, open_extra
+    from longtail.jobs.unlabelled_images import HELD_BACK, open_extra
 
     unlabelled = config.unlabelled
     if unlabelled.teacher is not None or unlabelled.confidence > 0:
@@ -89,7 +89,7 @@ def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "T
     from longtail.jobs.stage_one.images import stage_preprocessing
     from longtail.jobs.stage_one.settings import plain
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
-    from longtail.jobs.unlabelled import HELD_BACK, open_extra
+    from longtail.jobs.unlabelled_images import HELD_BACK, open_extra
 
     known, unlabelled = splits, config.unlabelled
     if unlabelled.unlabelled == HELD_BACK:

@@ -75,8 +75,8 @@ def _of_torchrun(environment: Mapping[str, str]) -> Processes:
     result = {name: _number(environment, name, least) for name, least in _TORCHRUN.items()}
     number, local = result["WORLD_SIZE"], result["LOCAL_WORLD_SIZE"]
     if number % local or result["RANK"] >= number or result["LOCAL_RANK"] >= local:
-        told = ", ".join(f"{name} {value}" for name, value in result.items() if name != "MASTER_PORT")
-        raise InputError(f"{told} in the environment; expected ranks below the sizes, and as many on each node.")
+        settings = ", ".join(f"{name} {value}" for name, value in result.items() if name != "MASTER_PORT")
+        raise InputError(f"{settings} in the environment; expected ranks below the sizes, and as many on each node.")
     return Processes("torchrun", local, number // local)
 
 

@@ -257,7 +257,7 @@ def _compared(
 ) -> dict[str, Any]:
     """Fit and measure the heads, and write all that comes of them into a folder."""
     from longtail.jobs.class_examples import add_examples
-    from longtail.jobs.label_problems import quick_label_problems
+    from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
     from longtail.jobs.written_comparison import compared_in
 

@@ -123,11 +123,11 @@ def _difference_table(summary: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _difference_cell(found: dict[str, Any] | None) -> str:
-    if found is None:
+def _difference_cell(difference: dict[str, Any] | None) -> str:
+    if difference is None:
         return "-"
-    p = found["p_corrected"]
-    return f"{found['mean']:+.1f} ({'no spread' if p is None else f'p = {p:.2g}'})"
+    p = difference["p_corrected"]
+    return f"{difference['mean']:+.1f} ({'no spread' if p is None else f'p = {p:.2g}'})"
 
 
 def _markdown(summary: dict[str, Any]) -> str:
@@ -137,7 +137,7 @@ def _markdown(summary: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cell_text(found: dict[str, Any] | None, digits: int = 1) -> str:
+def cell_text(summary: dict[str, Any] | None, digits: int = 1) -> str:
     """Write a mean with half the width of its interval, with both ends where they are not equally far, or a dash.
 
     Example:
@@ -146,32 +146,32 @@ def cell_text(found: dict[str, Any] | None, digits: int = 1) -> str:
         >>> cell_text({"mean": 98.0, "interval": [95.1, 99.5]})
         '98.0 [95.1, 99.5]'
     """
-    if found is None:
+    if summary is None:
         return "-"
-    mean = f"{found['mean']:.{digits}f}"
-    if found["interval"] is None:
+    mean = f"{summary['mean']:.{digits}f}"
+    if summary["interval"] is None:
         return mean
-    low, high = found["interval"]
-    below, above = found["mean"] - low, high - found["mean"]
+    low, high = summary["interval"]
+    below, above = summary["mean"] - low, high - summary["mean"]
     if abs(above - below) >= 10**-digits:
         return f"{mean} [{low:.{digits}f}, {high:.{digits}f}]"
     return f"{mean} ± {above:.{digits}f}"
 
 
-def difference_text(found: dict[str, Any] | None) -> str:
+def difference_text(difference: dict[str, Any] | None) -> str:
     """Write a difference with its interval, and a doubt where the interval includes zero.
 
     Example:
         >>> difference_text({"mean": 1.0, "interval": [-0.5, 2.5]})
         '+1.0 [-0.5, +2.5], may be chance'
     """
-    if found is None:
+    if difference is None:
         return "-"
-    if found["interval"] is None:
-        return f"{found['mean']:+.1f}, one seed"
-    low, high = found["interval"]
+    if difference["interval"] is None:
+        return f"{difference['mean']:+.1f}, one seed"
+    low, high = difference["interval"]
     doubt = "" if low > 0 or high < 0 else ", may be chance"
-    return f"{found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{doubt}"
+    return f"{difference['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{doubt}"
 
 
 def spread_text(seeds: int) -> str:

@@ -77,7 +77,7 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     """
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
-    from longtail.jobs.unlabelled import with_pseudo_labels
+    from longtail.jobs.unlabelled_images import with_pseudo_labels
 
     stage = config.stage
     check_rebalanced_once(stage)

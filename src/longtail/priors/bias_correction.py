@@ -72,10 +72,10 @@ def fit_bias_correction(
         raise InputError(f"shrinkage is {shrinkage}; expected a number of at least 0.")
     num_classes = z.shape[1]
     source = check_prior(source, num_classes)
-    own = class_counts(y, num_classes) / len(y)
+    class_shares = class_counts(y, num_classes) / len(y)
     with np.errstate(divide="ignore"):
         # a class that no labelled image shows takes no part
-        offset = np.where(own > 0, np.log(own) - np.log(np.where(source > 0, source, 1)), -np.inf)
+        offset = np.where(class_shares > 0, np.log(class_shares) - np.log(np.where(source > 0, source, 1)), -np.inf)
     rows = np.arange(len(y))
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

@@ -72,11 +72,11 @@ def coverage_by_group(sets: dict[str, dict[str, Any]], promised: float) -> str:
     return inline_svg("coverage", label, 0.95 + 0.42 * len(kinds), paint)
 
 
-def _coverage_bars(panel: "Axes", found: list[dict[str, Any] | None], group: str) -> None:
+def _coverage_bars(panel: "Axes", coverages: list[dict[str, Any] | None], group: str) -> None:
     panel.set_xlim(0, 105)
     panel.set_xticks([0, 50, 100])
     panel.grid(axis="x", alpha=0.4)
-    for row, sets in enumerate(found):
+    for row, sets in enumerate(coverages):
         if sets is None:
             continue
         panel.barh(row + 0.13, sets["coverage"], height=0.34, color=color(group), gid=f"coverage-{group}-{row}")

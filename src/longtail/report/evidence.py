@@ -49,7 +49,7 @@ def shown_differences(results: dict[str, Any], best: str | None, metrics: tuple[
     }
 
 
-def decided(found: dict[str, Any], level: float = 0.05) -> str:
+def decided(comparison: dict[str, Any], level: float = 0.05) -> str:
     """Say "better", "worse" or "not shown": by the corrected p-value where there is one, else by the interval.
 
     Example:
@@ -58,10 +58,10 @@ def decided(found: dict[str, Any], level: float = 0.05) -> str:
         >>> decided({"difference": 3.0, "interval": [1.0, 5.0], "p_corrected": 0.2})
         'not shown'
     """
-    low, high = found["interval"]
-    p = found.get("p_corrected")
+    low, high = comparison["interval"]
+    p = comparison.get("p_corrected")
     is_shown = (low > 0 or high < 0) if p is None else p < level
-    return "not shown" if not is_shown else "better" if found["difference"] > 0 else "worse"
+    return "not shown" if not is_shown else "better" if comparison["difference"] > 0 else "worse"
 
 
 def class_changes(data: dict[str, Any], measured: dict[str, Any], compared: list[str]) -> dict[str, Any] | None:

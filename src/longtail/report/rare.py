@@ -59,11 +59,11 @@ def _tests(results: dict[str, Any], folder: Path, row: dict[str, Any], methods: 
             for method in methods:
                 if method in example["predicted"]:
                     answers.setdefault(example["predicted"][method], []).append(method)
-            said = [
+            shown_answers = [
                 {"methods": ", ".join(who), "name": names[answer], "right": answer == row["class"]}
                 for answer, who in answers.items()
             ]
-            shown.append({"image": image, "name": example.get("name"), "said": said})
+            shown.append({"image": image, "name": example.get("name"), "said": shown_answers})
     return shown
 
 

@@ -102,7 +102,7 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
         styles = {name: _style(place) for place, name in enumerate(lines)}
-        ends, told = {}, _apart(list(lines))
+        ends, line_labels = {}, _apart(list(lines))
         for place, (name, cells) in enumerate(lines.items()):
             known = [(x, cell) for x, cell in zip(figure_data["x"], cells, strict=True) if cell is not None]
             if not known:
@@ -112,7 +112,7 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
             if all(cell["interval"] is not None for _, cell in known):
                 low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
                 axes.fill_between(xs, low, high, color=styles[name]["color"], alpha=0.18, linewidth=0)
-            ends[told[name]] = (xs[-1], means[-1])
+            ends[line_labels[name]] = (xs[-1], means[-1])
         if figure_data["log"]:
             axes.set_xscale("log")
         axes.set_xticks(figure_data["x"], figure_data.get("ticks") or [f"{x:g}" for x in figure_data["x"]])
@@ -122,7 +122,7 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
         axes.set_title("%")
         axes.set_xlabel(figure_data["parameter"])
         axes.grid(alpha=0.4)
-        label_line_ends(axes, ends, {told[name]: style["color"] for name, style in styles.items()})
+        label_line_ends(axes, ends, {line_labels[name]: style["color"] for name, style in styles.items()})
 
     label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
     return inline_svg(f"curve-{number}", label, max(3.2, 1.2 + 0.25 * len(lines)), paint)

@@ -53,8 +53,8 @@ class BalancedRounds:
             rows = _padded(images_by_class, np.repeat(n, passes), np.repeat(start[members], passes), width)
             table = RowShuffle(rows, keep=visits)
             first_row = np.cumsum(passes) - passes
-            place[:, members] = size + (first_row + visit // n) * table.kept + visit % n
-            size += len(rows) * table.kept
+            place[:, members] = size + (first_row + visit // n) * table.entries_per_row + visit % n
+            size += len(rows) * table.entries_per_row
             self._tables.append(table)
             self._ends.append(size)
         # classes are numbered anew at random: ties between keys of a round then follow no order that a person gave them
@@ -78,7 +78,7 @@ class BalancedRounds:
     def _shuffled_images(self, random: np.random.SFC64) -> NDArray[Any]:
         images = np.empty(self._ends[-1], dtype=self._image_kind)
         for table, part in zip(self._tables, np.split(images, self._ends[:-1]), strict=True):
-            part.reshape(-1, table.kept)[...] = table.shuffle(random)
+            part.reshape(-1, table.entries_per_row)[...] = table.shuffle(random)
         return images
 
     def _fill(self, drawn: IntArray, images: NDArray[Any], classes: NDArray[Any], rounds: range) -> None:

@@ -32,7 +32,7 @@ class RowShuffle:
 
     def __init__(self, numbers: NDArray[np.int64], keep: int) -> None:
         height, width = numbers.shape
-        self.kept = min(width, keep)
+        self.entries_per_row = min(width, keep)
         self._numbers: NDArray[Any] | None = None
         if numbers.max() >= width and not _fits_32_bits(numbers):
             self._numbers = numbers.ravel().astype(np.min_scalar_type(numbers.max()))
@@ -45,7 +45,7 @@ class RowShuffle:
         self._carried = np.where(numbers == PADDING, self._kind(top), numbers.astype(self._kind))
 
     def shuffle(self, random: np.random.SFC64) -> NDArray[Any]:
-        """Draw an order of each row; give its first entries, shape (rows, kept)."""
+        """Draw an order of each row; give its first entries, shape (rows, entries_per_row)."""
         words = -(-self._carried.nbytes // 8)
         raw = random.random_raw(words + 1)
         mask = raw[-1].astype(self._kind) & self._low
@@ -54,7 +54,7 @@ class RowShuffle:
         keys |= mask
         keys ^= self._carried
         keys.sort(axis=1)
-        front: NDArray[Any] = keys[:, : self.kept] & self._low
+        front: NDArray[Any] = keys[:, : self.entries_per_row] & self._low
         front ^= mask
         if self._numbers is None:
             return front

@@ -6,7 +6,7 @@ from typing import Any
 from longtail.errors import InputError
 from longtail.jobs.options import UnlabelledOptions
 from longtail.jobs.run import RunConfig
-from longtail.jobs.unlabelled import open_extra
+from longtail.jobs.unlabelled_images import open_extra
 from longtail.studies.opening import open_study
 from longtail.studies.side_by_side import run_variants
 from longtail.studies.tail_curve import numbers_of

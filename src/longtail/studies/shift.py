@@ -58,8 +58,8 @@ def run(config: ShiftConfig) -> dict[str, Any]:
         _fit(config, problem, name, folder)
         paths = {method: folder / "heads" / f"{method}.npz" for method in methods}
     elif config.heads.set and not config.runtime.quiet:
-        told = f"--set does nothing: the heads in {printable(config.features)} are measured as they are"
-        print(f"  note      {told}", file=sys.stderr, flush=True)
+        note = f"--set does nothing: the heads in {printable(config.features)} are measured as they are"
+        print(f"  note      {note}", file=sys.stderr, flush=True)
     problem.unseal_test()  # nothing is chosen any more
     test, val = problem.splits["test"], problem.splits.get("val")
     validation = None if val is None else (val.features, val.labels)
@@ -99,12 +99,12 @@ def _fit(config: ShiftConfig, problem: "FeatureProblem", name: str, folder: Path
 
 
 def shift_study(
-    found: dict[str, dict[str, Any]], data: dict[str, Any], *, draws: int, subsample: bool, smallest_class: int
+    by_method: dict[str, dict[str, Any]], data: dict[str, Any], *, draws: int, subsample: bool, smallest_class: int
 ) -> dict[str, Any]:
     """Put what `measure_shifts` gives for several heads into tables, figures and sentences.
 
     Args:
-        found: by method.
+        by_method: by method.
         data: name, class names and training counts.
         draws: test sets a world.
         subsample: whether accuracy was counted on subsets.
@@ -112,9 +112,9 @@ def shift_study(
     """
     from longtail.jobs.predicting.measured_shifts import SHIFT_COLUMNS
 
-    worlds = list(next(iter(found.values())))
+    worlds = list(next(iter(by_method.values())))
     tables, figures, answers = [], [], []
-    for method, measured in found.items():
+    for method, measured in by_method.items():
         columns = [name for name in SHIFT_COLUMNS if any(one["accuracy"][name] for one in measured.values())]
         distances = [name for name in DISTANCES if any(one["distance"][name] for one in measured.values())]
         tables += [
@@ -174,10 +174,14 @@ def _answer(method: str, measured: dict[str, Any], worlds: list[str]) -> str:
         return ", ".join(f"{measured[world]['accuracy'][column]['mean']:.1f}" for world in ends)
 
     estimate = "EM" if measured["uniform"]["accuracy"]["EM"] else "EM, not calibrated"
-    said = [f"{of('as it is')} % as it is", f"{of(estimate)} by {estimate}", f"{of('true prior')} told the true prior"]
+    clauses = [
+        f"{of('as it is')} % as it is",
+        f"{of(estimate)} by {estimate}",
+        f"{of('true prior')} told the true prior",
+    ]
     if _differs(measured, "uniform"):
-        said.append(f"{of('uniform')} told that all classes are equally common")
-    return f"{method} finds, in {ends[0]}, {ends[1]}, {ends[2]}: {'; '.join(said)}."
+        clauses.append(f"{of('uniform')} told that all classes are equally common")
+    return f"{method} finds, in {ends[0]}, {ends[1]}, {ends[2]}: {'; '.join(clauses)}."
 
 
 def _differs(measured: dict[str, Any], column: str) -> bool:

@@ -36,9 +36,9 @@ def run_variants(
 
     results = {
         variant: run_seeds(
-            opened.fabric, replace(opened.config, **own), opened.splits, opened.folder / variant, table=False
+            opened.fabric, replace(opened.config, **changes), opened.splits, opened.folder / variant, table=False
         )
-        for variant, own in variants.items()
+        for variant, changes in variants.items()
     }
     if not opened.fabric.is_global_zero:
         return {}
@@ -118,9 +118,9 @@ def side_by_side(results: Results, *, base: str, words: dict[str, str]) -> dict[
     }
 
 
-def measured_split(found: dict[str, Any]) -> str:
+def measured_split(results: dict[str, Any]) -> str:
     """Return on which split a run was measured: test where there is one."""
-    return "test" if "test" in next(iter(found["methods"].values()))["metrics"] else "val"
+    return "test" if "test" in next(iter(results["methods"].values()))["metrics"] else "val"
 
 
 def values_of(runs: list[dict[str, Any]], method: str, metric: str) -> list[Any]:

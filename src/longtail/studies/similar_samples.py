@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.counts import exponential_counts
 from longtail.data.long_tailed import long_tailed_indices
-from longtail.data.similar_samples import MixedImages, original_subset, similar_pairs
+from longtail.data.mixed_images import MixedImages, original_subset, similar_pairs
 from longtail.data.source import DataSplits, Subset
 from longtail.errors import InputError
 from longtail.jobs.head_options import HeadOptions

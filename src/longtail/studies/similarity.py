@@ -101,19 +101,19 @@ def category_similarity(
     taken = np.zeros((num_classes, num_classes), dtype=np.int64)
     for start in range(0, len(labels), 4096):
         rows = np.asarray(features[start : start + 4096], dtype=np.float64)
-        own = labels[start : start + 4096]
+        block_labels = labels[start : start + 4096]
         squares = (rows**2).sum(axis=1)
         distances = squares[:, None] - 2 * rows @ means.T + lengths
         at = np.arange(len(rows))
         # |x - m'|^2 with x taken out of its mean m: m' = (n m - x) / (n - 1), so x - m' = (x - m) n / (n - 1)
-        n = counts[own]
+        n = counts[block_labels]
         with np.errstate(divide="ignore", invalid="ignore"):
-            mine = np.where(n > 1, distances[at, own] * (n / (n - 1)) ** 2, np.inf)
-        distances[at, own] = np.inf
+            mine = np.where(n > 1, distances[at, block_labels] * (n / (n - 1)) ** 2, np.inf)
+        distances[at, block_labels] = np.inf
         nearest = distances.argmin(axis=1)
         lost = distances[at, nearest] < mine
-        np.add.at(outside, own[lost], 1)
-        np.add.at(taken, (own[lost], nearest[lost]), 1)
+        np.add.at(outside, block_labels[lost], 1)
+        np.add.at(taken, (block_labels[lost], nearest[lost]), 1)
     centered = means - means.mean(axis=0)
     unit = centered / np.maximum(np.linalg.norm(centered, axis=1, keepdims=True), 1e-12)
     cosines = unit @ unit.T

@@ -102,9 +102,11 @@ def case_counts(case: int, point: int, num_classes: int, tail: int, fixed: int |
         >>> case_counts(1, 1000, 3, tail=2).tolist(), case_counts(2, 1000, 3, tail=2).tolist()
         ([1000, 1000, 50], [5000, 5000, 1000])
     """
-    others, own = (point, 50 if fixed is None else fixed) if case == 1 else (5000 if fixed is None else fixed, point)
+    others, tail_count = (
+        (point, 50 if fixed is None else fixed) if case == 1 else (5000 if fixed is None else fixed, point)
+    )
     counts = np.full(num_classes, others, dtype=np.int64)
-    counts[tail] = own
+    counts[tail] = tail_count
     return counts
 
 

@@ -136,8 +136,8 @@ def boundary_variance(fraction: float, head_count: int, tail_count: int, *, tail
     number = _replaced(fraction, head_count)
     partners = np.full(tail_count, number // tail_count)
     partners[: number % tail_count] += 1
-    own = (head_count - number + number * (1 - tail_share) ** 2) / head_count**2
-    return float(own + ((1 / tail_count + tail_share * partners / head_count) ** 2).sum()) / 4
+    head_variance = (head_count - number + number * (1 - tail_share) ** 2) / head_count**2
+    return float(head_variance + ((1 / tail_count + tail_share * partners / head_count) ** 2).sum()) / 4
 
 
 def predicted_recall(fraction: float, head_count: int, tail_count: int, *, tail_share: float, distance: float) -> float:

@@ -84,7 +84,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
         cells = [mean_and_interval([float(one[groups == group].mean()) for one in scaled]) for group in present]
         trend = mean_and_interval([_rank_correlation(one, counts) for one in norms])
         rows.append({"name": method, "cells": [trend, *cells]})
-    told = "; ".join(f"{row['name']} {cell_text(row['cells'][0], digits=2)}" for row in rows)
+    correlations = "; ".join(f"{row['name']} {cell_text(row['cells'][0], digits=2)}" for row in rows)
     return {
         "name": "weight-norms",
         "title": f"{data['name']}: weight norms and class counts",
@@ -92,7 +92,7 @@ def norms_by_group(results: list[dict[str, Any]]) -> dict[str, Any]:
             "The decoupling paper finds that joint training gives common classes longer weights, and that the "
             "rebalanced classifiers even this out or turn it round."
         ),
-        "answers": [f"Rank correlation of a class's weight norm with its training images: {told}."],
+        "answers": [f"Rank correlation of a class's weight norm with its training images: {correlations}."],
         "tables": [
             {
                 "title": "Rank correlation with the counts; mean norm of each group over the mean of all classes",

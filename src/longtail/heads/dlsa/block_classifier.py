@@ -96,15 +96,15 @@ class BlockInputs:
         rows: those of the block, shape (n,).
         priors: class shares of each cluster, shape (K, C); None where the classifier does not look at clusters.
         clusters: of all rows, shape (N,).
-        own: None, or (counts of the rows in each cluster plus smoothing (K,), class of each row (N,)): each row's own
-            part is then taken out of its cluster's shares.
+        leave_one_out: None, or (counts of the rows in each cluster plus smoothing (K,), class of each row (N,)): each
+            row's own part is then taken out of its cluster's shares.
     """
 
     features: Features
     rows: NDArray[np.int64]
     priors: NDArray[np.float32] | None = None
     clusters: NDArray[np.int64] | None = None
-    own: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+    leave_one_out: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
 
     @property
     def dtype(self) -> Any:
@@ -123,8 +123,8 @@ class BlockInputs:
         block = block.astype(np.float64 if block.dtype == np.float64 else np.float32)
         clusters = self.clusters[rows]
         shares = self.priors[clusters]
-        if self.own is not None:
-            totals, codes = self.own
+        if self.leave_one_out is not None:
+            totals, codes = self.leave_one_out
             total = totals[clusters, None]
             with np.errstate(invalid="ignore", divide="ignore"):
                 shares = shares * (total / (total - 1))
@@ -247,12 +247,12 @@ def fit_classifier(
     )
     length = plan.sgd.epochs if epochs is None else epochs
     curve = EpochCurve()
-    kept: list[BlockClassifier] = []
+    snapshots: list[BlockClassifier] = []
 
     def look(epoch: int) -> bool:
         is_last = validation is None and epoch == length
         if is_last or (validation is not None and curve.add(epoch, hits(classifier, *validation, device=device))):
-            kept[:] = [_frozen(classifier)]
+            snapshots[:] = [_frozen(classifier)]
         return is_last
 
     is_trained = bool(length and len(inputs))
@@ -285,7 +285,7 @@ def fit_classifier(
             ),
         )
     epoch = curve.best() if curve.epochs else length if is_trained else 0
-    return (kept[0] if kept else _frozen(classifier)), epoch, curve
+    return (snapshots[0] if snapshots else _frozen(classifier)), epoch, curve
 
 
 @torch.no_grad()
@@ -304,7 +304,7 @@ def hits(
 
 
 def _frozen(classifier: BlockClassifier) -> BlockClassifier:
-    kept = copy.copy(classifier)
-    kept.weight, kept.bias = classifier.weight.detach().clone(), classifier.bias.detach().clone()
-    kept.prior_weight = None if classifier.prior_weight is None else classifier.prior_weight.detach().clone()
-    return kept
+    frozen = copy.copy(classifier)
+    frozen.weight, frozen.bias = classifier.weight.detach().clone(), classifier.bias.detach().clone()
+    frozen.prior_weight = None if classifier.prior_weight is None else classifier.prior_weight.detach().clone()
+    return frozen

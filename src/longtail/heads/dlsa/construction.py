@@ -53,13 +53,13 @@ class _Site:
         clusters: "_Clustering | None" = None,
     ) -> tuple[BlockClassifier, int, EpochCurve]:
         """Train a classifier on some rows, with an eye on some rows of validation."""
-        own = None if clusters is None or self.plan.original else (clusters.totals, self.codes)
+        leave_one_out = None if clusters is None or self.plan.original else (clusters.totals, self.codes)
         validation = None
         if self.validation is not None:
             of_validation = () if clusters is None else (clusters.priors, clusters.of_validation)
             inputs = BlockInputs(self.scaling.rows(self.validation.features), seen, *of_validation)
             validation = (inputs, self.validation)
-        of_train = () if clusters is None else (clusters.priors, clusters.of_train, own)
+        of_train = () if clusters is None else (clusters.priors, clusters.of_train, leave_one_out)
         counted = self.codes[rows if prior_rows is None else prior_rows]
         return fit_classifier(
             BlockInputs(self.scaling.rows(self.features), rows, *of_train),
@@ -112,8 +112,8 @@ class _Site:
         counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
         shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
         _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
-        told = np.log(shares[result, self.validation.codes[seen]].clip(1e-12))
-        return float((self.validation.weights[seen] * told).sum())
+        log_shares = np.log(shares[result, self.validation.codes[seen]].clip(1e-12))
+        return float((self.validation.weights[seen] * log_shares).sum())
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ class DepthChoice:
     Attributes:
         best: the number with the highest accuracy; the smallest of equals.
         is_clear: whether it beats no blocks by more than 1.96 standard errors.
-        told: {"accuracy" with 0, 1, ... blocks in percent, "gain", "standard_error"}.
+        facts: {"accuracy" with 0, 1, ... blocks in percent, "gain", "standard_error"}.
     """
 
     best: int
     is_clear: bool
-    told: dict[str, Any]
+    facts: dict[str, Any]
 
 
 def choice_of(hits: list[NDArray[np.float64]]) -> DepthChoice:
@@ -43,9 +43,9 @@ def choice_of(hits: list[NDArray[np.float64]]) -> DepthChoice:
     best = int(np.argmax(accuracy))
     gain = accuracy[best] - accuracy[0]
     error = float(np.sqrt(((hits[best] - hits[0]) ** 2).sum()))
-    told = {
+    facts = {
         "accuracy": [round(100 * value, 3) for value in accuracy],
         "gain": 100 * gain,
         "standard_error": 100 * error,
     }
-    return DepthChoice(best, bool(best > 0 and gain > CLEAR * error), told)
+    return DepthChoice(best, bool(best > 0 and gain > CLEAR * error), facts)

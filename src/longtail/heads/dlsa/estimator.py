@@ -303,7 +303,7 @@ class DLSA(Head):
     def _choose_depth(self, built: Built) -> None:
         """Use the number of blocks that is best on validation, or none where that may be chance."""
         choice = None if self.original or not built.hits else choice_of(built.hits)
-        self.choice_ = None if choice is None else choice.told
+        self.choice_ = None if choice is None else choice.facts
         self.helps_ = choice is not None and choice.is_clear
         everything = self.original or not self.choose_depth
         self.depth_ = len(built.blocks) if everything else choice.best if choice is not None and self.helps_ else 0

@@ -80,13 +80,13 @@ def timm_arguments(config: Mapping[str, Any], origin: str) -> dict[str, Any]:
     return arguments
 
 
-def check_single_label(config: Mapping[str, Any], origin: str, *, is_told: bool) -> None:
+def check_single_label(config: Mapping[str, Any], origin: str, *, is_single_label: bool) -> None:
     """Make sure that the classes of a model of Hugging Face exclude each other.
 
     Args:
         config: of the model.
         origin: of the config, for messages.
-        is_told: the user says that each image has one class, whatever the config says.
+        is_single_label: the user says that each image has one class, whatever the config says.
 
     Raises:
         InputError: it was trained with a sigmoid a class, or as a regression.
@@ -94,7 +94,7 @@ def check_single_label(config: Mapping[str, Any], origin: str, *, is_told: bool)
     kind = config.get("problem_type")
     if kind == "regression":
         raise InputError(f"{origin}: problem_type is regression. Expected a classifier.")
-    if kind == "multi_label_classification" and not is_told:
+    if kind == "multi_label_classification" and not is_single_label:
         raise InputError(
             f"{origin}: problem_type is multi_label_classification: the model was trained with a sigmoid a class, so "
             "its classes do not exclude each other, and its probabilities do not add up to 1. Where each image has one "

@@ -124,8 +124,8 @@ def refuse_order(order: NDArray[np.int64], class_names: Sequence[str], origin: s
 def unsure_classes(logits: Logits, labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the classes whose few rows do not say whether their output is their own, as class indices."""
     evidence, counts = _evidence(logits, labels)
-    own = np.diagonal(evidence)
-    result: NDArray[np.int64] = np.flatnonzero((counts > 0) & (counts < 2 * FEWEST_ROWS) & (own < FAINTEST))
+    class_evidence = np.diagonal(evidence)
+    result: NDArray[np.int64] = np.flatnonzero((counts > 0) & (counts < 2 * FEWEST_ROWS) & (class_evidence < FAINTEST))
     return result
 
 
@@ -152,7 +152,7 @@ def class_order(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_c
         >>> class_order(labels, np.array([2, 1, 0])[labels], 3).tolist()
         [2, 1, 0]
     """
-    own = np.arange(num_classes)
+    classes = np.arange(num_classes)
     # every second row of each class
     place = np.empty(len(labels), dtype=np.int64)
     place[np.argsort(labels, kind="stable")] = np.arange(len(labels))
@@ -160,15 +160,15 @@ def class_order(labels: NDArray[np.int64], predictions: NDArray[np.int64], num_c
     order = linear_sum_assignment(-halves[0][0])[1]
     shares, counts = halves[1]
     enough = (counts >= FEWEST_ROWS) & (halves[0][1] >= FEWEST_ROWS)
-    gain = shares[own, order] - shares[own, own]
+    gain = shares[classes, order] - shares[classes, classes]
     # an output that its own class has as well was not given away: the layer takes two classes for one
-    lead = shares[own, order] - shares[order, order]
+    lead = shares[classes, order] - shares[order, order]
     free = (lead >= GAIN) | ~enough[order]
-    sure = (order != own) & enough & (gain >= GAIN) & (shares[own, order] >= 0.5) & free
-    few = int((order != own).sum() - sure.sum())
+    sure = (order != classes) & enough & (gain >= GAIN) & (shares[classes, order] >= 0.5) & free
+    few = int((order != classes).sum() - sure.sum())
     # classes change places: one alone cannot, unless those it changes with are too rare to say
-    is_swap = sure.sum() >= 2 or (sure.sum() == 1 and few and not enough[(order != own) & ~sure].any())
-    result: NDArray[np.int64] = np.where(sure, order, own) if is_swap else own
+    is_swap = sure.sum() >= 2 or (sure.sum() == 1 and few and not enough[(order != classes) & ~sure].any())
+    result: NDArray[np.int64] = np.where(sure, order, classes) if is_swap else classes
     return result
 
 

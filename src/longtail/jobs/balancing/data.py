@@ -119,10 +119,10 @@ def in_the_models_order(splits: Splits, names: list[str] | None, origin: str) ->
         target = list(train) if names is None else same_names(train, names, origin)
     changed = {}
     for split, part in splits.items():
-        own = part.class_names or train
+        part_names = part.class_names or train
         labels = np.asarray(part.labels)
-        if is_named and own is not None and list(own) != target:
-            labels = renumbered(labels, own, target, origin if split == "train" else str(part.path))
+        if is_named and part_names is not None and list(part_names) != target:
+            labels = renumbered(labels, part_names, target, origin if split == "train" else str(part.path))
         changed[split] = replace(part, labels=labels, attributes={**part.attributes, "class_names": json.dumps(target)})
     moved = sum(ours != theirs for ours, theirs in zip(target, train or target, strict=True)) if is_named else 0
     return changed, (f"{moved} classes were renumbered by their names, as {origin} has them",) if moved else ()

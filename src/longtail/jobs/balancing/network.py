@@ -122,14 +122,18 @@ def _loaded(build: Build, file: ModelFile, architecture: str) -> Network:
 
 def _prefix(model: nn.Module, file: ModelFile, origin: str) -> str:
     """Return what stands before all the network's names in the file: "module." or nothing, for example."""
-    own = list(model.state_dict())
+    keys = list(model.state_dict())
     names = set(file.weights)
-    result = {name.removesuffix(key) for key in own[:1] + own[-1:] for name in names if f".{name}".endswith(f".{key}")}
-    shares = {prefix: sum(f"{prefix}{key}" in names for key in own) for prefix in sorted(result)}
+    result = {
+        name.removesuffix(key) for key in keys[:1] + keys[-1:] for name in names if f".{name}".endswith(f".{key}")
+    }
+    shares = {prefix: sum(f"{prefix}{key}" in names for key in keys) for prefix in sorted(result)}
     best = [prefix for prefix, share in shares.items() if share == max(shares.values())]
     if len(best) > 1:
         layer = file.stored.layer or ""
-        best = [prefix for prefix in best if layer.startswith(prefix) and f"{layer.removeprefix(prefix)}.weight" in own]
+        best = [
+            prefix for prefix in best if layer.startswith(prefix) and f"{layer.removeprefix(prefix)}.weight" in keys
+        ]
         if len(best) != 1:
             raise InputError(
                 f"{origin}: holds that network several times ({', '.join(shares)}). Name the last layer of the one "
@@ -138,10 +142,12 @@ def _prefix(model: nn.Module, file: ModelFile, origin: str) -> str:
     return best[0] if best else ""
 
 
-def _numbers(own: Mapping[str, torch.Size], weights: Mapping[str, Tensor], built: tuple[int, int]) -> tuple[int, int]:
+def _numbers(
+    shapes: Mapping[str, torch.Size], weights: Mapping[str, Tensor], built: tuple[int, int]
+) -> tuple[int, int]:
     """Return for how many classes and channels a network has to be built for its shapes to be those of the weights."""
     num_classes, channels = built
-    for name, shape in own.items():
+    for name, shape in shapes.items():
         theirs = weights[name].shape if name in weights else shape
         if len(theirs) != len(shape):
             continue

@@ -67,7 +67,7 @@ def open_model_to_balance(
         InputError: unreadable, of several labels, or of a network that is not known or does not end in the layer.
     """
     file = open_model_file(path, reading.layer)
-    check_single_label(file.config, printable(path / "config.json"), is_told=is_single_label)
+    check_single_label(file.config, printable(path / "config.json"), is_single_label=is_single_label)
     if runs:
         architecture = architecture_of(file, reading.arch)
     else:

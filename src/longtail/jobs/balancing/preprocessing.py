@@ -93,7 +93,7 @@ def known_preprocessing(
         )
     if std is not None and min(std) <= 0:
         raise InputError(f"--std {std}; expected three numbers above 0.")
-    usual = _usual(file, network, is_told=mean is not None and std is not None)
+    usual = _usual(file, network, has_statistics=mean is not None and std is not None)
     statistics = mean or usual.statistics[0], std or usual.statistics[1]
     if min(map(len, statistics)) < network.channels or min(statistics[1]) <= 0:
         raise InputError(
@@ -110,7 +110,7 @@ def known_preprocessing(
     return result, words
 
 
-def _usual(file: ModelFile, network: Network, *, is_told: bool) -> _Usual:
+def _usual(file: ModelFile, network: Network, *, has_statistics: bool) -> _Usual:
     from longtail.backbones.architecture import CIFAR_RESNETS
 
     library, _, name = network.architecture.partition(":")
@@ -124,7 +124,7 @@ def _usual(file: ModelFile, network: Network, *, is_told: bool) -> _Usual:
         best = models.get_model_weights(name).DEFAULT.transforms()
         statistics = tuple(best.mean), tuple(best.std)
         return _Usual(best.crop_size[0], best.resize_size[0], statistics, f"as torchvision has it for {name}")
-    return _of_processor(file.path, getattr(network.model, "config", None), is_told=is_told)
+    return _of_processor(file.path, getattr(network.model, "config", None), has_statistics=has_statistics)
 
 
 def _of_timm(file: ModelFile, name: str) -> _Usual:
@@ -146,7 +146,7 @@ def _of_timm(file: ModelFile, name: str) -> _Usual:
     return _Usual(size, round(size / share), (tuple(mean), tuple(std)), source)
 
 
-def _of_processor(folder: Path, config: Any, *, is_told: bool) -> _Usual:
+def _of_processor(folder: Path, config: Any, *, has_statistics: bool) -> _Usual:
     """Return what preprocessor_config.json says, and else what the network's own settings say."""
     mean, std = LARGE_INPUT.statistics
     path = folder / "preprocessor_config.json"
@@ -159,7 +159,7 @@ def _of_processor(folder: Path, config: Any, *, is_told: bool) -> _Usual:
         path, _Processor, expected="how images are prepared, as Hugging Face writes it"
     )
     factor = known.get("rescale_factor") or 1 / 255
-    if not is_told and (known.get("do_rescale") is False or abs(factor * 255 - 1) > 1e-3):
+    if not has_statistics and (known.get("do_rescale") is False or abs(factor * 255 - 1) > 1e-3):
         scale = 1 if known.get("do_rescale") is False else factor
         raise InputError(
             f"{source}: pixels are multiplied by {scale:.4g}, not by 1/255. Say with --mean and --std how they are "

@@ -128,12 +128,12 @@ def calibrate(images: Images, groups: NDArray[np.str_], wishes: Wishes, calibrat
 
 
 def measure_calibration(
-    found: Calibration, measured: Images | None, groups: NDArray[np.str_], wishes: Wishes
+    calibration: Calibration, measured: Images | None, groups: NDArray[np.str_], wishes: Wishes
 ) -> dict[str, Any]:
     """Measure a calibration once on other images, or, where there are none, out of fold on its own.
 
     Args:
-        found: the calibration.
+        calibration: what was fitted, and on which images.
         measured: to measure on; None where there is no test split.
         groups: "many", "medium" or "few" for each class, shape (C,).
         wishes: what was asked for.
@@ -141,18 +141,18 @@ def measure_calibration(
     Returns:
         What calibration.json says of the head.
     """
-    calibrator, rule, own = found.stored.calibrator, found.stored.rule, found.images
-    target = own if measured is None else measured
+    calibrator, rule, calibration_images = calibration.stored.calibrator, calibration.stored.rule, calibration.images
+    target = calibration_images if measured is None else measured
     before = _softmax(target.logits)
-    after = found.held_out if measured is None else calibrator.probabilities(measured.logits)
+    after = calibration.held_out if measured is None else calibrator.probabilities(measured.logits)
     scores = {"before": image_scores(before, target.labels), "after": image_scores(after, target.labels)}
     return {
         "method": calibrator.method,
-        "calibrated_on": found.stored.calibrated_on,
-        "images": len(own.labels),
-        "right": int((own.logits.argmax(axis=1) == own.labels).sum()),
-        "class_images": np.bincount(own.labels, minlength=len(groups)).tolist(),
-        "choice": {name: value for name, value in vars(found.choice).items() if name != "calibrator"},
+        "calibrated_on": calibration.stored.calibrated_on,
+        "images": len(calibration_images.labels),
+        "right": int((calibration_images.logits.argmax(axis=1) == calibration_images.labels).sum()),
+        "class_images": np.bincount(calibration_images.labels, minlength=len(groups)).tolist(),
+        "choice": {name: value for name, value in vars(calibration.choice).items() if name != "calibrator"},
         "factors": _factors(calibrator, groups),
         "measured_on": f"{target.name}, out of fold" if measured is None else target.name,
         "probabilities": {when: probability_report(part, target.labels, groups) for when, part in scores.items()},
@@ -172,7 +172,7 @@ def measure_calibration(
                 "always": int(np.isinf(sets.thresholds).sum()),
                 "images_missing": sets.images_missing.tolist(),
             }
-            for kind, sets in found.kinds.items()
+            for kind, sets in calibration.kinds.items()
         },
         "rule": vars(rule),
         "reject": selective_report(scores["after"], target.labels, groups, rule),

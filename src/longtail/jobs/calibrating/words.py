@@ -61,9 +61,9 @@ def _sets_and_accepted(entry: dict[str, Any]) -> Table:
     for part in ("all", *GROUPS):
         if entry["reject"][part] is not None:
             result = [kind[part] for kind in entry["sets"].values()]
-            kept = entry["reject"][part]
-            told = [f"{_percent(sets['coverage'])} ({sets['mean_size']:.1f})" for sets in result]
-            table.add_row(part, *told, _percent(kept["accepted"]), _percent(kept["accuracy"]))
+            accepted = entry["reject"][part]
+            cells = [f"{_percent(sets['coverage'])} ({sets['mean_size']:.1f})" for sets in result]
+            table.add_row(part, *cells, _percent(accepted["accepted"]), _percent(accepted["accuracy"]))
     return table
 
 
@@ -134,7 +134,7 @@ def _sets(entry: dict[str, Any]) -> list[str]:
     result = entry["sets"][kind]
     rarest = _rarest(result)
     low, high = result[rarest]["interval"]
-    told = [
+    paragraphs = [
         f"The {kind} sets were to hold the true class of {promised:g} % of the images. They do for "
         f"{_percent(result['all']['coverage'])}, with {result['all']['mean_size']:.1f} classes in the mean; in the "
         f"group {rarest} for {_percent(result[rarest]['coverage'])} (95 % interval {low:.0f} to {high:.0f})."
@@ -142,11 +142,11 @@ def _sets(entry: dict[str, Any]) -> list[str]:
     missing = [count for count in entry["sets"]["class"]["images_missing"] if count > 0]
     if missing:
         effect = "class sets hold them always" if kind != "class" else "every set holds them"
-        told.append(
+        paragraphs.append(
             f"For {len(missing)} of {len(result['per_class'])} classes there are too few images to promise that of "
             f"each by itself: {effect}. {sum(missing):,} more images of these classes would mend it."
         )
-    return told
+    return paragraphs
 
 
 def _rounded_down(percent: float) -> str:
@@ -163,17 +163,17 @@ def _rejects(entry: dict[str, Any]) -> str:
             "(--accept-accuracy)."
         )
     rarest = _rarest(result)
-    kept = result[rarest]
-    right = "" if kept["accuracy"] is None else f" ({_percent(kept['accuracy'])} right)"
+    in_rarest = result[rarest]
+    right = "" if in_rarest["accuracy"] is None else f" ({_percent(in_rarest['accuracy'])} right)"
     return (
         f"For {rule['wanted']:g} % of right answers, those of at least {100 * rule['threshold']:.0f} % are accepted: "
         f"{_percent(result['all']['accepted'])} of the images ({_percent(result['all']['accuracy'])} right), and "
-        f"{_percent(kept['accepted'])} of those of the group {rarest}{right}."
+        f"{_percent(in_rarest['accepted'])} of those of the group {rarest}{right}."
     )
 
 
-def _rarest(found: dict[str, Any]) -> str:
-    return next(group for group in reversed(GROUPS) if found[group] is not None)
+def _rarest(by_group: dict[str, Any]) -> str:
+    return next(group for group in reversed(GROUPS) if by_group[group] is not None)
 
 
 def _percent(value: float | None) -> str:

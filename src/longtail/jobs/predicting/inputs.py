@@ -63,15 +63,15 @@ def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[A
         >>> some_rows(iter(blocks), enough=5)[:, 0].tolist()
         [0, 4, 8]
     """
-    kept: list[NDArray[Any]] = []
+    parts: list[NDArray[Any]] = []
     step, seen = 1, 0
     for block in blocks:
-        kept.append(np.array(block.values[-seen % step :: step]))
+        parts.append(np.array(block.values[-seen % step :: step]))
         seen += len(block.values)
-        while sum(part.size for part in kept) > enough and sum(map(len, kept)) > 1:
-            kept = [np.concatenate(kept)[::2].copy()]
+        while sum(part.size for part in parts) > enough and sum(map(len, parts)) > 1:
+            parts = [np.concatenate(parts)[::2].copy()]
             step *= 2
-    return np.concatenate(kept)
+    return np.concatenate(parts)
 
 
 def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str) -> Inputs:

@@ -98,12 +98,12 @@ def measure_shifts(
     return result
 
 
-def shift_table(found: dict[str, dict[str, dict[str, Any]]]) -> str:
+def shift_table(shifts: dict[str, dict[str, dict[str, Any]]]) -> str:
     """Write the accuracies as text, a line a world."""
     head = f"{'':<14}" + "".join(f"{column:>20}" for column in SHIFT_COLUMNS)
     lines = [
         f"{world:<14}" + "".join(f"{cell_text(measured['accuracy'][column]):>20}" for column in SHIFT_COLUMNS)
-        for world, measured in found.items()
+        for world, measured in shifts.items()
     ]
     return "\n".join([head, *lines])
 

@@ -51,13 +51,13 @@ class PredictionReport:
 
     def promises(self) -> list[str]:
         """Return what the further columns promise."""
-        told = []
+        promises = []
         if self._sets is not None:
             promised, kind = 100 * (1 - self._sets.alpha), self._sets.kind
-            told.append(f"set: {kind} sets of {promised:g} %, {self._in_sets / max(self.rows, 1):.1f} classes each")
+            promises.append(f"set: {kind} sets of {promised:g} %, {self._in_sets / max(self.rows, 1):.1f} classes each")
         if self._rule is not None:
-            told.append(f"accepted: {self._accepted:,}, for {self._rule.wanted:g} % of right answers")
-        return told
+            promises.append(f"accepted: {self._accepted:,}, for {self._rule.wanted:g} % of right answers")
+        return promises
 
     def note(self, names: list[str], probabilities: NDArray[Any], class_names: tuple[str, ...]) -> None:
         """Keep the first predictions, to be printed where they are few."""

@@ -68,7 +68,7 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     from longtail.heads import load_head
 
     if model.suffix == ".pt":
-        return _own_classifier(model)
+        return _network_classifier(model)
     path = model if model.suffix == ".npz" else Run(model).head_path(method)
     run = run_of_head(path)
     head = load_head(path)
@@ -146,7 +146,7 @@ def image_features(
     return feature_blocks(fabric, model.features, batches, len(source), model.dimension)
 
 
-def _own_classifier(checkpoint: Path) -> Predictor:
+def _network_classifier(checkpoint: Path) -> Predictor:
     from longtail.backbones import linear_parameters
     from longtail.heads import Joint
     from longtail.jobs.stage_one.objective import trained_prior
@@ -164,8 +164,8 @@ def _own_classifier(checkpoint: Path) -> Predictor:
 
 
 def _check_names(head: "Head", run: Run, path: Path) -> None:
-    own = _names_of(head, "class_names_")
-    if own is not None and own != run.class_names:
+    head_names = _names_of(head, "class_names_")
+    if head_names is not None and head_names != run.class_names:
         raise InputError(
             f"{printable(path)}: is of other classes than the run in {printable(run.folder)}. Take a head of that run."
         )

@@ -94,8 +94,8 @@ def find_prior(
         shares, how, notes, facts = estimated_prior(
             text, inputs.head, inputs.features, inputs.validation, class_names, seed=seed, quiet=quiet
         )
-        told = f"prior estimated from {len(inputs.features):,} inputs ({how}): {_extremes(shares, class_names)}"
-        return TargetPrior(shares, told, (*notes, *_never_predicted(shares, class_names)), facts)
+        description = f"prior estimated from {len(inputs.features):,} inputs ({how}): {_extremes(shares, class_names)}"
+        return TargetPrior(shares, description, (*notes, *_never_predicted(shares, class_names)), facts)
     if not Path(text).is_file():
         words = ("uniform", "train", *(ESTIMATED if inputs is not None else ()))
         raise InputError(
@@ -103,8 +103,8 @@ def find_prior(
             "line, or `class,count`."
         )
     shares = read_prior(Path(text), class_names, train_counts)
-    told = f"prior of {printable(text)}: {_extremes(shares, class_names)}"
-    return TargetPrior(shares, told, _never_predicted(shares, class_names))
+    description = f"prior of {printable(text)}: {_extremes(shares, class_names)}"
+    return TargetPrior(shares, description, _never_predicted(shares, class_names))
 
 
 def write_prior(prior: TargetPrior, class_names: Sequence[str], path: Path) -> None:

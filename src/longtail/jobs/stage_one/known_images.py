@@ -83,9 +83,8 @@ def as_known(splits: DataSplits, folder: Path, changed: ChangedImages) -> DataSp
                 f"{splits.name} holds none of the {number:,} images that {printable(folder)} was made of. Expected its "
                 "data, or another --out."
             )
-        message = (
-            f"{splits.name} is not what it was when {printable(folder)} was made: {changes.told(known, now, 'image')}"
-        )
+        differences = changes.describe(known, now, "image")
+        message = f"{splits.name} is not what it was when {printable(folder)} was made: {differences}"
         if changed == "ask":
             raise InputError(
                 f"{message}. The network there has learnt from the images of then: measured on others as they are "

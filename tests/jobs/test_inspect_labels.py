@@ -69,8 +69,8 @@ def test_fit_puts_the_most_doubtful_labels_into_its_results(tmp_path, capsys, mo
     assert (split["split"], split["row"], split["other_split"], split["other_row"]) == ("train", 20, "test", 0)
     assert (doubted["problem"], doubted["row"], doubted["other_label"]) == ("likely mislabelled", 5, "0")
     assert problems("--label-check", "none") is None
-    monkeypatch.setattr("longtail.jobs.label_problems.QUICK_COMPARISONS", 10)
-    monkeypatch.setattr("longtail.jobs.label_problems.QUICK_FITTING", 10)
+    monkeypatch.setattr("longtail.jobs.label_report.QUICK_COMPARISONS", 10)
+    monkeypatch.setattr("longtail.jobs.label_report.QUICK_FITTING", 10)
     left_out = problems()
     assert left_out["not_looked_for"] == [
         "nearly the same, two labels (it takes long here)",

@@ -1,4 +1,4 @@
-"""Schedules against the original's printed rates; files that are whole or absent."""
+"""Schedules against the original's printed rates."""
 
 import json
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from longtail.errors import InputError
-from longtail.files.atomic import atomic_path, write_json
 from longtail.schedules import Schedule
 
 
@@ -51,23 +50,3 @@ def test_steps_as_shares_and_as_epochs():
 def test_unknown_schedule():
     with pytest.raises(InputError, match="Schedules: cosine, cosine-epoch"):
         Schedule("linear").factor(0, 0, 1, 1)
-
-
-def test_a_failing_writer_leaves_the_old_file_and_no_other(tmp_path):
-    write_json(tmp_path / "a" / "x.json", {"before": 1})
-
-    def write_half():
-        with atomic_path(tmp_path / "a" / "x.json") as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError, match="power cut"):
-        write_half()
-    assert json.loads((tmp_path / "a" / "x.json").read_text()) == {"before": 1}
-    assert len(list((tmp_path / "a").iterdir())) == 1
-
-
-def test_json_admits_no_nan(tmp_path):
-    with pytest.raises(ValueError, match="Out of range"):
-        write_json(tmp_path / "x.json", {"value": float("nan")})
-    assert list(tmp_path.iterdir()) == []

@@ -100,18 +100,18 @@ def with_pseudo_labels(
         labels, confidences = _labelled_by(fabric, options.teacher, unlabelled, splits, workers)
         if fabric.is_global_zero:
             _write(path, unlabelled, labels, confidences, splits.class_names)
-    kept = np.flatnonzero(confidences >= options.confidence)
-    if not len(kept):
+    confident_rows = np.flatnonzero(confidences >= options.confidence)
+    if not len(confident_rows):
         raise InputError(
             f"--confidence {options.confidence}: the teacher is less sure of each of the {len(labels):,} images; its "
             f"highest probability is {confidences.max(initial=0):.3f}."
         )
-    extra = Relabelled(unlabelled, kept, labels[kept], splits.class_names)
-    note = f"{len(kept):,} of {len(labels):,} unlabelled images learn along, as {options.teacher} labels them"
+    extra = Relabelled(unlabelled, confident_rows, labels[confident_rows], splits.class_names)
+    note = f"{len(confident_rows):,} of {len(labels):,} unlabelled images learn along, as {options.teacher} labels them"
     if options.unlabelled == HELD_BACK:
-        right = float((np.asarray(unlabelled.labels)[kept] == labels[kept]).mean() * 100)
+        right = float((np.asarray(unlabelled.labels)[confident_rows] == labels[confident_rows]).mean() * 100)
         note += f" ({right:.1f} % rightly; their true labels serve for this number alone)"
-    counts = np.bincount(labels[kept], minlength=len(splits.class_names))
+    counts = np.bincount(labels[confident_rows], minlength=len(splits.class_names))
     record = {**splits.record, "pseudo_label_counts": counts.tolist()}
     return replace(splits, extra=extra, notes=(*splits.notes, note), record=record)
 

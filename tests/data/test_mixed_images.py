@@ -9,7 +9,7 @@ import torch
 from longtail.counts import exponential_counts
 from longtail.data import open_data
 from longtail.data.in_memory import ImagesInMemory
-from longtail.data.similar_samples import MixedImages, original_subset, similar_pairs
+from longtail.data.mixed_images import MixedImages, original_subset, similar_pairs
 from longtail.data.source import Subset
 from longtail.errors import InputError
 

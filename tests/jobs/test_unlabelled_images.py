@@ -12,7 +12,7 @@ from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.data.in_memory import ImagesInMemory
 from longtail.errors import InputError
-from longtail.jobs.unlabelled import _read
+from longtail.jobs.unlabelled_images import _read
 from longtail.training.checkpoints import load_checkpoint
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
