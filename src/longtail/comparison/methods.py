@@ -17,6 +17,7 @@ from longtail.heads import (
     Joint,
     LearnableWeightScaling,
     LinearDiscriminant,
+    Logistic,
     LogitAdjusted,
     MarginCalibration,
     MaxNorm,
@@ -24,6 +25,7 @@ from longtail.heads import (
     NearestClassMean,
     NearestNeighbours,
     TauNormalized,
+    VectorScaled,
     WeightedRidge,
 )
 from longtail.heads.base import Head
@@ -94,7 +96,12 @@ METHODS: dict[str, Method] = {
         WeightedRidge, "regression on the classes, each weighed alike", cost="one pass", transforms=_SHAPES
     ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
+    "mla": Method(
+        VectorScaled, "the scores of a class divided by a power of its share of images", {"tau": 0.0}, cost="one pass"
+    ),
+    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
+    "logistic": Method(Logistic, "logistic regression at its optimum, the log share of each class taken out"),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
     "bsm": Method(
@@ -106,6 +113,11 @@ METHODS: dict[str, Method] = {
         {"reweight": True, **_BALANCED},
     ),
     "crt": Method(ClassifierRetraining, "classifier trained again, each class drawn equally often", {"epochs": 10}),
+    "los": Method(
+        ClassifierRetraining,
+        "classifier trained on targets that are nearly the same for all classes",
+        {"loss": "over-smoothed", "weight_decay": 2e-3},
+    ),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(
         ClassifierRetraining,

@@ -8,6 +8,7 @@ from longtail.heads.ensemble import Ensemble
 from longtail.heads.joint import Joint
 from longtail.heads.learnable_weight_scaling import LearnableWeightScaling
 from longtail.heads.linear_discriminant import LinearDiscriminant
+from longtail.heads.logistic import Logistic
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.margin_calibration import MarginCalibration
 from longtail.heads.max_norm import MaxNorm
@@ -17,6 +18,7 @@ from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
 from longtail.heads.transformed import Transformed, folded
+from longtail.heads.vector_scaled import VectorScaled
 from longtail.heads.weighted_ridge import WeightedRidge
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
+    "Logistic",
     "LogitAdjusted",
     "MarginCalibration",
     "MaxNorm",
@@ -36,6 +39,7 @@ __all__ = [
     "NearestNeighbours",
     "TauNormalized",
     "Transformed",
+    "VectorScaled",
     "WeightedRidge",
     "folded",
     "load_head",
