@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         MultilayerPerceptron,
         NearestClassMean,
         NearestNeighbours,
+        RandomFeatureRidge,
         TauNormalized,
         Transformed,
         VectorScaled,
@@ -139,6 +140,7 @@ __all__ = [
     "Predictions",
     "PriorEstimate",
     "Protocol",
+    "RandomFeatureRidge",
     "Reading",
     "Rules",
     "Run",
@@ -188,6 +190,7 @@ __all__ = [
 
 # where each name of `__all__` lives; a test holds that this table and the imports for type checkers agree
 _HOME = {
+    "RandomFeatureRidge": "longtail.heads",
     "Reading": "longtail.features",
     "FeatureSplits": "longtail.features",
     "ColumnChoice": "longtail.features",

@@ -56,8 +56,11 @@ def test_what_may_be_chance_is_no_member():
 
 def test_few_rows_are_drawn_towards_what_is_usual():
     usual = {"nothing": 1.0}
-    shares = [blend_weights(candidates(rows=rows), parts(rows), usual).get("nothing", 0.0) for rows in (0, 10, 100, 4000)]
-    assert shares[0] == 1 and shares == sorted(shares, reverse=True)
+    shares = [
+        blend_weights(candidates(rows=rows), parts(rows), usual).get("nothing", 0.0) for rows in (0, 10, 100, 4000)
+    ]
+    assert shares[0] == 1
+    assert shares == sorted(shares, reverse=True)
     assert shares[1] == pytest.approx(50 / 60)
     assert shares[3] == 0  # below a twentieth: no member
 
@@ -83,7 +86,8 @@ def test_rows_of_no_weight_say_nothing():
 
 def test_a_probability_of_zero_is_a_large_loss_and_no_infinity():
     loss = log_losses(np.array([[0.0, 1.0]]), parts(2))
-    assert np.isfinite(loss).all() and loss[0] > 300
+    assert np.isfinite(loss).all()
+    assert loss[0] > 300
     assert blend_weights({"a": np.array([0.0, 1.0]), "b": np.array([0.5, 0.5])}, parts(2), {})
 
 

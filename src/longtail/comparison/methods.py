@@ -24,6 +24,7 @@ from longtail.heads import (
     MultilayerPerceptron,
     NearestClassMean,
     NearestNeighbours,
+    RandomFeatureRidge,
     TauNormalized,
     VectorScaled,
     WeightedRidge,
@@ -132,6 +133,7 @@ METHODS: dict[str, Method] = {
         cost="all rows",
         transforms=_SHAPES,
     ),
+    "rfr": Method(RandomFeatureRidge, "regression on random cosines of the features, each class weighed alike"),
     "mlp": Method(
         MultilayerPerceptron,
         "a network with one hidden layer, trained by balanced softmax",

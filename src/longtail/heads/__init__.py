@@ -15,6 +15,7 @@ from longtail.heads.max_norm import MaxNorm
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.nearest_neighbours import NearestNeighbours
+from longtail.heads.random_feature_ridge import RandomFeatureRidge
 from longtail.heads.storage import load_head, save_head
 from longtail.heads.tau_normalized import TauNormalized
 from longtail.heads.transformed import Transformed, folded
@@ -37,6 +38,7 @@ __all__ = [
     "MultilayerPerceptron",
     "NearestClassMean",
     "NearestNeighbours",
+    "RandomFeatureRidge",
     "TauNormalized",
     "Transformed",
     "VectorScaled",

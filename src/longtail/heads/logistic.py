@@ -159,9 +159,9 @@ class Logistic(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         path = LikelihoodPath.of(array, codes, device=self.device)
-        found = self._chosen(path, array, self._judged(validation), seed)
-        start = None if found is None else found.layer
-        self.scale_ = float(1.0 if found is None else found.scale) if self.scale == "auto" else float(self.scale)
+        choice = self._chosen(path, array, self._judged(validation), seed)
+        start = None if choice is None else choice.layer
+        self.scale_ = float(1.0 if choice is None else choice.scale) if self.scale == "auto" else float(self.scale)
         solution = path.solve(self.penalty_, self.weighting_, start=start, tolerance=self.tolerance)
         self.losses_, self.converged_ = solution.losses, solution.converged
         shift = self.tau_ * torch.from_numpy(np.log(prior_of_counts(self.class_counts_)))
@@ -203,10 +203,10 @@ class Logistic(LinearHead):
         if judged is None:
             path = LikelihoodPath.of(evidence.features, evidence.codes, device=self.device)
         rows = JudgedRows(evidence, self.class_counts_, self.device)
-        found = search(path, grid, rows, max(ON_THE_WAY, self.tolerance))
-        self.penalty_, self.weighting_, self.tau_ = found.penalty, found.weighting, found.tau
+        choice = search(path, grid, rows, max(ON_THE_WAY, self.tolerance))
+        self.penalty_, self.weighting_, self.tau_ = choice.penalty, choice.weighting, choice.tau
         if grid.is_open:
-            self.selected_on_, self.curve_ = evidence.selected_on, found.curve
+            self.selected_on_, self.curve_ = evidence.selected_on, choice.curve
         if self.implied_prior == "train":
-            found = replace(found, scale=rows.log_loss(rows.scores(*found.layer), by_class=False)[1])
-        return found
+            choice = replace(choice, scale=rows.log_loss(rows.scores(*choice.layer), by_class=False)[1])
+        return choice

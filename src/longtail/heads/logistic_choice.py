@@ -75,13 +75,13 @@ def search(path: LikelihoodPath, grid: Grid, rows: JudgedRows, tolerance: float)
     winners = []
     for weighting in grid.weightings:
         tried: list[Found] = []
-        for found in _along(path, grid, weighting, rows, tolerance):
-            tried.append(found)
+        for option in _along(path, grid, weighting, rows, tolerance):
+            tried.append(option)
             best = min(range(len(tried)), key=lambda place: tried[place].loss)
             if len(tried) - 1 - best >= PATIENCE:
                 break
         winners.append(_with_curve(tried, rows.totals))
-    return min(winners, key=lambda found: found.loss)
+    return min(winners, key=lambda option: option.loss)
 
 
 def _along(
@@ -98,11 +98,13 @@ def _along(
             loss, scale = rows.log_loss(adjusted, start=scale)
             hits = hits_of(adjusted, rows.codes, len(rows.totals))
             options.append(Found(penalty, weighting, tau, scale, loss, layer, hits))
-        yield min(options, key=lambda found: found.loss)
+        yield min(options, key=lambda option: option.loss)
 
 
 def _with_curve(tried: Sequence[Found], totals: NDArray[np.int64]) -> Found:
-    best = min(tried, key=lambda found: found.loss)
-    curve = choose_from_hits([found.penalty for found in tried], np.stack([found.hits for found in tried]), totals)[1]
-    curve |= {"parameter": "penalty", "log_loss": [found.loss for found in tried]}
+    best = min(tried, key=lambda option: option.loss)
+    curve = choose_from_hits([option.penalty for option in tried], np.stack([option.hits for option in tried]), totals)[
+        1
+    ]
+    curve |= {"parameter": "penalty", "log_loss": [option.loss for option in tried]}
     return Found(best.penalty, best.weighting, best.tau, best.scale, best.loss, best.layer, best.hits, curve)

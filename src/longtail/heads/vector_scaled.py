@@ -166,14 +166,14 @@ class VectorScaled(LinearHead):
         scores = rows.scores(
             *self._start(evidence.features, evidence.codes, seed).tensors(evidence.features, self.device)
         )
-        found = _measured(rows, scores, self.class_counts_, gammas, taus)
-        losses = [[loss for loss, _ in line] for line in found]
+        measured = _measured(rows, scores, self.class_counts_, gammas, taus)
+        losses = [[loss for loss, _ in line] for line in measured]
         place = int(np.argmin(losses))
         self.gamma_, self.tau_ = gammas[place // len(taus)], taus[place % len(taus)]
         self.selected_on_ = evidence.selected_on
-        best, grid, parameter = found[0], taus, "tau"
+        best, grid, parameter = measured[0], taus, "tau"
         if len(gammas) > 1:
-            best = [min(line, key=lambda one: one[0]) for line in found]
+            best = [min(line, key=lambda one: one[0]) for line in measured]
             grid, parameter = gammas, "gamma"
         curve = choose_from_hits(grid, np.stack([hits for _, hits in best]), rows.totals)[1]
         self.curve_ = curve | {"parameter": parameter, "log_loss": [loss for loss, _ in best]}
