@@ -83,7 +83,7 @@ def test_counted_by_class_nothing_is_left_to_be_taken_out(tailed):
 def test_auto_has_the_smallest_log_loss_of_classes_on_validation(tailed):
     (train, labels), (test, truth) = tailed
     grid = {"penalties": (0.1, 0.01, 1e-3), "taus": (0.5, 1.0, 1.5)}
-    head = Logistic(weighting="auto", **grid).fit(train, labels, validation=(test, truth))
+    head = Logistic(weighting="auto", tau="auto", **grid).fit(train, labels, validation=(test, truth))
     slow = {}
     for penalty in grid["penalties"]:
         for weighting, tau in [("rows", 0.5), ("rows", 1.0), ("rows", 1.5), ("classes", 0.0)]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from longtail.heads.linear_solver import Axes, LinearProblem, LinearSolution, maximise_likelihood
 from longtail.heads.rows import Features
-from longtail.heads.standardisation import Standardisation, feature_moments
+from longtail.heads.standardisation import AutoOrNot, Standardisation, feature_moments
 
 __all__ = ["LikelihoodPath", "Weighting"]
 
@@ -26,7 +26,8 @@ class LikelihoodPath:
     f(W, b) = sum_i w_y_i (-log softmax(W x_i + b)_y_i) / sum_i w_y_i + penalty v / 2 ||W||^2
 
     v is the mean variance of a feature, so that features times a number give the same logits, and rows that all stand
-    there twice the same layer. W is learnt on (x - mean) / sqrt(v), which changes nothing but the number of steps.
+    there twice the same layer. W is learnt on (x - mean) / sqrt(v), which changes nothing but the number of steps; on
+    features of deviation 1 where they are standardised.
     Fewer rows than features are turned into the basis of their own span first, in which the optimum lies.
 
     Attributes:
@@ -46,11 +47,21 @@ class LikelihoodPath:
     device: str
 
     @classmethod
-    def of(cls, features: Features, codes: NDArray[np.int64], *, device: str = "cpu") -> "LikelihoodPath":
-        """Measure features (N, D), memory-mapped or not, with their class indices (N,)."""
+    def of(
+        cls, features: Features, codes: NDArray[np.int64], *, standardise: AutoOrNot = "auto", device: str = "cpu"
+    ) -> "LikelihoodPath":
+        """Measure features.
+
+        Args:
+            features: shape (N, D), memory-mapped or not.
+            codes: their class indices, shape (N,).
+            standardise: "auto": where the deviation of one is more than 10 times the median.
+            device: where to compute.
+        """
         moments = feature_moments(features, device=device)
         size = float(moments.deviation.square().mean().sqrt()) or 1.0
-        scaling = Standardisation(moments.mean, torch.full_like(moments.mean, size))
+        each = moments.is_unlike if standardise == "auto" else standardise
+        scaling = Standardisation(moments.mean, moments.divisor if each else torch.full_like(moments.mean, size))
         rows, basis = scaling.rows(features), None
         if features.shape[0] * features.shape[1] <= MOST_COPIED:
             rows = np.asarray(rows)

@@ -18,7 +18,7 @@ from longtail.heads.linear import LinearHead
 from longtail.heads.logistic_choice import Found, Grid, search
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real, words
 from longtail.heads.rows import Features
-from longtail.heads.standardisation import scale_note
+from longtail.heads.standardisation import AutoOrNot
 from longtail.priors import prior_of_counts
 
 __all__ = ["PENALTIES", "TAUS", "Logistic"]
@@ -36,9 +36,9 @@ class Logistic(LinearHead):
     mean_i(-log softmax(W x_i + b)_y_i) + penalty v / 2 ||W||^2,  v the mean variance of a feature
 
     The bias is not penalised. v makes the penalty relative to the features' scale: features times 1000 give the same
-    logits. It is one number for all features, as for `WeightedRidge`: unlike units still matter, and there
-    `feature_transform="standardise"` is the remedy. The mean over rows makes the layer that of any number of copies of
-    them: `C` of scikit-learn's `LogisticRegression` is 1 / (penalty v N).
+    logits. It is one number for all features, as for `WeightedRidge`, which on features of networks is better than each
+    one's own; where their units are unlike each has its own. The mean over rows makes the layer that of any number of
+    copies of them: `C` of scikit-learn's `LogisticRegression` is 1 / (penalty v N).
 
     Rows that count alike learn probabilities of a world like train, out of which tau takes the counts: tau = 1 is
     Bayes' rule. Where each class counts the same instead (weighting="classes"), softmax(W x + b) is of a world with
@@ -52,7 +52,10 @@ class Logistic(LinearHead):
     Args:
         penalty: above 0; "auto" chooses.
         weighting: in the likelihood "rows" count alike, or "classes" do; "auto" tries both, in twice the time.
-        tau: how much of the log share is taken out, at least 0; "auto" chooses.
+        tau: how much of the log share is taken out, at least 0; "auto" chooses, which wins nothing on average, and goes
+            wrong where the rarest classes have no row to judge by.
+        standardise: give each feature its own v, which is to learn on features of deviation 1; "auto": where the
+            deviation of one is more than 10 times the median.
         scale: a, above 0; "auto" fits it to the same rows. It changes no prediction.
         penalties: those that "auto" tries.
         taus: the values of tau that "auto" tries; of equals the first.
@@ -95,6 +98,7 @@ class Logistic(LinearHead):
         "penalty": [real(above=0), AUTO],
         "weighting": [words(Literal[Weighting, "auto"])],
         "tau": [real(0, most=100), AUTO],
+        "standardise": ["boolean", AUTO],
         "scale": [real(above=0), AUTO],
         "penalties": [Each(real(above=0))],
         "taus": [Each(real(0, most=100))],
@@ -119,7 +123,8 @@ class Logistic(LinearHead):
         penalty: float | Literal["auto"] = "auto",
         *,
         weighting: Literal["rows", "classes", "auto"] = "rows",
-        tau: float | Literal["auto"] = "auto",
+        tau: float | Literal["auto"] = 1.0,
+        standardise: AutoOrNot = "auto",
         scale: float | Literal["auto"] = "auto",
         penalties: tuple[float, ...] = PENALTIES,
         taus: tuple[float, ...] = TAUS,
@@ -130,6 +135,7 @@ class Logistic(LinearHead):
         self.penalty = penalty
         self.weighting = weighting
         self.tau = tau
+        self.standardise = standardise
         self.scale = scale
         self.penalties = penalties
         self.taus = taus
@@ -158,7 +164,7 @@ class Logistic(LinearHead):
         """
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        path = LikelihoodPath.of(array, codes, device=self.device)
+        path = LikelihoodPath.of(array, codes, standardise=self.standardise, device=self.device)
         choice = self._chosen(path, array, self._judged(validation), seed)
         start = None if choice is None else choice.layer
         self.scale_ = float(1.0 if choice is None else choice.scale) if self.scale == "auto" else float(self.scale)
@@ -168,7 +174,7 @@ class Logistic(LinearHead):
         bias = (solution.bias.double() - shift).to(solution.bias)
         self._set_linear(self.scale_ * solution.weight, self.scale_ * bias)
         notes = () if self.converged_ else (not_reached(len(self.losses_), self.penalty_),)
-        self.notes_ = (*scale_note(array, device=self.device), *notes)
+        self.notes_ = notes
         return self
 
     @property
@@ -201,7 +207,8 @@ class Logistic(LinearHead):
             self.penalty_ = WITHOUT_EVIDENCE if self.penalty == "auto" else self.penalty_
             return None
         if judged is None:
-            path = LikelihoodPath.of(evidence.features, evidence.codes, device=self.device)
+            shared: dict[str, Any] = {"standardise": self.standardise, "device": self.device}
+            path = LikelihoodPath.of(evidence.features, evidence.codes, **shared)
         rows = JudgedRows(evidence, self.class_counts_, self.device)
         choice = search(path, grid, rows, max(ON_THE_WAY, self.tolerance))
         self.penalty_, self.weighting_, self.tau_ = choice.penalty, choice.weighting, choice.tau
