@@ -9,7 +9,7 @@ __all__ = ["blend_weights", "log_losses", "loss_error"]
 
 MOST_STEPS = 20
 LEAST_WEIGHT = 0.05  # a member costs a fit and a prediction
-USUAL_ROWS = 50.0  # that the usual weights are worth
+USUAL_ROWS = 200.0  # that the usual weights are worth
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def blend_weights(
     are chosen most; one that was not chosen before has to lower it by more than the standard error of that gain. What
     few rows say is drawn towards what is usual:
 
-    w = (n w' + k u) / (n + k),  n = 1 / sum r^2,  k = 50
+    w = (n w' + k u) / (n + k),  n = 1 / sum r^2,  k = 200
 
     w' are the weights that were found, u the usual ones, r the parts of the rows. A weight below 0.05 is none.
 

@@ -1,7 +1,7 @@
 """`--feature-transform auto`: which transform helps which method, on rows that no head was fitted to."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.comparison.fitter import Fitter
+from longtail.comparison.methods import METHODS
 from longtail.evaluation.selection import choose
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TRANSFORMS, TransformKind
@@ -33,24 +34,25 @@ class TransformChoice:
     seconds: float
 
 
-def choose_transforms(tried: Mapping[str, Sequence[TransformKind]], fitter: Fitter) -> dict[str, TransformChoice]:
-    """Fit methods behind several transforms each, and keep the best.
+def choose_transforms(names: Sequence[str], fitter: Fitter) -> dict[str, TransformChoice]:
+    """Fit each cheap method behind each transform and keep the best.
 
     Args:
-        tried: transforms by method.
+        names: of the wanted methods; those that take more than a pass over the rows are left out.
         fitter: of the problem; its protocol says where choices are made.
     """
     protocol = fitter.protocol
+    cheap = [name for name in names if METHODS[name].cost in ("one pass", "all rows")]
     on_split = protocol.select_on != "train"
     split = protocol.problem.splits[protocol.select_on]
     # a fifth of train, with heads of the rest
-    rest = fitter.without_a_fifth() if protocol.looks_at_train and tried else None
+    rest = fitter.without_a_fifth() if protocol.looks_at_train and cheap else None
     labels = [np.asarray(split.labels)] * on_split + ([] if rest is None else [rest[2]])
-    predictions: dict[str, dict[str, ArrayLike]] = {name: {} for name in tried}
+    predictions: dict[str, dict[str, ArrayLike]] = {name: {} for name in cheap}
     heads: dict[tuple[str, str], Head] = {}
-    seconds = dict.fromkeys(tried, 0.0)
-    for kind in TRANSFORMS:  # what is transformed serves all methods
-        for name in (name for name, kinds in tried.items() if kind in kinds):
+    seconds = dict.fromkeys(cheap, 0.0)
+    for kind in TRANSFORMS:
+        for name in cheap:
             started = time.perf_counter()
             parts: list[NDArray[Any]] = []
             if on_split:
@@ -61,7 +63,7 @@ def choose_transforms(tried: Mapping[str, Sequence[TransformKind]], fitter: Fitt
             predictions[name][kind] = np.concatenate(parts)
             seconds[name] += time.perf_counter() - started
     choices = {}
-    for name in tried:
+    for name in cheap:
         choice = choose(predictions[name], np.concatenate(labels), len(protocol.groups), **protocol.choose_by)
         chosen: Any = choice.chosen
         head = heads[name, chosen] if on_split else fitter.fit(name, chosen)

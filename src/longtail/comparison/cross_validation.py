@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from longtail.comparison.blend import log_losses, loss_error
 from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
 from longtail.comparison.fitter import Fitter
+from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
 from longtail.heads.feature_transform import TransformKind
 from longtail.heads.left_out import spread_rows
@@ -65,6 +66,8 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 def promising(evidence: Evidence) -> list[str]:
     """Name the candidates that are not clearly behind the best one: by two standard errors, and six at most.
 
+    Those that have a usual weight are never left out: the first rows say too little of them.
+
     Args:
         evidence: of all candidates.
 
@@ -79,4 +82,4 @@ def promising(evidence: Evidence) -> list[str]:
     best = logs[int(np.argmin(losses))]
     errors = [loss_error(best - row, evidence.row_weights) for row in logs]
     near = [place for place in np.argsort(losses) if losses[place] - losses.min() <= 2 * errors[place] + 1e-9]
-    return [name for place, name in enumerate(names) if place in near[:MOST_CANDIDATES]]
+    return [name for place, name in enumerate(names) if place in near[:MOST_CANDIDATES] or METHODS[name].usual_weight]

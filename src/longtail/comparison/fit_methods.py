@@ -1,9 +1,9 @@
 """Fit the wanted methods, and choose among them, while the labels of test are sealed."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
 from longtail.errors import InputError
 from longtail.heads.base import Head
-from longtail.heads.feature_transform import TRANSFORMS, TransformKind
+from longtail.heads.feature_transform import TransformKind
 
 __all__ = ["FittedMethods", "OnFitted", "Predictions", "Ready", "fit_methods"]
 
@@ -93,7 +93,10 @@ def fit_methods(
     fitter = Fitter(protocol, fitted_joint(protocol))
     joint_seconds = time.perf_counter() - started
     names = affordable_methods(methods, len(protocol.problem.splits["train"].labels))
-    choices = choose_transforms(_tried_transforms(methods, names, protocol), fitter)
+    wanted: Any = protocol.rules.feature_transform
+    choices = choose_transforms(names, fitter) if wanted == "auto" else {}
+    kinds: dict[str, TransformKind] = {name: _transform(name, methods, wanted) for name in names}
+    kinds |= {name: choice.kind for name, choice in choices.items()}
     result: dict[str, FittedMethod] = {}
     candidates: dict[str, Candidate] = {}
 
@@ -103,9 +106,7 @@ def fit_methods(
             on_fitted(name, seconds)
 
     for name in (name for name in names if METHODS[name].cost != "others"):
-        started = time.perf_counter()
-        wanted = protocol.rules.feature_transform
-        kind: TransformKind = choices[name].kind if name in choices else "none" if wanted == "auto" else wanted
+        started, kind = time.perf_counter(), kinds[name]
         spent = (
             choices[name].seconds if name in choices else joint_seconds if (name, kind) == ("joint", "none") else 0.0
         )
@@ -124,13 +125,11 @@ def fit_methods(
     return FittedMethods(result)
 
 
-def _tried_transforms(methods: str, names: Sequence[str], protocol: Protocol) -> dict[str, tuple[TransformKind, ...]]:
-    """Return the transforms that are tried with each method, where there are several."""
-    if protocol.rules.feature_transform == "auto":
-        return {name: TRANSFORMS for name in names if METHODS[name].cost in ("one pass", "all rows")}
-    if protocol.rules.feature_transform == "none" and is_alone("auto", methods):
-        return {name: METHODS[name].transforms for name in names if len(METHODS[name].transforms) > 1}
-    return {}
+def _transform(name: str, methods: str, wanted: TransformKind | Literal["auto"]) -> TransformKind:
+    """Return what stands before a method: what is wanted, or where nothing is and `auto` alone, what serves it best."""
+    if wanted == "auto" or (wanted == "none" and not is_alone("auto", methods)):
+        return "none"
+    return METHODS[name].transform if wanted == "none" else wanted
 
 
 def _decided(

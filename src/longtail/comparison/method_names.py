@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
-PORTFOLIO = ("joint", "lda", "ridge", "la", "tau", "knn", "mlp")  # that `auto` alone is made of
+PORTFOLIO = ("joint", "lda", "ridge", "la", "tau", "logistic", "knn", "rfr", "mlp")  # that `auto` alone is made of
 MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
 SETS = ("usual", "all")
 

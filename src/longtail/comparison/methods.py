@@ -49,7 +49,7 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
             them.
-        transforms: of the features, that `auto` alone tries.
+        transform: of the features, that `auto` alone puts before it.
         last_fit: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
         usual_weight: part of it in the mean that `auto` makes, where nothing was measured yet.
         presets: named groups of parameters; `published=NAME` sets all of a group.
@@ -59,7 +59,7 @@ class Method:
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
-    transforms: tuple[TransformKind, ...] = ("none",)
+    transform: TransformKind = "none"
     last_fit: Mapping[str, Any] = field(default_factory=dict)
     usual_weight: float = 0.0
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -84,17 +84,23 @@ class Method:
 # balanced losses learn few rare images by heart where the decay is small
 _BALANCED = {"sampling": "instance", "weight_decay": 5e-3, "epochs": 10}
 
-_SHAPES: tuple[TransformKind, ...] = ("none", "power-l2", "standardise")
-
 # from the simplest to the most elaborate: the one-standard-error rule prefers the earlier, of equals the first is taken
 METHODS: dict[str, Method] = {
     "joint": Method(Joint, "the network's own classifier, as trained"),
     "ncm": Method(NearestClassMean, "nearest class mean", cost="one pass"),
     "lda": Method(
-        LinearDiscriminant, "linear discriminant, all classes equally probable", cost="one pass", transforms=_SHAPES
+        LinearDiscriminant,
+        "linear discriminant, all classes equally probable",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
     ),
     "ridge": Method(
-        WeightedRidge, "regression on the classes, each weighed alike", cost="one pass", transforms=_SHAPES
+        WeightedRidge,
+        "regression on the classes, each weighed alike",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
     ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "mla": Method(
@@ -102,7 +108,12 @@ METHODS: dict[str, Method] = {
     ),
     "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
-    "logistic": Method(Logistic, "logistic regression at its optimum, the log share of each class taken out"),
+    "logistic": Method(
+        Logistic,
+        "logistic regression at its optimum, the log share of each class taken out",
+        transform="power-l2",
+        usual_weight=0.3,
+    ),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
     "bsm": Method(
@@ -131,9 +142,13 @@ METHODS: dict[str, Method] = {
         NearestNeighbours,
         "votes of the nearest training images, weighed by class size",
         cost="all rows",
-        transforms=_SHAPES,
+        transform="power-l2",
     ),
-    "rfr": Method(RandomFeatureRidge, "regression on random cosines of the features, each class weighed alike"),
+    "rfr": Method(
+        RandomFeatureRidge,
+        "regression on random cosines of the features, each class weighed alike",
+        usual_weight=0.1,
+    ),
     "mlp": Method(
         MultilayerPerceptron,
         "a network with one hidden layer, trained by balanced softmax",
