@@ -11,7 +11,7 @@ from longtail.errors import InputError
 from longtail.heads import RandomFeatureRidge, Transformed, WeightedRidge
 from longtail.heads.feature_transform import FeatureTransform
 from longtail.heads.random_feature_search import RandomFeatureProblem
-from longtail.heads.random_features import RandomFeatureRows, RandomFeatures
+from longtail.heads.random_features import RandomFeatures
 from longtail.heads.ridge_solutions import RidgeSolutions, class_size_weights, ridge_by_gamma
 
 
@@ -80,7 +80,7 @@ def test_products_of_rows_and_of_features_give_the_same(gamma):
     mapping = RandomFeatures.drawn(5, 60, np.random.RandomState(0))
     codes, rows = torch.from_numpy(labels), mapping.apply(torch.from_numpy(features))
     counts = torch.bincount(codes)
-    wide = ridge_by_gamma(RandomFeatureRows(features, mapping), labels, [gamma])(gamma)
+    wide = ridge_by_gamma(mapping.rows(features), labels, [gamma])(gamma)
     narrow = RidgeSolutions.in_span(rows, codes, counts, class_size_weights(counts, gamma))
     # the mean eigenvalue is over 60 features there, and over 26 rows here
     for one, other in zip(wide.at(0.1 * 60 / 26), narrow.at(0.1), strict=True):

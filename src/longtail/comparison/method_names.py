@@ -92,7 +92,7 @@ def is_named(name: str, text: str) -> bool:
 
 
 def _members(word: str) -> tuple[str, ...]:
-    everything = tuple(name for name, method in METHODS.items() if method.cost != "minutes" and not method.named_only)
+    everything = tuple(name for name, method in METHODS.items() if not method.named_only)
     return USUAL_METHODS if word == "usual" else everything
 
 

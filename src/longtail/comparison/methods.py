@@ -46,8 +46,7 @@ class Method:
         summary: what it does, as a phrase.
         fixed: parameters that make it this method, where they are not the estimator's defaults.
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
-            compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
-            them.
+            compared with; "minutes"; "others" are fitted, and it is made of them.
         named_only: whether it is fitted only where it is named: not as one of all, nor for `auto` alone.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
@@ -133,6 +132,7 @@ METHODS: dict[str, Method] = {
         DLSA,
         "flow filters with a classifier for each block of classes that look alike",
         cost="minutes",
+        named_only=True,
         presets={name: published_settings(name) for name in DLSA_PUBLISHED},
     ),
 }

@@ -22,6 +22,7 @@ __all__ = [
     "evidence_for",
     "hits_by_fitting",
     "prior_of_rho",
+    "tried_values",
 ]
 
 RHO_GRID = (1.0, 1.5, 2.0, 2.5)  # of generalised re-weighting
@@ -56,6 +57,16 @@ def choose_from_hits(
         "hits": hits.tolist(),
         "totals": totals.tolist(),
     }
+
+
+def tried_values(given: float | str, grid: Sequence[float]) -> tuple[float, ...]:
+    """Return the values of a parameter that are tried: the one that is given, or each of the grid once.
+
+    Example:
+        >>> tried_values("auto", (1, 2.0, 1.0)), tried_values(3, (1.0,))
+        ((1.0, 2.0), (3.0,))
+    """
+    return tuple(dict.fromkeys(map(float, grid if isinstance(given, str) else (given,))))
 
 
 @dataclass(frozen=True)

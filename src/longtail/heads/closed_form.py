@@ -13,7 +13,7 @@ from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import fitted_scale, hits_of, rows_to_leave_out
 from longtail.heads.rows import chunks
 
-__all__ = ["Found", "ScoredRows", "Solutions", "search"]
+__all__ = ["ScoredRows", "Solutions", "Winner", "search"]
 
 
 class Solutions(Protocol):
@@ -96,7 +96,7 @@ class ScoredRows:
 
 
 @dataclass(frozen=True)
-class Found(Generic[S, K]):
+class Winner(Generic[S, K]):
     """What a search found.
 
     Attributes:
@@ -114,7 +114,7 @@ class Found(Generic[S, K]):
     best_hits: NDArray[np.int64] | None
 
 
-def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S], evidence: ScoredRows) -> Found[S, K]:
+def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S], evidence: ScoredRows) -> Winner[S, K]:
     """Find the key and value with the best balanced accuracy, the first of equals; a single one is not measured.
 
     Args:
@@ -124,8 +124,8 @@ def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S]
         evidence: rows to compare them on.
     """
     if len(keys) * len(values) == 1:
-        return Found(keys[0], values[0], solve(keys[0]), None, None)
-    best: tuple[float, Found[S, K]] | None = None
+        return Winner(keys[0], values[0], solve(keys[0]), None, None)
+    best: tuple[float, Winner[S, K]] | None = None
     hits = []
     for key in keys:
         solutions = solve(key)
@@ -134,7 +134,7 @@ def search(keys: Sequence[K], values: tuple[float, ...], solve: Callable[[K], S]
         hits.append(result[values.index(value)])
         score = max(curve["balanced"])
         if best is None or score > best[0]:
-            best = score, Found(key, value, solutions, curve, None)
+            best = score, Winner(key, value, solutions, curve, None)
     assert best is not None
     winner = best[1]
-    return Found(winner.key, winner.value, winner.solutions, winner.curve, np.array(hits))
+    return Winner(winner.key, winner.value, winner.solutions, winner.curve, np.array(hits))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
+from longtail.heads.choice import tried_values
 from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, POSITIVE, Array, Learned, Plain
@@ -148,7 +149,7 @@ class LinearDiscriminant(LinearHead):
             validation: features and labels on which to choose, and to fit the scale, instead of leave-one-out.
         """
         array, codes, dtype = self._begin(X, y)
-        shrinkages = tuple(map(float, self.grid if self.shrinkage == "auto" else (self.shrinkage,)))
+        shrinkages = tried_values(self.shrinkage, self.grid)
         weightings = get_args(Weighting) if self.weighting == "auto" else (self.weighting,)
         corrections = (True, False) if self.corrected == "auto" else (bool(self.corrected),)
         counts = torch.from_numpy(self.class_counts_).to(self.device)

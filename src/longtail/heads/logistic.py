@@ -10,12 +10,12 @@ from sklearn.utils import check_random_state
 
 from longtail.heads.balanced_log_loss import JudgedRows
 from longtail.heads.base import ImpliedPrior
-from longtail.heads.choice import evidence_for
+from longtail.heads.choice import evidence_for, tried_values
 from longtail.heads.convergence import not_reached
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Learned, Plain
 from longtail.heads.likelihood_path import LikelihoodPath, Weighting
 from longtail.heads.linear import LinearHead
-from longtail.heads.logistic_choice import Found, Grid, search
+from longtail.heads.logistic_choice import Grid, Trial, search
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real, words
 from longtail.heads.rows import Features
 from longtail.heads.standardisation import AutoOrNot
@@ -181,9 +181,9 @@ class Logistic(LinearHead):
     def _grid(self) -> Grid:
         """What is tried, each value once."""
         return Grid(
-            tuple(dict.fromkeys(map(float, self.penalties if self.penalty == "auto" else (self.penalty,)))),
+            tried_values(self.penalty, self.penalties),
             get_args(Weighting) if self.weighting == "auto" else (self.weighting,),
-            tuple(dict.fromkeys(map(float, self.taus if self.tau == "auto" else (self.tau,)))),
+            tried_values(self.tau, self.taus),
         )
 
     def _chosen(
@@ -192,7 +192,7 @@ class Logistic(LinearHead):
         features: Features,
         judged: tuple[NDArray[Any], NDArray[np.int64]] | None,
         seed: int,
-    ) -> Found | None:
+    ) -> Trial | None:
         """Set what is in use; return what was found on judged rows, or None where nothing was looked for."""
         grid, codes = self._grid, path.codes
         self.curve_: dict[str, Any] | None = None

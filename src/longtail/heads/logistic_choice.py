@@ -1,7 +1,7 @@
 """Choose penalty, weighting and tau of a logistic regression by the log loss of rows that it has not seen."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import hits_of
 from longtail.heads.likelihood_path import LikelihoodPath, Weighting
 
-__all__ = ["Found", "Grid", "search"]
+__all__ = ["Grid", "Trial", "search"]
 
 PATIENCE = 2  # penalties in a row that are worse than the best, after which weaker ones are not tried
 
@@ -44,7 +44,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Found:
+class Trial:
     """One setting, and how it did.
 
     Attributes:
@@ -67,26 +67,26 @@ class Found:
     curve: dict[str, Any] | None = None
 
 
-def search(path: LikelihoodPath, grid: Grid, rows: JudgedRows, tolerance: float) -> Found:
+def search(path: LikelihoodPath, grid: Grid, rows: JudgedRows, tolerance: float) -> Trial:
     """Find the setting of the smallest log loss on the judged rows, each class counting the same; the first of equals.
 
     Penalties are taken from strong to weak, each from the solution before, until two in a row are worse than the best.
     """
     winners = []
     for weighting in grid.weightings:
-        tried: list[Found] = []
-        for option in _along(path, grid, weighting, rows, tolerance):
-            tried.append(option)
+        tried: list[Trial] = []
+        for trial in _along(path, grid, weighting, rows, tolerance):
+            tried.append(trial)
             best = min(range(len(tried)), key=lambda place: tried[place].loss)
             if len(tried) - 1 - best >= PATIENCE:
                 break
         winners.append(_with_curve(tried, rows.totals))
-    return min(winners, key=lambda option: option.loss)
+    return min(winners, key=lambda trial: trial.loss)
 
 
 def _along(
     path: LikelihoodPath, grid: Grid, weighting: Weighting, rows: JudgedRows, tolerance: float
-) -> Iterator[Found]:
+) -> Iterator[Trial]:
     layer, scale = None, 1.0
     for penalty in sorted(grid.penalties, reverse=True):
         solution = path.solve(penalty, weighting, start=layer, tolerance=tolerance)
@@ -97,14 +97,13 @@ def _along(
             adjusted = scores - tau * rows.log_shares.to(scores)
             loss, scale = rows.log_loss(adjusted, start=scale)
             hits = hits_of(adjusted, rows.codes, len(rows.totals))
-            options.append(Found(penalty, weighting, tau, scale, loss, layer, hits))
-        yield min(options, key=lambda option: option.loss)
+            options.append(Trial(penalty, weighting, tau, scale, loss, layer, hits))
+        yield min(options, key=lambda trial: trial.loss)
 
 
-def _with_curve(tried: Sequence[Found], totals: NDArray[np.int64]) -> Found:
-    best = min(tried, key=lambda option: option.loss)
-    curve = choose_from_hits([option.penalty for option in tried], np.stack([option.hits for option in tried]), totals)[
-        1
-    ]
-    curve |= {"parameter": "penalty", "log_loss": [option.loss for option in tried]}
-    return Found(best.penalty, best.weighting, best.tau, best.scale, best.loss, best.layer, best.hits, curve)
+def _with_curve(tried: Sequence[Trial], totals: NDArray[np.int64]) -> Trial:
+    best = min(tried, key=lambda trial: trial.loss)
+    penalties, hits = [trial.penalty for trial in tried], np.stack([trial.hits for trial in tried])
+    curve = choose_from_hits(penalties, hits, totals)[1]
+    curve |= {"parameter": "penalty", "log_loss": [trial.loss for trial in tried]}
+    return replace(best, curve=curve)

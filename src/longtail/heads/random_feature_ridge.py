@@ -10,10 +10,11 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from longtail.heads.base import Head, ImpliedPrior
+from longtail.heads.choice import tried_values
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Array, Learned, Part
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real, whole, words
-from longtail.heads.random_feature_search import FoundRidge, RandomFeatureProblem
+from longtail.heads.random_feature_search import ChosenRidge, RandomFeatureProblem
 from longtail.heads.random_features import RandomFeatures
 from longtail.heads.rows import CHUNK_BYTES
 from longtail.heads.standardisation import feature_moments, unlike_note
@@ -172,15 +173,9 @@ class RandomFeatureRidge(Head):
         self.notes_ = unlike_note(moments)
         return self
 
-    def _solved(self, problem: RandomFeatureProblem) -> FoundRidge:
-        widths, gammas, penalties = (
-            tuple(dict.fromkeys(map(float, grid if value == "auto" else (value,))))
-            for value, grid in (
-                (self.width, self.widths),
-                (self.gamma, self.gammas),
-                (self.penalty, self.penalties),
-            )
-        )
+    def _solved(self, problem: RandomFeatureProblem) -> ChosenRidge:
+        widths, gammas = tried_values(self.width, self.widths), tried_values(self.gamma, self.gammas)
+        penalties = tried_values(self.penalty, self.penalties)
         if len(widths) * len(gammas) * len(penalties) == 1:
             self.selected_on_ = "given"
         elif problem.validation is not None:

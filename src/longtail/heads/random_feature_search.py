@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.closed_form import ScoredRows, search
-from longtail.heads.random_features import RandomFeatureRows, RandomFeatures
+from longtail.heads.random_features import RandomFeatures
 from longtail.heads.ridge_solutions import RidgeSolutions, class_size_weights, ridge_by_gamma
 from longtail.heads.rows import Features, torch_rows
 
-__all__ = ["SEARCH_FEATURES", "FoundRidge", "RandomFeatureProblem"]
+__all__ = ["SEARCH_FEATURES", "ChosenRidge", "RandomFeatureProblem"]
 
 SEARCH_FEATURES = 512  # by which width and gamma are chosen: a decomposition takes the cube of it
 
 
 @dataclass(frozen=True)
-class FoundRidge:
+class ChosenRidge:
     """The solutions that were chosen.
 
     Attributes:
@@ -60,7 +60,7 @@ class RandomFeatureProblem:
 
     def solver(self, mapping: RandomFeatures, gammas: tuple[float, ...]) -> Callable[[float], RidgeSolutions]:
         """Return what gives the solutions for a gamma: from products of features, or of rows where they are fewer."""
-        features = RandomFeatureRows(self.rows, mapping)
+        features = mapping.rows(self.rows)
         if len(self.codes) >= len(mapping.phases):
             return ridge_by_gamma(features, self.codes, gammas, device=self.device)
         rows = torch_rows(features, slice(None), self.device).double()
@@ -68,7 +68,7 @@ class RandomFeatureProblem:
         counts = torch.bincount(codes)
         return lambda gamma: RidgeSolutions.in_span(rows, codes, counts, class_size_weights(counts, gamma))
 
-    def best(self, widths: tuple[float, ...], gammas: tuple[float, ...], penalties: tuple[float, ...]) -> FoundRidge:
+    def best(self, widths: tuple[float, ...], gammas: tuple[float, ...], penalties: tuple[float, ...]) -> ChosenRidge:
         """Choose by balanced accuracy, the first of equals.
 
         With the first 512 features gamma is chosen at the first width, and the width at that gamma; the penalty with
@@ -83,7 +83,7 @@ class RandomFeatureProblem:
         result = search((gamma,), penalties, self.solver(mapping, (gamma,)), evidence)
         if result.curve is not None:
             curve = result.curve | {"parameter": "penalty"}
-        return FoundRidge(mapping, result.solutions, width, gamma, result.value, curve, evidence)
+        return ChosenRidge(mapping, result.solutions, width, gamma, result.value, curve, evidence)
 
     def _width_and_gamma(
         self, widths: tuple[float, ...], gammas: tuple[float, ...], penalties: tuple[float, ...]
@@ -108,6 +108,6 @@ class RandomFeatureProblem:
     def _evidence(self, mapping: RandomFeatures) -> ScoredRows:
         judged: Any = self.validation
         if judged is not None:
-            judged = RandomFeatureRows(judged[0], mapping), judged[1]
-        features: Any = RandomFeatureRows(self.rows, mapping)
+            judged = mapping.rows(judged[0]), judged[1]
+        features: Any = mapping.rows(self.rows)
         return ScoredRows(features, self.codes, judged, self.device)

@@ -2,15 +2,15 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from longtail.heads.rows import Features, LazyRows, torch_rows
+from longtail.heads.rows import Features, TransformedRows
 
-__all__ = ["RandomFeatureRows", "RandomFeatures"]
+__all__ = ["RandomFeatures"]
 
 
 @dataclass(frozen=True)
@@ -60,37 +60,11 @@ class RandomFeatures:
         """Return the map as numbers of a type, on a device."""
         return replace(self, frequencies=self.frequencies.to(device, dtype), phases=self.phases.to(device, dtype))
 
+    def rows(self, features: Features) -> TransformedRows:
+        """Return rows (N, D) that are mapped to (N, K) when they are asked for."""
+        return TransformedRows(features, self.apply, width=len(self.phases))
+
     def apply(self, features: Tensor) -> Tensor:
         """Map features (B, D) to (B, K)."""
         angles = torch.addmm(self.phases.to(features), features, self.frequencies.to(features).T)
         return angles.cos_().mul_(math.sqrt(2 / len(self.phases)))
-
-
-class RandomFeatureRows(LazyRows):
-    """Rows that are mapped to random features when they are asked for.
-
-    Args:
-        features: shape (N, D), memory-mapped or not.
-        mapping: to K random features.
-
-    Example:
-        >>> RandomFeatureRows(np.eye(3), RandomFeatures.drawn(3, 7, np.random.RandomState(0)))[1:].shape
-        (2, 7)
-    """
-
-    def __init__(self, features: Features, mapping: RandomFeatures) -> None:
-        self.features, self.mapping = features, mapping
-
-    @property
-    def dtype(self) -> Any:
-        """float64 where the features are, else float32."""
-        return np.dtype(np.float64 if self.features.dtype == np.float64 else np.float32)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, K)."""
-        return len(self.features), len(self.mapping.phases)
-
-    def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
-        """Return some rows on a device, mapped there."""
-        return self.mapping.apply(torch_rows(self.features, rows, device))

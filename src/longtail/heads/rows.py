@@ -67,7 +67,8 @@ class TransformedRows(LazyRows):
 
     Args:
         features: shape (N, D), memory-mapped or not.
-        apply: maps a block of them, a tensor (B, D) on any device, to one of the same shape.
+        apply: maps a block of them, a tensor (B, D) on any device, to one of (B, D').
+        width: D'; default: D.
 
     Example:
         >>> rows = TransformedRows(np.eye(3), lambda block: 2 * block)
@@ -75,8 +76,9 @@ class TransformedRows(LazyRows):
         ([[0.0, 2.0, 0.0], [0.0, 0.0, 2.0]], (3, 3))
     """
 
-    def __init__(self, features: Features, apply: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, features: Features, apply: Callable[[Tensor], Tensor], *, width: int | None = None) -> None:
         self.features, self.apply = features, apply
+        self.width = features.shape[1] if width is None else width
 
     @property
     def dtype(self) -> Any:
@@ -85,8 +87,8 @@ class TransformedRows(LazyRows):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, D)."""
-        return self.features.shape
+        """(N, D')."""
+        return len(self.features), self.width
 
     def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
         """Return some rows on a device, transformed there."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from longtail.heads.balanced_log_loss import JudgedRows
 from longtail.heads.base import ImpliedPrior
-from longtail.heads.choice import Evidence, choose_from_hits, evidence_for
+from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, tried_values
 from longtail.heads.joint import LinearStart, linear_or_joint
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned, Plain
 from longtail.heads.left_out import hits_of
@@ -137,8 +137,7 @@ class VectorScaled(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         judged = self._judged(validation)
-        gammas = tuple(dict.fromkeys(map(float, self.gammas if self.gamma == "auto" else (self.gamma,))))
-        taus = tuple(dict.fromkeys(map(float, self.taus if self.tau == "auto" else (self.tau,))))
+        gammas, taus = tried_values(self.gamma, self.gammas), tried_values(self.tau, self.taus)
         self.gamma_, self.tau_, self.selected_on_ = gammas[0], taus[0], "given"
         self.curve_: dict[str, Any] | None = None
         if len(gammas) * len(taus) > 1:

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from longtail.heads.base import ImpliedPrior
-from longtail.heads.choice import choose_from_hits
+from longtail.heads.choice import choose_from_hits, tried_values
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Learned
 from longtail.heads.linear import LinearHead
@@ -125,8 +125,7 @@ class WeightedRidge(LinearHead):
             validation: features and labels on which to choose, and to fit the scale, instead of leave-one-out.
         """
         array, codes, dtype = self._begin(X, y)
-        penalties = tuple(map(float, self.penalties if self.penalty == "auto" else (self.penalty,)))
-        gammas = tuple(dict.fromkeys(map(float, self.gammas if self.gamma == "auto" else (self.gamma,))))
+        penalties, gammas = tried_values(self.penalty, self.penalties), tried_values(self.gamma, self.gammas)
         evidence = ScoredRows(array, codes, self._judged(validation), self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
