@@ -10,7 +10,17 @@ import longtail
 ROOT = Path(longtail.__file__).parent
 PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
 BASE = PURE | {"files", "identity"}
-LIBRARY = BASE | {"sampling", "losses", "flows", "backbones", "data", "features", "evaluation", "threads"}
+LIBRARY = BASE | {
+    "sampling",
+    "losses",
+    "flows",
+    "backbones",
+    "data",
+    "features",
+    "evaluation",
+    "global_draws",
+    "threads",
+}
 ALLOWED = {
     **dict.fromkeys(PURE, PURE),
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),

@@ -8,7 +8,7 @@ import torch
 
 from longtail.errors import InputError
 from longtail.heads import Joint, MultilayerPerceptron
-from longtail.heads.multilayer import _Dropout, _Linear, _Network, _scaling_of
+from longtail.heads.hidden_network import HiddenNetwork, _Dropout, _Linear, scaling_of
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def test_folded_layers_are_the_trained_network(unit_length):
     """Batch norm and the scaling of the inputs, folded into the first layer, change no logit."""
     rng = np.random.default_rng(1)
     features = rng.gamma(2, size=(50, 7))
-    scaling = _scaling_of(features, unit_length)
+    scaling = scaling_of(features, unit_length)
     torch.manual_seed(0)
-    network = _Network(7, 16, 3, 0.5, 0.2).double()
+    network = HiddenNetwork(7, 16, 3, 0.5, 0.2).double()
     rows = torch.from_numpy(features)
     for _ in range(20):
         network(scaling.apply(rows))  # moves the running statistics away from 0 and 1
@@ -56,7 +56,7 @@ def test_folded_layers_are_the_trained_network(unit_length):
 
 def test_scaling_gives_mean_zero_and_typical_deviation_one():
     features = np.random.default_rng(2).gamma(2, size=(5000, 4)) + 10
-    scaled = _scaling_of(features, False).apply(torch.from_numpy(features))
+    scaled = scaling_of(features, False).apply(torch.from_numpy(features))
     np.testing.assert_allclose(scaled.mean(dim=0), 0, atol=1e-9)
     assert scaled.std(dim=0).mean() == pytest.approx(1, rel=1e-3)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from longtail.flows.batch_norm import FlowBatchNorm
 from longtail.flows.masked_linear import with_zeros_for_masks
 from longtail.flows.mixture import GaussianMixture, center_scale
+from longtail.global_draws import drawn_by
 
 __all__ = ["MixtureFlow"]
 
@@ -66,8 +67,7 @@ class MixtureFlow(nn.Module):
         forward, backward = torch.arange(dimension), torch.arange(dimension - 1, -1, -1)
         # of one feature there is nothing to be autoregressive about: zuko then learns one scale and shift
         widths: dict[str, Any] = {"hidden_features": tuple(hidden or (dimension, dimension))} if dimension > 1 else {}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # of this processor alone: fork_rng brings back no other
+        with drawn_by(seed):
             self.blocks = nn.ModuleList(
                 with_zeros_for_masks(
                     MaskedAutoregressiveTransform(dimension, order=backward if number % 2 else forward, **widths)

@@ -1,28 +1,27 @@
 """A small network on top of the features, trained by balanced softmax."""
 
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from longtail.errors import InputError
+from longtail.global_draws import drawn_by
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
+from longtail.heads.hidden_network import HiddenNetwork, Scaling, scaling_of
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.optimizers import AdamW
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
-from longtail.heads.rows import Features, RowSource, chunks, torch_rows
+from longtail.heads.rows import RowSource, torch_rows
 from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses.balanced_softmax import log_counts
 from longtail.schedules import one_cycle
@@ -32,7 +31,6 @@ __all__ = ["MultilayerPerceptron"]
 
 FEWEST_EPOCHS, FEWEST_STEPS = 10, 300
 MOST_HIDDEN = 1024
-_TURN = threading.Lock()  # torch has one generator of a GPU for all threads
 
 
 class MultilayerPerceptron(Head):
@@ -174,13 +172,13 @@ class MultilayerPerceptron(Head):
         outer = Standardisation.for_angles(array, codes, wanted=self.standardise, device=self.device)
         self.mean_, self.deviation_ = outer.mean.numpy(), outer.deviation.numpy()
         inputs = outer.rows(array)
-        scaling = _scaling_of(inputs, self.unit_length)
+        scaling = scaling_of(inputs, self.unit_length)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.members)
         self.losses_: list[float] = []
         folded = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(int(seed))
-            network = _Network(width, hidden, len(counts), self.dropout, self.input_dropout, generator)
+            network = HiddenNetwork(width, hidden, len(counts), self.dropout, self.input_dropout, generator)
             network = network.to(self.device, dtype)
             with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
@@ -202,8 +200,8 @@ class MultilayerPerceptron(Head):
 
     def _train(
         self,
-        network: "_Network",
-        scaling: "_Scaling",
+        network: HiddenNetwork,
+        scaling: Scaling,
         features: RowSource,
         codes: NDArray[np.int64],
         shift: Tensor,
@@ -257,89 +255,6 @@ class MultilayerPerceptron(Head):
         return total / len(self.hidden_weight_)  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True)
-class _Scaling:
-    """Rows of length 1, less their mean, over their typical deviation."""
-
-    unit_length: bool
-    mean: Tensor
-    deviation: float
-
-    def apply(self, rows: Tensor) -> Tensor:
-        rows = unit_length(rows) if self.unit_length else rows
-        return (rows - self.mean.to(rows)) / self.deviation
-
-
-def _scaling_of(features: Features, is_unit: bool) -> _Scaling:
-    total = torch.zeros(features.shape[1], dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    for _, rows in chunks(features):
-        scaled = (unit_length(rows) if is_unit else rows).double()
-        total += scaled.sum(dim=0)
-        squares += scaled.square().sum(dim=0)
-    mean = total / len(features)
-    deviation = float((squares / len(features) - mean.square()).clamp(min=0).sqrt().mean())
-    return _Scaling(is_unit, mean, deviation or 1.0)
-
-
-@contextmanager
-def _drawing(seed: int, device: str) -> Iterator[None]:
-    """Let dropout on a GPU, whose kernel takes no generator, draw by a seed; one thread after the other."""
-    if torch.device(device).type == "cpu":
-        yield
-        return
-    with _TURN, torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-class _Dropout(nn.Dropout):
-    """Dropout that draws, on the CPU, from a generator of its own: the very numbers of torch's, seeded alike."""
-
-    def __init__(self, share: float, generator: torch.Generator | None) -> None:
-        super().__init__(share)
-        self.generator = generator
-
-    def forward(self, rows: Tensor) -> Tensor:
-        if self.generator is None or rows.device.type != "cpu" or not self.training or self.p == 0:
-            return super().forward(rows)
-        stays = torch.empty_like(rows).bernoulli_(1 - self.p, generator=self.generator)
-        return rows * stays.div_(1 - self.p)
-
-
-class _Linear(nn.Linear):
-    """A layer with weights as torch draws them, but from a generator of its own."""
-
-    def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None) -> None:
-        self.generator = generator
-        super().__init__(inputs, outputs)
-
-    def reset_parameters(self) -> None:
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
-        bound = 1 / math.sqrt(self.in_features)
-        nn.init.uniform_(self.bias, -bound, bound, generator=self.generator)
-
-
-class _Network(nn.Module):
-    def __init__(
-        self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float, generator: Any = None
-    ) -> None:
-        super().__init__()
-        self.input_dropout = _Dropout(input_dropout, generator)
-        self.hidden = _Linear(width, hidden, generator)
-        self.norm = nn.BatchNorm1d(hidden)
-        self.dropout = _Dropout(dropout, generator)
-        self.output = _Linear(hidden, num_classes, generator)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        hidden = self.norm(self.hidden(self.input_dropout(rows)))
-        return self.output(self.dropout(functional.gelu(hidden)))  # type: ignore[no-any-return]
-
-    @torch.no_grad()
-    def folded(self, scaling: _Scaling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return both layers for prediction: batch norm and the scaling of the inputs are part of the first one."""
-        norm: Any = self.norm
-        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-        weight = self.hidden.weight * gain[:, None] / scaling.deviation
-        bias = (self.hidden.bias - norm.running_mean) * gain + norm.bias - weight @ scaling.mean.to(weight)
-        return weight, bias, self.output.weight.clone(), self.output.bias.clone()
+def _drawing(seed: int, device: str) -> AbstractContextManager[None]:
+    """Let dropout on a GPU, whose kernel takes no generator of one's own, draw by a seed."""
+    return nullcontext() if torch.device(device).type == "cpu" else drawn_by(seed, device)

@@ -1,0 +1,102 @@
+"""The network behind `MultilayerPerceptron`: its layers, what scales its inputs, and what both are for prediction."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from longtail.heads.feature_transform import unit_length
+from longtail.heads.rows import Features, chunks
+
+__all__ = ["HiddenNetwork", "Scaling", "scaling_of"]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Rows of length 1, less their mean, over their typical deviation."""
+
+    unit_length: bool
+    mean: Tensor
+    deviation: float
+
+    def apply(self, rows: Tensor) -> Tensor:
+        rows = unit_length(rows) if self.unit_length else rows
+        return (rows - self.mean.to(rows)) / self.deviation
+
+
+def scaling_of(features: Features, is_unit: bool) -> Scaling:
+    total = torch.zeros(features.shape[1], dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for _, rows in chunks(features):
+        scaled = (unit_length(rows) if is_unit else rows).double()
+        total += scaled.sum(dim=0)
+        squares += scaled.square().sum(dim=0)
+    mean = total / len(features)
+    deviation = float((squares / len(features) - mean.square()).clamp(min=0).sqrt().mean())
+    return Scaling(is_unit, mean, deviation or 1.0)
+
+
+class _Dropout(nn.Dropout):
+    """Dropout that draws, on the CPU, from a generator of its own: the very numbers of torch's, seeded alike."""
+
+    def __init__(self, share: float, generator: torch.Generator | None) -> None:
+        super().__init__(share)
+        self.generator = generator
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.generator is None or rows.device.type != "cpu" or not self.training or self.p == 0:
+            return super().forward(rows)
+        stays = torch.empty_like(rows).bernoulli_(1 - self.p, generator=self.generator)
+        return rows * stays.div_(1 - self.p)
+
+
+class _Linear(nn.Linear):
+    """A layer with weights as torch draws them, but from a generator of its own."""
+
+    def __init__(self, inputs: int, outputs: int, generator: torch.Generator | None) -> None:
+        self.generator = generator
+        super().__init__(inputs, outputs)
+
+    def reset_parameters(self) -> None:
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5), generator=self.generator)
+        bound = 1 / math.sqrt(self.in_features)
+        nn.init.uniform_(self.bias, -bound, bound, generator=self.generator)
+
+
+class HiddenNetwork(nn.Module):
+    """A hidden layer with batch norm, gelu and dropout, and a linear one.
+
+    Args:
+        width: D.
+        hidden: H.
+        num_classes: C.
+        dropout: share of hidden units left out.
+        input_dropout: share of features left out.
+        generator: of the weights and, on the CPU, of dropout; None: torch's own.
+    """
+
+    def __init__(
+        self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float, generator: Any = None
+    ) -> None:
+        super().__init__()
+        self.input_dropout = _Dropout(input_dropout, generator)
+        self.hidden = _Linear(width, hidden, generator)
+        self.norm = nn.BatchNorm1d(hidden)
+        self.dropout = _Dropout(dropout, generator)
+        self.output = _Linear(hidden, num_classes, generator)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = self.norm(self.hidden(self.input_dropout(rows)))
+        return self.output(self.dropout(functional.gelu(hidden)))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def folded(self, scaling: Scaling) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return both layers for prediction: batch norm and the scaling of the inputs are part of the first one."""
+        norm: Any = self.norm
+        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+        weight = self.hidden.weight * gain[:, None] / scaling.deviation
+        bias = (self.hidden.bias - norm.running_mean) * gain + norm.bias - weight @ scaling.mean.to(weight)
+        return weight, bias, self.output.weight.clone(), self.output.bias.clone()
