@@ -279,3 +279,13 @@ def test_top_is_at_least_one_and_no_more_than_the_classes(csv_run, capsys):
     assert main([*words, "9"]) == 0
     with (csv_run / "top.csv").open(newline="") as file:
         assert {len(row) for row in csv.reader(file)} == {1 + 2 * 4}
+
+
+@pytest.mark.parametrize(
+    "columns", [{"label_column": "q"}, {"id_column": "z"}, {"split_column": "s"}, {"drop_columns": ("a",)}]
+)
+def test_arrays_have_no_columns_to_choose(tmp_path, columns):
+    path = write(tmp_path / "a.npz")
+    argument = next(iter(columns))
+    with pytest.raises(InputError, match=f"a.npz: holds arrays, and no columns with names, which `{argument}`"):
+        open_features(path, Reading(columns=ColumnChoice(**columns)))

@@ -19,3 +19,10 @@ def test_a_choice_that_cannot_be_made_costs_no_training(words, message, tmp_path
     assert main(["run", "digits", "--out", str(tmp_path / "r"), *words]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+def test_a_file_of_somebody_else_costs_no_training(tmp_path, capsys):
+    (tmp_path / "results.json").write_text('{"mine": 1}')
+    assert main(["run", "digits", "--out", str(tmp_path), "--epochs", "1"]) == 2
+    assert "results.json: no earlier result wrote it" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]

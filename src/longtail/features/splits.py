@@ -21,7 +21,7 @@ from longtail.features.labels import Labels, class_order, read_labels
 from longtail.features.logits import as_logits
 from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.features.named_columns import in_order_of, named_columns
-from longtail.features.table import NO_CHOICE, SUFFIXES, read_table
+from longtail.features.table import NO_CHOICE, SUFFIXES, WITH_COLUMNS, read_table
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
@@ -31,6 +31,7 @@ __all__ = ["FeatureSplits", "Reading", "open_features", "read_tables", "splits_o
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
 FEWEST_ROWS = 10  # of which too many classes tell something
+OF_COLUMNS = ("label_column", "id_column", "split_column", "drop_columns", "keep_columns")
 STEMS = ("feature_{}", "{}", "features_{}", "embeddings_{}", "logits_{}")
 
 
@@ -117,6 +118,8 @@ def open_features(
     """
     path = Path(path)
     tables = read_tables(path, reading.columns, features=features)
+    if known is None:
+        _check_choice(reading.columns, tables)
     tables = _settled(path, tables, reading.columns.alike_names)
     notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
     # over all rows of a file: of equal rows in two splits each is one of its own
@@ -134,6 +137,18 @@ def open_features(
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
         splits, kind = as_logits(splits, names, notes)
     return FeatureSplits(splits, kind, tuple(notes), rows)
+
+
+def _check_choice(choice: ColumnChoice, tables: Mapping[str, Table]) -> None:
+    """Refuse what is said of columns where no file has any."""
+    argument = next((name for name in OF_COLUMNS if getattr(choice, name)), None)
+    if argument is None or any(table.path.suffix.lower() in WITH_COLUMNS for table in tables.values()):
+        return
+    first = next(iter(tables.values())).path
+    raise InputError(
+        f"{printable(first)}: holds arrays, and no columns with names, which `{argument}` could mean. Leave it out, or "
+        f"give a table ({', '.join(WITH_COLUMNS)})."
+    )
 
 
 def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> FeatureSplits:

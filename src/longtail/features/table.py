@@ -17,9 +17,10 @@ from longtail.features.feature_table import ColumnTable, Kind, Table
 from longtail.features.parquet_table import ParquetTable
 from longtail.files.text import printable
 
-__all__ = ["SUFFIXES", "FeatureBlock", "feature_blocks", "read_table"]
+__all__ = ["SUFFIXES", "WITH_COLUMNS", "FeatureBlock", "feature_blocks", "read_table"]
 
 SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet", ".mat")
+WITH_COLUMNS = (".csv", ".tsv", ".parquet")
 NO_CHOICE = ColumnChoice()
 
 

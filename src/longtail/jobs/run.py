@@ -200,6 +200,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
+    from longtail.files.result_files import parts_of
     from longtail.jobs.extract import Extraction, extract_splits
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
@@ -211,6 +212,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.jobs.train import TrainConfig, train_stage_one
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
+    parts_of(folder, STAYS)  # refuses what is another's before it costs a training
     placed = replace(runtime, out=folder)  # the run itself remembers no folder that was not named
     if not stage.frozen:  # a network that does not learn looks at other images without harm
         settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
