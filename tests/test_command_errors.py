@@ -25,6 +25,7 @@ from longtail.cli import main
         (["describe", "x", "--device", "cpu"], "--device: `longtail describe` computes no network"),
         (["evaluate", "x", "--precision=float32"], "--precision: `longtail evaluate` computes no network"),
         (["inspect", "x", "--threads", "2"], "--threads: `longtail inspect` computes no network"),
+        (["fit", "x.npz", "--precision", "float32"], "--precision: `longtail fit` computes no network"),
         (["study", "two-gaussians", "--devices", "2"], "--devices: `longtail study two-gaussians` computes no network"),
     ],
 )

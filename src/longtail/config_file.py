@@ -12,7 +12,7 @@ from longtail.files.json_file import read_json
 from longtail.files.replacement import settle
 from longtail.files.text import printable
 from longtail.files.toml_file import read_toml
-from longtail.old_flags import OLD_FLAGS
+from longtail.old_flags import OF_COMPUTING, OLD_FLAGS
 from longtail.setting_kinds import converted
 
 __all__ = ["ConfigFile", "placed_settings", "read_config", "taken_from", "with_settings"]
@@ -22,8 +22,6 @@ Place = tuple[str, ...]  # of a setting: the names of its groups, and its own
 _IDLE = {
     "heads.images": {"crt_from": "features", "bn_mode": "frozen", "crt_part": "classifier", "crt_backbone_rate": 0.1}
 }
-# settings of computing, which verbs that compute little had too, without an effect
-_OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
 _OLD_GROUPS = ("heads.training", "heads.own", "heads.dlsa")  # of settings of methods
 _EXPECTED = "the config.json of a run, or settings in TOML (.toml)"
 
@@ -224,7 +222,7 @@ def _was_idle(name: str, value: Any, hints: dict[Place, Any]) -> bool:
     if name in _IDLE:
         return bool(_IDLE[name] == value)
     group, _, last = name.rpartition(".")
-    return last in _OF_COMPUTING and group in ("", "runtime") and ("runtime", "seed") in hints
+    return last in OF_COMPUTING and group in ("", "runtime") and ("runtime", "seed") in hints
 
 
 def _spelled_now(names: Iterable[str]) -> str | None:

@@ -3,12 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from longtail.errors import InputError, did_you_mean
-from longtail.old_flags import OLD_FLAGS
+from longtail.old_flags import OF_COMPUTING, OLD_FLAGS
 
 __all__ = ["gathered_settings", "refuse_idle_flags", "refuse_method_flags", "refuse_old_flags", "refuse_run_flags"]
 
-# settings that verbs without networks had too, where they did nothing
-_OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")
 # settings of `longtail run` that other verbs with methods had too, only to refuse them
 _OF_RUN = ("crt_from", "bn_mode", "crt_part", "crt_backbone_rate")
 
@@ -127,7 +125,7 @@ def refuse_idle_flags(arguments: Sequence[str], names: Collection[str], program:
     for word in arguments:
         flag = word.partition("=")[0]
         name = flag.removeprefix("--").replace("-", "_")
-        if flag.startswith("--") and name in _OF_COMPUTING and "seed" in names and name not in names:
+        if flag.startswith("--") and name in OF_COMPUTING and "seed" in names and name not in names:
             raise InputError(f"{flag}: `{program}` computes no network, and this had no effect there. Leave it out.")
 
 

@@ -1,6 +1,6 @@
-"""The flags of single methods that earlier versions had, each with the setting that it is now."""
+"""The flags that earlier versions had: of single methods, each with the setting that it is now, and of computing."""
 
-__all__ = ["OLD_FLAGS"]
+__all__ = ["OF_COMPUTING", "OLD_FLAGS"]
 
 _TRAINED = "crt,lws,bsm,cb,ldam,cosine"
 # flag of version 0.1: what is typed now; one that took no value says it here
@@ -48,3 +48,6 @@ OLD_FLAGS = {
     "--dlsa-precision": "dlsa.precision",
     "--dlsa-always": "dlsa.choose_depth=false",
 }
+
+# what verbs had that compute no network, without an effect
+OF_COMPUTING = ("device", "devices", "threads", "timeout", "precision")

@@ -15,7 +15,8 @@ from longtail.studies.weight_norms import norms_by_group
 from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
 
-FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
+OF_HEADS = ["--device", "cpu", "--quiet"]
+FAST = [*OF_HEADS, "--precision", "float32"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_the_page_is_made_from_the_numbers_alone(study):
 def test_weight_norms(study, tmp_path, capsys):
     source = study / "instance" / "seed-0"
     words = ["study", "weight-norms", str(source), "--methods", "joint,crt,tau", "--set", "crt.epochs=2"]
-    assert main([*words, "--set", "tau.tau=1", "--out", str(tmp_path), *FAST]) == 0
+    assert main([*words, "--set", "tau.tau=1", "--out", str(tmp_path), *OF_HEADS]) == 0
     found = json.loads((tmp_path / "study.json").read_text())
     rows = {row["name"]: row["cells"] for row in found["tables"][0]["rows"]}
     weight = np.load(source / "features" / "joint_head.npz")["weight"]
@@ -75,7 +76,7 @@ def test_weight_norms(study, tmp_path, capsys):
     assert [cell["mean"] for cell in rows["tau"][1:]] == pytest.approx([1, 1, 1], abs=1e-5)
     assert rows["tau"][0] is None
     assert "tau -" in found["answers"][0]
-    assert main(["study", "weight-norms", str(source), "--methods", "ncm", "--out", str(tmp_path), *FAST]) == 2
+    assert main(["study", "weight-norms", str(source), "--methods", "ncm", "--out", str(tmp_path), *OF_HEADS]) == 2
     assert "no method here has a weight vector" in capsys.readouterr().err
 
 
@@ -89,11 +90,11 @@ def test_weight_norms_of_equally_common_classes_have_no_trend():
 
 def test_features_are_found_where_a_fit_read_them(study, tmp_path):
     features = study / "instance" / "seed-0" / "features"
-    assert main(["fit", str(features), "--methods", "joint,la", "--out", str(tmp_path / "fit"), *FAST]) == 0
+    assert main(["fit", str(features), "--methods", "joint,la", "--out", str(tmp_path / "fit"), *OF_HEADS]) == 0
     tables = []
     for source in (features, tmp_path / "fit"):
         words = ["study", "weight-norms", str(source), "--methods", "joint,la", "--set", "tau.tau=1"]
-        assert main([*words, "--out", str(tmp_path / "study"), *FAST]) == 0
+        assert main([*words, "--out", str(tmp_path / "study"), *OF_HEADS]) == 0
         tables.append(json.loads((tmp_path / "study" / "study.json").read_text())["tables"])
     assert tables[0] == tables[1]
 

@@ -9,7 +9,7 @@ import tyro
 
 from longtail.files.result_files import parts_with
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import ColumnOptions, RuntimeOptions, Seed, Share
+from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions, Seed, Share
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class FitConfig:
     """Seed of the splits of one file."""
     columns: ColumnOptions = field(default_factory=ColumnOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
     seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
 

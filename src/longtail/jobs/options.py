@@ -19,6 +19,7 @@ __all__ = [
     "Count",
     "DataOptions",
     "Factor",
+    "HeadRuntimeOptions",
     "OutputOptions",
     "PixelSize",
     "RuntimeOptions",
@@ -36,28 +37,6 @@ PixelSize = Annotated[int, Range(8, most=8192)]
 
 
 @dataclass(frozen=True)
-class RuntimeOptions:
-    """Where and how to compute."""
-
-    out: Path | None = None
-    """Folder for what is written."""
-    seed: Seed = 0
-    """Seed of everything random but the splits of images."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Device; auto: a GPU where there is one."""
-    devices: Annotated[int, Range(1, most=1024)] = 1
-    """Processes, one a device; torchrun, SLURM set it."""
-    threads: Annotated[int, Range(1, most=1024)] | None = None
-    """Threads of each process on a CPU; default: OMP_NUM_THREADS, or the fastest number."""
-    timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
-    """Minutes of silence after which a process is lost."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Network's arithmetic; auto: bfloat16 where possible."""
-    quiet: bool = False
-    """Print results and errors only."""
-
-
-@dataclass(frozen=True)
 class OutputOptions:
     """Where results go, and what is random in them."""
 
@@ -67,6 +46,28 @@ class OutputOptions:
     """Seed of everything random but the splits of images."""
     quiet: bool = False
     """Print results and errors only."""
+
+
+@dataclass(frozen=True)
+class HeadRuntimeOptions(OutputOptions):
+    """Where and how heads are computed."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device; auto: a GPU where there is one."""
+    threads: Annotated[int, Range(1, most=1024)] | None = None
+    """Threads of each process on a CPU; default: OMP_NUM_THREADS, or the fastest number."""
+
+
+@dataclass(frozen=True)
+class RuntimeOptions(HeadRuntimeOptions):
+    """Where and how to compute."""
+
+    devices: Annotated[int, Range(1, most=1024)] = 1
+    """Processes, one a device; torchrun, SLURM set it."""
+    timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
+    """Minutes of silence after which a process is lost."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Network's arithmetic; auto: bfloat16 where possible."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from longtail.files.text import checksum_of
 from longtail.jobs.flags import as_typed
 from longtail.jobs.head_options import HeadOptions, protocol_of
 from longtail.jobs.launch import resolve_device
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import HeadRuntimeOptions
 from longtail.jobs.predictions_file import write_predictions
 
 __all__ = ["compared_in", "write_comparison"]
@@ -19,7 +19,7 @@ def compared_in(
     folder: Path,
     problem: FeatureProblem,
     options: HeadOptions,
-    runtime: RuntimeOptions,
+    runtime: HeadRuntimeOptions,
     *,
     title: str,
     ready: Ready | None = None,

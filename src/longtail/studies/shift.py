@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import HeadRuntimeOptions
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ShiftConfig:
     features: tyro.conf.Positional[Path]
     """Folder with feature_{train,val,test}.h5, a file as `fit` takes it, or a run with its heads."""
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="joint,la"))
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
     draws: Count = 3
     """Test sets of each world from which a prior is estimated."""
     subsample: bool = False
@@ -42,6 +42,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     from longtail.errors import InputError
     from longtail.files.text import printable
     from longtail.heads import load_head
+    from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.predicting.measured_shifts import measure_shifts
     from longtail.jobs.predicting.predictor import check_stored_features
     from longtail.jobs.run_features import problem_at
@@ -51,6 +52,7 @@ def run(config: ShiftConfig) -> dict[str, Any]:
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
     name = config.features.resolve().stem
+    settle_threads_of_heads(config.runtime.threads)
     folder = config.runtime.out or Path("runs") / f"study-shift-{name}"
     methods = wanted_methods(config.heads.methods)
     paths = {method: config.features / "heads" / f"{method}.npz" for method in methods}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import HeadRuntimeOptions
 
 __all__ = ["SimilarityConfig", "category_similarity", "explained", "run"]
 
@@ -35,7 +35,7 @@ class SimilarityConfig:
     method: str = "joint"
     """Method whose accuracy is explained: joint, crt, or any other of `longtail fit`."""
     heads: HeadOptions = field(default_factory=HeadOptions)
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
 
 
 def run(config: SimilarityConfig) -> dict[str, Any]:
@@ -44,6 +44,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
 
     from longtail.comparison.method_names import wanted_methods
     from longtail.jobs.idle_notes import with_idle_settings
+    from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study
@@ -56,6 +57,7 @@ def run(config: SimilarityConfig) -> dict[str, Any]:
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if "test" not in problem.splits:
         raise InputError(f"{config.features}: holds no feature_test.h5, on which accuracy is measured.")
+    settle_threads_of_heads(config.runtime.threads)
     folder = config.runtime.out or Path("runs") / f"study-similarity-{config.features.resolve().stem}"
     heads, runtime = replace(config.heads, methods=config.method), replace(config.runtime, quiet=True)
     problem = with_idle_settings(problem, heads, quiet=config.runtime.quiet)

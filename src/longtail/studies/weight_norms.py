@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import RuntimeOptions
+from longtail.jobs.options import HeadRuntimeOptions
 from longtail.ranges import Count
 
 __all__ = ["WeightNormsConfig", "norms_by_group", "run"]
@@ -23,7 +23,7 @@ class WeightNormsConfig:
     features: tyro.conf.Positional[Path]
     """Folder with feature_train.h5 and its siblings, a file as `fit` takes it, or a run."""
     heads: HeadOptions = field(default_factory=HeadOptions)
-    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
     seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
 
@@ -31,6 +31,7 @@ class WeightNormsConfig:
 def run(config: WeightNormsConfig) -> dict[str, Any]:
     """Fit, measure and write study.json, study.md and the page."""
     from longtail.jobs.idle_notes import with_idle_settings
+    from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.run_features import problem_at
     from longtail.jobs.written_comparison import compared_in
     from longtail.studies.study_outcome import finish_study
@@ -38,6 +39,7 @@ def run(config: WeightNormsConfig) -> dict[str, Any]:
     problem = problem_at(config.features, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     problem = with_idle_settings(problem, config.heads, quiet=config.runtime.quiet)
     name = config.features.resolve().stem
+    settle_threads_of_heads(config.runtime.threads)
     folder = config.runtime.out or Path("runs") / f"study-weight-norms-{name}"
     first = config.runtime.seed
     results = [
