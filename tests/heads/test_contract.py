@@ -32,6 +32,7 @@ GRIDS = {
     "MultilayerPerceptron": {"dropout": [0.3, 0.5]},
     "NearestClassMean": {"transform": ["un", "cl2n"]},
     "TauNormalized": {"tau": [0.5, 1.0]},
+    "VectorScaled": {"tau": [0.5, 1.0]},
 }
 QUICK = {"DLSA": {"flow_epochs": 1, "epochs": 2}}
 

@@ -11,6 +11,7 @@ import longtail.heads as heads
 KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
 BY_DISTANCE = {  # or by a penalty that is the same for every feature
     *(heads.NearestClassMean, heads.NearestNeighbours, heads.LinearDiscriminant, heads.WeightedRidge),
+    heads.RandomFeatureRidge,
     *(heads.Ensemble, heads.Transformed),  # by default of those
 }
 QUICK = {"DLSA": {"clusters": 4, "flow_epochs": 2, "epochs": 5}, "MultilayerPerceptron": {"hidden": 32}}

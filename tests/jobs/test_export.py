@@ -21,7 +21,7 @@ from longtail.jobs.stage_one.trained_model import open_model
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    words = ["run", "digits", "--epochs", "1", "--methods", "joint,ncm,la,mlp,auto", "--metric", "all", "--quiet"]
+    words = ["run", "digits", "--epochs", "1", "--methods", "joint,ncm,la,mlp,rfr,auto", "--metric", "all", "--quiet"]
     assert main([*words, "--device", "cpu", "--precision", "float32", "--out", str(folder)]) == 0
     return folder
 
@@ -67,7 +67,7 @@ def test_a_run_ends_with_its_program(tmp_path, monkeypatch):
         torch.testing.assert_close(logits, logits_of(tmp_path / seed, "joint", images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("head", ["ncm", "la", "mlp"])
+@pytest.mark.parametrize("head", ["ncm", "la", "mlp", "rfr"])
 def test_heads_of_every_kind_as_a_program(trained, head, tmp_path):
     words = ["--head", trained / "heads" / f"{head}.npz", "--format", "torch-export", "--pixels", "uint8"]
     assert export(trained, *words, "--out", tmp_path / "net.pt2") == 0
@@ -77,7 +77,7 @@ def test_heads_of_every_kind_as_a_program(trained, head, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["la", "mlp"])
+@pytest.mark.parametrize("head", ["la", "mlp", "rfr"])
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
 def test_a_thousand_images(trained, head, kind, tmp_path):
     out = tmp_path / ("net.onnx" if kind == "onnx" else "net.pt2")

@@ -17,17 +17,21 @@ from longtail.heads import (
     Joint,
     LearnableWeightScaling,
     LinearDiscriminant,
+    Logistic,
     LogitAdjusted,
     MarginCalibration,
     MaxNorm,
     MultilayerPerceptron,
     NearestClassMean,
     NearestNeighbours,
+    RandomFeatureRidge,
     TauNormalized,
+    VectorScaled,
     WeightedRidge,
 )
 from longtail.heads.base import Head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
+from longtail.heads.feature_transform import TransformKind
 
 __all__ = ["METHODS", "Cost", "Method"]
 
@@ -45,6 +49,9 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes", so that it is fitted where it is named; "others" are fitted, and it is made of
             them.
+        transform: of the features, that `auto` alone puts before it.
+        last_fit: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
+        usual_weight: part of it in the mean that `auto` makes, where nothing was measured yet.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 
@@ -52,6 +59,9 @@ class Method:
     summary: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
+    transform: TransformKind = "none"
+    last_fit: Mapping[str, Any] = field(default_factory=dict)
+    usual_weight: float = 0.0
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -78,10 +88,32 @@ _BALANCED = {"sampling": "instance", "weight_decay": 5e-3, "epochs": 10}
 METHODS: dict[str, Method] = {
     "joint": Method(Joint, "the network's own classifier, as trained"),
     "ncm": Method(NearestClassMean, "nearest class mean", cost="one pass"),
-    "lda": Method(LinearDiscriminant, "linear discriminant, all classes equally probable", cost="one pass"),
-    "ridge": Method(WeightedRidge, "regression on the classes, each weighed alike", cost="one pass"),
+    "lda": Method(
+        LinearDiscriminant,
+        "linear discriminant, all classes equally probable",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
+    ),
+    "ridge": Method(
+        WeightedRidge,
+        "regression on the classes, each weighed alike",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
+    ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
+    "mla": Method(
+        VectorScaled, "the scores of a class divided by a power of its share of images", {"tau": 0.0}, cost="one pass"
+    ),
+    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
+    "logistic": Method(
+        Logistic,
+        "logistic regression at its optimum, the log share of each class taken out",
+        transform="power-l2",
+        usual_weight=0.3,
+    ),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
     "bsm": Method(
@@ -93,6 +125,11 @@ METHODS: dict[str, Method] = {
         {"reweight": True, **_BALANCED},
     ),
     "crt": Method(ClassifierRetraining, "classifier trained again, each class drawn equally often", {"epochs": 10}),
+    "los": Method(
+        ClassifierRetraining,
+        "classifier trained on targets that are nearly the same for all classes",
+        {"loss": "over-smoothed", "weight_decay": 2e-3},
+    ),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(
         ClassifierRetraining,
@@ -101,8 +138,23 @@ METHODS: dict[str, Method] = {
     ),
     "maxnorm": Method(MaxNorm, "classifier whose weights have a largest length"),
     "disalign": Method(DisAlign, "scores corrected where the image asks for it"),
-    "knn": Method(NearestNeighbours, "votes of the nearest training images, weighed by class size", cost="all rows"),
-    "mlp": Method(MultilayerPerceptron, "a network with one hidden layer, trained by balanced softmax"),
+    "knn": Method(
+        NearestNeighbours,
+        "votes of the nearest training images, weighed by class size",
+        cost="all rows",
+        transform="power-l2",
+    ),
+    "rfr": Method(
+        RandomFeatureRidge,
+        "regression on random cosines of the features, each class weighed alike",
+        usual_weight=0.1,
+    ),
+    "mlp": Method(
+        MultilayerPerceptron,
+        "a network with one hidden layer, trained by balanced softmax",
+        last_fit={"members": 3},
+        usual_weight=0.4,
+    ),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(
         DLSA,

@@ -29,8 +29,9 @@ from longtail.schedules import ScheduleKind
 
 __all__ = ["ClassifierRetraining"]
 
-EPOCHS = 10, 80  # usually, and the fewest steps in all; cosines learn more slowly, since their scale is fixed
-EPOCHS_OF_LDAM = 20, 1000
+# usually, and the fewest steps in all; cosines learn more slowly, since their scale is fixed, and so do small gradients
+EPOCHS = 10, 80
+EPOCHS_OF = {"ldam": (20, 1000), "over-smoothed": (30, 1000)}
 
 
 class ClassifierRetraining(LinearHead):
@@ -52,7 +53,8 @@ class ClassifierRetraining(LinearHead):
             nor unit of a feature matters; False learns on them as they are. "auto": True, but for "ldam", whose cosines
             are of features as they are, unless their units are unlike or their mean is far from 0.
         penalty: of "lbfgs", at least 0: penalty D / (2 N) ||W||^2 is added to the mean loss.
-        epochs: of "sgd", passes of N draws; "auto": 10, of "ldam" 20, or as many as give 80 steps, of "ldam" 1000.
+        epochs: of "sgd", passes of N draws; "auto": 10, or as many as give 80 steps; of "ldam" 20 or 1000 steps, of
+            "over-smoothed" 30 or 1000.
         batch_size: of "sgd", images a step.
         learning_rate: of "sgd", at the start.
         momentum: of "sgd", 0 to below 1.
@@ -66,7 +68,8 @@ class ClassifierRetraining(LinearHead):
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
-        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam", as in `longtail.losses`.
+        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam" or "over-smoothed", as in
+            `longtail.losses`.
         reweight: weigh the classes in the loss by the inverse of their effective number of images.
         beta: of the effective number, 0 to below 1.
         rebalance_from: share of the epochs before which all classes weigh alike (deferred re-weighting), 0 to below 1.
@@ -182,7 +185,7 @@ class ClassifierRetraining(LinearHead):
             self.loss, self.sampling, reweight=self.reweight and self.beta > 0, balance_twice=self.balance_twice
         )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        epochs = enough_epochs(self, len(codes), *EPOCHS_OF_LDAM if self.loss == "ldam" else EPOCHS)
+        epochs = enough_epochs(self, len(codes), *EPOCHS_OF.get(self.loss, EPOCHS))
         plan = LayerPlan(
             self.loss,
             self.solver,

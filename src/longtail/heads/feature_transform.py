@@ -15,7 +15,7 @@ from longtail.features import check_finite
 from longtail.heads.base import FEATURES
 from longtail.heads.learned_state import POSITIVE, STRINGS, Array, Learned, Plain
 from longtail.heads.parameters import Constraints, check_parameters, words
-from longtail.heads.rows import TransformedRows, chunks
+from longtail.heads.rows import Features, LazyRows, TransformedRows, chunks
 from longtail.heads.standardisation import feature_moments
 
 __all__ = ["TRANSFORMS", "FeatureTransform", "TransformKind", "signed_root", "unit_length"]
@@ -120,8 +120,7 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Measure mean and deviation of features X (N, D), where they are needed."""
         check_parameters(self.get_params(deep=False), self._parameter_constraints)
-        array = validate_data(self, X, **FEATURES)
-        check_finite(array)
+        array = self._checked(X, reset=True)
         self.mean_: NDArray[np.float64] | None = None
         self.deviation_: NDArray[np.float64] | None = None
         self.length_ = 1.0
@@ -155,9 +154,17 @@ class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             InputError: features that are not finite.
         """
         check_is_fitted(self)
-        array = validate_data(self, X, reset=False, **FEATURES)
+        return TransformedRows(self._checked(X, reset=False), self.apply)
+
+    def _checked(self, features: ArrayLike, *, reset: bool) -> Features:
+        if isinstance(features, LazyRows):  # whose rows were checked where they came from
+            if not reset and features.shape[1] != self.n_features_in_:
+                raise InputError(f"rows have {features.shape[1]} features; expected {self.n_features_in_}.")
+            self.n_features_in_ = features.shape[1]
+            return features
+        array: NDArray[Any] = validate_data(self, features, reset=reset, **FEATURES)
         check_finite(array)
-        return TransformedRows(array, self.apply)
+        return array
 
     def apply(self, features: Tensor) -> Tensor:
         """Transform a tensor of features, shape (N, D)."""

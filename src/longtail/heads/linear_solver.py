@@ -13,7 +13,7 @@ from torch import Tensor
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, chunks, compute_dtype
 
-__all__ = ["LinearProblem", "LinearSolution", "maximise_likelihood"]
+__all__ = ["Axes", "LinearProblem", "LinearSolution", "maximise_likelihood"]
 
 MEMORY = 10  # steps that L-BFGS remembers
 CURVATURE = 0.1  # of the preconditioner: mean p (1 - p) of a class with the share q is about 0.1 sqrt(q) on the way
@@ -138,8 +138,37 @@ class LinearSolution:
     converged: bool
 
 
-def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_steps: int = 200) -> LinearSolution:
-    """Find the linear layer of the largest penalised likelihood by L-BFGS, from the classifier that knows counts alone.
+@dataclass(frozen=True)
+class Axes:
+    """Directions in which features are uncorrelated, or nearly so: the same for every penalty.
+
+    Attributes:
+        values: mean square of the features along each, shape (D,).
+        vectors: one a column, shape (D, D); None takes the features themselves.
+    """
+
+    values: Tensor
+    vectors: Tensor | None
+
+    @classmethod
+    def of(cls, problem: LinearProblem) -> "Axes":
+        """Decompose the scatter of the rows, or take their squares alone where that would cost more than all steps."""
+        num_rows, dimension = problem.features.shape
+        if dimension <= WIDEST and dimension**2 <= 16 * num_rows * len(problem.class_weights):
+            values, vectors = torch.linalg.eigh(problem.scatter())
+            return cls(values.clamp(min=0).cpu(), vectors.cpu())
+        return cls(problem.squares().cpu(), None)
+
+
+def maximise_likelihood(
+    problem: LinearProblem,
+    *,
+    start: tuple[Tensor, Tensor] | None = None,
+    axes: Axes | None = None,
+    tolerance: float = 3e-4,
+    max_steps: int = 200,
+) -> LinearSolution:
+    """Find the linear layer of the largest penalised likelihood by L-BFGS.
 
     Steps are taken in coordinates in which the problem is nearly round: the eigenvectors of the features' scatter,
     each divided by the root of its curvature 0.1 sqrt(q_c) s_d + penalty D / N, q_c the part of class c in the loss.
@@ -147,6 +176,9 @@ def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_
 
     Args:
         problem: what is minimised.
+        start: weight (C, D) and bias (C,), such as the solution for another penalty; None: the classifier that knows
+            counts alone.
+        axes: of these rows, where they are known.
         tolerance: relative to f.
         max_steps: after which it ends in any case.
 
@@ -164,14 +196,12 @@ def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_
         >>> found.converged, (torch.from_numpy(features) @ found.weight.T + found.bias).argmax(dim=1).tolist()
         (True, [0, 0, 1])
     """
-    coordinates = _Coordinates.of(problem)
+    coordinates = _Coordinates.of(problem, Axes.of(problem) if axes is None else axes)
     course = _Course(coordinates, tolerance)
-    start = torch.zeros(len(problem.shares), problem.features.shape[1], dtype=torch.float64)
-    # the logits of a constant classifier that is right on average, less what the loss adds itself
-    biases = problem.shares.log() - problem.offset
+    weight, bias = _knows_counts(problem) if start is None else (part.double() for part in start)
     result = minimize(
         course.value_and_gradient,
-        coordinates.inward(start, biases - biases.mean()),
+        coordinates.inward(weight, bias),
         jac=True,
         method="L-BFGS-B",
         callback=course.look,
@@ -180,6 +210,13 @@ def maximise_likelihood(problem: LinearProblem, *, tolerance: float = 3e-4, max_
     dtype = compute_dtype(problem.features)
     weight, bias = coordinates.outward(result.x)
     return LinearSolution(weight.to(dtype), bias.to(dtype), course.losses, course.is_there(result.fun, result.jac))
+
+
+def _knows_counts(problem: LinearProblem) -> tuple[Tensor, Tensor]:
+    """Return the layer whose logits are right on average, whatever the features are."""
+    weight = torch.zeros(len(problem.shares), problem.features.shape[1], dtype=torch.float64)
+    bias = problem.shares.log() - problem.offset  # less what the loss adds itself
+    return weight, bias - bias.mean()
 
 
 @dataclass(frozen=True)
@@ -192,18 +229,11 @@ class _Coordinates:
     bias_scale: Tensor
 
     @classmethod
-    def of(cls, problem: LinearProblem) -> "_Coordinates":
-        num_classes, (num_rows, dimension) = len(problem.class_weights), problem.features.shape
-        # where it costs more than all steps together, the features are taken for uncorrelated
-        if dimension <= WIDEST and dimension**2 <= 16 * num_rows * num_classes:
-            values, vectors = torch.linalg.eigh(problem.scatter())
-            values, vectors = values.clamp(min=0).cpu(), vectors.cpu()
-        else:
-            values, vectors = problem.squares().cpu(), None
+    def of(cls, problem: LinearProblem, axes: Axes) -> "_Coordinates":
         curvature = CURVATURE * problem.shares.sqrt()
-        least = float(values.mean()) * 1e-6 or 1.0  # of a direction without any rows, where nothing is penalised
-        scale = (curvature[:, None] * values + max(problem.decay, 1e-3 * least)).sqrt()
-        return cls(problem, vectors, scale, curvature.sqrt())
+        least = float(axes.values.mean()) * 1e-6 or 1.0  # of a direction without any rows, where nothing is penalised
+        scale = (curvature[:, None] * axes.values + max(problem.decay, 1e-3 * least)).sqrt()
+        return cls(problem, axes.vectors, scale, curvature.sqrt())
 
     def inward(self, weight: Tensor, bias: Tensor) -> NDArray[np.float64]:
         rotated = weight if self.vectors is None else weight @ self.vectors

@@ -11,7 +11,7 @@ from torch import Tensor
 from longtail.heads.class_scatter import class_means
 from longtail.heads.rows import Features, TransformedRows, chunks, compute_dtype
 
-__all__ = ["AutoOrNot", "FeatureMoments", "Standardisation", "feature_moments", "scale_note"]
+__all__ = ["AutoOrNot", "FeatureMoments", "Standardisation", "feature_moments", "scale_note", "unlike_note"]
 
 AutoOrNot = bool | Literal["auto"]
 
@@ -162,7 +162,11 @@ def scale_note(features: Features, *, device: str = "cpu") -> tuple[str, ...]:
         >>> scale_note(np.array([[1.0, 2.0, 9000.0], [2.0, 1.0, 100.0]]))
         ("the deviation of one feature is 8900 times the median, and few features alone decide; ...",)
     """
-    moments = feature_moments(features, device=device)
+    return unlike_note(feature_moments(features, device=device))
+
+
+def unlike_note(moments: FeatureMoments) -> tuple[str, ...]:
+    """Return the same of features whose moments are known."""
     if not moments.is_unlike:
         return ()
     return (

@@ -1,19 +1,17 @@
 """Weighted ridge regression on one-hot targets: a linear head in closed form, chosen by leave-one-out."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import choose_from_hits
-from longtail.heads.class_scatter import class_means, within_class_scatter
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Learned
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real
+from longtail.heads.ridge_solutions import RidgeSolutions, ridge_by_gamma
 from longtail.heads.standardisation import scale_note
 
 __all__ = ["GAMMA_GRID", "PENALTY_GRID", "RidgeSolutions", "WeightedRidge"]
@@ -133,106 +131,18 @@ class WeightedRidge(LinearHead):
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
             gammas, penalties = (WITHOUT_EVIDENCE[0],), (WITHOUT_EVIDENCE[1],)
-        means = class_means(array, codes, len(self.classes_), device=self.device)
-        counts = torch.from_numpy(self.class_counts_).to(self.device)
-        weights = {gamma: _row_weights(counts, gamma) for gamma in gammas}
-        stacked = torch.stack(list(weights.values()))
-        scatters = dict(
-            zip(gammas, within_class_scatter(array, codes, means, stacked, device=self.device), strict=True)
-        )
-        result = search(
-            gammas,
-            penalties,
-            lambda gamma: RidgeSolutions.of(means, counts, weights[gamma], scatters[gamma]),
-            evidence,
-        )
+        solve = ridge_by_gamma(array, codes, gammas, device=self.device)
+        result = search(gammas, penalties, solve, evidence)
         self.gamma_, self.penalty_ = result.key, result.value
         self.curve_: dict[str, Any] | None = None
         if result.best_hits is not None and len(gammas) > 1:
             self.curve_ = choose_from_hits(gammas, result.best_hits, evidence.totals)[1] | {"parameter": "gamma"}
         elif result.curve is not None:
             self.curve_ = result.curve | {"parameter": "penalty"}
+        counts = torch.from_numpy(self.class_counts_).to(self.device)
         world = 1 / counts if self.implied_prior == "uniform" else torch.ones(len(counts), device=self.device)
         self.scale_ = evidence.scale(result.solutions, self.penalty_, world)
         weight, bias = result.solutions.at(self.penalty_)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         self.notes_ = scale_note(array, device=self.device)
         return self
-
-
-def _row_weights(counts: Tensor, gamma: float) -> Tensor:
-    """Weigh a row of each class by n^-gamma, of mean 1 over the rows; shape (C,)."""
-    weights = (counts / counts.min()).double() ** -gamma  # no power of it overflows
-    return weights * counts.sum() / (weights @ counts.double())
-
-
-@dataclass(frozen=True)
-class RidgeSolutions:
-    """The solutions for every penalty, from one eigendecomposition F' D F = U diag(s) U'.
-
-    Attributes:
-        mean: weighted mean of the features, shape (D,).
-        target_mean: that of the one-hot targets, shape (C,).
-        values: s, shape (D,).
-        vectors: U, shape (D, D).
-        moments: U' F' D Y, shape (D, C).
-        row_weights: of a row of each class, shape (C,); their sum over the rows is N.
-        num_rows: N.
-    """
-
-    mean: Tensor
-    target_mean: Tensor
-    values: Tensor
-    vectors: Tensor
-    moments: Tensor
-    row_weights: Tensor
-    num_rows: int
-
-    @classmethod
-    def of(cls, means: Tensor, counts: Tensor, row_weights: Tensor, within: Tensor) -> Self:
-        """Decompose the scatter of all rows.
-
-        Args:
-            means: of each class, shape (C, D).
-            counts: rows of each class, shape (C,).
-            row_weights: of a row of each class, shape (C,), of sum N over the rows.
-            within: weighted scatter within the classes, shape (D, D).
-        """
-        class_weights = row_weights * counts
-        mean = class_weights @ means / class_weights.sum()
-        weighted = class_weights[:, None] * (means - mean)
-        values, vectors = torch.linalg.eigh(within + weighted.T @ (means - mean))
-        # less their mean, features are of mean 0: the targets need not be centred in F' D Y
-        moments = vectors.T @ weighted.T
-        num_rows = int(counts.sum())
-        return cls(mean, class_weights / num_rows, values.clamp(min=0), vectors, moments, row_weights, num_rows)
-
-    def level(self, penalty: float) -> float:
-        """Return l for a penalty that is relative to the mean eigenvalue."""
-        return penalty * float(self.values.mean()) or 1.0
-
-    def at(self, penalty: float) -> tuple[Tensor, Tensor]:
-        """Return weight (C, D) and bias (C,) for a penalty."""
-        weight = (self.vectors @ (self.moments / (self.values[:, None] + self.level(penalty)))).T
-        return weight, self.target_mean - weight @ self.mean
-
-    def rotated(self, features: Tensor) -> Tensor:
-        """Return features less the mean in the basis of the eigenvectors, shape (N, D)."""
-        return (features - self.mean.to(features)) @ self.vectors.to(features)
-
-    def scores(self, rotated: Tensor, penalty: float) -> Tensor:
-        """Return x W + b of rotated features, shape (N, C)."""
-        moments = (self.moments / (self.values[:, None] + self.level(penalty))).to(rotated)
-        return torch.addmm(self.target_mean.to(rotated), rotated, moments)
-
-    def left_out_scores(self, rotated: Tensor, codes: Tensor, penalty: float) -> Tensor:
-        """Return the scores of training rows by the solutions that are fitted without each of them, shape (N, C).
-
-        The level l and the weights of the other rows are kept.
-        """
-        inverse = (1 / (self.values + self.level(penalty))).to(rotated)
-        leverage = self.row_weights.to(rotated)[codes] * (rotated.square() @ inverse + 1 / self.num_rows)
-        factor = (leverage / (1 - leverage).clamp(min=torch.finfo(rotated.dtype).eps))[:, None]
-        scores = self.scores(rotated, penalty)
-        # less h / (1 - h) times the residual y - s
-        return (scores * (1 + factor)).scatter_add_(1, codes[:, None], -factor)

@@ -186,6 +186,8 @@ class StageOneOptions:
     """Margin of the rarest class in --loss ldam."""
     ldam_scale: Annotated[float, Range(above=0)] = 30.0
     """Scale of the cosines in --loss ldam."""
+    loss_smoothing: Share = 0.98
+    """Smoothing d of --loss over-smoothed."""
     reweight: bool = False
     """Weigh classes in the loss by 1 / effective number."""
     beta: Share = 0.9999

@@ -10,6 +10,7 @@ from longtail.losses.focal import Focal
 from longtail.losses.generalized_weights import generalized_weights
 from longtail.losses.ldam import LDAM, ldam_margins
 from longtail.losses.logit_adjustment import LogitAdjusted
+from longtail.losses.over_smoothed import OverSmoothed
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Focal",
     "LogitAdjusted",
     "LossName",
+    "OverSmoothed",
     "build_loss",
     "cluster_separation",
     "effective_number_weights",

@@ -8,10 +8,11 @@ from longtail.errors import InputError
 from longtail.losses.focal import Focal
 from longtail.losses.ldam import LDAM
 from longtail.losses.logit_adjustment import LogitAdjusted
+from longtail.losses.over_smoothed import OverSmoothed
 
 __all__ = ["LossName", "build_loss", "prior_of_loss"]
 
-LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam"]
+LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed"]
 
 
 def build_loss(
@@ -23,17 +24,19 @@ def build_loss(
     tau: float = 1.0,
     largest_margin: float = 0.5,
     scale: float = 30.0,
+    smoothing: float = 0.98,
 ) -> nn.Module:
     """Build a loss that maps logits (B, C) and labels (B,) to a scalar.
 
     Args:
-        name: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted" or "ldam".
+        name: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam" or "over-smoothed".
         class_counts: n_c of training, shape (C,).
         weight: of each class, shape (C,); None weighs all alike.
         gamma: of focal.
         tau: of logit-adjusted.
         largest_margin: of ldam.
         scale: of ldam.
+        smoothing: of over-smoothed.
 
     Raises:
         InputError: no such loss, or ldam with a class that has no image.
@@ -54,6 +57,8 @@ def build_loss(
             return LogitAdjusted(class_counts, tau=tau, weight=weight)
         case "ldam":
             return LDAM(class_counts, largest_margin=largest_margin, scale=scale, weight=weight)
+        case "over-smoothed":
+            return OverSmoothed(smoothing, weight)
         case _:
             raise InputError(f"no loss {name!r}. Losses: {', '.join(get_args(LossName))}.")
 

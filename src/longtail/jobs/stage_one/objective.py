@@ -82,6 +82,7 @@ def objective_of(stage: StageOneOptions, labels: NDArray[np.int64], num_classes:
         tau=stage.loss_tau,
         largest_margin=stage.ldam_margin,
         scale=stage.ldam_scale,
+        smoothing=stage.loss_smoothing,
     )
     if not stage.reweight:
         return Objective(build(), None)
