@@ -86,10 +86,10 @@ def test_test_labels_change_nothing_but_their_own_metrics(folder):
 
 
 def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
-    def peeking(protocol, fitted):
+    def peeking(decision, candidates, evidence, protocol):
         return protocol.problem.splits["test"].labels
 
-    monkeypatch.setattr("longtail.comparison.fit_methods.choose_and_refit", peeking)
+    monkeypatch.setattr("longtail.comparison.fit_methods.fitted_on_all", peeking)
     assert main(["fit", str(folder), "--methods", "ncm,auto", "--out", str(folder / "fit"), "--quiet"]) == 2
     assert "feature_test.h5: its labels are sealed until everything is chosen" in capsys.readouterr().err
     assert not (folder / "fit" / "results.json").exists()

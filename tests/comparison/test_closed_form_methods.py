@@ -5,11 +5,9 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from longtail.cli import main
-from longtail.comparison import METHODS
-from longtail.comparison.choose_ensemble import choose_members, uniform_log_probabilities
+from longtail.comparison.evidence import answers_of
 from longtail.features import open_feature_file, write_features
 from longtail.heads import Ensemble, Joint, LinearDiscriminant, Transformed, load_head
 
@@ -139,48 +137,46 @@ def test_without_val_transforms_and_members_are_chosen_on_train(folder):
     assert found["auto"]["choice"]["scores"].keys() == {"ncm", "lda", "ridge"} | ({"ensemble"} if several else set())
 
 
-def test_an_ensemble_takes_one_member_after_the_other_while_it_helps(folder, val_alone):
-    found = fit(folder, "--methods", "ncm,lda,ridge,knn,ensemble,auto")["methods"]
-    members = found["ensemble"]["params"]["members"]
-    val = {name: found[name]["metrics"]["val"]["balanced"] for name in ("ncm", "lda", "ridge", "knn")}
-    scores = list(found["ensemble"]["members"].values())
-    assert scores[0] == pytest.approx(max(val.values()))
-    assert (np.diff(scores) > 0).all()
-    assert 1 <= len(members) <= 3
-    assert found["ensemble"]["metrics"]["val"]["balanced"] == pytest.approx(scores[-1], abs=0.7)
+def test_an_ensemble_is_the_weighted_mean_of_its_members(folder, val_alone):
+    entries = fit(folder, "--methods", "ncm,lda,ridge,knn,ensemble,auto")["methods"]
+    weights = entries["ensemble"]["params"]["members"]
+    assert sum(weights.values()) == pytest.approx(1, abs=0.01)
     head = load_head(folder / "fit" / "heads" / "ensemble.npz")
     assert isinstance(head, Ensemble)
+    assert head.members_ == list(weights)
     features = open_feature_file(folder / "feature_test.h5").features
-    slow = np.mean([np.exp(uniform_log_probabilities(part, features).numpy()) for part in head.heads_], axis=0)
+    slow = 0
+    for part, weight, scale in zip(head.heads_, head.weights_, head.scales_, strict=True):
+        scores = scale * answers_of(part, features).scores
+        slow = slow + weight * scores.softmax(dim=1).numpy()
     np.testing.assert_array_equal(head.predict(features), slow.argmax(axis=1))
-    assert ("ensemble" in found["auto"]["choice"]["scores"]) == (len(members) > 1)
+
+
+def test_auto_is_the_ensemble_fitted_again_where_several_decide(folder, val_alone):
+    entries = fit(folder, "--methods", "ncm,lda,ridge,knn,auto")["methods"]
+    choice = entries["auto"]["choice"]
+    several = len(choice["members"]) > 1
+    assert ("ensemble" in entries) == several == (choice["method"] == "ensemble")
+    if choice["method"] == "ensemble":
+        first, last = (load_head(folder / "fit" / "heads" / f"{name}.npz") for name in ("ensemble", "auto"))
+        assert first.members_ == last.members_
+        np.testing.assert_array_equal(first.weights_, last.weights_)
+        assert last.class_counts_.sum() > first.class_counts_.sum()
 
 
 def test_an_ensemble_of_one_is_left_out_unless_it_was_named(folder, val_alone, monkeypatch):
-    def alone(heads, *rest, **more):
-        name = next(iter(heads))
-        return Ensemble.of({name: heads[name]}, selected_on="val"), {"members": {name: 50.0}}
-
-    monkeypatch.setattr("longtail.comparison.fit_methods.choose_ensemble", alone)
-    few = {name: METHODS[name] for name in ("joint", "ncm", "ensemble")}
-    monkeypatch.setattr("longtail.comparison.method_names.METHODS", few)
-    assert "ensemble" not in fit(folder, "--methods", "all")["methods"]
+    monkeypatch.setattr("longtail.comparison.automatic.blend_weights", lambda rows, *_: {next(iter(rows)): 1.0})
+    assert "ensemble" not in fit(folder, "--methods", "joint,ncm,auto")["methods"]
     assert "ensemble" in fit(folder, "--methods", "ncm,ensemble", out="named")["methods"]
 
 
-def test_members_join_by_more_than_a_standard_error():
-    """A second head that is right where the first is wrong joins; one that agrees with it does not."""
-    labels = np.repeat([0, 1], 100)
-    sure, unsure = 3.0, 0.5
-    first, second = np.where(np.arange(200) % 4 == 0, -unsure, sure), np.where(np.arange(200) % 4 == 0, sure, -unsure)
-
-    def scores(margins):
-        signed = torch.from_numpy(np.where(labels == 1, margins, -margins)).float()
-        return torch.stack([-signed, signed], dim=1).log_softmax(dim=1)
-
-    named = {"first": scores(first), "second": scores(second), "same": scores(first)}
-    assert choose_members(named, labels, 2, {})[0] == ["first", "second"]
-    assert choose_members({"first": scores(first), "same": scores(first)}, labels, 2, {})[0] == ["first"]
+def test_what_is_expected_of_new_rows_is_less_than_what_was_seen(folder, val_alone):
+    choice = fit(folder, "--methods", "ncm,lda,ridge,knn,auto")["methods"]["auto"]["choice"]
+    expected = choice["expected"]
+    assert expected["score"] == pytest.approx(choice["scores"][choice["method"]] - expected["optimism"])
+    assert 0 <= expected["optimism"] < 10
+    low, high = expected["interval"]
+    assert low < expected["score"] < high
 
 
 def test_mistakes_are_told(folder, capsys):

@@ -80,13 +80,13 @@ def test_it_predicts_names(comparison):
     other = comparison.predict(features, method="joint", prior=[0.9, 0.05, 0.05])
     assert (other == "ant").sum() > (comparison.predict(features, method="joint") == "ant").sum()
     assert comparison.predict_proba(features).sum(axis=1) == pytest.approx(1)
-    with pytest.raises(InputError, match=r"`method` is 'tua'; expected one of joint, tau, lda, auto"):
+    with pytest.raises(InputError, match=r"`method` is 'tua'; expected one of joint, tau, lda, ensemble, auto"):
         comparison.predict(features, method="tua")
 
 
 def test_the_table_has_a_row_a_method(comparison):
     rows = {row["method"]: row for row in comparison.table}
-    assert list(rows) == ["joint", "tau", "lda", "auto"]
+    assert [name for name in rows if name != "ensemble"] == ["joint", "tau", "lda", "auto"]
     assert rows["tau"]["balanced"] == comparison.measured["methods"]["tau"]["metrics"]["test"]["balanced"]
     assert rows["tau"]["chosen"].startswith("tau = ")
     assert f"{rows['lda']['few']:.1f}" in repr(comparison)
@@ -141,10 +141,10 @@ def test_joint_may_be_the_best_on_validation_and_in_cross_validation():
 
 
 def test_labels_of_test_are_sealed_until_everything_is_chosen(monkeypatch):
-    def peeking(protocol, fitted):
+    def peeking(decision, candidates, evidence, protocol):
         return protocol.problem.splits["test"].labels
 
-    monkeypatch.setattr("longtail.comparison.fit_methods.choose_and_refit", peeking)
+    monkeypatch.setattr("longtail.comparison.fit_methods.fitted_on_all", peeking)
     with pytest.raises(SealedLabelsError):
         compare(made_up(), "ncm,auto")
 
@@ -216,8 +216,8 @@ def test_a_problem_is_sealed_again_for_each_comparison(folder, monkeypatch):
     with pytest.raises(SealedLabelsError):
         problem.splits["test"].labels  # noqa: B018
     monkeypatch.setattr(
-        "longtail.comparison.fit_methods.choose_and_refit",
-        lambda protocol, fitted: protocol.problem.splits["test"].labels,
+        "longtail.comparison.fit_methods.fitted_on_all",
+        lambda decision, candidates, evidence, protocol: protocol.problem.splits["test"].labels,
     )
     with pytest.raises(SealedLabelsError):
         compare(problem, "ncm,auto")

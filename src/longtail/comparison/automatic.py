@@ -1,78 +1,123 @@
-"""`auto`: choose a method on data that no head was fitted to, and fit it again on all there is to learn."""
+"""`auto`: who decides, chosen on rows that no head was fitted to, and fitted again on all there is to learn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.comparison.cross_validation import cross_validated, promising
+from longtail.comparison.blend import blend_weights, log_losses
+from longtail.comparison.candidates import Candidate
+from longtail.comparison.evidence import Evidence
+from longtail.comparison.expected_score import expected_score
 from longtail.comparison.fitter import learns_from_rows
+from longtail.comparison.method_settings import last_settings
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_again
-from longtail.evaluation.selection import Choice, choose
+from longtail.evaluation.selection import Choice, choose, class_weights
+from longtail.heads import Ensemble
 from longtail.heads.base import Head
-from longtail.heads.feature_transform import TransformKind
 
-__all__ = ["Automatic", "Candidates", "choose_and_refit", "predict_splits"]
+__all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fitted_on_all", "predict_splits"]
 
-
-@dataclass(frozen=True)
-class Candidates:
-    """Fitted methods that are chosen from.
-
-    Attributes:
-        heads: fitted on train, by method.
-        predictions: class indices of each on val and test.
-        transforms: of the features, by method; none for those that are not named.
-        final: methods that are not to be fitted again: theirs was another way than from these features.
-    """
-
-    heads: Mapping[str, Head]
-    predictions: Mapping[str, Mapping[str, NDArray[np.int64]]]
-    transforms: Mapping[str, TransformKind] = field(default_factory=dict)
-    final: frozenset[str] = frozenset()
-
-    @property
-    def members(self) -> list[str]:
-        """Names of the methods that the ensemble is made of."""
-        return list(getattr(self.heads.get("ensemble"), "members_", []))
+TOGETHER = "ensemble"
+SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
 
 @dataclass(frozen=True)
-class Automatic:
-    """The chosen method, fitted again.
+class Decision:
+    """Who decides.
 
     Attributes:
-        head: fitted on train, or on train and val.
-        predictions: on val (of the head that had not seen it) and test.
-        facts: what results.json says of the choice.
+        weights: of each member, of sum 1; one that stands alone has 1.
+        choice: how the candidates, and they together, do where the choice is made; `chosen` is a method's name, or
+            "ensemble".
     """
 
-    head: Head
-    predictions: dict[str, NDArray[np.int64]]
-    facts: dict[str, Any]
+    weights: dict[str, float]
+    choice: Choice
 
 
-def choose_and_refit(protocol: Protocol, fitted: Candidates) -> Automatic:
-    """Choose between fitted methods, and fit the chosen one on train and val with the settings that it chose.
+def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> Decision:
+    """Choose who decides: several candidates together, or one.
+
+    Several do where their mean has a lower log-loss than each alone, but not where it finds measurably less than the
+    best one: by more than a standard error.
 
     Args:
-        protocol: the problem, and how is chosen.
-        fitted: what is chosen from.
+        evidence: what the candidates say.
+        protocol: how is chosen.
+        together: whether several may decide together.
     """
-    rules, problem, select_on = protocol.rules, protocol.problem, protocol.select_on
-    choice = _chosen(protocol, fitted)
-    head, fitted_on = fitted.heads[choice.chosen], ["train"]
-    if rules.refit and select_on == "val" and choice.chosen not in fitted.final and learns_from_rows(head):
-        head, fitted_on = fitted_again(head, protocol), ["train", "val"]
-    predictions = dict(fitted.predictions[choice.chosen])
-    if "test" in predictions:
-        predictions["test"] = head.predict(problem.splits["test"].features)
-    return Automatic(head, predictions, _facts(choice, protocol, fitted_on))
+    names = [name for name in METHODS if name in evidence.log_probabilities]
+    by_label = dict(zip(evidence.log_probabilities, evidence.of_labels, strict=True))
+    usual = {name: METHODS[name].usual_weight for name in names}
+    weights = blend_weights({name: by_label[name] for name in names}, evidence.row_weights, usual)
+    if not len(evidence.labels):  # every class has a single row
+        best = max(weights, key=lambda name: weights[name])
+        weights = weights if together else {best: 1.0}
+        return Decision(weights, Choice(TOGETHER if len(weights) > 1 else best, best, {}, {}))
+    decisions = {name: evidence.decisions[name] for name in names}
+    if together and (len(weights) > 1 or protocol.rules.metric == "all"):
+        decisions[TOGETHER] = evidence.together(weights)
+    rules = protocol.rules
+    how = {**protocol.choose_by, "one_standard_error": rules.one_standard_error}
+    choice = choose(decisions, evidence.labels, len(protocol.groups), **how)
+    if TOGETHER in decisions and not rules.one_standard_error and rules.costs is None:
+        behind = choice.scores[choice.best] - choice.scores[TOGETHER]
+        if behind <= choice.errors[TOGETHER]:
+            choice = replace(choice, chosen=TOGETHER)
+    return Decision(weights if choice.chosen == TOGETHER else {choice.chosen: 1.0}, choice)
+
+
+def decided_head(decision: Decision, heads: Mapping[str, Head], evidence: Evidence, protocol: Protocol) -> Head:
+    """Put the head together that decides.
+
+    Args:
+        decision: who does.
+        heads: fitted, by method.
+        evidence: that the decision was made on.
+        protocol: of the decision.
+    """
+    if decision.choice.chosen != TOGETHER:
+        return heads[decision.choice.chosen]
+    members = list(decision.weights)
+    return Ensemble.of(
+        {name: heads[name] for name in members},
+        weights=list(decision.weights.values()),
+        scales=[evidence.scales.get(name, 1.0) for name in members],
+        selected_on="train-cv" if protocol.select_on == "train" else "val",
+        prior="train" if protocol.rules.metric == "all" else "uniform",
+    )
+
+
+def fitted_on_all(
+    decision: Decision, candidates: Mapping[str, Candidate], evidence: Evidence, protocol: Protocol
+) -> tuple[Head, list[str]]:
+    """Fit who decides once more, on train and val, with the settings that were chosen.
+
+    Args:
+        decision: who does.
+        candidates: fitted on train, by name.
+        evidence: that the decision was made on.
+        protocol: of the decision.
+
+    Returns:
+        The head, and the splits that it was fitted on.
+    """
+    heads = {name: candidates[name].head for name in decision.weights}
+    splits = ["train", "val"] if protocol.rules.refit and protocol.select_on == "val" else ["train"]
+    again = [
+        name
+        for name, head in heads.items()
+        if not candidates[name].is_final and learns_from_rows(head) and (len(splits) > 1 or METHODS[name].last_fit)
+    ]
+    for name in again:
+        heads[name] = fitted_again(heads[name], protocol, splits, last_settings(name, protocol.settings))
+    return decided_head(decision, heads, evidence, protocol), splits if again else ["train"]
 
 
 def predict_splits(head: Head, problem: FeatureProblem) -> dict[str, NDArray[np.int64]]:
@@ -80,50 +125,51 @@ def predict_splits(head: Head, problem: FeatureProblem) -> dict[str, NDArray[np.
     return {split: head.predict(file.features) for split, file in problem.splits.items() if split != "train"}
 
 
-def _chosen(protocol: Protocol, fitted: Candidates) -> Choice:
-    """Choose on val, on parts of train, or on both."""
-    num_classes, select_on = len(protocol.groups), protocol.select_on
-    # an ensemble of one is that one
-    names = [name for name in METHODS if name in fitted.heads and (name != "ensemble" or len(fitted.members) > 1)]
-    held_out = {} if select_on == "train" else {name: fitted.predictions[name][select_on] for name in names}
-    candidates: dict[str, NDArray[np.int64]] = {name: np.empty((1, 0), dtype=np.int64) for name in names}
-    labels = np.empty(0, dtype=np.int64)
-    if protocol.looks_at_train:
-        if held_out:
-            names = promising(held_out, protocol.problem.splits[select_on].labels, num_classes, protocol.choose_by)
-        candidates, labels = cross_validated(protocol, names, fitted.transforms, fitted.members)
-    if held_out:
-        candidates = {
-            name: np.concatenate([rows, np.tile(held_out[name], (len(rows), 1))], axis=1)
-            for name, rows in candidates.items()
-        }
-        labels = np.concatenate([labels, protocol.problem.splits[select_on].labels])
-    simplest = protocol.rules.one_standard_error
-    return choose(candidates, labels, num_classes, **protocol.choose_by, one_standard_error=simplest)
+def choice_facts(decision: Decision, evidence: Evidence, protocol: Protocol, fitted_on: list[str]) -> dict[str, Any]:
+    """Return what results.json says of a decision.
 
-
-def _facts(choice: Choice, protocol: Protocol, fitted_on: list[str]) -> dict[str, Any]:
-    rules, select_on = protocol.rules, protocol.select_on
-    evidence = [] if select_on == "train" else [str(select_on)]
-    evidence += [f"{rules.cv_folds}-fold cross-validation of train"] if protocol.looks_at_train else []
+    Args:
+        decision: who decides.
+        evidence: that it was made on.
+        protocol: of the decision.
+        fitted_on: splits that the head was fitted on in the end.
+    """
+    rules, select_on, choice = protocol.rules, protocol.select_on, decision.choice
     doubt = None
     if select_on == "train" and protocol.problem.head is not None:
         doubt = (
             "The features of train are of images that the network itself was trained on, and was asked about again: "
             "cross-validation on them is too hopeful, most of all for methods that trust them. Give a validation split."
         )
+    losses = log_losses(evidence.of_labels, evidence.row_weights) if len(evidence.labels) else np.empty(0)
+    several = len(evidence.sources) > 1
     return {
-        "selected_on": "val+cv" if len(evidence) > 1 else "train-cv" if select_on == "train" else select_on,
+        "selected_on": "val+cv" if several else "train-cv" if select_on == "train" else select_on,
         "choice": {
             "method": choice.chosen,
+            "members": decision.weights,
             "best": choice.best,
-            "on": " and ".join(evidence),
+            "on": " and ".join(evidence.sources),
             "metric": rules.metric,
             "costs": None if rules.costs is None else rules.costs_name,
-            "rule": "simplest within one standard error" if rules.one_standard_error else "highest score",
+            "rule": "simplest within one standard error"
+            if rules.one_standard_error
+            else "together, unless one is better",
             "scores": choice.scores,
             "standard_errors": choice.errors,
+            "log_loss": dict(zip(evidence.log_probabilities, losses.tolist(), strict=False)),
+            "expected": _expected(evidence, protocol),
             "fitted_on": fitted_on,
             "doubt": doubt,
         },
     }
+
+
+def _expected(evidence: Evidence, protocol: Protocol) -> dict[str, Any] | None:
+    """Return what new rows will show, where the score is a share of images."""
+    rules = protocol.rules
+    if rules.costs is not None or rules.metric == "worst" or not len(evidence.labels):
+        return None
+    parts = class_weights(evidence.labels, len(protocol.groups), rules.metric, protocol.groups)
+    chosen = lambda rows: decide(rows, protocol).weights  # noqa: E731
+    return expected_score(evidence, chosen, parts, protocol.groups, seed=protocol.seed)

@@ -1,98 +1,85 @@
-"""Cross-validation of several methods on train, as evidence for a choice."""
+"""Cross-validation of several candidates on train: what heads say about rows that they were not fitted to."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import torch
+from numpy.typing import NDArray
 
+from longtail.comparison.blend import log_losses, loss_error
+from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
 from longtail.comparison.fitter import Fitter
+from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
-from longtail.evaluation.selection import choose
-from longtail.heads import Ensemble
-from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
+from longtail.heads.left_out import spread_rows
 from longtail.holdout import stratified_folds
 
-__all__ = ["cross_validated", "promising"]
+__all__ = ["out_of_fold_answers", "promising"]
 
-MOST_CANDIDATES = 6  # methods that all folds are fitted with
+MOST_CANDIDATES = 6  # that all folds are fitted with
+MOST_ROWS = 8192  # that are asked about: a mean over classes gains little from further rows of the common ones
 
 
-def cross_validated(
-    protocol: Protocol, names: Sequence[str], transforms: Mapping[str, TransformKind], members: Sequence[str]
-) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64]]:
-    """Predict rows of train by heads that were not fitted to them.
+def out_of_fold_answers(
+    protocol: Protocol, transforms: Mapping[str, TransformKind]
+) -> tuple[dict[str, Answers], NDArray[np.int64]]:
+    """Ask heads about rows of train that they were not fitted to.
 
     Where there are many methods, the first fold sorts those out that are clearly behind; the others fit the rest.
 
     Args:
         protocol: the problem, folds and settings.
-        names: of the methods.
-        transforms: of the features, by method; none for those that are not named.
-        members: of the ensemble.
+        transforms: of the features, by method.
 
     Returns:
-        Class indices of each method that is left, shape (repeats, N'), and the labels (N',).
+        Answers of each method that is left about N' rows, and their labels (N',); rows come again in each repeat. A
+        class of one row is in every fold's train: nothing can be said about it.
     """
     train, rules = protocol.problem.splits["train"], protocol.rules
     labels = np.asarray(train.labels)
-    predictions = {name: np.full((rules.cv_repeats, len(labels)), -1, dtype=np.int64) for name in names}
+    names = list(transforms)
+    parts: dict[str, list[Answers]] = {name: [] for name in names}
+    asked: list[NDArray[np.int64]] = []
     for repeat in range(rules.cv_repeats):
         folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat)
         for fold in range(rules.cv_folds):
-            held_out, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            held_out = np.flatnonzero(folds == fold)
             if not len(held_out):
                 continue
-            fitter = Fitter(protocol.on_train(rest))
-            features = np.asarray(train.features[held_out])
-            fitted: dict[str, Head] = {}
-            for name in _needed(list(predictions), members):
-                fitted[name] = fitter.fit(name, transforms.get(name, "none"))
-                if name in predictions:
-                    predictions[name][repeat, held_out] = fitted[name].predict(features)
-            if "ensemble" in predictions:
-                together = Ensemble.of({member: fitted[member] for member in members})
-                predictions["ensemble"][repeat, held_out] = together.predict(features)
-            if not repeat and not fold:
-                first = {name: rows[0, held_out] for name, rows in predictions.items()}
-                near = promising(first, labels[held_out], len(protocol.groups), protocol.choose_by)
-                predictions = {name: predictions[name] for name in near}
-    # a class of one image is in every fold's train: nothing can be said about it
-    seen = np.all([rows >= 0 for rows in predictions.values()], axis=(0, 1))
-    return {name: rows[:, seen] for name, rows in predictions.items()}, labels[seen]
+            fitter = Fitter(protocol.on_train(np.flatnonzero(folds != fold)))
+            rows = held_out[spread_rows(labels[held_out], MOST_ROWS // rules.cv_folds)]
+            features = np.asarray(train.features[rows])
+            for name in names:
+                parts[name].append(answers_of(fitter.fit(name, transforms[name]), features))
+            asked.append(labels[rows])
+            if len(asked) == 1:
+                names = promising(evidence_of(protocol, [({n: parts[n][0] for n in names}, labels[rows])], ()))
+    nothing = Answers(torch.empty(0, len(protocol.groups)), np.empty(0, dtype=np.int64))
+    return {name: _joined([nothing, *parts[name]]) for name in names}, np.concatenate([nothing.decisions, *asked])
 
 
-def promising(
-    predictions: Mapping[str, ArrayLike], labels: ArrayLike, num_classes: int, choose_by: Mapping[str, Any]
-) -> list[str]:
-    """Name the methods that are not clearly behind the best one: by two standard errors, and six at most.
+def _joined(parts: Sequence[Answers]) -> Answers:
+    return Answers(torch.cat([part.scores for part in parts]), np.concatenate([part.decisions for part in parts]))
+
+
+def promising(evidence: Evidence) -> list[str]:
+    """Name the candidates that are not clearly behind the best one: by two standard errors, and six at most.
+
+    Those that have a usual weight are never left out: the first rows say too little of them.
 
     Args:
-        predictions: class indices of each method, shape (N,).
-        labels: class indices, shape (N,).
-        num_classes: C.
-        choose_by: what `choose` takes besides.
+        evidence: of all candidates.
 
     Returns:
         Names, in the order given; all where there are six at most.
-
-    Example:
-        >>> labels = np.tile([0, 1], 50)
-        >>> candidates = {f"poor-{k}": np.zeros(100, dtype=int) for k in range(6)} | {"good": labels}
-        >>> promising(candidates, labels, 2, {})
-        ['good']
     """
-    names = list(predictions)
-    if len(names) <= MOST_CANDIDATES:
+    names = list(evidence.log_probabilities)
+    if len(names) <= MOST_CANDIDATES or not len(evidence.labels):
         return names
-    choice = choose(predictions, labels, num_classes, **choose_by)
-    lead = {name: choice.scores[choice.best] - choice.scores[name] for name in names}
-    near = [name for name in names if lead[name] <= 2 * choice.errors[name] + 1e-9]
-    best = sorted(near, key=lambda name: -choice.scores[name])[:MOST_CANDIDATES]
-    return [name for name in names if name in best]
-
-
-def _needed(names: Sequence[str], members: Sequence[str]) -> list[str]:
-    """Name the methods that have to be fitted: the ensemble's members too, but not the ensemble."""
-    return [name for name in dict.fromkeys([*names, *(members if "ensemble" in names else [])]) if name != "ensemble"]
+    losses = log_losses(evidence.of_labels, evidence.row_weights)
+    logs = np.log(np.maximum(evidence.of_labels, np.finfo(np.float64).tiny))
+    best = logs[int(np.argmin(losses))]
+    errors = [loss_error(best - row, evidence.row_weights) for row in logs]
+    near = [place for place in np.argsort(losses) if losses[place] - losses.min() <= 2 * errors[place] + 1e-9]
+    return [name for place, name in enumerate(names) if place in near[:MOST_CANDIDATES] or METHODS[name].usual_weight]

@@ -3,18 +3,27 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.comparison.automatic import Candidates, choose_and_refit, predict_splits
-from longtail.comparison.choose_ensemble import choose_ensemble
+from longtail.comparison.automatic import (
+    TOGETHER,
+    Decision,
+    choice_facts,
+    decide,
+    decided_head,
+    fitted_on_all,
+    predict_splits,
+)
+from longtail.comparison.candidates import Candidate, gathered_evidence
 from longtail.comparison.choose_transform import choose_transforms
 from longtail.comparison.fitter import Fitter, fitted_joint
-from longtail.comparison.method_names import affordable_methods, is_named, wants_auto
+from longtail.comparison.method_names import affordable_methods, is_alone, is_named, wants_auto
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
+from longtail.errors import InputError
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
 
@@ -86,49 +95,71 @@ def fit_methods(
     names = affordable_methods(methods, len(protocol.problem.splits["train"].labels))
     wanted: Any = protocol.rules.feature_transform
     choices = choose_transforms(names, fitter) if wanted == "auto" else {}
-    transforms: dict[str, TransformKind] = dict.fromkeys(names, "none" if wanted == "auto" else wanted)
-    transforms |= {name: choice.kind for name, choice in choices.items()}
-    spent = {name: choice.seconds for name, choice in choices.items()}
-    if transforms.get("joint") == "none":  # fitted above
-        spent["joint"] = joint_seconds
+    kinds: dict[str, TransformKind] = {name: _transform(name, methods, wanted) for name in names}
+    kinds |= {name: choice.kind for name, choice in choices.items()}
     result: dict[str, FittedMethod] = {}
-    for name in names:
-        started = time.perf_counter() - spent.get(name, 0.0)
+    candidates: dict[str, Candidate] = {}
+
+    def add(name: str, fitted: FittedMethod, seconds: float) -> None:
+        result[name] = replace(fitted, seconds=seconds)
+        if on_fitted is not None and name != "auto":
+            on_fitted(name, seconds)
+
+    for name in (name for name in names if METHODS[name].cost != "others"):
+        started, kind = time.perf_counter(), kinds[name]
+        spent = (
+            choices[name].seconds if name in choices else joint_seconds if (name, kind) == ("joint", "none") else 0.0
+        )
         if name in ready:
             fitted = FittedMethod(*ready[name])
-        elif METHODS[name].cost == "others":
-            quick = {other: one.head for other, one in result.items() if METHODS[other].cost != "minutes"}
-            members = {other: head for other, head in quick.items() if other not in ready}
-            head, facts = choose_ensemble(members, transforms, fitter)
-            if len(head.members_) < 2 and not is_named(name, methods):
-                continue  # the best method alone, which stands in the table already
-            fitted = _measured(head, protocol, facts)
         elif name in choices:
-            facts = {"transform": {"chosen": choices[name].kind, "scores": choices[name].scores}}
+            facts, spent = {"transform": {"chosen": kind, "scores": choices[name].scores}}, choices[name].seconds
             fitted = _measured(choices[name].head, protocol, facts)
         else:
-            fitted = _measured(fitter.fit(name, transforms[name]), protocol, {})
-        result[name] = replace(fitted, seconds=time.perf_counter() - started)
-        if on_fitted is not None:
-            on_fitted(name, result[name].seconds)
-    if wants_auto(methods):
-        started = time.perf_counter()
-        best = _best(protocol, FittedMethods(result), transforms, frozenset(ready))
-        result["auto"] = replace(best, seconds=time.perf_counter() - started)
+            fitted = _measured(fitter.fit(name, kind), protocol, {})
+        candidates[name] = Candidate(fitted.head, kind, name in ready)
+        add(name, fitted, time.perf_counter() - started + spent)
+    if TOGETHER in names or wants_auto(methods):
+        for name, (fitted, seconds) in _decided(protocol, methods, candidates, result).items():
+            add(name, fitted, seconds)
     return FittedMethods(result)
+
+
+def _transform(name: str, methods: str, wanted: TransformKind | Literal["auto"]) -> TransformKind:
+    """Return what stands before a method: what is wanted, or where nothing is and `auto` alone, what serves it best."""
+    if wanted == "auto" or (wanted == "none" and not is_alone("auto", methods)):
+        return "none"
+    return METHODS[name].transform if wanted == "none" else wanted
+
+
+def _decided(
+    protocol: Protocol, methods: str, candidates: Mapping[str, Candidate], fitted: Mapping[str, FittedMethod]
+) -> dict[str, tuple[FittedMethod, float]]:
+    """Return who decides, fitted on train as `ensemble` where they are several, and on all there is as `auto`."""
+    if not candidates:
+        raise InputError("`methods` ensemble alone: it is made of other methods. Name some, such as lda,mlp,ensemble.")
+    started, result = time.perf_counter(), {}
+    evidence = gathered_evidence(protocol, candidates)
+    decision = decide(evidence, protocol)
+    heads = {name: candidate.head for name, candidate in candidates.items()}
+    first = fitted.get(decision.choice.chosen)
+    if len(decision.weights) > 1 or is_named(TOGETHER, methods):
+        several = Decision(decision.weights, replace(decision.choice, chosen=TOGETHER))
+        first = _measured(decided_head(several, heads, evidence, protocol), protocol, {})
+        result[TOGETHER] = first, time.perf_counter() - started
+    if wants_auto(methods) and first is not None:
+        started = time.perf_counter()
+        head, fitted_on = fitted_on_all(decision, candidates, evidence, protocol)
+        predictions = dict(first.predictions)
+        if "test" in predictions and head is not first.head:
+            predictions["test"] = head.predict(protocol.problem.splits["test"].features)
+        # val is measured with the head that had not seen it
+        measured_by = {split: by if split == "val" else head for split, by in first.measured_by.items()}
+        best = FittedMethod(head, predictions, choice_facts(decision, evidence, protocol, fitted_on), measured_by)
+        result["auto"] = best, time.perf_counter() - started
+    return result
 
 
 def _measured(head: Head, protocol: Protocol, facts: dict[str, Any]) -> FittedMethod:
     predictions = predict_splits(head, protocol.problem)
     return FittedMethod(head, predictions, facts, dict.fromkeys(predictions, head))
-
-
-def _best(
-    protocol: Protocol, fitted: FittedMethods, transforms: Mapping[str, TransformKind], final: frozenset[str]
-) -> FittedMethod:
-    """Choose the best of the fitted methods, and fit it again."""
-    best = choose_and_refit(protocol, Candidates(fitted.heads, fitted.predictions, transforms, final))
-    first = fitted.methods[best.facts["choice"]["method"]].measured_by
-    # val is measured with the head that had not seen it
-    measured_by = {split: head if split == "val" else best.head for split, head in first.items()}
-    return FittedMethod(best.head, best.predictions, best.facts, measured_by)

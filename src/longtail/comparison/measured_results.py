@@ -26,7 +26,7 @@ from longtail.report.results import SCHEMA
 
 __all__ = ["results_of"]
 
-AUTO = "the one of these that was best where choices are made, fitted again"
+AUTO = "the mean of several of these, or the best one, where choices are made; fitted again"
 
 
 def results_of(protocol: Protocol, fitted: FittedMethods) -> dict[str, Any]:

@@ -5,15 +5,25 @@ from collections.abc import Sequence
 from longtail.comparison.methods import METHODS
 from longtail.errors import InputError, did_you_mean
 
-__all__ = ["USUAL_METHODS", "affordable_methods", "is_named", "methods_text", "wanted_methods", "wants_auto"]
+__all__ = [
+    "PORTFOLIO",
+    "USUAL_METHODS",
+    "affordable_methods",
+    "is_alone",
+    "is_named",
+    "methods_text",
+    "wanted_methods",
+    "wants_auto",
+]
 
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
+PORTFOLIO = ("joint", "lda", "ridge", "la", "tau", "logistic", "knn", "rfr", "mlp")  # that `auto` alone is made of
 MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
 SETS = ("usual", "all")
 
 
 def wanted_methods(text: str) -> tuple[str, ...]:
-    """Read a list of methods; `auto` alone is chosen from all of them.
+    """Read a list of methods; `auto` alone is made of a few that are unlike each other.
 
     Args:
         text: names with commas between, usual, all, auto.
@@ -34,7 +44,7 @@ def wanted_methods(text: str) -> tuple[str, ...]:
     if not words:
         raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:
-        words = ["all"]
+        names = list(PORTFOLIO)
     if names and len(words) == len(names) and all(METHODS[name].cost == "others" for name in names):
         raise InputError(
             f"`methods` {','.join(names)} alone: it is made of other methods. Name some, such as lda,mlp,ensemble."
@@ -79,6 +89,16 @@ def affordable_methods(text: str, num_rows: int) -> tuple[str, ...]:
         for name in wanted_methods(text)
         if num_rows <= MOST_NEIGHBOURS or METHODS[name].cost != "all rows" or is_named(name, text)
     )
+
+
+def is_alone(name: str, text: str) -> bool:
+    """Return whether nothing but this was asked for.
+
+    Example:
+        >>> is_alone("auto", "auto"), is_alone("auto", "lda,auto")
+        (True, False)
+    """
+    return _words(text) == [name]
 
 
 def is_named(name: str, text: str) -> bool:

@@ -113,6 +113,11 @@ def unfitted_head(name: str, settings: MethodSettings, **by_protocol: Any) -> He
     return method.estimator(**{**given, **method.fixed, **preset, **method_settings})
 
 
+def last_settings(name: str, settings: MethodSettings) -> dict[str, Any]:
+    """Return the parameters of a method's last fit that nobody has set otherwise."""
+    return {key: value for key, value in METHODS[name].last_fit.items() if key not in settings.get(name, {})}
+
+
 def method_of(name: str) -> Method:
     """Return the method of a name.
 

@@ -31,6 +31,7 @@ from longtail.heads import (
 )
 from longtail.heads.base import Head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
+from longtail.heads.feature_transform import TransformKind
 
 __all__ = ["METHODS", "Cost", "Method"]
 
@@ -48,6 +49,9 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes"; "others" are fitted, and it is made of them.
         named_only: whether it is fitted only where it is named: not as one of all, nor for `auto` alone.
+        transform: of the features, that `auto` alone puts before it.
+        last_fit: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
+        usual_weight: part of it in the mean that `auto` makes, where nothing was measured yet.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 
@@ -56,6 +60,9 @@ class Method:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
     named_only: bool = False
+    transform: TransformKind = "none"
+    last_fit: Mapping[str, Any] = field(default_factory=dict)
+    usual_weight: float = 0.0
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -82,20 +89,31 @@ _BALANCED = {"sampling": "instance", "weight_decay": 5e-3, "epochs": 10}
 METHODS: dict[str, Method] = {
     "joint": Method(Joint, "the network's own classifier, as trained"),
     "ncm": Method(NearestClassMean, "nearest class mean", cost="one pass"),
-    "lda": Method(LinearDiscriminant, "linear discriminant, all classes equally probable", cost="one pass"),
-    "ridge": Method(WeightedRidge, "regression on the classes, each weighed alike", cost="one pass"),
+    "lda": Method(
+        LinearDiscriminant,
+        "linear discriminant, all classes equally probable",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
+    ),
+    "ridge": Method(
+        WeightedRidge,
+        "regression on the classes, each weighed alike",
+        cost="one pass",
+        transform="power-l2",
+        usual_weight=0.1,
+    ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "mla": Method(
-        VectorScaled,
-        "the scores of a class divided by a power of its share of images",
-        {"tau": 0.0},
-        cost="one pass",
-        named_only=True,
+        VectorScaled, "the scores of a class divided by a power of its share of images", {"tau": 0.0}, cost="one pass"
     ),
-    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass", named_only=True),
+    "vs": Method(VectorScaled, "scores stretched and moved by the class counts", cost="one pass"),
     "tau": Method(TauNormalized, "each class's weights divided by their length to the power tau", cost="one pass"),
     "logistic": Method(
-        Logistic, "logistic regression at its optimum, the log share of each class taken out", named_only=True
+        Logistic,
+        "logistic regression at its optimum, the log share of each class taken out",
+        transform="power-l2",
+        usual_weight=0.3,
     ),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
@@ -112,7 +130,6 @@ METHODS: dict[str, Method] = {
         ClassifierRetraining,
         "classifier trained on targets that are nearly the same for all classes",
         {"loss": "over-smoothed", "weight_decay": 2e-3},
-        named_only=True,
     ),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(
@@ -122,11 +139,23 @@ METHODS: dict[str, Method] = {
     ),
     "maxnorm": Method(MaxNorm, "classifier whose weights have a largest length"),
     "disalign": Method(DisAlign, "scores corrected where the image asks for it"),
-    "knn": Method(NearestNeighbours, "votes of the nearest training images, weighed by class size", cost="all rows"),
-    "rfr": Method(
-        RandomFeatureRidge, "regression on random cosines of the features, each class weighed alike", named_only=True
+    "knn": Method(
+        NearestNeighbours,
+        "votes of the nearest training images, weighed by class size",
+        cost="all rows",
+        transform="power-l2",
     ),
-    "mlp": Method(MultilayerPerceptron, "a network with one hidden layer, trained by balanced softmax"),
+    "rfr": Method(
+        RandomFeatureRidge,
+        "regression on random cosines of the features, each class weighed alike",
+        usual_weight=0.1,
+    ),
+    "mlp": Method(
+        MultilayerPerceptron,
+        "a network with one hidden layer, trained by balanced softmax",
+        last_fit={"members": 3},
+        usual_weight=0.4,
+    ),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(
         DLSA,

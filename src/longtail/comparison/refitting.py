@@ -1,5 +1,7 @@
 """Fit a head again to other rows, with the settings that it found."""
 
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,33 @@ from longtail.heads.linear import LinearParameters
 __all__ = ["fitted_again", "fitted_like"]
 
 
-def fitted_again(head: Head, protocol: Protocol) -> Head:
-    """Fit a head of the same settings on train and val; what was "auto" is what it chose."""
-    parts = [protocol.problem.splits[split] for split in ("train", "val")]
+def fitted_again(head: Head, protocol: Protocol, splits: Sequence[str], last: Mapping[str, Any]) -> Head:
+    """Fit a head of the same settings on some splits together; what was "auto" is what it chose.
+
+    Args:
+        head: fitted on train.
+        protocol: of the problem.
+        splits: such as train and val.
+        last: parameters of this fit alone.
+    """
+    parts = [protocol.problem.splits[split] for split in splits]
     features = np.concatenate([np.asarray(part.features) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     network_head, seed = protocol.problem.head, protocol.seed
-    return fitted_like(head, features, labels, network_head=network_head, seed=seed, device=protocol.device)
+    return fitted_like(
+        _with(head, last), features, labels, network_head=network_head, seed=seed, device=protocol.device
+    )
+
+
+def _with(head: Head, parameters: Mapping[str, Any]) -> Head:
+    """Return a fitted head, or one behind a transform, with other parameters for its next fit."""
+    if not parameters:
+        return head
+    again = copy(head)
+    if isinstance(again, Transformed):
+        again.head_ = _with(again.head_, parameters)
+        return again
+    return again.set_params(**parameters)  # type: ignore[no-any-return]
 
 
 def fitted_like(
@@ -58,7 +80,16 @@ def fitted_like(
             name: fitted_like(member, features, labels, network_head=network_head, seed=seed, device=device)
             for name, member in zip(head.members_, head.heads_, strict=True)
         }
-        return Ensemble.of(members, average=head.average, selected_on=head.selected_on_)
+        again_together = Ensemble.of(
+            members,
+            weights=head.weights_,
+            scales=head.scales_,
+            selected_on=head.selected_on_,
+            average=head.average,
+            prior=head.prior,
+        )
+        again_together.scale_ = head.scale_
+        return again_together
     if isinstance(head, Joint) and network_head is not None:
         return head  # a network's own classifier is what it is
     settings = head.get_params(deep=False)

@@ -97,10 +97,12 @@ def _unsupported(results: dict[str, Any], best: str) -> str | None:
 def _choice_sentence(choice: dict[str, Any]) -> str:
     """Return what `auto` is, and how far behind the next best method was."""
     method, scores = choice["method"], choice["scores"]
+    if method not in scores:
+        return f"auto is {_members(choice)}: there are no rows to choose by."
     by_cost = choice["costs"] is not None
     what = f"{choice['metric']} cost" if by_cost else f"{choice['metric']} accuracy"
     score = f"{-scores[method]:.3f}" if by_cost else f"{scores[method]:.1f} %"
-    text = f"auto is {method}, chosen on {choice['on']} by {what} ({score})"
+    text = f"auto is {_members(choice)}, chosen on {choice['on']} by {what} ({score})"
     others = [name for name in scores if name != method]
     if others:
         rival = max(others, key=lambda name: scores[name])
@@ -112,8 +114,19 @@ def _choice_sentence(choice: dict[str, Any]) -> str:
             text += f" (standard error {choice['standard_errors'][rival]:.{digits}f})"
         else:
             text += ", less than a standard error: the simpler one is taken"
+            if method == "ensemble":
+                text = text.replace("the simpler one is taken", "several are steadier than one")
     again = " It was fitted again on train and val." if len(choice["fitted_on"]) > 1 else ""
     return f"{text}.{again}{' ' + choice['doubt'] if choice['doubt'] else ''}"
+
+
+def _members(choice: dict[str, Any]) -> str:
+    """Return who decides, the weightiest first."""
+    weights = choice.get("members") or {}
+    if choice["method"] != "ensemble" or not weights:
+        return str(choice["method"])
+    ordered = sorted(weights, key=lambda name: -weights[name])
+    return "the mean of " + ", ".join(f"{name} ({100 * weights[name]:.0f} %)" for name in ordered)
 
 
 def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:

@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.heads.base import Head, check_same_classes
-from longtail.heads.learned_state import Learned, Parts, Plain
+from longtail.heads.base import Head, ImpliedPrior, check_same_classes
+from longtail.heads.learned_state import POSITIVE, Array, Learned, Parts, Plain
 from longtail.heads.linear_discriminant import LinearDiscriminant
 from longtail.heads.nearest_neighbours import NearestNeighbours
 from longtail.heads.parameters import DEVICE, Constraints, words
@@ -26,20 +26,26 @@ Average = Literal["log", "probability"]
 class Ensemble(Head):
     """The mean of several heads' probabilities, all of them brought to a world in which classes are equally common.
 
-    q_m = softmax(logits_m - log prior_m),  logits = log mean_m q_m,  or  mean_m log q_m
+    q_m = softmax(a_m (logits_m - log prior_m) + log prior)
+    logits = a log sum_m w_m q_m,  or  a sum_m w_m log q_m
 
     prior_m is the one whose probabilities member m gives: uniform for most heads, the shares of train for those that do
-    not balance.
+    not balance; prior is the one that is asked for. a_m, which makes each as sure as it may be, and a are 1 where
+    nobody has measured them.
 
     Args:
         heads: unfitted heads of this package; None takes `LinearDiscriminant`, `WeightedRidge` and `NearestNeighbours`,
             which need no training.
         average: "probability" takes the logarithm of mean probabilities, "log" the mean of log-probabilities.
+        prior: the world to predict for: "uniform", all classes equally common, or "train".
         device: where to compute, of the heads that None stands for.
 
     Attributes:
         heads_: the fitted members.
         members_: their names.
+        weights_: w, above 0, of sum 1, shape (M,).
+        scales_: a_m, above 0, shape (M,).
+        scale_: a, above 0.
         classes_: labels in the order of the logits, shape (C,).
         selected_on_: "val" where members were chosen or made their choices on validation, else "not selected".
 
@@ -58,39 +64,70 @@ class Ensemble(Head):
         (array(['up'], dtype='<U5'), ['NearestClassMean', 'LinearDiscriminant'])
     """
 
-    _parameter_constraints: ClassVar[Constraints] = {"average": [words(Average)], "device": [DEVICE]}
+    _parameter_constraints: ClassVar[Constraints] = {
+        "average": [words(Average)],
+        "prior": [words(ImpliedPrior)],
+        "device": [DEVICE],
+    }
 
     _learned: ClassVar[Learned] = {
         **Head._learned,
-        "heads_": Parts(Head),
+        "heads_": Parts(Head, axis="M"),
         "members_": Plain(list[str]),
+        "weights_": Array(("M",), above=0, before=1.0),
+        "scales_": Array(("M",), above=0, before=1.0),
+        "scale_": Plain(POSITIVE.kind, optional=True),
     }
     _predicts_by: ClassVar[tuple[str, ...]] = ("average",)
+
+    scale_: float = 1.0
 
     def __init__(
         self,
         heads: Sequence[Head] | None = None,
         *,
         average: Average = "probability",
+        prior: ImpliedPrior = "uniform",
         device: str = "cpu",
     ) -> None:
         self.heads = heads
         self.average = average
+        self.prior = prior
         self.device = device
+
+    @property
+    def implied_prior(self) -> ImpliedPrior:
+        """Return the world where softmax(logits) is a probability: the one that is asked for."""
+        return self.prior
 
     @classmethod
     def of(
-        cls, members: dict[str, Head], *, average: Average = "probability", selected_on: str = "not selected"
+        cls,
+        members: dict[str, Head],
+        *,
+        weights: ArrayLike | None = None,
+        scales: ArrayLike | None = None,
+        selected_on: str = "not selected",
+        **settings: Any,
     ) -> Self:
         """Put heads together that were fitted to the same rows.
 
         Args:
             members: each under its name.
-            average: "log" or "probability".
+            weights: w_m, above 0, of any sum, shape (M,); default all the same.
+            scales: a_m, above 0, shape (M,); default 1.
             selected_on: where the members were chosen.
+            settings: parameters of the ensemble, such as average.
+
+        Raises:
+            InputError: no member, or weights or scales that are not M numbers above 0.
         """
-        result = cls([clone(head) for head in members.values()], average=average)
+        result = cls([clone(head) for head in members.values()], **settings)
         result._take(members)
+        num_members = len(members)
+        result.weights_ = _positive("weights", weights, num_members)
+        result.weights_ /= result.weights_.sum()
+        result.scales_ = _positive("scales", scales, num_members)
         result.selected_on_ = selected_on
         return result
 
@@ -119,12 +156,15 @@ class Ensemble(Head):
             number = sum(known.partition(" ")[0] == name for known in members)
             members[f"{name} {number + 1}" if number else name] = head.fit(array, labels, **settings)
         self._take(members)
+        self.weights_, self.scales_ = np.full(len(members), 1 / len(members)), np.ones(len(members))
+        self.scale_ = 1.0
         self.selected_on_ = "val" if any(head.selected_on_ == "val" for head in self.heads_) else "not selected"
         return self
 
     def parameters_in_use(self) -> dict[str, Any]:
-        """Return the names of the members, and how they are averaged."""
-        return {"members": self.members_, "average": self.average}
+        """Return the names and weights of the members, and how they are averaged."""
+        weights = dict(zip(self.members_, self.weights_.round(3).tolist(), strict=True))
+        return {"members": weights, "average": self.average, "prior": self.prior}
 
     def _unfitted(self) -> list[Head]:
         if self.heads is None:
@@ -154,6 +194,7 @@ class Ensemble(Head):
             raise InputError(
                 f"members_ has {len(self.members_)} names; expected one for each of {len(self.heads_)} heads"
             )
+        self.weights_ = self.weights_ / self.weights_.sum()
         for name, head in zip(self.members_, self.heads_, strict=True):
             check_same_classes(name, head, self)
             if not head.implied_shares.all():
@@ -161,18 +202,21 @@ class Ensemble(Head):
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         members = (head._chunk_logits(features.to(head._device)).to(self.device) for head in self.heads_)
-        return averaged(
-            [scores - log_prior_of(head).to(scores) for head, scores in zip(self.heads_, members, strict=True)],
-            self.average,
-        )
+        world = 0 if self.prior == "uniform" else log_prior_of(self)
+        moved = [
+            scale * (scores - log_prior_of(head).to(scores)) + torch.as_tensor(world).to(scores)
+            for head, scores, scale in zip(self.heads_, members, self.scales_.tolist(), strict=True)
+        ]
+        return self.scale_ * averaged(moved, self.average, self.weights_)
 
 
-def averaged(scores: list[Tensor], average: Average = "probability") -> Tensor:
+def averaged(scores: Sequence[Tensor], average: Average = "probability", weights: ArrayLike | None = None) -> Tensor:
     """Average the members of an ensemble.
 
     Args:
         scores: logits of each member, whose softmax is a probability where classes are equally common, shape (N, C).
         average: "log" or "probability".
+        weights: of the members, of sum 1, shape (M,); default all the same.
 
     Returns:
         Shape (N, C).
@@ -182,9 +226,19 @@ def averaged(scores: list[Tensor], average: Average = "probability") -> Tensor:
         0
     """
     members = torch.stack([torch.log_softmax(part, dim=1) for part in scores])
+    shares = np.full(len(scores), 1 / len(scores)) if weights is None else np.asarray(weights)
+    shape = (-1, 1, 1)
     if average == "log":
-        return members.mean(dim=0)
-    return torch.logsumexp(members, dim=0) - float(np.log(len(scores)))
+        return (torch.from_numpy(shares).to(members).view(shape) * members).sum(dim=0)
+    return torch.logsumexp(members + torch.from_numpy(np.log(shares)).to(members).view(shape), dim=0)
+
+
+def _positive(name: str, values: ArrayLike | None, size: int) -> NDArray[np.float64]:
+    """Check M numbers above 0; ones where there are none."""
+    array = np.ones(size) if values is None else np.array(values, dtype=np.float64)
+    if array.shape != (size,) or not (np.isfinite(array).all() and (array > 0).all()):
+        raise InputError(f"{name} are {values!r:.80}; expected {size} numbers above 0, one a member.")
+    return array
 
 
 def log_prior_of(head: Head) -> Tensor:

@@ -205,9 +205,16 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """Several of them."""
+    """Several of them.
+
+    Attributes:
+        kind: their class.
+        axis: the letter of their number, for arrays with a row for each.
+        optional: whether they may be missing.
+    """
 
     kind: type[Any]
+    axis: str | None = None
     optional: bool = False
 
     def check(self, name: str, value: Any, sizes: Sizes) -> list[Any]:
@@ -218,6 +225,8 @@ class Parts:
         """
         if not isinstance(value, list) or not value:
             raise InputError(f"{name} is {_kind_of(value)}; expected a list of {self.kind.__name__}, not empty")
+        if self.axis is not None:
+            sizes[self.axis] = len(value)
         return [Part(self.kind).check(f"{name} {number}", one, sizes) for number, one in enumerate(value)]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-__all__ = ["LEFT_OUT_ROWS", "fitted_scale", "hits_of", "rows_to_leave_out"]
+__all__ = ["LEFT_OUT_ROWS", "fitted_scale", "hits_of", "rows_to_leave_out", "spread_rows"]
 
 LEFT_OUT_ROWS = 8192  # a mean of class recalls gains little from further rows of the common classes
 SCALES = (1e-4, 1e4)
@@ -32,8 +32,26 @@ def rows_to_leave_out(codes: NDArray[np.int64], most: int = LEFT_OUT_ROWS) -> ND
         >>> rows_to_leave_out(np.array([0, 0, 0, 0, 1, 1, 2]), most=4).tolist()
         [0, 2, 4, 5]
     """
+    totals = np.bincount(codes)
+    several = np.flatnonzero(totals[codes] > 1)
+    return several[spread_rows(codes[several], most)]
+
+
+def spread_rows(codes: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Choose the same number of rows of each class, where it has so many, evenly spaced in the order they came in.
+
+    Args:
+        codes: class indices, shape (N,).
+        most: rows in all; more only where there are more classes.
+
+    Returns:
+        Row numbers, rising.
+
+    Example:
+        >>> spread_rows(np.array([0, 0, 0, 0, 1, 1, 2]), most=5).tolist()
+        [0, 2, 4, 5, 6]
+    """
     counts = np.bincount(codes)
-    counts[counts == 1] = 0
     sizes = range(1, int(counts.max(initial=0)) + 1)
     each = max(bisect_right(sizes, most, key=lambda size: int(np.minimum(counts, size).sum())), 1)
     order = np.argsort(codes, kind="stable")

@@ -34,7 +34,7 @@ def _all_methods() -> list[str]:
         *(f"  {name:<10}{method.summary}" for name, method in METHODS.items()),
         "",
         f"usual: {', '.join(USUAL_METHODS)}; all: all but {', '.join(named_only)};",
-        "auto: the best of them where choices are made, fitted again.",
+        "auto: several that decide together, or the best, where choices are made; fitted again.",
         "`longtail methods NAME` lists the settings of one: --set NAME.SETTING=VALUE.",
     ]
 

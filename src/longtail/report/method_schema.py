@@ -64,6 +64,14 @@ class Curve(TypedDict):
     metrics: dict[str, list[Percent] | None]
 
 
+class Expected(TypedDict):
+    """What a choice promises on new rows, in percent."""
+
+    score: Number
+    interval: Annotated[list[Number], Meta(min_length=2, max_length=2)]
+    optimism: Number
+
+
 class Choice(TypedDict):
     """How auto was chosen."""
 
@@ -74,6 +82,9 @@ class Choice(TypedDict):
     scores: dict[str, Number]
     costs: NotRequired[Text]
     best: NotRequired[str]
+    members: NotRequired[dict[str, Number]]
+    log_loss: NotRequired[dict[str, Number]]
+    expected: NotRequired[Expected | None]
     standard_errors: NotRequired[dict[str, Number]]
     fitted_on: NotRequired[list[str]]
     doubt: NotRequired[Text]

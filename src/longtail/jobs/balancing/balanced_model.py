@@ -11,7 +11,8 @@ from torch import nn
 from longtail.backbones.measured_layer import last_layer_of
 from longtail.backbones.split import check_replaceable, put_in
 from longtail.comparison import Protocol, Rules, check_problem
-from longtail.comparison.automatic import Candidates, choose_and_refit, predict_splits
+from longtail.comparison.automatic import decide, fitted_on_all
+from longtail.comparison.candidates import Candidate, gathered_evidence
 from longtail.comparison.fitter import fit_method
 from longtail.comparison.linear_methods import linear_methods
 from longtail.errors import InputError
@@ -108,9 +109,10 @@ def balance_model(
     heads = {name: fit_method(name, protocol, joint) for name in names}
     chosen: Head = next(iter(heads.values()))
     if len(heads) > 1:
-        heads = {"joint": joint, **heads}
-        predictions = {name: predict_splits(head, problem) for name, head in heads.items()}
-        chosen = choose_and_refit(protocol, Candidates(heads, predictions)).head
+        candidates = {name: Candidate(head) for name, head in {"joint": joint, **heads}.items()}
+        evidence = gathered_evidence(protocol, candidates)
+        decision = decide(evidence, protocol, together=False)
+        chosen, _ = fitted_on_all(decision, candidates, evidence, protocol)
     if not isinstance(chosen, LinearHead):
         raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
     moved = chosen.bias_ if prior is None else chosen.bias_for(prior)
