@@ -29,12 +29,14 @@ from longtail.threads import threads_for
 
 __all__ = ["MultilayerPerceptron"]
 
-FEWEST_EPOCHS, FEWEST_STEPS = 10, 300
-MOST_HIDDEN = 1024
+FEWEST_EPOCHS, FEWEST_STEPS = 10, 150
+FEWEST_HIDDEN, MOST_HIDDEN = 512, 1024
+USUAL_WIDTH, USUAL_RATE, HIGHEST_RATE = 768, 1e-3, 1e-2
+LARGEST_INPUT_DROPOUT, ENOUGH_FEATURES = 0.2, 256
 
 
 class MultilayerPerceptron(Head):
-    """A network with one hidden layer on the features, trained by balanced softmax with dropout and mixup.
+    """A network with one hidden layer on the features, trained by balanced softmax with dropout.
 
     h = dropout(gelu(BN(W_1 u + b_1))),  u = dropout((t(x) / ||t(x)|| - m) / s)
     logits = log softmax(W_2 h + b_2);  loss: cross-entropy of W_2 h + b_2 + tau log n
@@ -47,15 +49,15 @@ class MultilayerPerceptron(Head):
     better than any linear head. It cannot be folded into a network's last layer.
 
     Args:
-        hidden: units of the hidden layer; "auto": four times D, at least 64 and at most 1024.
-        epochs: passes over the data; "auto": 10, or as many as give 300 steps.
+        hidden: units of the hidden layer; "auto": four times D, at least 512 and at most 1024.
+        epochs: passes over the data; "auto": 10, or as many as give 150 steps.
         members: networks that vote, at least 1.
         tau: how much of the log class counts the loss adds; 1 is balanced softmax, 0 plain cross-entropy.
         dropout: share of hidden units left out, 0 to below 1.
-        input_dropout: share of features left out, 0 to below 1.
+        input_dropout: share of features left out, 0 to below 1; "auto": 0.2, and less below 256 features, 0.2 D / 256.
         mixup: alpha of the Beta(alpha, alpha) from which the share of the first of two mixed rows is drawn; 0 for none.
         batch_size: rows a step; smaller where an epoch would have fewer than 8 steps.
-        learning_rate: the highest of a one-cycle schedule, of AdamW.
+        learning_rate: the highest of a one-cycle schedule, of AdamW; "auto": 0.001 sqrt(768 / D), at most 0.01.
         weight_decay: of AdamW, at least 0.
         unit_length: divide each row by its length first.
         standardise: before that, subtract the mean of the class means and divide by the deviation, feature by feature;
@@ -99,10 +101,10 @@ class MultilayerPerceptron(Head):
         "members": [whole()],
         "tau": [real(0, 100)],
         "dropout": [real(0, below=1)],
-        "input_dropout": [real(0, below=1)],
+        "input_dropout": [real(0, below=1), AUTO],
         "mixup": [real(0)],
         "batch_size": [whole()],
-        "learning_rate": [real(above=0)],
+        "learning_rate": [real(above=0), AUTO],
         "weight_decay": [real(0)],
         "unit_length": ["boolean"],
         "standardise": ["boolean", AUTO],
@@ -131,10 +133,10 @@ class MultilayerPerceptron(Head):
         members: int = 1,
         tau: float = 1.0,
         dropout: float = 0.5,
-        input_dropout: float = 0.2,
-        mixup: float = 0.2,
+        input_dropout: float | Literal["auto"] = "auto",
+        mixup: float = 0.0,
         batch_size: int = 256,
-        learning_rate: float = 1e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         weight_decay: float = 1e-2,
         unit_length: bool = True,
         standardise: AutoOrNot = "auto",
@@ -168,7 +170,9 @@ class MultilayerPerceptron(Head):
         array, codes, dtype = self._begin(X, y)
         counts = torch.from_numpy(np.bincount(codes)).to(dtype)
         width = array.shape[1]
-        hidden = min(max(4 * width, 64), MOST_HIDDEN) if self.hidden == "auto" else int(self.hidden)
+        hidden = min(max(4 * width, FEWEST_HIDDEN), MOST_HIDDEN) if self.hidden == "auto" else int(self.hidden)
+        usual_dropout = LARGEST_INPUT_DROPOUT * min(1, width / ENOUGH_FEATURES)
+        input_dropout = usual_dropout if self.input_dropout == "auto" else float(self.input_dropout)
         outer = Standardisation.for_angles(array, codes, wanted=self.standardise, device=self.device)
         self.mean_, self.deviation_ = outer.mean.numpy(), outer.deviation.numpy()
         inputs = outer.rows(array)
@@ -178,7 +182,7 @@ class MultilayerPerceptron(Head):
         folded = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(int(seed))
-            network = HiddenNetwork(width, hidden, len(counts), self.dropout, self.input_dropout, generator)
+            network = HiddenNetwork(width, hidden, len(counts), self.dropout, input_dropout, generator)
             network = network.to(self.device, dtype)
             with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
@@ -198,6 +202,11 @@ class MultilayerPerceptron(Head):
         # batch norm needs two rows
         return max(min(self.batch_size, num_rows // 8), min(2, num_rows))
 
+    def _highest_rate(self, width: int) -> float:
+        if self.learning_rate == "auto":
+            return min(USUAL_RATE * math.sqrt(USUAL_WIDTH / width), HIGHEST_RATE)
+        return float(self.learning_rate)
+
     def _train(
         self,
         network: HiddenNetwork,
@@ -214,6 +223,7 @@ class MultilayerPerceptron(Head):
         epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
         optimizer = AdamW(network.parameters(), weight_decay=self.weight_decay)
         total_steps = epochs * steps + 1
+        highest = self._highest_rate(features.shape[1])
         rise = max(0.1, 2 / total_steps)  # with fewer than two steps there is no rise
         losses = []
         for epoch in range(epochs):
@@ -232,14 +242,14 @@ class MultilayerPerceptron(Head):
                     loss = loss + (1 - share) * functional.cross_entropy(logits, labels[partner])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                rate, beta1 = one_cycle(epoch * steps + step, total_steps, self.learning_rate, rise)
+                rate, beta1 = one_cycle(epoch * steps + step, total_steps, highest, rise)
                 optimizer.step(rate, beta1=beta1)
                 total += loss.detach()
             losses.append(float(total) / steps)
             if not math.isfinite(losses[-1]):
                 raise InputError(
                     f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head, with learning_rate "
-                    f"{self.learning_rate:g} and weight_decay {self.weight_decay:g}. Lower them."
+                    f"{highest:g} and weight_decay {self.weight_decay:g}. Lower them."
                 )
         return losses
 
