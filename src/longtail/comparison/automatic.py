@@ -24,6 +24,7 @@ from longtail.heads.base import Head
 __all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fitted_on_all", "predict_splits"]
 
 TOGETHER = "ensemble"
+OF_OTHERS = 0.05  # usual weight of methods that have no part where `auto` alone chooses
 SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
 
@@ -54,7 +55,7 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
     """
     names = [name for name in METHODS if name in evidence.log_probabilities]
     by_label = dict(zip(evidence.log_probabilities, evidence.of_labels, strict=True))
-    usual = {name: METHODS[name].usual_weight for name in names}
+    usual = {name: OF_OTHERS if (part := METHODS[name].part) is None else part.weight for name in names}
     weights = blend_weights({name: by_label[name] for name in names}, evidence.row_weights, usual)
     if not len(evidence.labels):  # every class has a single row
         best = max(weights, key=lambda name: weights[name])
@@ -110,13 +111,14 @@ def fitted_on_all(
     """
     heads = {name: candidates[name].head for name in decision.weights}
     splits = ["train", "val"] if protocol.rules.refit and protocol.select_on == "val" else ["train"]
+    last = {name: last_settings(name, protocol.settings) for name in heads}
     again = [
         name
         for name, head in heads.items()
-        if not candidates[name].is_final and learns_from_rows(head) and (len(splits) > 1 or METHODS[name].last_fit)
+        if not candidates[name].is_final and learns_from_rows(head) and (len(splits) > 1 or last[name])
     ]
     for name in again:
-        heads[name] = fitted_again(heads[name], protocol, splits, last_settings(name, protocol.settings))
+        heads[name] = fitted_again(heads[name], protocol, splits, last[name])
     return decided_head(decision, heads, evidence, protocol), splits if again else ["train"]
 
 

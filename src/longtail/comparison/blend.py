@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["blend_weights", "log_losses", "loss_error"]
 
 LEAST_WEIGHT = 0.05  # a member costs a fit and a prediction
-USUAL_ROWS = 200.0  # that the usual weights are worth
+USUAL_ROWS = 50.0  # that the usual weights are worth
 MOST_STEPS, ENOUGH = 1000, 1e-6
 
 FloatArray = NDArray[np.float64]
@@ -19,7 +19,7 @@ def blend_weights(
 ) -> dict[str, float]:
     """Weigh candidates by how probable a mean of them makes the true classes, and by what is usual.
 
-    w maximises  n sum_i r_i log sum_m w_m p_mi + k sum_m u_m log w_m,   n = 1 / sum_i r_i^2,  k = 200
+    w maximises  n sum_i r_i log sum_m w_m p_mi + k sum_m u_m log w_m,   n = 1 / sum_i r_i^2,  k = 50
 
     p_mi is the probability that candidate m gives to the true class of row i, r_i the part of the row, u the usual
     weights: the mode of the weights of a mixture under a Dirichlet prior. Few rows leave what is usual, many decide;

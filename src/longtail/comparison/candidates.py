@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longtail.comparison.cross_validation import out_of_fold_answers, promising
+from longtail.comparison.cross_validation import is_enough, out_of_fold_answers, promising
 from longtail.comparison.evidence import Evidence, answers_of, evidence_of
 from longtail.comparison.protocol import Protocol
 from longtail.heads.base import Head
@@ -45,9 +45,16 @@ def gathered_evidence(protocol: Protocol, candidates: Mapping[str, Candidate]) -
         answers = {name: answers_of(candidates[name].head, split.features) for name in names}
         parts.append((answers, np.asarray(split.labels)))
         sources.append(str(protocol.select_on))
-    if protocol.looks_at_train:
+    known = parts[0][1] if parts else np.empty(0, dtype=np.int64)
+    if protocol.looks_at_train and not is_enough(protocol, known):
         if parts:
             names = promising(evidence_of(protocol, parts, sources))
-        parts.append(out_of_fold_answers(protocol, {name: candidates[name].transform for name in names}))
-        sources.append(f"{protocol.rules.cv_folds}-fold cross-validation of train")
+        asked = out_of_fold_answers(protocol, {name: candidates[name].transform for name in names}, known)
+        parts.append((asked.answers, asked.labels))
+        sources.append(_of_folds(asked.folds, protocol))
     return evidence_of(protocol, parts, sources)
+
+
+def _of_folds(number: int, protocol: Protocol) -> str:
+    folds = protocol.rules.cv_folds
+    return f"{number} of {folds} folds of train" if number < folds else f"{folds}-fold cross-validation of train"

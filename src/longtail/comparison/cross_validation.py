@@ -1,13 +1,14 @@
 """Cross-validation of several candidates on train: what heads say about rows that they were not fitted to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from longtail.comparison.blend import log_losses, loss_error
-from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
+from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of, row_weights
 from longtail.comparison.fitter import Fitter
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
@@ -15,26 +16,40 @@ from longtail.heads.feature_transform import TransformKind
 from longtail.heads.left_out import spread_rows
 from longtail.holdout import stratified_folds
 
-__all__ = ["out_of_fold_answers", "promising"]
+__all__ = ["OutOfFold", "is_enough", "out_of_fold_answers", "promising"]
 
 MOST_CANDIDATES = 6  # that all folds are fitted with
+ENOUGH_ROWS = 200
 MOST_ROWS = 8192  # that are asked about: a mean over classes gains little from further rows of the common ones
 
 
-def out_of_fold_answers(
-    protocol: Protocol, transforms: Mapping[str, TransformKind]
-) -> tuple[dict[str, Answers], NDArray[np.int64]]:
-    """Ask heads about rows of train that they were not fitted to.
+@dataclass(frozen=True)
+class OutOfFold:
+    """What methods say about rows of train that they were not fitted to.
 
-    Where there are many methods, the first fold sorts those out that are clearly behind; the others fit the rest.
+    Attributes:
+        answers: of each method that is left, about N' rows; rows come again in each repeat.
+        labels: of those rows, shape (N',).
+        folds: how many were asked about.
+    """
+
+    answers: dict[str, Answers]
+    labels: NDArray[np.int64]
+    folds: int
+
+
+def out_of_fold_answers(
+    protocol: Protocol, transforms: Mapping[str, TransformKind], known: NDArray[np.int64]
+) -> OutOfFold:
+    """Ask heads about rows of train that they were not fitted to, fold by fold, until enough is known.
+
+    Where there are many methods, the first fold sorts those out that are clearly behind; the others fit the rest. A
+    class of one row is in every fold's train: nothing can be said about it.
 
     Args:
         protocol: the problem, folds and settings.
         transforms: of the features, by method.
-
-    Returns:
-        Answers of each method that is left about N' rows, and their labels (N',); rows come again in each repeat. A
-        class of one row is in every fold's train: nothing can be said about it.
+        known: labels of rows that were asked about elsewhere.
     """
     train, rules = protocol.problem.splits["train"], protocol.rules
     labels = np.asarray(train.labels)
@@ -45,7 +60,7 @@ def out_of_fold_answers(
         folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat)
         for fold in range(rules.cv_folds):
             held_out = np.flatnonzero(folds == fold)
-            if not len(held_out):
+            if not len(held_out) or is_enough(protocol, np.concatenate([known, *asked])):
                 continue
             fitter = Fitter(protocol.on_train(np.flatnonzero(folds != fold)))
             rows = held_out[spread_rows(labels[held_out], MOST_ROWS // rules.cv_folds)]
@@ -56,7 +71,14 @@ def out_of_fold_answers(
             if len(asked) == 1:
                 names = promising(evidence_of(protocol, [({n: parts[n][0] for n in names}, labels[rows])], ()))
     nothing = Answers(torch.empty(0, len(protocol.groups)), np.empty(0, dtype=np.int64))
-    return {name: _joined([nothing, *parts[name]]) for name in names}, np.concatenate([nothing.decisions, *asked])
+    answers = {name: _joined([nothing, *parts[name]]) for name in names}
+    return OutOfFold(answers, np.concatenate([nothing.decisions, *asked]), len(asked))
+
+
+def is_enough(protocol: Protocol, labels: NDArray[np.int64]) -> bool:
+    """Return whether rows of these labels count as 200 of the same part in the score: further ones change no choice."""
+    weights = row_weights(protocol, labels)
+    return len(labels) > 0 and 1 / float((weights**2).sum()) >= ENOUGH_ROWS
 
 
 def _joined(parts: Sequence[Answers]) -> Answers:
@@ -66,7 +88,7 @@ def _joined(parts: Sequence[Answers]) -> Answers:
 def promising(evidence: Evidence) -> list[str]:
     """Name the candidates that are not clearly behind the best one: by two standard errors, and six at most.
 
-    Those that have a usual weight are never left out: the first rows say too little of them.
+    Those that have a usual part in `auto` are never left out: the first rows say too little of them.
 
     Args:
         evidence: of all candidates.
@@ -82,4 +104,5 @@ def promising(evidence: Evidence) -> list[str]:
     best = logs[int(np.argmin(losses))]
     errors = [loss_error(best - row, evidence.row_weights) for row in logs]
     near = [place for place in np.argsort(losses) if losses[place] - losses.min() <= 2 * errors[place] + 1e-9]
-    return [name for place, name in enumerate(names) if place in near[:MOST_CANDIDATES] or METHODS[name].usual_weight]
+    stays = [place in near[:MOST_CANDIDATES] or METHODS[name].part is not None for place, name in enumerate(names)]
+    return [name for name, one in zip(names, stays, strict=True) if one]

@@ -17,7 +17,7 @@ from longtail.heads.ensemble import log_prior_of
 from longtail.heads.left_out import fitted_scale
 from longtail.priors import prior_of_counts
 
-__all__ = ["Answers", "Evidence", "answers_of", "evidence_of"]
+__all__ = ["Answers", "Evidence", "answers_of", "evidence_of", "row_weights"]
 
 
 class Answers(NamedTuple):
@@ -113,10 +113,10 @@ def evidence_of(
         scales[name] = fitted_scale(scores, torch.from_numpy(labels), balance)
         moved = scales[name] * scores + torch.as_tensor(world).to(scores)
         tables[name] = torch.log_softmax(moved, dim=1).numpy()
-    return Evidence(tables, scales, decisions, labels, _row_weights(protocol, labels), tuple(sources))
+    return Evidence(tables, scales, decisions, labels, row_weights(protocol, labels), tuple(sources))
 
 
-def _row_weights(protocol: Protocol, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def row_weights(protocol: Protocol, labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share each class's part in the metric out to its rows; a class of few rows gets less, being told about by few."""
     if not len(labels):
         return np.empty(0)

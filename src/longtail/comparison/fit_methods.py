@@ -21,6 +21,7 @@ from longtail.comparison.candidates import Candidate, gathered_evidence
 from longtail.comparison.choose_transform import choose_transforms
 from longtail.comparison.fitter import Fitter, fitted_joint
 from longtail.comparison.method_names import affordable_methods, is_alone, is_named, wants_auto
+from longtail.comparison.method_settings import settings_of_parts
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
 from longtail.errors import InputError
@@ -89,13 +90,15 @@ def fit_methods(
         InputError: an unknown method, or settings that cannot be.
     """
     ready = ready or {}
+    if is_alone("auto", methods):
+        protocol = replace(protocol, settings=settings_of_parts(protocol.settings))
     started = time.perf_counter()
     fitter = Fitter(protocol, fitted_joint(protocol))
     joint_seconds = time.perf_counter() - started
     names = affordable_methods(methods, len(protocol.problem.splits["train"].labels))
     wanted: Any = protocol.rules.feature_transform
     choices = choose_transforms(names, fitter) if wanted == "auto" else {}
-    kinds: dict[str, TransformKind] = {name: _transform(name, methods, wanted) for name in names}
+    kinds: dict[str, TransformKind] = {name: _transform(name, protocol, is_alone("auto", methods)) for name in names}
     kinds |= {name: choice.kind for name, choice in choices.items()}
     result: dict[str, FittedMethod] = {}
     candidates: dict[str, Candidate] = {}
@@ -125,11 +128,12 @@ def fit_methods(
     return FittedMethods(result)
 
 
-def _transform(name: str, methods: str, wanted: TransformKind | Literal["auto"]) -> TransformKind:
+def _transform(name: str, protocol: Protocol, alone: bool) -> TransformKind:
     """Return what stands before a method: what is wanted, or where nothing is and `auto` alone, what serves it best."""
-    if wanted == "auto" or (wanted == "none" and not is_alone("auto", methods)):
-        return "none"
-    return METHODS[name].transform if wanted == "none" else wanted
+    wanted, part = protocol.rules.feature_transform, METHODS[name].part
+    if wanted == "none" and alone and part is not None:
+        return part.transform_of(protocol.problem.splits["train"].features)
+    return "none" if wanted == "auto" else wanted
 
 
 def _decided(

@@ -6,7 +6,6 @@ from longtail.comparison.methods import METHODS
 from longtail.errors import InputError, did_you_mean
 
 __all__ = [
-    "PORTFOLIO",
     "USUAL_METHODS",
     "affordable_methods",
     "is_alone",
@@ -17,7 +16,6 @@ __all__ = [
 ]
 
 USUAL_METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")  # the paper's, and two that are hard to beat
-PORTFOLIO = ("joint", "lda", "ridge", "la", "tau", "logistic", "knn", "rfr", "mlp")  # that `auto` alone is made of
 MOST_NEIGHBOURS = 50_000  # training rows, above which methods that keep and compare with all are fitted when named
 SETS = ("usual", "all")
 
@@ -44,7 +42,7 @@ def wanted_methods(text: str) -> tuple[str, ...]:
     if not words:
         raise InputError(f"`methods` is empty; expected some of {', '.join(METHODS)}, usual, all or auto.")
     if words == ["auto"]:
-        names = list(PORTFOLIO)
+        names = [name for name, method in METHODS.items() if method.part is not None]
     if names and len(words) == len(names) and all(METHODS[name].cost == "others" for name in names):
         raise InputError(
             f"`methods` {','.join(names)} alone: it is made of other methods. Name some, such as lda,mlp,ensemble."

@@ -13,9 +13,11 @@ from longtail.heads.parameters import Each, check_parameters
 __all__ = [
     "MethodSettings",
     "check_settings",
+    "last_settings",
     "method_of",
     "read_settings",
     "settable",
+    "settings_of_parts",
     "unfitted_head",
 ]
 
@@ -115,7 +117,14 @@ def unfitted_head(name: str, settings: MethodSettings, **by_protocol: Any) -> He
 
 def last_settings(name: str, settings: MethodSettings) -> dict[str, Any]:
     """Return the parameters of a method's last fit that nobody has set otherwise."""
-    return {key: value for key, value in METHODS[name].last_fit.items() if key not in settings.get(name, {})}
+    part = METHODS[name].part
+    return {} if part is None else {key: part.last[key] for key in part.last if key not in settings.get(name, {})}
+
+
+def settings_of_parts(settings: MethodSettings) -> MethodSettings:
+    """Return settings, and of the parts of `auto` those that nobody has set otherwise."""
+    parts = {name: method.part.settings for name, method in METHODS.items() if method.part is not None}
+    return {name: {**parts.get(name, {}), **settings.get(name, {})} for name in (*parts, *settings)}
 
 
 def method_of(name: str) -> Method:

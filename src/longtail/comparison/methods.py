@@ -32,10 +32,36 @@ from longtail.heads import (
 from longtail.heads.base import Head
 from longtail.heads.dlsa import DLSA_PUBLISHED, published_settings
 from longtail.heads.feature_transform import TransformKind
+from longtail.heads.rows import Features, chunks
 
-__all__ = ["METHODS", "Cost", "Method"]
+__all__ = ["METHODS", "Cost", "Method", "Part"]
 
 Cost = Literal["one pass", "training", "all rows", "minutes", "others"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a method is where `auto` alone chooses.
+
+    Attributes:
+        weight: in the mean, where nothing was measured; those of all parts have the sum 1.
+        transform: of the features before it.
+        signed: the same where features are negative too, as those of principal components; None: no other.
+        settings: parameters that cost less than its own, and are as good in a mean.
+        last: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
+    """
+
+    weight: float
+    transform: TransformKind = "none"
+    signed: TransformKind | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    last: Mapping[str, Any] = field(default_factory=dict)
+
+    def transform_of(self, features: Features) -> TransformKind:
+        """Return the transform for features (N, D)."""
+        if self.signed is None or not any((rows < 0).any() for _, rows in chunks(features)):
+            return self.transform
+        return self.signed
 
 
 @dataclass(frozen=True)
@@ -49,9 +75,7 @@ class Method:
         cost: "one pass" over the rows, so that each transform can be tried; "training"; "all rows" are kept and
             compared with; "minutes"; "others" are fitted, and it is made of them.
         named_only: whether it is fitted only where it is named: not as one of all, nor for `auto` alone.
-        transform: of the features, that `auto` alone puts before it.
-        last_fit: parameters of the one fit that is kept in the end, where they would cost too much in each trial.
-        usual_weight: part of it in the mean that `auto` makes, where nothing was measured yet.
+        part: its part in what `auto` alone makes, where it has one.
         presets: named groups of parameters; `published=NAME` sets all of a group.
     """
 
@@ -60,9 +84,7 @@ class Method:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost = "training"
     named_only: bool = False
-    transform: TransformKind = "none"
-    last_fit: Mapping[str, Any] = field(default_factory=dict)
-    usual_weight: float = 0.0
+    part: Part | None = None
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
@@ -87,21 +109,19 @@ _BALANCED = {"sampling": "instance", "weight_decay": 5e-3, "epochs": 10}
 
 # from the simplest to the most elaborate: the one-standard-error rule prefers the earlier, of equals the first is taken
 METHODS: dict[str, Method] = {
-    "joint": Method(Joint, "the network's own classifier, as trained"),
+    "joint": Method(Joint, "the network's own classifier, as trained", part=Part(0.0)),
     "ncm": Method(NearestClassMean, "nearest class mean", cost="one pass"),
     "lda": Method(
         LinearDiscriminant,
         "linear discriminant, all classes equally probable",
         cost="one pass",
-        transform="power-l2",
-        usual_weight=0.1,
+        part=Part(0.1, "power-l2"),
     ),
     "ridge": Method(
         WeightedRidge,
         "regression on the classes, each weighed alike",
         cost="one pass",
-        transform="power-l2",
-        usual_weight=0.1,
+        part=Part(0.1, "power-l2"),
     ),
     "la": Method(LogitAdjusted, "the log share of each class taken out of the scores", cost="one pass"),
     "mla": Method(
@@ -112,8 +132,7 @@ METHODS: dict[str, Method] = {
     "logistic": Method(
         Logistic,
         "logistic regression at its optimum, the log share of each class taken out",
-        transform="power-l2",
-        usual_weight=0.3,
+        part=Part(0.25, "power-l2", settings={"penalties": (0.03, 0.01, 0.003, 0.001), "tolerance": 1e-3}),
     ),
     "lws": Method(LearnableWeightScaling, "a learned factor for each class's weights"),
     "marc": Method(MarginCalibration, "a learned factor and bias a class on the trained scores"),
@@ -143,18 +162,16 @@ METHODS: dict[str, Method] = {
         NearestNeighbours,
         "votes of the nearest training images, weighed by class size",
         cost="all rows",
-        transform="power-l2",
     ),
     "rfr": Method(
         RandomFeatureRidge,
         "regression on random cosines of the features, each class weighed alike",
-        usual_weight=0.1,
+        part=Part(0.05),
     ),
     "mlp": Method(
         MultilayerPerceptron,
         "a network with one hidden layer, trained by balanced softmax",
-        last_fit={"members": 3},
-        usual_weight=0.4,
+        part=Part(0.5, "power-l2", signed="none", last={"members": 3}),
     ),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(

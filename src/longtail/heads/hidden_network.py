@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +13,8 @@ from longtail.heads.feature_transform import unit_length
 from longtail.heads.rows import Features, chunks
 
 __all__ = ["HiddenNetwork", "Scaling", "scaling_of"]
+
+LEVELS = 2**16  # of what dropout draws: small numbers are quicker to draw
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,18 @@ def scaling_of(features: Features, is_unit: bool) -> Scaling:
 
 
 class _Dropout(nn.Dropout):
-    """Dropout that draws, on the CPU, from a generator of its own: the very numbers of torch's, seeded alike."""
+    """Dropout that draws, on the CPU, from a generator of its own: NumPy's, which is many times as fast as torch's."""
 
-    def __init__(self, share: float, generator: torch.Generator | None) -> None:
+    def __init__(self, share: float, rng: np.random.Generator | None) -> None:
         super().__init__(share)
-        self.generator = generator
+        self.rng = rng
 
     def forward(self, rows: Tensor) -> Tensor:
-        if self.generator is None or rows.device.type != "cpu" or not self.training or self.p == 0:
+        if self.rng is None or rows.device.type != "cpu" or not self.training or self.p == 0:
             return super().forward(rows)
-        stays = torch.empty_like(rows).bernoulli_(1 - self.p, generator=self.generator)
-        return rows * stays.div_(1 - self.p)
+        draws = self.rng.integers(0, LEVELS, tuple(rows.shape), dtype=np.uint16)
+        stays = torch.from_numpy(draws >= round(LEVELS * self.p))
+        return rows * stays.to(rows).mul_(1 / (1 - self.p))
 
 
 class _Linear(nn.Linear):
@@ -75,17 +79,19 @@ class HiddenNetwork(nn.Module):
         num_classes: C.
         dropout: share of hidden units left out.
         input_dropout: share of features left out.
-        generator: of the weights and, on the CPU, of dropout; None: torch's own.
+        seed: of the weights and, on the CPU, of dropout; None: torch's own generator.
     """
 
     def __init__(
-        self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float, generator: Any = None
+        self, width: int, hidden: int, num_classes: int, dropout: float, input_dropout: float, seed: int | None = None
     ) -> None:
         super().__init__()
-        self.input_dropout = _Dropout(input_dropout, generator)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        rng = None if seed is None else np.random.Generator(np.random.SFC64(seed))
+        self.input_dropout = _Dropout(input_dropout, rng)
         self.hidden = _Linear(width, hidden, generator)
         self.norm = nn.BatchNorm1d(hidden)
-        self.dropout = _Dropout(dropout, generator)
+        self.dropout = _Dropout(dropout, rng)
         self.output = _Linear(hidden, num_classes, generator)
 
     def forward(self, rows: Tensor) -> Tensor:

@@ -181,8 +181,7 @@ class MultilayerPerceptron(Head):
         self.losses_: list[float] = []
         folded = []
         for seed in seeds:
-            generator = torch.Generator().manual_seed(int(seed))
-            network = HiddenNetwork(width, hidden, len(counts), self.dropout, input_dropout, generator)
+            network = HiddenNetwork(width, hidden, len(counts), self.dropout, input_dropout, int(seed))
             network = network.to(self.device, dtype)
             with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
