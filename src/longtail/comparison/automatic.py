@@ -24,6 +24,7 @@ from longtail.heads.base import Head
 __all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fitted_on_all", "predict_splits"]
 
 TOGETHER = "ensemble"
+MEASURABLE = 2  # standard errors
 OF_OTHERS = 0.05  # usual weight of methods that have no part where `auto` alone chooses
 SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
@@ -45,8 +46,8 @@ class Decision:
 def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> Decision:
     """Choose who decides: several candidates together, or one.
 
-    Several do where their mean has a lower log-loss than each alone, but not where it finds measurably less than the
-    best one: by more than a standard error.
+    Several do, by the weights that make the true classes most probable, but not where one alone finds measurably more:
+    by more than two standard errors, since it is the best of many.
 
     Args:
         evidence: what the candidates say.
@@ -69,7 +70,7 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
     choice = choose(decisions, evidence.labels, len(protocol.groups), **how)
     if TOGETHER in decisions and not rules.one_standard_error and rules.costs is None:
         behind = choice.scores[choice.best] - choice.scores[TOGETHER]
-        if behind <= choice.errors[TOGETHER]:
+        if behind <= MEASURABLE * choice.errors[TOGETHER]:
             choice = replace(choice, chosen=TOGETHER)
     return Decision(weights if choice.chosen == TOGETHER else {choice.chosen: 1.0}, choice)
 

@@ -222,7 +222,7 @@ class MultilayerPerceptron(Head):
         epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
         optimizer = AdamW(network.parameters(), weight_decay=self.weight_decay)
         total_steps = epochs * steps + 1
-        highest = self._highest_rate(features.shape[1])
+        highest = self._highest_rate(scaling.mean.numel())
         rise = max(0.1, 2 / total_steps)  # with fewer than two steps there is no rise
         losses = []
         for epoch in range(epochs):
