@@ -42,19 +42,22 @@ def val_alone(monkeypatch):
     monkeypatch.setattr("longtail.comparison.protocol.SMALL_VAL", 0)
 
 
-def test_the_best_on_val_is_chosen_and_fitted_on_both(folder, val_alone, capsys):
+def test_they_decide_together_and_are_fitted_on_both(folder, val_alone, capsys):
     found = fit(folder, "--methods", "joint,ncm,tau,auto")
     entry, choice = found["methods"]["auto"], found["methods"]["auto"]["choice"]
-    scores = {name: found["methods"][name]["metrics"]["val"]["balanced"] for name in ("joint", "ncm", "tau")}
+    names = ("joint", "ncm", "tau", "ensemble")
+    scores = {name: found["methods"][name]["metrics"]["val"]["balanced"] for name in names}
     assert choice["scores"] == pytest.approx(scores)
-    assert scores[choice["method"]] == max(scores.values())
+    assert choice["method"] == "ensemble"
+    assert sum(choice["members"].values()) == pytest.approx(1)
     assert choice["fitted_on"] == ["train", "val"]
     assert entry["selected_on"] == "val"
     assert found["verdict"]["best"] == "auto"
-    assert found["verdict"]["choice"].startswith(f"auto is {choice['method']}, chosen on val by balanced accuracy")
-    # val is measured with the head that had not seen it
-    assert entry["metrics"]["val"] == found["methods"][choice["method"]]["metrics"]["val"]
-    assert "= " + choice["method"] in capsys.readouterr().out
+    assert found["verdict"]["choice"].startswith("auto is the mean of ")
+    assert "chosen on val by balanced accuracy" in found["verdict"]["choice"]
+    # val is measured with the heads that had not seen it
+    assert entry["metrics"]["val"] == found["methods"]["ensemble"]["metrics"]["val"]
+    assert "= ensemble" in capsys.readouterr().out
 
 
 def test_the_refit_has_the_settings_that_were_found(folder):
@@ -98,7 +101,7 @@ def test_a_look_at_test_labels_is_an_error(folder, monkeypatch, capsys):
 def test_a_small_val_is_helped_by_cross_validation_of_train(folder):
     found = fit(folder, "--methods", "joint,ncm,auto", "--cv-folds", "3")
     entry, choice = found["methods"]["auto"], found["methods"]["auto"]["choice"]
-    assert choice["on"] == "val and 3-fold cross-validation of train"
+    assert choice["on"] == "val and 2 of 3 folds of train"  # which is enough
     assert (entry["selected_on"], choice["fitted_on"]) == ("val+cv", ["train", "val"])
     # the score is over all of both: between what val says and what train says
     (folder / "feature_val.h5").rename(folder / "hidden.h5")

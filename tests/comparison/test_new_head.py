@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from torch import nn
 
 import longtail.heads
 from longtail.cli import main
-from longtail.comparison import METHODS, Method, compare, wanted_methods
+from longtail.comparison import METHODS, Method, Part, compare, wanted_methods
 from longtail.heads import load_head
 
 ClassMedians = runpy.run_path(str(Path(__file__).with_name("class_medians.py")))["ClassMedians"]
+ROW = Method(ClassMedians, "the nearest class median", cost="one pass", part=Part(0.1, "power-l2"))
 SPLITS = {"train": (50, 25, 10), "val": (15, 15, 15), "test": (20, 20, 20)}
 
 
@@ -23,7 +25,7 @@ def added(monkeypatch):
     """Do what the two lines in `heads/__init__` and `comparison/methods` would do."""
     monkeypatch.setattr(longtail.heads, "ClassMedians", ClassMedians, raising=False)
     monkeypatch.setattr(longtail.heads, "__all__", [*longtail.heads.__all__, "ClassMedians"])
-    monkeypatch.setitem(METHODS, "medians", Method(ClassMedians, "the nearest class median", cost="one pass"))
+    monkeypatch.setitem(METHODS, "medians", ROW)
 
 
 @pytest.fixture
@@ -44,6 +46,18 @@ def fit(folder, *words):
 def test_it_is_one_of_all():
     assert "medians" in wanted_methods("all")
     assert "medians" in wanted_methods("auto")
+
+
+def test_without_a_part_auto_alone_leaves_it_out(monkeypatch):
+    monkeypatch.setitem(METHODS, "medians", replace(ROW, part=None))
+    assert "medians" in wanted_methods("all")
+    assert "medians" not in wanted_methods("auto")
+
+
+def test_its_part_in_auto_is_behind_its_transform(folder):
+    results = fit(folder, "--methods", "auto")
+    assert results["methods"]["auto"]["choice"]["members"]["medians"] > 0.01
+    assert type(load_head(folder / "r" / "heads" / "medians.npz")).__name__ == "Transformed"
 
 
 def test_it_is_chosen_fitted_again_saved_and_shown(folder):

@@ -61,14 +61,19 @@ def test_options_reach_the_heads(features):
     assert methods["ldam"]["params"]["epochs"] == 3
 
 
-def test_auto_fits_the_chosen_one_again_with_what_it_found(features):
+def test_auto_fits_those_that_decide_again_with_what_they_found(features):
     methods, out = fit(features, "--methods", "maxnorm,marc,disalign,auto")
-    chosen = methods["auto"]["choice"]["method"]
-    assert methods["auto"]["choice"]["fitted_on"] == ["train", "val"]
-    found = "radius" if chosen == "maxnorm" else "rho"
-    assert methods["auto"]["params"][found] == pytest.approx(methods[chosen]["params"][found])
+    choice = methods["auto"]["choice"]
+    assert choice["fitted_on"] == ["train", "val"]
+    head = load_head(out / "heads" / "auto.npz")
+    members = dict(zip(head.members_, head.heads_, strict=True)) if choice["method"] == "ensemble" else {}
+    members = members or {choice["method"]: head}
+    assert set(members) == set(choice["members"])
+    for name, member in members.items():
+        parameter = "radius" if name == "maxnorm" else "rho"
+        assert getattr(member, f"{parameter}_") == pytest.approx(methods[name]["params"][parameter])
     counts = np.bincount(open_feature_file(features / "feature_train.h5").labels)
-    assert load_head(out / "heads" / "auto.npz").class_counts_.sum() > counts.sum()
+    assert head.class_counts_.sum() > counts.sum()
 
 
 def test_without_validation_the_choice_is_made_on_train(features):

@@ -73,7 +73,7 @@ def test_tau_one_finds_more_of_the_rare_class(ring):
 def test_members_vote_by_their_mean_log_probability(ring):
     train, labels, test, _ = ring
     both = MultilayerPerceptron(members=2, epochs=3, random_state=0).fit(train, labels)
-    assert both.hidden_weight_.shape == (2, 64, 6)
+    assert both.hidden_weight_.shape == (2, 512, 6)
     alone = []
     for member in range(2):
         one = MultilayerPerceptron(epochs=1, random_state=0).fit(train, labels)
@@ -111,16 +111,31 @@ def test_threads_do_not_draw_from_each_other(ring):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
-def test_draws_of_its_own_generator_are_those_of_torch(share):
-    rows = torch.randn(30, 7, generator=torch.Generator().manual_seed(1))
+def test_weights_of_its_own_generator_are_those_of_torch():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        layer, dropout = torch.nn.Linear(7, 9), torch.nn.Dropout(share)
-        expected = dropout(layer(dropout(rows)))
-    generator = torch.Generator().manual_seed(5)
-    layer, dropout = _Linear(7, 9, generator), _Dropout(share, generator)
-    assert torch.equal(dropout(layer(dropout(rows))), expected)
+        expected = torch.nn.Linear(7, 9)
+    layer = _Linear(7, 9, torch.Generator().manual_seed(5))
+    assert torch.equal(layer.weight, expected.weight)
+    assert torch.equal(layer.bias, expected.bias)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_dropout_leaves_a_share_out_and_keeps_the_mean(share):
+    rows = torch.ones(400, 500)
+    dropped = _Dropout(share, np.random.default_rng(0))(rows)
+    assert float((dropped == 0).float().mean()) == pytest.approx(share, abs=0.005)
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
+    assert dropped.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)] if share else [1.0])
+    again = _Dropout(share, np.random.default_rng(0))(rows)
+    assert torch.equal(dropped, again)
+    assert torch.equal(_Dropout(share, np.random.default_rng(0)).eval()(rows), rows)
+
+
+@pytest.mark.parametrize(("width", "rate"), [(768, 1e-3), (192, 2e-3), (2, 1e-2)])
+def test_the_learning_rate_follows_the_width(width, rate):
+    assert MultilayerPerceptron()._highest_rate(width) == pytest.approx(rate)
+    assert MultilayerPerceptron(learning_rate=0.5)._highest_rate(width) == 0.5
 
 
 @pytest.mark.parametrize(

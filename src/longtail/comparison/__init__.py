@@ -4,7 +4,7 @@ from longtail.comparison.comparing import compare, compare_under
 from longtail.comparison.comparison import Comparison
 from longtail.comparison.method_names import wanted_methods
 from longtail.comparison.method_settings import MethodSettings, read_settings
-from longtail.comparison.methods import METHODS, Method
+from longtail.comparison.methods import METHODS, Method, Part
 from longtail.comparison.opened_problem import open_problem
 from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.comparison.protocol import Protocol, Rules
@@ -15,6 +15,7 @@ __all__ = [
     "FeatureProblem",
     "Method",
     "MethodSettings",
+    "Part",
     "Protocol",
     "Rules",
     "check_problem",
