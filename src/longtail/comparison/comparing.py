@@ -1,6 +1,6 @@
 """Compare methods on one problem under one protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,4 +93,13 @@ def compare_under(
         protocol.problem.unseal_test()  # by an explicit word; every table says it
     fitted = fit_methods(protocol, methods, ready=ready, on_fitted=on_fitted)
     protocol.problem.unseal_test()
+    if fitted.left_out:
+        note = _without(fitted.left_out, float(protocol.rules.budget or 0))
+        protocol = replace(protocol, problem=protocol.problem.with_notes([note]))
     return Comparison(protocol, fitted.heads, fitted.predictions, results_of(protocol, fitted))
+
+
+def _without(left_out: Mapping[str, float], budget: float) -> str:
+    """Say which methods there was no time for."""
+    named = ", ".join(f"{name} ({seconds:.0f} s)" if seconds >= 1 else name for name, seconds in left_out.items())
+    return f"`budget` of {budget:g} s: left out, with what they would take: {named}."

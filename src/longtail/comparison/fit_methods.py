@@ -17,6 +17,7 @@ from longtail.comparison.automatic import (
     fitted_on_all,
     predict_splits,
 )
+from longtail.comparison.budget import beyond_budget
 from longtail.comparison.candidates import Candidate, gathered_evidence
 from longtail.comparison.choose_transform import choose_transforms
 from longtail.comparison.fitter import Fitter, fitted_joint
@@ -60,9 +61,11 @@ class FittedMethods:
 
     Attributes:
         methods: fitted.
+        left_out: methods that there was no time for, with the seconds that they would take.
     """
 
     methods: Mapping[str, FittedMethod]
+    left_out: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -100,6 +103,9 @@ def fit_methods(
     choices = choose_transforms(names, fitter) if wanted == "auto" else {}
     kinds: dict[str, TransformKind] = {name: _transform(name, protocol, is_alone("auto", methods)) for name in names}
     kinds |= {name: choice.kind for name, choice in choices.items()}
+    probed = {name: kind for name, kind in kinds.items() if METHODS[name].cost != "others" and name not in ready}
+    left_out = beyond_budget(protocol, probed, [name for name in names if is_named(name, methods)])
+    names = tuple(name for name in names if name not in left_out)
     result: dict[str, FittedMethod] = {}
     candidates: dict[str, Candidate] = {}
 
@@ -125,7 +131,7 @@ def fit_methods(
     if TOGETHER in names or wants_auto(methods):
         for name, (fitted, seconds) in _decided(protocol, methods, candidates, result).items():
             add(name, fitted, seconds)
-    return FittedMethods(result)
+    return FittedMethods(result, left_out)
 
 
 def _transform(name: str, protocol: Protocol, alone: bool) -> TransformKind:

@@ -16,7 +16,7 @@ from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric, check_costs
 from longtail.heads.feature_transform import TRANSFORMS, TransformKind
-from longtail.heads.parameters import Constraints, StrOptions, check_parameters, whole, words
+from longtail.heads.parameters import Constraints, StrOptions, check_parameters, real, whole, words
 
 __all__ = ["Protocol", "Rules", "SelectOn"]
 
@@ -40,6 +40,8 @@ class Rules:
         refit: `auto` fits the chosen method again on train and val.
         cv_folds: of the cross-validation, at least 2.
         cv_repeats: how often that is repeated with other folds.
+        budget: seconds that fitting may take, above 0: methods that were not named are left out where they would take
+            longer, those of the least part in `auto` first; None: no limit.
         feature_transform: before every method; "auto" chooses for those that are fitted in one pass.
         many_above: a class with more training images is "many".
         few_below: a class with fewer is "few".
@@ -58,6 +60,7 @@ class Rules:
     refit: bool = True
     cv_folds: int = 5
     cv_repeats: int = 1
+    budget: float | None = None
     feature_transform: TransformKind | Literal["auto"] = "none"
     many_above: int = 100
     few_below: int = 20
@@ -71,6 +74,7 @@ class Rules:
         "metric": [words(Metric)],
         "cv_folds": [whole(2, 1000)],
         "cv_repeats": [whole(1, 1000)],
+        "budget": [real(above=0), None],
         "feature_transform": [StrOptions({"auto", *TRANSFORMS})],
         "many_above": [whole(0)],
         "few_below": [whole(0)],

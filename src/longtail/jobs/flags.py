@@ -22,6 +22,7 @@ _ARGUMENTS = (
     ),
     *("lists", "original_splits", "other_counts", "layout", "alike_names", "bits", "image_size", "augmentation"),
     "feature_transform",
+    "budget",
 )
 # where a flag is not the argument with dashes
 _FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {

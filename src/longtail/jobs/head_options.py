@@ -38,6 +38,8 @@ class ChoiceOptions:
     """Folds of the cross-validation without a val."""
     cv_repeats: Annotated[int, Range(1, most=1000)] = 1
     """Cross-validations, each with other folds."""
+    budget: Annotated[float, Range(above=0)] | None = None
+    """Seconds for fitting; what takes longer is left out."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def rules_of(options: HeadOptions) -> "Rules":
         refit=choice.refit,
         cv_folds=choice.cv_folds,
         cv_repeats=choice.cv_repeats,
+        budget=choice.budget,
         feature_transform=options.feature_transform,
         many_above=options.many_above,
         few_below=options.few_below,

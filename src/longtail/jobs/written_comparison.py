@@ -43,6 +43,9 @@ def compared_in(
     protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
     on_fitted = None if runtime.quiet else _say_fitted
     comparison = compare_under(protocol, options.methods, ready=ready, on_fitted=on_fitted)
+    for note in comparison.protocol.problem.notes[len(problem.notes) :]:
+        if not runtime.quiet:
+            print(f"  note      {as_typed(note)}", flush=True)
     return write_comparison(comparison, folder, title)
 
 
