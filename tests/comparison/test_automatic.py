@@ -54,7 +54,7 @@ def test_they_decide_together_and_are_fitted_on_both(folder, val_alone, capsys):
     assert entry["selected_on"] == "val"
     assert found["verdict"]["best"] == "auto"
     assert found["verdict"]["choice"].startswith("auto is the mean of ")
-    assert "chosen on val by balanced accuracy" in found["verdict"]["choice"]
+    assert "weighed by how probable it makes the classes of val (balanced accuracy there" in found["verdict"]["choice"]
     # val is measured with the heads that had not seen it
     assert entry["metrics"]["val"] == found["methods"]["ensemble"]["metrics"]["val"]
     assert "= ensemble" in capsys.readouterr().out

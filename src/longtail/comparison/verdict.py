@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from longtail.comparison.choice_sentence import choice_sentence
 from longtail.comparison.doubts import further_doubts, leak
 from longtail.counts import GROUPS
 
@@ -53,7 +54,7 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         "best": best,
         "selected_on": selected_on,
         "sentence": _sentence(results, best if choice is None or choice["method"] != "joint" else "joint", selected_on),
-        "choice": None if choice is None else _choice_sentence(choice),
+        "choice": None if choice is None else choice_sentence(choice),
         "doubt": _unsupported(results, best),
         "leak": leak(results, best),
         "doubts": further_doubts(results),
@@ -92,41 +93,6 @@ def _unsupported(results: dict[str, Any], best: str) -> str | None:
             p = f"p = {result['p_corrected']:.2g}{after if number > 1 else ''}"
             return f"A gain in the {what} is not shown ({p}): {could}."
     return None
-
-
-def _choice_sentence(choice: dict[str, Any]) -> str:
-    """Return what `auto` is, and how far behind the next best method was."""
-    method, scores = choice["method"], choice["scores"]
-    if method not in scores:
-        return f"auto is {_members(choice)}: there are no rows to choose by."
-    by_cost = choice["costs"] is not None
-    what = f"{choice['metric']} cost" if by_cost else f"{choice['metric']} accuracy"
-    score = f"{-scores[method]:.3f}" if by_cost else f"{scores[method]:.1f} %"
-    text = f"auto is {_members(choice)}, chosen on {choice['on']} by {what} ({score})"
-    others = [name for name in scores if name != method]
-    if others:
-        rival = max(others, key=lambda name: scores[name])
-        lead = scores[method] - scores[rival]
-        unit, digits = ("", 3) if by_cost else (" points", 1)
-        ahead = f"next is {rival}, {lead:.{digits}f}{unit} behind"
-        text += f"; {ahead}" if lead >= 0 else f"; {rival} is {-lead:.{digits}f}{unit} better"
-        if choice["best"] == method:
-            text += f" (standard error {choice['standard_errors'][rival]:.{digits}f})"
-        else:
-            text += ", less than a standard error: the simpler one is taken"
-            if method == "ensemble":
-                text = text.replace("the simpler one is taken", "several are steadier than one")
-    again = " It was fitted again on train and val." if len(choice["fitted_on"]) > 1 else ""
-    return f"{text}.{again}{' ' + choice['doubt'] if choice['doubt'] else ''}"
-
-
-def _members(choice: dict[str, Any]) -> str:
-    """Return who decides, the weightiest first."""
-    weights = choice.get("members") or {}
-    if choice["method"] != "ensemble" or not weights:
-        return str(choice["method"])
-    ordered = sorted(weights, key=lambda name: -weights[name])
-    return "the mean of " + ", ".join(f"{name} ({100 * weights[name]:.0f} %)" for name in ordered)
 
 
 def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
