@@ -17,6 +17,7 @@ from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_again
+from longtail.comparison.rest_of_counts import rest_of_counts
 from longtail.evaluation.selection import Choice, choose, class_weights
 from longtail.heads import Ensemble
 from longtail.heads.base import Head
@@ -35,12 +36,14 @@ class Decision:
 
     Attributes:
         weights: of each member, of sum 1; one that stands alone has 1.
+        tau: of what several say together, how much of the log class counts is taken out.
         choice: how the candidates, and they together, do where the choice is made; `chosen` is a method's name, or
             "ensemble".
     """
 
     weights: dict[str, float]
     choice: Choice
+    tau: float = 0.0
 
 
 def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> Decision:
@@ -63,8 +66,11 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
         weights = weights if together else {best: 1.0}
         return Decision(weights, Choice(TOGETHER if len(weights) > 1 else best, best, {}, {}))
     decisions = {name: evidence.decisions[name] for name in names}
+    counts, tau = protocol.problem.train_counts, 0.0
+    if protocol.rules.metric != "all":
+        tau = rest_of_counts(evidence.mean(weights), evidence.labels, counts)
     if together and (len(weights) > 1 or protocol.rules.metric == "all"):
-        decisions[TOGETHER] = evidence.together(weights)
+        decisions[TOGETHER] = evidence.together(weights, tau * np.log(counts))
     rules = protocol.rules
     how = {**protocol.choose_by, "one_standard_error": rules.one_standard_error}
     choice = choose(decisions, evidence.labels, len(protocol.groups), **how)
@@ -72,7 +78,7 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
         behind = choice.scores[choice.best] - choice.scores[TOGETHER]
         if behind <= MEASURABLE * choice.errors[TOGETHER]:
             choice = replace(choice, chosen=TOGETHER)
-    return Decision(weights if choice.chosen == TOGETHER else {choice.chosen: 1.0}, choice)
+    return Decision(weights if choice.chosen == TOGETHER else {choice.chosen: 1.0}, choice, tau)
 
 
 def decided_head(decision: Decision, heads: Mapping[str, Head], evidence: Evidence, protocol: Protocol) -> Head:
@@ -91,6 +97,7 @@ def decided_head(decision: Decision, heads: Mapping[str, Head], evidence: Eviden
         {name: heads[name] for name in members},
         weights=list(decision.weights.values()),
         scales=[evidence.scales.get(name, 1.0) for name in members],
+        tau=decision.tau,
         selected_on="train-cv" if protocol.select_on == "train" else "val",
         prior="train" if protocol.rules.metric == "all" else "uniform",
     )

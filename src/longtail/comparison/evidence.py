@@ -63,10 +63,19 @@ class Evidence:
         """How many rows of equal weight say as much: (sum w)^2 / sum w^2."""
         return 1 / float((self.row_weights**2).sum()) if len(self.row_weights) else 0.0
 
-    def together(self, weights: Mapping[str, float]) -> NDArray[np.int64]:
-        """Return the class indices that a weighted mean of candidates predicts, shape (N',)."""
+    def mean(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return the logarithm of a weighted mean of candidates' probabilities, shape (N', C)."""
         total: Any = sum(weight * np.exp(self.log_probabilities[name]) for name, weight in weights.items())
-        return np.asarray(total.argmax(axis=1))
+        return np.asarray(np.log(np.maximum(total, np.finfo(np.float32).tiny)), dtype=np.float64)
+
+    def together(self, weights: Mapping[str, float], shift: NDArray[np.float64] | float = 0.0) -> NDArray[np.int64]:
+        """Return the class indices that a weighted mean of candidates predicts, shape (N',).
+
+        Args:
+            weights: of the candidates.
+            shift: what is subtracted from the logarithm of each class, shape (C,).
+        """
+        return np.asarray((self.mean(weights) - shift).argmax(axis=1))
 
     def of_rows(self, rows: NDArray[np.int64]) -> "Evidence":
         """Return what the candidates say about some of the rows, which may come again."""

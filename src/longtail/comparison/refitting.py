@@ -84,6 +84,7 @@ def fitted_like(
             members,
             weights=head.weights_,
             scales=head.scales_,
+            tau=head.tau_,
             selected_on=head.selected_on_,
             average=head.average,
             prior=head.prior,

@@ -27,11 +27,11 @@ class Ensemble(Head):
     """The mean of several heads' probabilities, all of them brought to a world in which classes are equally common.
 
     q_m = softmax(a_m (logits_m - log prior_m) + log prior)
-    logits = a log sum_m w_m q_m,  or  a sum_m w_m log q_m
+    logits = a (log sum_m w_m q_m - tau log n),  or the same of  sum_m w_m log q_m
 
     prior_m is the one whose probabilities member m gives: uniform for most heads, the shares of train for those that do
-    not balance; prior is the one that is asked for. a_m, which makes each as sure as it may be, and a are 1 where
-    nobody has measured them.
+    not balance; prior is the one that is asked for. a_m, which makes each as sure as it may be, and a are 1, and
+    tau, what is still to be taken out of the log class counts, 0 where nobody has measured them.
 
     Args:
         heads: unfitted heads of this package; None takes `LinearDiscriminant`, `WeightedRidge` and `NearestNeighbours`,
@@ -46,6 +46,7 @@ class Ensemble(Head):
         weights_: w, above 0, of sum 1, shape (M,).
         scales_: a_m, above 0, shape (M,).
         scale_: a, above 0.
+        tau_: tau.
         classes_: labels in the order of the logits, shape (C,).
         selected_on_: "val" where members were chosen or made their choices on validation, else "not selected".
 
@@ -77,10 +78,12 @@ class Ensemble(Head):
         "weights_": Array(("M",), above=0, before=1.0),
         "scales_": Array(("M",), above=0, before=1.0),
         "scale_": Plain(POSITIVE.kind, optional=True),
+        "tau_": Plain(float, optional=True),
     }
     _predicts_by: ClassVar[tuple[str, ...]] = ("average",)
 
     scale_: float = 1.0
+    tau_: float = 0.0
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class Ensemble(Head):
         *,
         weights: ArrayLike | None = None,
         scales: ArrayLike | None = None,
+        tau: float = 0.0,
         selected_on: str = "not selected",
         **settings: Any,
     ) -> Self:
@@ -116,6 +120,7 @@ class Ensemble(Head):
             members: each under its name.
             weights: w_m, above 0, of any sum, shape (M,); default all the same.
             scales: a_m, above 0, shape (M,); default 1.
+            tau: how much of the log class counts is taken out.
             selected_on: where the members were chosen.
             settings: parameters of the ensemble, such as average.
 
@@ -128,6 +133,7 @@ class Ensemble(Head):
         result.weights_ = _positive("weights", weights, num_members)
         result.weights_ /= result.weights_.sum()
         result.scales_ = _positive("scales", scales, num_members)
+        result.tau_ = float(tau)
         result.selected_on_ = selected_on
         return result
 
@@ -157,14 +163,15 @@ class Ensemble(Head):
             members[f"{name} {number + 1}" if number else name] = head.fit(array, labels, **settings)
         self._take(members)
         self.weights_, self.scales_ = np.full(len(members), 1 / len(members)), np.ones(len(members))
-        self.scale_ = 1.0
+        self.scale_, self.tau_ = 1.0, 0.0
         self.selected_on_ = "val" if any(head.selected_on_ == "val" for head in self.heads_) else "not selected"
         return self
 
     def parameters_in_use(self) -> dict[str, Any]:
         """Return the names and weights of the members, and how they are averaged."""
         weights = dict(zip(self.members_, self.weights_.round(3).tolist(), strict=True))
-        return {"members": weights, "average": self.average, "prior": self.prior}
+        rest = {"tau": round(self.tau_, 3)} if self.tau_ else {}
+        return {"members": weights, "average": self.average, "prior": self.prior, **rest}
 
     def _unfitted(self) -> list[Head]:
         if self.heads is None:
@@ -207,7 +214,9 @@ class Ensemble(Head):
             scale * (scores - log_prior_of(head).to(scores)) + torch.as_tensor(world).to(scores)
             for head, scores, scale in zip(self.heads_, members, self.scales_.tolist(), strict=True)
         ]
-        return self.scale_ * averaged(moved, self.average, self.weights_)
+        mean = averaged(moved, self.average, self.weights_)
+        shift = self.tau_ * torch.from_numpy(np.log(self.class_counts_)) if self.tau_ else torch.zeros(())
+        return self.scale_ * (mean - shift.to(mean))
 
 
 def averaged(scores: Sequence[Tensor], average: Average = "probability", weights: ArrayLike | None = None) -> Tensor:
