@@ -1,3 +1,8 @@
+"""What several heads say together."""
+
+import numpy as np
+
+from longtail.heads import Ensemble, LinearDiscriminant, NearestClassMean
 
 
 def test_tau_takes_the_log_class_counts_out():
