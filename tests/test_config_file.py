@@ -198,7 +198,7 @@ def test_names_are_those_of_the_file_that_runs_write_or_of_flags():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"epohcs": 3}, "a.toml: no such settings here: 'epohcs' (did you mean stage.epochs?). "),
+        ({"epohcs": 3}, "a.toml: no such settings here: 'epohcs' (did you mean epochs?). "),
         ({"stage": {"los": "focal", "zzz": 1}}, "'stage.los' (did you mean stage.loss?), 'stage.zzz'. "),
         ({"heads": {"epochs": 3}}, "'heads.epochs' (did you mean stage.epochs?)"),
         ({f"zzz{n}": 1 for n in range(7)}, "'zzz4', and 2 more. "),

@@ -257,8 +257,10 @@ def _named(content: dict[str, Any], above: Place, hints: dict[Place, Any]) -> It
 
 
 def _meant(name: str, hints: dict[Place, Any]) -> str:
-    """Return a question for the setting that is nearest to a name, the name alone counting more than its groups."""
+    """Return a question for the setting that is nearest to a name, with its groups where those were named."""
     last = name.split(".")[-1].replace("-", "_")
     close = difflib.get_close_matches(last, {place[-1] for place in hints}, n=1)
-    nearest = next((".".join(place) for place in hints if close and place[-1] == close[0]), None)
+    places = [place for place in hints if close and place[-1] == close[0]]
+    in_group = "." in name or len(places) > 1
+    nearest = next((".".join(place) if in_group else place[-1] for place in places), None)
     return f" (did you mean {nearest}?)" if nearest else ""
