@@ -116,7 +116,7 @@ def test_the_teacher_chooses_on_validation_and_is_named(tailed):
     assert head.parameters_in_use()["teacher"] == "Ensemble"
     assert (head.selected_on_, head.curve_["grid"]) == ("val", [0.1, 0.01])
     assert head.score(test, truth) > 0.5
-    with pytest.raises(InputError, match="teacher is str; expected an unfitted head"):
+    with pytest.raises(InputError, match="teacher is 'mlp'; expected an instance of"):
         Distilled("mlp").fit(train, labels)
 
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from longtail.errors import InputError
 from longtail.heads.balanced_log_loss import JudgedRows
 from longtail.heads.base import Head
 from longtail.heads.choice import Evidence, evidence_for, tried_values
@@ -86,6 +85,7 @@ class Distilled(LinearHead):
     """
 
     _parameter_constraints: ClassVar[Constraints] = {
+        "teacher": [Head, None],
         "alpha": [real(0, most=1)],
         "penalty": [real(above=0), AUTO],
         "scale": [real(above=0), AUTO],
@@ -173,10 +173,8 @@ class Distilled(LinearHead):
         return LikelihoodPath.of(features, codes, device=self.device, targets=targets)
 
     def _fitted_teacher(self, features: Features, codes: NDArray[np.int64], judged: Judged | None, seed: int) -> Head:
-        given: Any = self.teacher
-        if not (given is None or isinstance(given, Head)):
-            raise InputError(f"teacher is {type(given).__name__}; expected an unfitted head of longtail, or None.")
-        teacher = MultilayerPerceptron(random_state=seed, device=self.device) if given is None else clone(given)
+        usual = MultilayerPerceptron(random_state=seed, device=self.device)
+        teacher: Any = usual if self.teacher is None else clone(self.teacher)
         settings: dict[str, Any] = {}
         if judged is not None and "validation" in inspect.signature(teacher.fit).parameters:
             settings["validation"] = judged
