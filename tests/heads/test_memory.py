@@ -11,7 +11,8 @@ SCRIPT = f"""
 import resource, sys
 import numpy as np
 from longtail.heads import (
-    ClassifierRetraining, Joint, LinearDiscriminant, Logistic, NearestClassMean, RandomFeatureRidge, WeightedRidge
+    ClassifierRetraining, Distilled, Joint, LinearDiscriminant, Logistic, NearestClassMean, RandomFeatureRidge,
+    WeightedRidge
 )
 
 heads = {{
@@ -19,6 +20,7 @@ heads = {{
     "sgd": Joint(solver="sgd", epochs=1, random_state=0),
     "bsm": ClassifierRetraining(loss="balanced-softmax", sampling="instance", random_state=0),
     "lda": LinearDiscriminant(0.1),
+    "distilled": Distilled(LinearDiscriminant(0.1), penalties=(1.0, 0.1), random_state=0),
     "logistic": Logistic(penalties=(1.0, 0.1), random_state=0),
     "ridge": WeightedRidge(gamma=0.5, penalty=0.1),
     "rfr": RandomFeatureRidge(0.1, 0.5, 1.0, num_features=256, random_state=0),
@@ -36,7 +38,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["joint", "sgd", "bsm", "lda", "logistic", "ridge", "rfr", "ncm"])
+@pytest.mark.parametrize("head", ["joint", "sgd", "bsm", "lda", "distilled", "logistic", "ridge", "rfr", "ncm"])
 def test_a_fit_makes_no_second_copy_of_the_features(head):
     # blocks go back to the system when they are freed: what is left counts, and not how the heap is cut up
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(2**20)}

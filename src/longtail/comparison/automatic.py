@@ -46,7 +46,7 @@ class Decision:
     tau: float = 0.0
 
 
-def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> Decision:
+def decide(evidence: Evidence, protocol: Protocol) -> Decision:
     """Choose who decides: several candidates together, or one.
 
     Several do, by the weights that make the true classes most probable, but not where one alone finds measurably more:
@@ -54,9 +54,9 @@ def decide(evidence: Evidence, protocol: Protocol, *, together: bool = True) -> 
 
     Args:
         evidence: what the candidates say.
-        protocol: how is chosen.
-        together: whether several may decide together.
+        protocol: how is chosen, and whether several may decide together.
     """
+    together = protocol.rules.together
     names = [name for name in METHODS if name in evidence.log_probabilities]
     by_label = dict(zip(evidence.log_probabilities, evidence.of_labels, strict=True))
     usual = {name: OF_OTHERS if (part := METHODS[name].part) is None else part.weight for name in names}
@@ -164,7 +164,9 @@ def choice_facts(decision: Decision, evidence: Evidence, protocol: Protocol, fit
             "costs": None if rules.costs is None else rules.costs_name,
             "rule": "simplest within one standard error"
             if rules.one_standard_error
-            else "together, unless one is better",
+            else "together, unless one is better"
+            if rules.together
+            else "highest score",
             "scores": choice.scores,
             "standard_errors": choice.errors,
             "log_loss": dict(zip(evidence.log_probabilities, losses.tolist(), strict=False)),

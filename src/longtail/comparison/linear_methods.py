@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from longtail.comparison.fitter import fit_method
-from longtail.comparison.method_names import is_named, wanted_methods
+from longtail.comparison.method_names import is_alone, is_named, wanted_methods
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem, check_problem
@@ -19,6 +19,8 @@ from longtail.heads.linear import LinearHead
 
 __all__ = ["is_linear", "linear_methods"]
 
+STANDS_IN = "distilled"  # for the mean that `auto` alone makes, which no linear layer is
+
 
 def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) -> tuple[str, ...]:
     """Return those of the wanted methods that fit in the place of a linear layer.
@@ -27,7 +29,8 @@ def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) ->
     no word anywhere.
 
     Args:
-        methods: such as "tau,lws", "all" or "auto"; named methods must all fit.
+        methods: such as "tau,lws", "all" or "auto"; named methods must all fit. In place of the mean that "auto" alone
+            makes, which is no linear layer, stands the one that learns from such a head, "distilled".
         settings: of methods, by parameter.
         has_bias: of the model's own layer.
 
@@ -39,7 +42,8 @@ def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) ->
         ('tau', 'lws')
     """
     result = []
-    for name in wanted_methods(methods):
+    stands_in = (STANDS_IN,) if is_alone("auto", methods) else ()
+    for name in (*wanted_methods(methods), *stands_in):
         named = is_named(name, methods)
         if METHODS[name].cost == "others":
             if named:

@@ -25,7 +25,14 @@ MethodSettings = Mapping[str, Mapping[str, Any]]  # by method, by parameter
 
 PRESET = "published"
 DEEPEST = 20  # brackets in a value
-BY_PROTOCOL = ("head", "head_prior", "heads", "random_state", "device")  # that the comparison sets for all alike
+BY_PROTOCOL = (
+    "head",
+    "head_prior",
+    "heads",
+    "teacher",
+    "random_state",
+    "device",
+)  # that the comparison sets for all alike
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 

@@ -13,6 +13,7 @@ from longtail.heads import (
     ClassifierRetraining,
     CosineClassifier,
     DisAlign,
+    Distilled,
     Ensemble,
     Joint,
     LearnableWeightScaling,
@@ -173,6 +174,7 @@ METHODS: dict[str, Method] = {
         "a network with one hidden layer, trained by balanced softmax",
         part=Part(0.5, "power-l2", signed="none", last={"members": 3}),
     ),
+    "distilled": Method(Distilled, "logistic regression on the labels and what mlp says of the same rows"),
     "ensemble": Method(Ensemble, "the mean of several of these", cost="others"),
     "dlsa": Method(
         DLSA,

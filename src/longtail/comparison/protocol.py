@@ -37,6 +37,7 @@ class Rules:
         costs: of taking the row's class for the column's, shape (C, C); `auto` then chooses the lowest mean cost.
         costs_name: what they are called in the results.
         one_standard_error: `auto` takes the simplest method within one standard error of the best.
+        together: `auto` may be the mean of several methods; False: the best one.
         refit: `auto` fits the chosen method again on train and val.
         cv_folds: of the cross-validation, at least 2.
         cv_repeats: how often that is repeated with other folds.
@@ -57,6 +58,7 @@ class Rules:
     costs: ArrayLike | None = None
     costs_name: str = "given"
     one_standard_error: bool = False
+    together: bool = True
     refit: bool = True
     cv_folds: int = 5
     cv_repeats: int = 1
@@ -70,7 +72,10 @@ class Rules:
 
     _constraints: ClassVar[Constraints] = {
         "select_on": [words(SelectOn), None],
-        **{name: ["boolean"] for name in ("i_know_test_is_spoiled", "one_standard_error", "refit", "exhaustive")},
+        **{
+            name: ["boolean"]
+            for name in ("i_know_test_is_spoiled", "one_standard_error", "together", "refit", "exhaustive")
+        },
         "metric": [words(Metric)],
         "cv_folds": [whole(2, 1000)],
         "cv_repeats": [whole(1, 1000)],

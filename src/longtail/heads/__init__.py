@@ -3,6 +3,7 @@
 from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.cosine_classifier import CosineClassifier
 from longtail.heads.disalign import DisAlign
+from longtail.heads.distilled import Distilled
 from longtail.heads.dlsa import DLSA
 from longtail.heads.ensemble import Ensemble
 from longtail.heads.joint import Joint
@@ -27,6 +28,7 @@ __all__ = [
     "ClassifierRetraining",
     "CosineClassifier",
     "DisAlign",
+    "Distilled",
     "Ensemble",
     "Joint",
     "LearnableWeightScaling",

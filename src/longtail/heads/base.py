@@ -26,7 +26,7 @@ from longtail.features import check_finite
 from longtail.heads.learned_state import NUMBERS, STRINGS, Array, Labels, Learned, Plain
 from longtail.heads.notebook import head_table
 from longtail.heads.parameters import Constraints, Each, check_parameters
-from longtail.heads.rows import LazyRows, chunks, compute_dtype
+from longtail.heads.rows import Features, LazyRows, chunks, compute_dtype
 from longtail.priors import check_prior, log_odds_shift, prior_of_counts, uniform_prior
 
 __all__ = ["Head", "HeadProtocol", "ImpliedPrior", "Prior"]
@@ -243,7 +243,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         source, target = self.implied_shares, self.prior_shares(prior)
         return None if np.array_equal(source, target) else torch.from_numpy(log_odds_shift(source, target))
 
-    def _chunk_scores(self, features: NDArray[Any], prior: Prior | None) -> Iterator[Tensor]:
+    def _chunk_scores(self, features: Features, prior: Prior | None) -> Iterator[Tensor]:
         """Walk over the logits in pieces, each moved to the prior."""
         shift = self._shift_to(prior)
         for _, rows in chunks(features, self._device):

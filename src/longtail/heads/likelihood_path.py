@@ -1,7 +1,7 @@
 """The layers of the largest penalised likelihood of some rows, each found from the one before."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from longtail.heads.linear_solver import Axes, LinearProblem, LinearSolution, maximise_likelihood
 from longtail.heads.rows import Features
+from longtail.heads.soft_targets import SoftTargets
 from longtail.heads.standardisation import AutoOrNot, Standardisation, feature_moments
 
 __all__ = ["LikelihoodPath", "Weighting"]
@@ -25,6 +26,7 @@ class LikelihoodPath:
 
     f(W, b) = sum_i w_y_i (-log softmax(W x_i + b)_y_i) / sum_i w_y_i + penalty v / 2 ||W||^2
 
+    With soft targets t, sum_c t_ic (-log softmax(W x_i + b)_c) stands in place of the label's.
     v is the mean variance of a feature, so that features times a number give the same logits, and rows that all stand
     there twice the same layer. W is learnt on (x - mean) / sqrt(v), which changes nothing but the number of steps; on
     features of deviation 1 where they are standardised.
@@ -37,6 +39,7 @@ class LikelihoodPath:
         basis: of the span, shape (D, D'); None: the features themselves.
         axes: of the rows, by weighting, once they were needed.
         device: where to compute.
+        targets: t, in place of the labels.
     """
 
     rows: Features
@@ -45,10 +48,17 @@ class LikelihoodPath:
     basis: Tensor | None
     axes: dict[Weighting, Axes]
     device: str
+    targets: SoftTargets | None = None
 
     @classmethod
     def of(
-        cls, features: Features, codes: NDArray[np.int64], *, standardise: AutoOrNot = "auto", device: str = "cpu"
+        cls,
+        features: Features,
+        codes: NDArray[np.int64],
+        *,
+        standardise: AutoOrNot = "auto",
+        device: str = "cpu",
+        targets: SoftTargets | None = None,
     ) -> "LikelihoodPath":
         """Measure features.
 
@@ -57,6 +67,7 @@ class LikelihoodPath:
             codes: their class indices, shape (N,).
             standardise: "auto": where the deviation of one is more than 10 times the median.
             device: where to compute.
+            targets: probabilities in place of the labels.
         """
         moments = feature_moments(features, device=device)
         size = float(moments.deviation.square().mean().sqrt()) or 1.0
@@ -68,7 +79,7 @@ class LikelihoodPath:
             if rows.shape[0] < rows.shape[1]:
                 basis, upper = torch.linalg.qr(torch.from_numpy(rows).T)
                 rows = np.ascontiguousarray(upper.T.numpy())
-        return cls(rows, codes, scaling, basis, {}, device)
+        return cls(rows, codes, scaling, basis, {}, device, targets)
 
     def solve(
         self,
@@ -93,7 +104,8 @@ class LikelihoodPath:
         weights = torch.ones_like(counts) if weighting == "rows" else counts.min() / counts
         # a `LinearProblem` multiplies its penalty by D / N
         relative = penalty * self.rows.shape[0] / self.rows.shape[1]
-        problem = LinearProblem(self.rows, self.codes, weights, torch.zeros_like(counts), relative, device=self.device)
+        shared: dict[str, Any] = {"device": self.device, "targets": self.targets}
+        problem = LinearProblem(self.rows, self.codes, weights, torch.zeros_like(counts), relative, **shared)
         if weighting not in self.axes:
             self.axes[weighting] = Axes.of(problem)
         solution = maximise_likelihood(

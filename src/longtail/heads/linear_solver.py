@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, chunks, compute_dtype
+from longtail.heads.soft_targets import SoftTargets
 
 __all__ = ["Axes", "LinearProblem", "LinearSolution", "maximise_likelihood"]
 
@@ -26,7 +27,8 @@ class LinearProblem:
 
     f(W, b) = sum_i w_y_i (-log softmax(W x_i + b + o)_y_i) / sum_i w_y_i + penalty D / (2 N) ||W||^2
 
-    It is strictly convex in W where the penalty is above 0.
+    With soft targets t the mean sum_c t_ic (-log softmax(...)_c) stands in place of the label's. It is strictly convex
+    in W where the penalty is above 0.
 
     Attributes:
         features: x, shape (N, D), memory-mapped or not.
@@ -36,6 +38,7 @@ class LinearProblem:
         penalty: at least 0.
         precision: of the matrix products.
         device: where they are computed.
+        targets: t, in place of the labels; w goes by the labels all the same.
     """
 
     features: Features
@@ -45,6 +48,7 @@ class LinearProblem:
     penalty: float
     precision: Precision = "float32"
     device: str = "cpu"
+    targets: SoftTargets | None = None
 
     @property
     def decay(self) -> float:
@@ -81,18 +85,23 @@ class LinearProblem:
         row_weights = self.row_weights.to(self.device, dtype)
         of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
-        for block, codes in self.walk():
-            columns = codes[:, None]
+        for rows, block in chunks(self.features, self.device):
+            codes = torch.from_numpy(self.codes[rows]).to(self.device)
+            weights = row_weights[codes][:, None]
             with computing_in(self.precision, self.device):
                 scores = block @ matrix.T
             scores = scores.to(dtype) + shift
             scores -= scores.amax(dim=1, keepdim=True)
-            reached, parts = scores.gather(1, columns), row_weights[codes][:, None]
+            columns, parts = codes[:, None], weights
+            if self.targets is not None:
+                columns, shares = self.targets.block(rows, scores)
+                parts = weights * shares
+            reached = scores.gather(1, columns)
             odds = scores.exp_()
             totals = odds.sum(dim=1, keepdim=True)
             loss += (parts * (totals.log() - reached)).sum(dtype=torch.float64)
-            # w (p - y), shape (B, C), in the memory of the scores
-            error = odds.mul_(parts / totals).scatter_add_(1, columns, -parts)
+            # w (p - t), shape (B, C), in the memory of the scores
+            error = odds.mul_(weights / totals).scatter_add_(1, columns, -parts)
             with computing_in(self.precision, self.device):
                 product = error.T @ block
             of_weight += product

@@ -26,7 +26,7 @@ Part = Head | FeatureTransform
 INSIDE = "/"  # between the name of an attribute that is a dict of arrays, and a key in it
 EXPECTED = "a head that longtail stored, such as RUN/heads/tau.npz"
 # a given head is an argument, not something learned: the learned arrays hold all that prediction needs
-NOT_STORED = ("head", "heads", "feature_transform", "random_state")
+NOT_STORED = ("head", "heads", "teacher", "feature_transform", "random_state")
 
 Stored = TypedDict(
     "Stored",

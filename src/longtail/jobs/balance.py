@@ -145,7 +145,8 @@ def _compared(
     from longtail.jobs.written_comparison import compared_in
 
     file = opened.file
-    results = compared_in(folder, problem, options, config.runtime, title=file.path.resolve().name)
+    title = file.path.resolve().name
+    results = compared_in(folder, problem, options, config.runtime, title=title, together=False)
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {

@@ -1,5 +1,6 @@
 """Write what a comparison gives into the folder of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def compared_in(
     *,
     title: str,
     ready: Ready | None = None,
+    together: bool = True,
 ) -> dict[str, Any]:
     """Compare the wanted methods, and write heads and predictions into a folder.
 
@@ -33,6 +35,7 @@ def compared_in(
         runtime: seed, device, and whether each method that is done is told.
         title: of the report.
         ready: heads that were trained elsewhere, with their predictions.
+        together: whether `auto` may be several heads.
 
     Returns:
         What results.json holds of it.
@@ -41,6 +44,7 @@ def compared_in(
         InputError: an unknown method, settings that cannot be, or a choice that cannot be made.
     """
     protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
+    protocol = replace(protocol, rules=replace(protocol.rules, together=together))
     on_fitted = None if runtime.quiet else _say_fitted
     comparison = compare_under(protocol, options.methods, ready=ready, on_fitted=on_fitted)
     for note in comparison.protocol.problem.notes[len(problem.notes) :]:

@@ -102,7 +102,7 @@ def balance_model(
     splits = {split: _in_memory(split, *part) for split, part in parts.items()}
     check_shape(splits["train"], weight.shape, origin)
     problem = check_problem(splits, head=network_head)
-    protocol = Protocol(problem, Rules(metric=metric), seed=seed, device=device)
+    protocol = Protocol(problem, Rules(metric=metric, together=False), seed=seed, device=device)
     train = problem.splits["train"]
     check_fit(train.features, train.labels, network_head, problem.class_names, origin)
     joint = Joint(network_head).fit(train.features, train.labels)
@@ -111,7 +111,7 @@ def balance_model(
     if len(heads) > 1:
         candidates = {name: Candidate(head) for name, head in {"joint": joint, **heads}.items()}
         evidence = gathered_evidence(protocol, candidates)
-        decision = decide(evidence, protocol, together=False)
+        decision = decide(evidence, protocol)
         chosen, _ = fitted_on_all(decision, candidates, evidence, protocol)
     if not isinstance(chosen, LinearHead):
         raise InputError(f"{type(chosen).__name__} is no linear layer. Leave that method out.")
