@@ -139,14 +139,20 @@ def _compared(
     folder: Path,
 ) -> dict[str, Any]:
     """Fit and measure the layers, and write the model with the best one, and all else, into a folder."""
+    from longtail.comparison import compare_under
     from longtail.comparison.verdict import verdict
+    from longtail.jobs.head_options import protocol_of
+    from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import finish
     from longtail.jobs.places import remember_source
-    from longtail.jobs.written_comparison import compared_in
+    from longtail.jobs.written_comparison import say_fitted, write_comparison
 
     file = opened.file
-    title = file.path.resolve().name
-    results = compared_in(folder, problem, options, config.runtime, title=title, together=False)
+    runtime = config.runtime
+    protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
+    protocol = replace(protocol, rules=replace(protocol.rules, together=False))  # a mean is no layer
+    comparison = compare_under(protocol, options.methods, on_fitted=None if runtime.quiet else say_fitted)
+    results = write_comparison(comparison, folder, file.path.resolve().name)
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {

@@ -1,6 +1,5 @@
 """Write what a comparison gives into the folder of a run."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from longtail.jobs.launch import resolve_device
 from longtail.jobs.options import HeadRuntimeOptions
 from longtail.jobs.predictions_file import write_predictions
 
-__all__ = ["compared_in", "write_comparison"]
+__all__ = ["compared_in", "say_fitted", "write_comparison"]
 
 
 def compared_in(
@@ -24,7 +23,6 @@ def compared_in(
     *,
     title: str,
     ready: Ready | None = None,
-    together: bool = True,
 ) -> dict[str, Any]:
     """Compare the wanted methods, and write heads and predictions into a folder.
 
@@ -35,7 +33,6 @@ def compared_in(
         runtime: seed, device, and whether each method that is done is told.
         title: of the report.
         ready: heads that were trained elsewhere, with their predictions.
-        together: whether `auto` may be several heads.
 
     Returns:
         What results.json holds of it.
@@ -44,8 +41,7 @@ def compared_in(
         InputError: an unknown method, settings that cannot be, or a choice that cannot be made.
     """
     protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
-    protocol = replace(protocol, rules=replace(protocol.rules, together=together))
-    on_fitted = None if runtime.quiet else _say_fitted
+    on_fitted = None if runtime.quiet else say_fitted
     comparison = compare_under(protocol, options.methods, ready=ready, on_fitted=on_fitted)
     for note in comparison.protocol.problem.notes[len(problem.notes) :]:
         if not runtime.quiet:
@@ -80,6 +76,6 @@ def write_comparison(comparison: Comparison, folder: Path, title: str) -> dict[s
     return {**comparison.measured, "title": title, "methods": methods}
 
 
-def _say_fitted(name: str, seconds: float) -> None:
+def say_fitted(name: str, seconds: float) -> None:
     """Print that a method is done."""
     print(f"  {name} done in {seconds:.1f} s")
