@@ -68,9 +68,10 @@ def _rows(results: Path, label: str | None) -> list[_SetRow]:
         found.setdefault(place.peers()["set"], []).append(place)
     rows = []
     for name, own in found.items():
-        autos = [place.auto(label or place.latest_label() or "") for place in own]
-        peers = [place.peers() for place in own]
-        rows.append(_SetRow(name, peers, [auto for auto in autos if auto]))
+        autos = [(place, place.auto(label or place.latest_label() or "")) for place in own]
+        # seeds that both sides have: the sets of different seeds are different
+        both = [(place.peers(), auto) for place, auto in autos if auto] or [(place.peers(), {}) for place in own]
+        rows.append(_SetRow(name, [peers for peers, _ in both], [auto for _, auto in both if auto]))
     return sorted((row for row in rows if any(row.of_peer(peer) for peer in PEERS)), key=_size)
 
 
