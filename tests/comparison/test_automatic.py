@@ -39,7 +39,7 @@ def fit(folder, *words, out="fit"):
 @pytest.fixture
 def val_alone(monkeypatch):
     """Look at val alone, however small it is."""
-    monkeypatch.setattr("longtail.comparison.protocol.SMALL_VAL", 0)
+    monkeypatch.setattr("longtail.comparison.protocol.ENOUGH_ROWS", 0)
 
 
 def test_they_decide_together_and_are_fitted_on_both(folder, val_alone, capsys):

@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def val_alone(monkeypatch):
-    monkeypatch.setattr("longtail.comparison.protocol.SMALL_VAL", 0)
+    monkeypatch.setattr("longtail.comparison.protocol.ENOUGH_ROWS", 0)
 
 
 def fit(folder, *words, out="fit"):

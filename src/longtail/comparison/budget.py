@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from longtail.comparison.cross_validation import is_enough
 from longtail.comparison.fitter import Fitter
 from longtail.comparison.method_settings import last_settings
 from longtail.comparison.methods import METHODS
@@ -66,9 +65,7 @@ def expected_seconds(protocol: Protocol, kinds: Mapping[str, TransformKind]) -> 
     labels = np.asarray(protocol.problem.splits["train"].labels)
     rows = spread_rows(labels, len(labels) // PROBED)
     fitter, rules = Fitter(protocol.on_train(rows)), protocol.rules
-    val = np.asarray(protocol.problem.splits["val"].labels) if protocol.select_on == "val" else labels[:0]
-    asks_train = protocol.looks_at_train and not is_enough(protocol, val)
-    folds = rules.cv_folds * rules.cv_repeats * (1 - 1 / rules.cv_folds) * asks_train
+    folds = rules.cv_folds * rules.cv_repeats * (1 - 1 / rules.cv_folds) * protocol.looks_at_train
     result = {}
     for name, kind in kinds.items():
         started = time.perf_counter()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from longtail.comparison.cross_validation import is_enough, out_of_fold_answers, promising
+from longtail.comparison.cross_validation import out_of_fold_answers, promising
 from longtail.comparison.evidence import Evidence, answers_of, evidence_of
 from longtail.comparison.protocol import Protocol
 from longtail.heads.base import Head
@@ -46,7 +46,7 @@ def gathered_evidence(protocol: Protocol, candidates: Mapping[str, Candidate]) -
         parts.append((answers, np.asarray(split.labels)))
         sources.append(str(protocol.select_on))
     known = parts[0][1] if parts else np.empty(0, dtype=np.int64)
-    if protocol.looks_at_train and not is_enough(protocol, known):
+    if protocol.looks_at_train:
         if parts:
             names = promising(evidence_of(protocol, parts, sources))
         asked = out_of_fold_answers(protocol, {name: candidates[name].transform for name in names}, known)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from longtail.comparison.blend import log_losses, loss_error
-from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of, row_weights
+from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
 from longtail.comparison.fitter import Fitter
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
@@ -16,10 +16,10 @@ from longtail.heads.feature_transform import TransformKind
 from longtail.heads.left_out import spread_rows
 from longtail.holdout import stratified_folds
 
-__all__ = ["OutOfFold", "is_enough", "out_of_fold_answers", "promising"]
+__all__ = ["OutOfFold", "out_of_fold_answers", "promising"]
 
 MOST_CANDIDATES = 6  # that all folds are fitted with
-ENOUGH_ROWS = 200
+MOST_FITTED = 50_000  # rows that folds are fitted to in all, beside a val
 MOST_ROWS = 8192  # that are asked about: a mean over classes gains little from further rows of the common ones
 
 
@@ -60,7 +60,7 @@ def out_of_fold_answers(
         folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat)
         for fold in range(rules.cv_folds):
             held_out = np.flatnonzero(folds == fold)
-            if not len(held_out) or is_enough(protocol, np.concatenate([known, *asked])):
+            if not len(held_out) or _is_done(protocol, known, asked):
                 continue
             fitter = Fitter(protocol.on_train(np.flatnonzero(folds != fold)))
             rows = held_out[spread_rows(labels[held_out], MOST_ROWS // rules.cv_folds)]
@@ -75,10 +75,10 @@ def out_of_fold_answers(
     return OutOfFold(answers, np.concatenate([nothing.decisions, *asked]), len(asked))
 
 
-def is_enough(protocol: Protocol, labels: NDArray[np.int64]) -> bool:
-    """Return whether rows of these labels count as 200 of the same part in the score: further ones change no choice."""
-    weights = row_weights(protocol, labels)
-    return len(labels) > 0 and 1 / float((weights**2).sum()) >= ENOUGH_ROWS
+def _is_done(protocol: Protocol, known: NDArray[np.int64], asked: Sequence[NDArray[np.int64]]) -> bool:
+    """Return whether enough is known; beside a val, also whether further folds would take long."""
+    takes_long = len(known) > 0 and (len(asked) + 1) * len(protocol.problem.splits["train"].labels) > MOST_FITTED
+    return (len(asked) > 0 and takes_long) or protocol.is_enough(np.concatenate([known, *asked]))
 
 
 def _joined(parts: Sequence[Answers]) -> Answers:

@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.comparison.protocol import Protocol
-from longtail.evaluation.selection import class_weights
 from longtail.heads.base import Head
 from longtail.heads.ensemble import log_prior_of
 from longtail.heads.left_out import fitted_scale
 from longtail.priors import prior_of_counts
 
-__all__ = ["Answers", "Evidence", "answers_of", "evidence_of", "row_weights"]
+__all__ = ["Answers", "Evidence", "answers_of", "evidence_of"]
 
 
 class Answers(NamedTuple):
@@ -122,15 +121,4 @@ def evidence_of(
         scales[name] = fitted_scale(scores, torch.from_numpy(labels), balance)
         moved = scales[name] * scores + torch.as_tensor(world).to(scores)
         tables[name] = torch.log_softmax(moved, dim=1).numpy()
-    return Evidence(tables, scales, decisions, labels, row_weights(protocol, labels), tuple(sources))
-
-
-def row_weights(protocol: Protocol, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share each class's part in the metric out to its rows; a class of few rows gets less, being told about by few."""
-    if not len(labels):
-        return np.empty(0)
-    counts = np.bincount(labels, minlength=len(protocol.groups))
-    parts = class_weights(labels, len(counts), protocol.rules.metric, protocol.groups)
-    smoothing = 0 if protocol.rules.metric == "all" else 1
-    weights = (parts / (counts + smoothing))[labels]
-    return np.asarray(weights / weights.sum())
+    return Evidence(tables, scales, decisions, labels, protocol.row_weights(labels), tuple(sources))

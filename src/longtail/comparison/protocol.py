@@ -14,14 +14,14 @@ from longtail.comparison.problem import FeatureProblem
 from longtail.counts import group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
-from longtail.evaluation.selection import Metric, check_costs
+from longtail.evaluation.selection import Metric, check_costs, class_weights
 from longtail.heads.feature_transform import TRANSFORMS, TransformKind
 from longtail.heads.parameters import Constraints, StrOptions, check_parameters, real, whole, words
 
 __all__ = ["Protocol", "Rules", "SelectOn"]
 
 SelectOn = Literal["val", "train", "test"]
-SMALL_VAL = 1000  # rows; with fewer the choice looks at train too, by cross-validation
+ENOUGH_ROWS = 200  # of equal parts in the score; where val says less, choices look at train too, by cross-validation
 MOST_FOLDED = 50_000  # rows of train, above which that would take long
 
 
@@ -164,7 +164,25 @@ class Protocol:
         """
         splits = self.problem.splits
         can_be_folded = len(splits["train"].labels) <= MOST_FOLDED and bool(self.problem.train_counts.max() > 1)
-        return self.problem.head is None and len(splits["val"].labels) < SMALL_VAL and can_be_folded
+        return self.problem.head is None and can_be_folded and not self.is_enough(np.asarray(splits["val"].labels))
+
+    def row_weights(self, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Share each class's part in the metric out to its rows; a class of few gets less, being told about by few.
+
+        Args:
+            labels: class indices, shape (N,).
+
+        Returns:
+            Weights of sum 1, shape (N,).
+        """
+        counts = np.bincount(labels, minlength=len(self.groups))
+        parts = class_weights(labels, len(counts), self.rules.metric, self.groups)
+        weights = (parts / (counts + (0 if self.rules.metric == "all" else 1)))[labels] if len(labels) else np.empty(0)
+        return np.asarray(weights / weights.sum())
+
+    def is_enough(self, labels: NDArray[np.int64]) -> bool:
+        """Return whether rows of these labels say as much as 200 of equal parts do: further ones change few choices."""
+        return len(labels) > 0 and 1 / float((self.row_weights(labels) ** 2).sum()) >= ENOUGH_ROWS
 
     def on_train(self, rows: NDArray[np.int64]) -> "Protocol":
         """Return the protocol of some training rows alone, among them rows of every class."""
