@@ -173,6 +173,8 @@ def _expected(evidence: Evidence, protocol: Protocol) -> dict[str, Any] | None:
     rules = protocol.rules
     if rules.costs is not None or rules.metric == "worst" or not len(evidence.labels):
         return None
-    parts = class_weights(evidence.labels, len(protocol.groups), rules.metric, protocol.groups)
+    # but for `all`, classes count that no row shows
+    labels = evidence.labels if rules.metric == "all" else np.arange(len(protocol.groups))
+    parts = class_weights(labels, len(protocol.groups), rules.metric, protocol.groups)
     chosen = lambda rows: decide(rows, protocol).weights  # noqa: E731
     return expected_score(evidence, chosen, parts, protocol.groups, seed=protocol.seed)

@@ -1,0 +1,56 @@
+"""Choices in made-up worlds, where the truth can be had."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from auto_parts import balanced
+from numpy.typing import NDArray
+from promises import Promise, kept
+from simulated_evidence import World
+
+from longtail.comparison.automatic import Decision, decide
+from longtail.comparison.evidence import Answers, Evidence
+from longtail.comparison.expected_score import expected_score
+
+__all__ = ["WHO", "chosen_on"]
+
+TRUTH_ROWS, REPETITIONS = 50_000, 20
+WHO = {"one alone": False, "the mean": True}  # whether several may decide together
+
+
+def chosen_on(world: World, number: int, rng: np.random.Generator) -> dict[str, list[Promise]]:
+    """Choose in one world, again and again, each time on so many other rows: one alone, and whoever does it best.
+
+    Args:
+        world: that answers are drawn from.
+        number: of rows that are chosen on, N'.
+        rng: of all draws.
+    """
+    protocol, size = world.protocol, len(world.protocol.groups)
+    labels = np.repeat(np.arange(size), TRUTH_ROWS // size)
+    truth = world.answers(labels, rng)
+    result: dict[str, list[Promise]] = {who: [] for who in WHO}
+    for repetition in range(REPETITIONS):
+        evidence = world.evidence(world.tail_labels(number, rng), rng)
+        for who, together in WHO.items():
+
+            def choose(rows: Evidence, together: bool = together) -> Decision:
+                return decide(rows, protocol, together=together)
+
+            decision, parts = choose(evidence), np.full(size, 1 / size)
+            promised = expected_score(
+                evidence, lambda rows: choose(rows).weights, parts, protocol.groups, seed=repetition
+            )
+            came = balanced(labels, _decided(decision.weights, evidence, truth))
+            result[who].append(kept(decision.choice.scores[decision.choice.chosen], promised, came))
+    return result
+
+
+def _decided(weights: Mapping[str, float], evidence: Evidence, truth: Mapping[str, Answers]) -> NDArray[np.int64]:
+    """Return what members decide about the rows of the truth."""
+    if len(weights) == 1:
+        return truth[next(iter(weights))].decisions
+    total = sum(
+        weight * (evidence.scales[name] * truth[name].scores).softmax(dim=1) for name, weight in weights.items()
+    )
+    return np.asarray(total).argmax(axis=1)
