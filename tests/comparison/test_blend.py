@@ -77,6 +77,16 @@ def test_few_rows_are_drawn_towards_what_is_usual():
     assert shares[3] == 0  # below a twentieth: no member
 
 
+def test_how_much_the_usual_weights_are_worth_can_be_said():
+    usual, named = {"nothing": 1.0}, candidates(rows=200)
+    shares = [blend_weights(named, parts(200), usual, usual_rows=rows).get("nothing", 0.0) for rows in (0, 50, 1e9)]
+    assert shares[0] == 0 < shares[1] < shares[2] == 1
+    assert blend_weights(named, parts(200), usual) == blend_weights(named, parts(200), usual, usual_rows=50)
+    few = blend_weights(named, parts(200), {"nothing": 0.02, "first": 0.98}, usual_rows=1e9, least=0)
+    assert few["nothing"] == pytest.approx(0.02, abs=1e-4)
+    assert "nothing" not in blend_weights(named, parts(200), {"nothing": 0.02, "first": 0.98}, usual_rows=1e9)
+
+
 def test_a_part_that_is_not_usual_comes_by_its_rows():
     """Weights begin at what is usual; a candidate that is not could never join from 0."""
     named = candidates(2, rows=10_000)

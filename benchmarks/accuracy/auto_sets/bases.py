@@ -16,7 +16,7 @@ from longtail.data.source import ImageSource
 from longtail.features import FeatureFile, open_features
 from longtail.holdout import stratified_holdout
 
-__all__ = ["Bases", "opened"]
+__all__ = ["Bases", "opened", "pixels"]
 
 LARGEST, RATIO, VALIDATION = 5000, 100, 0.1
 
@@ -81,9 +81,10 @@ def _digits(seed: int) -> DataSet:
     """The pixels of the demonstration's digits: 119 down to 2 a class."""
     splits = digits_splits(seed=seed)
     named = {"train": splits.train, "val": splits.val, "test": splits.test}
-    return DataSet("digits", {name: _pixels(source) for name, source in named.items() if source is not None})
+    return DataSet("digits", {name: pixels(source) for name, source in named.items() if source is not None})
 
 
-def _pixels(source: ImageSource) -> Split:
+def pixels(source: ImageSource) -> Split:
+    """Return grey levels as features."""
     rows = np.stack([source.load(row).numpy().ravel() for row in range(len(source))])
     return Split(rows.astype(np.float32), np.asarray(source.labels))

@@ -66,11 +66,11 @@ def decide(evidence: Evidence, protocol: Protocol) -> Decision:
         weights = weights if together else {best: 1.0}
         return Decision(weights, Choice(TOGETHER if len(weights) > 1 else best, best, {}, {}))
     decisions = {name: evidence.decisions[name] for name in names}
-    counts, tau = protocol.problem.train_counts, 0.0
+    tau = 0.0
     if protocol.rules.metric != "all":
-        tau = rest_of_counts(evidence.mean(weights), evidence.labels, counts)
+        tau = rest_of_counts(evidence.mean(weights), evidence.labels, evidence.class_counts)
     if together and (len(weights) > 1 or protocol.rules.metric == "all"):
-        decisions[TOGETHER] = evidence.together(weights, tau * np.log(counts))
+        decisions[TOGETHER] = evidence.together(weights, tau)
     rules = protocol.rules
     how = {**protocol.choose_by, "one_standard_error": rules.one_standard_error}
     choice = choose(decisions, evidence.labels, len(protocol.groups), **how)
@@ -78,7 +78,9 @@ def decide(evidence: Evidence, protocol: Protocol) -> Decision:
         behind = choice.scores[choice.best] - choice.scores[TOGETHER]
         if behind <= MEASURABLE * choice.errors[TOGETHER]:
             choice = replace(choice, chosen=TOGETHER)
-    return Decision(weights if choice.chosen == TOGETHER else {choice.chosen: 1.0}, choice, tau)
+    if choice.chosen == TOGETHER:
+        return Decision(weights, choice, tau)
+    return Decision({choice.chosen: 1.0}, choice)
 
 
 def decided_head(decision: Decision, heads: Mapping[str, Head], evidence: Evidence, protocol: Protocol) -> Head:
@@ -182,6 +184,12 @@ def _expected(evidence: Evidence, protocol: Protocol) -> dict[str, Any] | None:
     rules = protocol.rules
     if rules.costs is not None or rules.metric == "worst" or not len(evidence.labels):
         return None
-    parts = class_weights(evidence.labels, len(protocol.groups), rules.metric, protocol.groups)
-    chosen = lambda rows: decide(rows, protocol).weights  # noqa: E731
-    return expected_score(evidence, chosen, parts, protocol.groups, seed=protocol.seed)
+    # but for `all`, classes count that no row shows
+    labels = evidence.labels if rules.metric == "all" else np.arange(len(protocol.groups))
+    parts = class_weights(labels, len(protocol.groups), rules.metric, protocol.groups)
+
+    def decided(rows: Evidence) -> tuple[dict[str, float], float]:
+        decision = decide(rows, protocol)
+        return decision.weights, decision.tau
+
+    return expected_score(evidence, decided, parts, protocol.groups, seed=protocol.seed)

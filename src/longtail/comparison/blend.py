@@ -15,20 +15,27 @@ FloatArray = NDArray[np.float64]
 
 
 def blend_weights(
-    of_labels: Mapping[str, FloatArray], row_weights: FloatArray, usual: Mapping[str, float]
+    of_labels: Mapping[str, FloatArray],
+    row_weights: FloatArray,
+    usual: Mapping[str, float],
+    *,
+    usual_rows: float = USUAL_ROWS,
+    least: float = LEAST_WEIGHT,
 ) -> dict[str, float]:
     """Weigh candidates by how probable a mean of them makes the true classes, and by what is usual.
 
-    w maximises  n sum_i r_i log sum_m w_m p_mi + k sum_m u_m log w_m,   n = 1 / sum_i r_i^2,  k = 50
+    w maximises  n sum_i r_i log sum_m w_m p_mi + k sum_m u_m log w_m,   n = 1 / sum_i r_i^2
 
     p_mi is the probability that candidate m gives to the true class of row i, r_i the part of the row, u the usual
     weights: the mode of the weights of a mixture under a Dirichlet prior. Few rows leave what is usual, many decide;
-    n counts rows as if all had the same part. What is left with less than 0.05 has no part.
+    n counts rows as if all had the same part. What is left with less than `least` has no part.
 
     Args:
         of_labels: p of each candidate on rows that it was not fitted to, shape (N,).
         row_weights: r, of sum 1, shape (N,); there may be no rows.
         usual: u, of any sum; of candidates that it does not name 0. Where it names none, all are as usual.
+        usual_rows: k, the number of rows that the usual weights are worth, at least 0.
+        least: smallest weight that a member is kept with, 0 to 1.
 
     Returns:
         The weight of each member, of sum 1.
@@ -52,18 +59,18 @@ def blend_weights(
     weights = prior
     if len(row_weights):
         table = np.maximum(np.stack([of_labels[name] for name in names]), TINY)
-        weights = _mixture(table, row_weights, prior)
-    weights = np.where(weights < min(LEAST_WEIGHT, weights.max()), 0, weights)
+        weights = _mixture(table, row_weights, prior, usual_rows)
+    weights = np.where(weights < min(least, weights.max()), 0, weights)
     return {name: float(weight) for name, weight in zip(names, weights / weights.sum(), strict=True) if weight}
 
 
-def _mixture(of_labels: FloatArray, row_weights: FloatArray, prior: FloatArray) -> FloatArray:
+def _mixture(of_labels: FloatArray, row_weights: FloatArray, prior: FloatArray, usual_rows: float) -> FloatArray:
     """Return the weights of M candidates of the largest posterior, shape (M,); each step makes it larger."""
     rows = 1 / float((row_weights**2).sum())
     weights = (prior + 1 / len(prior)) / 2  # above 0, so that none is ruled out
     for _ in range(MOST_STEPS):
         shares = of_labels * weights[:, None]
-        again = (rows * (shares / shares.sum(axis=0)) @ row_weights + USUAL_ROWS * prior) / (rows + USUAL_ROWS)
+        again = (rows * (shares / shares.sum(axis=0)) @ row_weights + usual_rows * prior) / (rows + usual_rows)
         moved = float(np.abs(again - weights).max())
         weights = again
         if moved < ENOUGH:

@@ -42,6 +42,7 @@ class Evidence:
         labels: class indices, shape (N',).
         row_weights: part of each row in the score, of sum 1, shape (N',).
         sources: where the rows come from.
+        class_counts: training images of each class, shape (C,).
     """
 
     log_probabilities: dict[str, NDArray[np.float32]]
@@ -50,6 +51,7 @@ class Evidence:
     labels: NDArray[np.int64]
     row_weights: NDArray[np.float64]
     sources: tuple[str, ...]
+    class_counts: NDArray[np.int64]
 
     @cached_property
     def of_labels(self) -> NDArray[np.float64]:
@@ -67,14 +69,14 @@ class Evidence:
         total: Any = sum(weight * np.exp(self.log_probabilities[name]) for name, weight in weights.items())
         return np.asarray(np.log(np.maximum(total, np.finfo(np.float32).tiny)), dtype=np.float64)
 
-    def together(self, weights: Mapping[str, float], shift: NDArray[np.float64] | float = 0.0) -> NDArray[np.int64]:
+    def together(self, weights: Mapping[str, float], tau: float = 0.0) -> NDArray[np.int64]:
         """Return the class indices that a weighted mean of candidates predicts, shape (N',).
 
         Args:
             weights: of the candidates.
-            shift: what is subtracted from the logarithm of each class, shape (C,).
+            tau: how much of the log class counts is taken out of it.
         """
-        return np.asarray((self.mean(weights) - shift).argmax(axis=1))
+        return np.asarray((self.mean(weights) - tau * np.log(self.class_counts)).argmax(axis=1))
 
     def of_rows(self, rows: NDArray[np.int64]) -> "Evidence":
         """Return what the candidates say about some of the rows, which may come again."""
@@ -114,11 +116,11 @@ def evidence_of(
     shared = [name for name in (parts[0][0] if parts else ()) if all(name in answers for answers, _ in parts)]
     balance = torch.from_numpy(1 / np.maximum(np.bincount(labels, minlength=num_classes), 1))
     world = np.log(prior_of_counts(protocol.problem.train_counts)) if protocol.rules.metric == "all" else 0.0
-    tables, scales, decisions = {}, {}, {}
+    tables, scales, decisions, counts = {}, {}, {}, protocol.problem.train_counts
     for name in shared:
         scores = torch.cat([answers[name].scores for answers, _ in parts])
         decisions[name] = np.concatenate([answers[name].decisions for answers, _ in parts])
         scales[name] = fitted_scale(scores, torch.from_numpy(labels), balance)
         moved = scales[name] * scores + torch.as_tensor(world).to(scores)
         tables[name] = torch.log_softmax(moved, dim=1).numpy()
-    return Evidence(tables, scales, decisions, labels, protocol.row_weights(labels), tuple(sources))
+    return Evidence(tables, scales, decisions, labels, protocol.row_weights(labels), tuple(sources), counts)

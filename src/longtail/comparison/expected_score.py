@@ -6,19 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.comparison.evidence import Evidence
-from longtail.evaluation import mean_interval, tally
+from longtail.counts import class_counts
+from longtail.evaluation.image_outcomes import ImageOutcomes
+from longtail.evaluation.intervals import shrunk_shares
+from longtail.evaluation.tilting import TiltedMean
 
-__all__ = ["expected_score", "optimism"]
+__all__ = ["expected_score", "unseen_hits"]
 
 DRAWS = 40
 
-Weights = dict[str, float]
+Decided = tuple[dict[str, float], float]  # the weight of each member, and tau
 FloatArray = NDArray[np.float64]
 
 
 def expected_score(
     evidence: Evidence,
-    decide: Callable[[Evidence], Weights],
+    decide: Callable[[Evidence], Decided],
     class_parts: FloatArray,
     groups: NDArray[np.str_],
     *,
@@ -26,77 +29,87 @@ def expected_score(
 ) -> dict[str, object] | None:
     """Return what the choice promises on new rows, in percent.
 
+    score = sum_c a_c v_c,   v_c = mean of `unseen_hits` of the rows of class c
+
+    The interval is that of `mean_interval`, with v_c for the recall of class c: around the recall where the choice was
+    made it would be too narrow, since the one that is chosen there is often right about every row of a rare class.
+
+    A class that no row shows is taken to be as the others of its group: they share its weight. What is fitted again to
+    more rows than the members had that were asked, as `auto` is, is often better than promised by what these add.
+
     Args:
         evidence: that was chosen on.
-        decide: returns the weight of each member, by evidence.
-        class_parts: weight of each class in the score, of sum 1, shape (C,).
+        decide: returns the weight of each member, and tau, by evidence.
+        class_parts: a, weight of each class in the score, also of those without a row, of sum 1, shape (C,).
         groups: of each class, shape (C,).
         seed: of the draws.
 
     Returns:
-        {"score", "interval": of 95 %, "optimism": what was taken off both}; None where there is no evidence.
+        {"score", "interval": of 95 %, "optimism": by how much the score where it was chosen is higher}; None where
+        there is no evidence.
     """
     if not len(evidence.labels):
         return None
-    decisions = evidence.together(decide(evidence))
-    counted = tally(evidence.labels, decisions, len(class_parts))
-    parts = class_parts * (counted.totals > 0)
-    of_image = parts / parts.sum() / np.maximum(counted.totals, 1)
-    less = optimism(evidence, decide, class_parts, seed=seed)
-    low, high = mean_interval(counted, of_image, groups, seed=seed)
-    score = 100 * float(of_image @ counted.hits)
+    totals = class_counts(evidence.labels, len(class_parts))
+    of_image = _of_shown(class_parts, totals > 0, groups) / np.maximum(totals, 1)
+    hits = np.bincount(evidence.labels, unseen_hits(evidence, decide, seed=seed), len(totals))
+    right = evidence.together(*decide(evidence)) == evidence.labels
+    score, counted = float(of_image @ hits), float(of_image[evidence.labels] @ right)
+    outcomes = ImageOutcomes.of_classes(of_image, totals, shrunk_shares(hits, totals, groups), np.zeros(len(totals)))
+    low, high = TiltedMean(outcomes, score, seed=seed).interval()
     return {
-        "score": score - less,
-        "interval": [max(low - less, 0.0), max(high - less, 0.0)],
-        "optimism": less,
+        "score": 100 * score,
+        "interval": [100 * low, min(100 * high, 100.0)],
+        "optimism": 100 * (counted - score),
     }
 
 
-def optimism(
-    evidence: Evidence, decide: Callable[[Evidence], Weights], class_parts: FloatArray, *, seed: int = 0
-) -> float:
-    """Estimate by how much the members that were chosen score better on the evidence than on new rows, in percent.
+def unseen_hits(evidence: Evidence, decide: Callable[[Evidence], Decided], *, seed: int = 0) -> FloatArray:
+    """Return for each row how often members are right about it that were chosen without it.
 
-    Rows are drawn with replacement, 40 times, and members are chosen by what was drawn. On the rows that were not, the
-    members chosen by all rows, which have seen them, are better than those by
+    Rows are drawn with replacement, 40 times, members are chosen by what was drawn, and asked about the other rows:
 
-    o = mean over draws of  score(chosen by all) - score(chosen by what was drawn)
+    h_i = mean over the draws without row i of [the members chosen there are right about i]
+
+    The mean is taken by row, so that each counts as in the score. A mean over classes in each draw would hide most of
+    what a choice owes to chance: the only row of a class, to which it owes most, is left out of one draw in three, a
+    class of many rows always shows some.
 
     Args:
         evidence: that was chosen on.
-        decide: returns the weight of each member, by evidence.
-        class_parts: weight of each class in the score, of sum 1, shape (C,).
+        decide: returns the weight of each member, and tau, by evidence.
         seed: of the draws.
 
     Returns:
-        At least 0.
+        0 to 1, shape (N',); of a row that was in every draw whether the members chosen by all rows are right.
 
     Reference:
         Tsamardinos, Greasidou, Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate
-        cross-validation", Machine Learning 2018, section 3.2 (choosing again in each draw); here as a difference on the
-        same rows, so that their chance cancels.
+        cross-validation", Machine Learning 2018, section 3.2 (there with a mean over rows in each draw).
     """
     rng, size = np.random.default_rng(seed), len(evidence.labels)
-    hits: dict[tuple[tuple[str, float], ...], NDArray[np.bool_]] = {}
+    known: dict[tuple[object, float], NDArray[np.bool_]] = {}
 
-    def hits_of(weights: Weights) -> NDArray[np.bool_]:
-        key = tuple(sorted(weights.items()))
-        if key not in hits:
-            hits[key] = evidence.together(weights) == evidence.labels
-        return hits[key]
+    def right(decided: Decided) -> NDArray[np.bool_]:
+        key = tuple(sorted(decided[0].items())), decided[1]
+        if key not in known:
+            known[key] = evidence.together(*decided) == evidence.labels
+        return known[key]
 
-    of_all, lost = hits_of(decide(evidence)), []
+    hits, times = np.zeros(size), np.zeros(size)
     for _ in range(DRAWS):
         drawn = rng.integers(size, size=size)
         left = np.setdiff1d(np.arange(size), drawn)
-        if len(left):
-            change = of_all[left].astype(float) - hits_of(decide(evidence.of_rows(drawn)))[left]
-            lost.append(_mean_over_classes(change, evidence.labels[left], class_parts))
-    return max(100 * float(np.mean(lost)), 0.0) if lost else 0.0
+        hits[left] += right(decide(evidence.of_rows(drawn)))[left]
+        times[left] += 1
+    return np.where(times > 0, hits / np.maximum(times, 1), right(decide(evidence)))
 
 
-def _mean_over_classes(values: FloatArray, labels: NDArray[np.int64], class_parts: FloatArray) -> float:
-    counts = np.bincount(labels, minlength=len(class_parts))
-    means = np.bincount(labels, weights=values, minlength=len(class_parts)) / np.maximum(counts, 1)
-    present = class_parts * (counts > 0)
-    return float(present @ means) / float(present.sum() or 1)
+def _of_shown(class_parts: FloatArray, shown: NDArray[np.bool_], groups: NDArray[np.str_]) -> FloatArray:
+    """Share the weight of classes without a row out to those of their group, or to all where it shows none."""
+    parts = np.where(shown, class_parts, 0.0)
+    for group in np.unique(groups):
+        members = groups == group
+        known = float(parts[members].sum())
+        parts[members] *= float(class_parts[members].sum()) / known if known else 0.0
+    return np.asarray(parts / parts.sum())

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from longtail.comparison.automatic import (
     TOGETHER,
-    Decision,
     choice_facts,
     decide,
     decided_head,
@@ -154,7 +153,7 @@ def _decided(
     heads = {name: candidate.head for name, candidate in candidates.items()}
     first = fitted.get(decision.choice.chosen)
     if len(decision.weights) > 1 or is_named(TOGETHER, methods):
-        several = Decision(decision.weights, replace(decision.choice, chosen=TOGETHER))
+        several = replace(decision, choice=replace(decision.choice, chosen=TOGETHER))
         first = _measured(decided_head(several, heads, evidence, protocol), protocol, {})
         result[TOGETHER] = first, time.perf_counter() - started
     if wants_auto(methods) and first is not None:

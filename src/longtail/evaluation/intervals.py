@@ -71,13 +71,15 @@ def mean_interval(
     return [min(100 * limit, 100.0) for limit in limits]
 
 
-def shrunk_shares(events: NDArray[np.int64], totals: NDArray[np.int64], groups: NDArray[np.str_]) -> FloatArray:
+def shrunk_shares(
+    events: NDArray[np.int64] | FloatArray, totals: NDArray[np.int64], groups: NDArray[np.str_]
+) -> FloatArray:
     """Return the share of each class, drawn towards that of its group and never 0 or 1.
 
     s_c = (x_c + 2 s_g) / (n_c + 2),   s_g = (1/2 + sum x) / (1 + sum n) over the classes of the group
 
     Args:
-        events: x_c, shape (C,).
+        events: x_c, at least 0 and at most n_c; fractions where they are means, shape (C,).
         totals: n_c, shape (C,).
         groups: of each class, shape (C,).
 
