@@ -19,8 +19,6 @@ from longtail.heads.linear import LinearHead
 
 __all__ = ["is_linear", "linear_methods"]
 
-STANDS_IN = "distilled"  # for the mean that `auto` alone makes, which no linear layer is
-
 
 def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) -> tuple[str, ...]:
     """Return those of the wanted methods that fit in the place of a linear layer.
@@ -29,8 +27,8 @@ def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) ->
     no word anywhere.
 
     Args:
-        methods: such as "tau,lws", "all" or "auto"; named methods must all fit. In place of the mean that "auto" alone
-            makes, which is no linear layer, stands the one that learns from such a head, "distilled".
+        methods: such as "tau,lws", "all" or "auto"; named methods must all fit. "auto" alone chooses among all here,
+            since the mean that it makes elsewhere is no linear layer.
         settings: of methods, by parameter.
         has_bias: of the model's own layer.
 
@@ -42,8 +40,7 @@ def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) ->
         ('tau', 'lws')
     """
     result = []
-    stands_in = (STANDS_IN,) if is_alone("auto", methods) else ()
-    for name in (*wanted_methods(methods), *stands_in):
+    for name in wanted_methods("all" if is_alone("auto", methods) else methods):
         named = is_named(name, methods)
         if METHODS[name].cost == "others":
             if named:
