@@ -33,8 +33,8 @@ def compare(
         data: a checked problem (`open_problem`); a folder or file of features; what `open_features` or `extract`
             returns; or arrays, {"train": (features (N, D), labels (N,)), "val": ..., "test": ...}, of which train is
             needed; labels are numbers or names.
-        methods: some of `longtail.METHODS`, as a list or with commas between; "usual", "all", or "auto": the best of
-            all, fitted again on train and val.
+        methods: some of `longtail.METHODS`, as a list or with commas between; "usual", "all", or "auto": several that
+            decide together, or one that is better, fitted again on train and val.
         rules: how is chosen and measured; default: balanced accuracy, on val where there is one, else in
             cross-validation of train.
         settings: parameters of methods, {"tau": {"tau": 0.7}, "crt": {"epochs": 30}}.

@@ -75,7 +75,7 @@ class HeadOptions:
     """Which classifiers are fitted on the features."""
 
     methods: str = "usual"
-    """Methods, with commas between; usual: joint,ncm,crt,tau,la,lws,mlp; all: but dlsa; auto: a mean of the best."""
+    """Methods, with commas between; usual: joint,ncm,crt,tau,la,lws,mlp; all: but dlsa; auto: a mean of unlike ones."""
     set: tuple[str, ...] = ()
     """Settings METHOD.SETTING=VALUE of `longtail methods`."""
     head: Path | None = None
