@@ -39,12 +39,10 @@ def chosen_on(world: World, number: int, rng: np.random.Generator) -> dict[str, 
             def choose(rows: Evidence, together: bool = together) -> Decision:
                 return decide(rows, replace(protocol, rules=Rules(together=together)))
 
-            def decided(rows: Evidence) -> tuple[dict[str, float], float]:
-                decision = choose(rows)
-                return decision.weights, decision.tau
-
             decision, parts = choose(evidence), np.full(size, 1 / size)
-            promised = expected_score(evidence, decided, parts, protocol.groups, seed=repetition)
+            promised = expected_score(
+                evidence, lambda rows: choose(rows).predictions, parts, protocol.groups, seed=repetition
+            )
             came = balanced(labels, _decided(decision, evidence, truth))
             result[who].append(kept(decision.choice.scores[decision.choice.chosen], promised, came))
     return result

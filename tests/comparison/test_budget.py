@@ -5,7 +5,7 @@ import pytest
 
 from longtail.cli import main
 from longtail.comparison import Protocol, Rules, compare, open_problem
-from longtail.comparison.budget import beyond_budget, expected_seconds, over
+from longtail.comparison.budget import _Probe, beyond_budget, over
 from longtail.errors import InputError
 
 SECONDS = {"lda": 2.0, "ridge": 3.0, "logistic": 20.0, "rfr": 10.0, "mlp": 40.0}
@@ -42,22 +42,65 @@ def test_the_largest_parts_come_first(left, without):
     assert list(over(left, SECONDS)) == without
 
 
+def test_what_was_not_probed_is_left_out():
+    assert over(100, {"lda": 1.0, "mlp": None}) == {"mlp": None}
+
+
 def test_without_a_budget_nothing_is_probed(data, monkeypatch):
-    monkeypatch.setattr("longtail.comparison.budget.expected_seconds", None)
+    monkeypatch.setattr("longtail.comparison.budget._Probe", None)
     assert beyond_budget(Protocol(open_problem(data)), {"lda": "none"}, []) == {}
 
 
-def test_networks_of_the_last_fit_and_folds_are_counted(data, monkeypatch):
-    clock = iter(range(100))  # each look at the clock is a second later
-    monkeypatch.setattr("longtail.comparison.budget.time.perf_counter", lambda: next(clock))
+class Clock:
+    """Time that passes by fits alone: 1 s and 1 ms a row."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def passing(self, fit):
+        def timed(fitter, name, kind="none"):
+            self.now += 1 + 0.001 * len(fitter.protocol.problem.splits["train"].labels)
+            return fit(fitter, name, kind)
+
+        return timed
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("longtail.comparison.budget.time.perf_counter", clock)
+    monkeypatch.setattr("longtail.comparison.budget.Fitter.fit", clock.passing(lambda fitter, name, kind: None))
+    return clock
+
+
+def test_what_a_fit_takes_at_least_is_no_matter_of_rows(data, clock):
     problem = open_problem({name: data[name] for name in ("train", "test")})
-    kinds = {"lda": "none", "mlp": "none"}
-    times = len(data["train"][1]) / 30  # 222 rows, of which 27 are asked for: nine of each class, three more
-    seconds = expected_seconds(Protocol(problem), kinds)
-    assert seconds["lda"] / seconds["mlp"] == pytest.approx((1 + 4 + 1) / (1 + 4 + 3))
-    assert 0.7 * 6 * times < seconds["lda"] < 1.3 * 6 * times
-    once = expected_seconds(Protocol(problem, Rules(refit=False), {"mlp": {"members": 1}}), kinds)
-    assert once["lda"] == once["mlp"] < seconds["lda"]
+    rows = len(data["train"][1])
+    probe = _Probe(Protocol(problem), chooses=False)
+    assert probe.seconds("lda", "none") == pytest.approx(1 + 0.001 * rows)
+    assert probe.seconds("mlp", "none") == pytest.approx(1 + 0.001 * rows)
+
+
+def test_networks_of_the_last_fit_and_folds_are_counted(data, clock):
+    problem = open_problem({name: data[name] for name in ("train", "test")})
+    once = 1 + 0.001 * len(data["train"][1])
+    probe = _Probe(Protocol(problem), chooses=True)
+    assert 1 <= probe.folds <= 5
+    assert probe.seconds("lda", "none") == pytest.approx((1 + probe.folds + 1) * once)
+    assert probe.seconds("mlp", "none") == pytest.approx((1 + probe.folds + 3) * once)
+    left = _Probe(Protocol(problem, Rules(refit=False), {"mlp": {"members": 1}}), chooses=True)
+    assert left.seconds("mlp", "none") == pytest.approx((1 + left.folds) * once)
+    assert _Probe(Protocol(open_problem(data), Rules(select_on="val", cv_folds=2)), chooses=True).folds <= 2
+
+
+def test_probing_ends_after_a_quarter_of_the_budget(data, clock):
+    kinds = dict.fromkeys(("joint", "lda", "ridge", "mlp"), "none")
+    found = beyond_budget(Protocol(open_problem(data), Rules(budget=12.0)), kinds, [])
+    assert found["lda"] is None  # joint and mlp took more than 3 s
+    assert found["ridge"] is None
+    assert 2 < clock.now < 6
 
 
 def test_joint_and_what_is_named_stay(data):
@@ -67,7 +110,7 @@ def test_joint_and_what_is_named_stay(data):
     comparison = compare(data, "joint,all", rules, settings={"mlp": {"epochs": 1}})
     assert list(comparison.heads) == ["joint"]
     note = comparison.results["data"]["notes"][-1]
-    assert note.startswith("`budget` of 1e-06 s: left out, with what they would take: ")
+    assert note.startswith("`budget` of 1e-06 s: left out: ")
     assert "mlp" in note
 
 

@@ -25,7 +25,8 @@ def test_what_was_put_in_is_found(tau):
 
 def test_no_value_of_a_grid_is_better():
     log_p, labels = made_up(0.4, rows=60, seed=1)
-    log_p, labels = log_p[:35], labels[:35]  # unequal classes
+    rows = np.r_[0:20, 20:30, 40:45]  # unequal classes
+    log_p, labels = log_p[rows], labels[rows]
     weights = 1 / np.bincount(labels, minlength=3)[labels]
     weights /= weights.sum()
 
@@ -41,6 +42,17 @@ def test_where_nothing_can_be_said_nothing_is_taken_out():
     log_p, labels = made_up(0.5)
     assert rest_of_counts(log_p, labels, np.array([7, 7, 7])) == 0
     assert rest_of_counts(log_p[:0], labels[:0], COUNTS) == 0
+    assert rest_of_counts(log_p[labels == 0], labels[labels == 0], COUNTS) == 0
+
+
+def test_a_class_that_no_row_shows_has_no_part():
+    """Its probability could only be too high, and it is the rarest: all would be given to the common ones."""
+    log_p, labels = made_up(0.4)
+    shown = labels < 2
+    with_it = rest_of_counts(log_p[shown], labels[shown], COUNTS)
+    without = rest_of_counts(log_softmax(log_p[shown, :2], axis=1), labels[shown], COUNTS[:2])
+    assert with_it == pytest.approx(without)
+    assert with_it == pytest.approx(0.4, abs=0.05)
 
 
 def test_few_rows_move_it_less():

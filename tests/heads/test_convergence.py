@@ -51,7 +51,10 @@ def test_steps_that_do_not_fit_the_features_are_told(kind, factor, tailed):
 
 @pytest.mark.parametrize(
     ("kind", "settings"),
-    [(heads.CosineClassifier, {"learning_rate": 1e-7}), (heads.MultilayerPerceptron, {"learning_rate": 1e-9})],
+    [
+        (heads.CosineClassifier, {"learning_rate": 1e-7}),
+        (heads.MultilayerPerceptron, {"learning_rate": 1e-9, "hidden": 64}),
+    ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_trainings_that_learn_nothing_are_told(kind, settings, tailed):

@@ -102,11 +102,12 @@ def test_one_row_a_class_leaves_nothing_to_choose_on(capsys, tmp_path):
     for split in ("train", "test"):
         write_features(tmp_path / f"feature_{split}.h5", np.eye(4, dtype=np.float32), np.arange(4))
     out = ["--out", tmp_path / "run", "--quiet"]
-    assert "each class has a single row" in refused(capsys, "fit", tmp_path, "--methods", "auto", *out)
-    assert not (tmp_path / "run" / "results.json").exists()
-    assert main(["fit", str(tmp_path), "--methods", "joint,ncm,tau", *map(str, out)]) == 0
-    methods = json.loads((tmp_path / "run" / "results.json").read_text())["methods"]
-    assert methods["tau"]["selected_on"] == "not selected"
+    assert main(["fit", str(tmp_path), "--methods", "joint,ncm,tau,auto", *map(str, out)]) == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["methods"]["tau"]["selected_on"] == "not selected"
+    choice = results["methods"]["auto"]["choice"]
+    assert (choice["scores"], choice["expected"], choice["unjudged"]) == ({}, None, 4)
+    assert results["verdict"]["choice"].endswith("there are no rows to choose by.")
 
 
 def test_empty_folder(capsys, tmp_path):

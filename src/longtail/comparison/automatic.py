@@ -26,6 +26,7 @@ __all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fi
 
 TOGETHER = "ensemble"
 MEASURABLE = 2  # standard errors
+MOST_UNSEEN = 0.2  # of the score is for classes that no row shows, above which nothing is promised
 OF_OTHERS = 0.05  # usual weight of methods that have no part where `auto` alone chooses
 SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
@@ -45,6 +46,12 @@ class Decision:
     choice: Choice
     tau: float = 0.0
 
+    def predictions(self, evidence: Evidence) -> NDArray[np.int64]:
+        """Return the class indices that are decided for the rows of the evidence, shape (N',)."""
+        if self.choice.chosen == TOGETHER:
+            return evidence.together(self.weights, self.tau)
+        return evidence.decisions[self.choice.chosen]
+
 
 def decide(evidence: Evidence, protocol: Protocol) -> Decision:
     """Choose who decides: several candidates together, or one.
@@ -61,7 +68,7 @@ def decide(evidence: Evidence, protocol: Protocol) -> Decision:
     by_label = dict(zip(evidence.log_probabilities, evidence.of_labels, strict=True))
     usual = {name: OF_OTHERS if (part := METHODS[name].part) is None else part.weight for name in names}
     weights = blend_weights({name: by_label[name] for name in names}, evidence.row_weights, usual)
-    if not len(evidence.labels):  # every class has a single row
+    if not evidence.row_weights.any():  # nothing to choose by: every class has a single row
         best = max(weights, key=lambda name: weights[name])
         weights = weights if together else {best: 1.0}
         return Decision(weights, Choice(TOGETHER if len(weights) > 1 else best, best, {}, {}))
@@ -164,32 +171,37 @@ def choice_facts(decision: Decision, evidence: Evidence, protocol: Protocol, fit
             "on": " and ".join(evidence.sources),
             "metric": rules.metric,
             "costs": None if rules.costs is None else rules.costs_name,
-            "rule": "simplest within one standard error"
-            if rules.one_standard_error
-            else "together, unless one is better"
-            if rules.together
-            else "highest score",
+            "rule": _rule(protocol),
             "scores": choice.scores,
             "standard_errors": choice.errors,
             "log_loss": dict(zip(evidence.log_probabilities, losses.tolist(), strict=False)),
             "expected": _expected(evidence, protocol),
+            "unjudged": len(protocol.groups) - len(np.unique(evidence.labels)),
             "fitted_on": fitted_on,
             "doubt": doubt,
         },
     }
 
 
-def _expected(evidence: Evidence, protocol: Protocol) -> dict[str, Any] | None:
-    """Return what new rows will show, where the score is a share of images."""
+def _rule(protocol: Protocol) -> str:
     rules = protocol.rules
-    if rules.costs is not None or rules.metric == "worst" or not len(evidence.labels):
+    if rules.one_standard_error:
+        return "simplest within one standard error"
+    if rules.costs is not None:
+        return "lowest cost"
+    return "together, unless one is better" if rules.together else "highest score"
+
+
+def _expected(evidence: Evidence, protocol: Protocol) -> dict[str, Any] | None:
+    """Return what new rows will show, where the score is a share of images, and most of its classes were seen."""
+    rules = protocol.rules
+    if rules.costs is not None or rules.metric == "worst" or not evidence.row_weights.any():
         return None
     # but for `all`, classes count that no row shows
     labels = evidence.labels if rules.metric == "all" else np.arange(len(protocol.groups))
     parts = class_weights(labels, len(protocol.groups), rules.metric, protocol.groups)
-
-    def decided(rows: Evidence) -> tuple[dict[str, float], float]:
-        decision = decide(rows, protocol)
-        return decision.weights, decision.tau
-
-    return expected_score(evidence, decided, parts, protocol.groups, seed=protocol.seed)
+    if parts[np.setdiff1d(labels, evidence.labels)].sum() > MOST_UNSEEN:
+        return None
+    return expected_score(
+        evidence, lambda rows: decide(rows, protocol).predictions, parts, protocol.groups, seed=protocol.seed
+    )

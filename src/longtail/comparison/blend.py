@@ -32,7 +32,7 @@ def blend_weights(
 
     Args:
         of_labels: p of each candidate on rows that it was not fitted to, shape (N,).
-        row_weights: r, of sum 1, shape (N,); there may be no rows.
+        row_weights: r, of sum 1, shape (N,); there may be no rows, or none that counts.
         usual: u, of any sum; of candidates that it does not name 0. Where it names none, all are as usual.
         usual_rows: k, the number of rows that the usual weights are worth, at least 0.
         least: smallest weight that a member is kept with, 0 to 1.
@@ -57,7 +57,7 @@ def blend_weights(
     prior = np.array([usual.get(name, 0.0) for name in names])
     prior = prior / prior.sum() if prior.any() else np.full(len(names), 1 / len(names))
     weights = prior
-    if len(row_weights):
+    if row_weights.any():
         table = np.maximum(np.stack([of_labels[name] for name in names]), TINY)
         weights = _mixture(table, row_weights, prior, usual_rows)
     weights = np.where(weights < min(least, weights.max()), 0, weights)

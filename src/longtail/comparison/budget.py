@@ -11,69 +11,106 @@ from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
 from longtail.heads.feature_transform import TransformKind
 from longtail.heads.left_out import spread_rows
+from longtail.holdout import stratified_folds
 
-__all__ = ["beyond_budget", "expected_seconds", "over"]
+__all__ = ["beyond_budget", "over"]
 
-PROBED = 8  # one in so many rows is fitted to, to see what all of them would take
+PROBED = (8, 4)  # one in so many rows is fitted to, to see what all of them would take
+PROBING = 0.25  # of the budget, after which the methods that are left are not probed, and left out
 ALWAYS = "joint"  # what others are compared with
 
 
-def beyond_budget(protocol: Protocol, kinds: Mapping[str, TransformKind], spared: Iterable[str]) -> dict[str, float]:
-    """Return the methods that there is no time for, with the seconds that each would take.
+def beyond_budget(
+    protocol: Protocol, kinds: Mapping[str, TransformKind], spared: Iterable[str], *, chooses: bool = True
+) -> dict[str, float | None]:
+    """Return the methods that there is no time for, with the seconds that each is expected to take.
 
-    Each is fitted to an eighth of the rows first. Those of the largest usual part come first, and each that fits into
-    what is left of the budget stays; the rest is left out. What probing takes is part of the budget.
+    Each is fitted to an eighth and to a quarter of the rows first, those of the largest usual part before others. In
+    that order each that fits into what is left of the budget stays; the rest is left out. What probing takes is part of
+    the budget, and ends after a quarter of it.
 
     Args:
         protocol: of the comparison; without a budget in its rules nothing is left out, and nothing probed.
         kinds: of the transform before each wanted method.
         spared: methods that are fitted in any case.
+        chooses: whether methods are fitted to folds and in the end again, because one or several are chosen.
+
+    Returns:
+        None instead of seconds where a method was not probed.
     """
     budget = protocol.rules.budget
     if budget is None:
         return {}
     started = time.perf_counter()
-    seconds = expected_seconds(protocol, kinds)
+    probe = _Probe(protocol, chooses)
+    seconds: dict[str, float | None] = dict.fromkeys(kinds)
     stays = {ALWAYS, *spared}
-    left = budget - (time.perf_counter() - started) - sum(seconds[name] for name in stays if name in seconds)
+    for name in sorted(kinds, key=lambda name: (name not in stays, -_part_of(name))):
+        if time.perf_counter() - started < PROBING * budget:
+            seconds[name] = probe.seconds(name, kinds[name])
+    left = budget - (time.perf_counter() - started) - sum(seconds[name] or 0 for name in stays if name in seconds)
     return over(left, {name: taken for name, taken in seconds.items() if name not in stays})
 
 
-def over(left: float, seconds: Mapping[str, float]) -> dict[str, float]:
+def over(left: float, seconds: Mapping[str, float | None]) -> dict[str, float | None]:
     """Return the methods that do not fit into what is left, those of the largest usual part taken first.
 
     Example:
-        >>> over(10.0, {"lda": 4.0, "mlp": 7.0, "ridge": 1.0})
-        {'lda': 4.0}
+        >>> over(10.0, {"lda": 4.0, "mlp": 7.0, "ridge": 1.0, "rfr": None})
+        {'lda': 4.0, 'rfr': None}
     """
-    result = {}
+    result = set()
     for name in sorted(seconds, key=_part_of, reverse=True):
-        if seconds[name] <= left:
-            left -= seconds[name]
+        taken = seconds[name]
+        if taken is not None and taken <= left:
+            left -= taken
         else:
-            result[name] = seconds[name]
-    return {name: seconds[name] for name in seconds if name in result}
+            result.add(name)
+    return {name: taken for name, taken in seconds.items() if name in result}
 
 
-def expected_seconds(protocol: Protocol, kinds: Mapping[str, TransformKind]) -> dict[str, float]:
-    """Return what each method is expected to take: its fit to train, to the folds and to all in the end.
+class _Probe:
+    """What methods will take, from their fits to few rows.
 
     Args:
         protocol: of the comparison.
-        kinds: of the transform before each method.
+        chooses: whether they are fitted to folds and in the end again.
     """
-    labels = np.asarray(protocol.problem.splits["train"].labels)
-    rows = spread_rows(labels, len(labels) // PROBED)
-    fitter, rules = Fitter(protocol.on_train(rows)), protocol.rules
-    folds = rules.cv_folds * rules.cv_repeats * (1 - 1 / rules.cv_folds) * protocol.looks_at_train
-    result = {}
-    for name, kind in kinds.items():
-        started = time.perf_counter()
-        fitter.fit(name, kind)
-        last = last_settings(name, protocol.settings)
-        fits = 1 + folds + float(last.get("members", 1)) * bool(rules.refit or last)
-        result[name] = (time.perf_counter() - started) * len(labels) / len(rows) * fits
-    return result
+
+    def __init__(self, protocol: Protocol, chooses: bool) -> None:
+        self.protocol, self.chooses = protocol, chooses
+        self.labels = np.asarray(protocol.problem.splits["train"].labels)
+        rows = [spread_rows(self.labels, len(self.labels) // part) for part in PROBED]
+        self.sizes = [len(each) for each in rows]
+        self.fitters = [Fitter(protocol.on_train(each)) for each in rows]
+        self.folds = self._folds() if chooses else 0
+
+    def seconds(self, name: str, kind: TransformKind) -> float:
+        """Return what a method is expected to take in all; what a fit takes grows by a straight line with its rows."""
+        measured = []
+        for fitter in self.fitters:
+            started = time.perf_counter()
+            fitter.fit(name, kind)
+            measured.append(time.perf_counter() - started)
+        (few, many), (first, second) = self.sizes, measured
+        slope = max(second - first, 0.0) / max(many - few, 1)
+        once = second + slope * (len(self.labels) - many)
+        last = last_settings(name, self.protocol.settings)
+        again = float(last.get("members", 1)) if self.chooses and (self.protocol.rules.refit or last) else 0.0
+        return once * (1 + self.folds + again)
+
+    def _folds(self) -> int:
+        """Return how many folds will be asked, which ends as soon as enough is known."""
+        protocol = self.protocol
+        if not protocol.looks_at_train:
+            return 0
+        val = protocol.problem.splits["val"].labels if protocol.select_on == "val" else self.labels[:0]
+        number, known = 0, np.asarray(val)
+        folds = stratified_folds(self.labels, protocol.rules.cv_folds, protocol.seed)
+        while number < protocol.rules.cv_folds * protocol.rules.cv_repeats and not protocol.is_enough(known):
+            known = np.concatenate([known, self.labels[folds == number % protocol.rules.cv_folds]])
+            number += 1
+        return number
 
 
 def _part_of(name: str) -> float:

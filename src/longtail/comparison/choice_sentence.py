@@ -5,6 +5,7 @@ from typing import Any
 __all__ = ["choice_sentence"]
 
 TOLD_APART = 2  # standard errors
+FLATTERED = 0.05  # points
 
 
 def choice_sentence(choice: dict[str, Any]) -> str:
@@ -28,10 +29,13 @@ def choice_sentence(choice: dict[str, Any]) -> str:
     expected = choice.get("expected")
     if expected:
         low, high = expected["interval"]
-        sentences.append(
-            f"Expect {expected['score']:.1f} % on new rows like those (95 % interval {low:.1f} to {high:.1f}), what "
-            "choosing there flatters taken off."
-        )
+        flattered = ", what choosing there flatters taken off" if expected["optimism"] >= FLATTERED else ""
+        interval = f"95 % interval {low:.1f} to {high:.1f}"
+        sentences.append(f"Expect {expected['score']:.1f} % on new rows like those ({interval}){flattered}.")
+    if choice.get("unjudged"):
+        number = choice["unjudged"]
+        what = "1 class has" if number == 1 else f"{number} classes have"
+        sentences.append(f"{what} no row to judge by, and may be worse.")
     if choice["doubt"]:
         sentences.append(choice["doubt"])
     return " ".join(sentences)

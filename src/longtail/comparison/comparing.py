@@ -99,7 +99,7 @@ def compare_under(
     return Comparison(protocol, fitted.heads, fitted.predictions, results_of(protocol, fitted))
 
 
-def _without(left_out: Mapping[str, float], budget: float) -> str:
+def _without(left_out: Mapping[str, float | None], budget: float) -> str:
     """Say which methods there was no time for."""
-    named = ", ".join(f"{name} ({seconds:.0f} s)" if seconds >= 1 else name for name, seconds in left_out.items())
-    return f"`budget` of {budget:g} s: left out, with what they would take: {named}."
+    named = ", ".join(f"{name} (about {seconds:.0f} s)" if seconds else name for name, seconds in left_out.items())
+    return f"`budget` of {budget:g} s: left out: {named}."

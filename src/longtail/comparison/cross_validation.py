@@ -97,7 +97,7 @@ def promising(evidence: Evidence) -> list[str]:
         Names, in the order given; all where there are six at most.
     """
     names = list(evidence.log_probabilities)
-    if len(names) <= MOST_CANDIDATES or not len(evidence.labels):
+    if len(names) <= MOST_CANDIDATES or not evidence.row_weights.any():
         return names
     losses = log_losses(evidence.of_labels, evidence.row_weights)
     logs = np.log(np.maximum(evidence.of_labels, np.finfo(np.float64).tiny))

@@ -62,7 +62,7 @@ class Evidence:
     @property
     def effective_rows(self) -> float:
         """How many rows of equal weight say as much: (sum w)^2 / sum w^2."""
-        return 1 / float((self.row_weights**2).sum()) if len(self.row_weights) else 0.0
+        return 1 / float((self.row_weights**2).sum()) if self.row_weights.any() else 0.0
 
     def mean(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
         """Return the logarithm of a weighted mean of candidates' probabilities, shape (N', C)."""
@@ -81,12 +81,13 @@ class Evidence:
     def of_rows(self, rows: NDArray[np.int64]) -> "Evidence":
         """Return what the candidates say about some of the rows, which may come again."""
         weights = self.row_weights[rows]
+        total = float(weights.sum()) or 1.0
         return replace(
             self,
             log_probabilities={name: table[rows] for name, table in self.log_probabilities.items()},
             decisions={name: decided[rows] for name, decided in self.decisions.items()},
             labels=self.labels[rows],
-            row_weights=weights / weights.sum(),
+            row_weights=weights / total,
         )
 
 

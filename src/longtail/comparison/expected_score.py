@@ -15,7 +15,7 @@ __all__ = ["expected_score", "unseen_hits"]
 
 DRAWS = 40
 
-Decided = tuple[dict[str, float], float]  # the weight of each member, and tau
+Decided = Callable[[Evidence], NDArray[np.int64]]  # what who was chosen decides about rows
 FloatArray = NDArray[np.float64]
 
 
@@ -39,7 +39,7 @@ def expected_score(
 
     Args:
         evidence: that was chosen on.
-        decide: returns the weight of each member, and tau, by evidence.
+        decide: chooses by evidence, and returns what decides about rows.
         class_parts: a, weight of each class in the score, also of those without a row, of sum 1, shape (C,).
         groups: of each class, shape (C,).
         seed: of the draws.
@@ -48,12 +48,12 @@ def expected_score(
         {"score", "interval": of 95 %, "optimism": by how much the score where it was chosen is higher}; None where
         there is no evidence.
     """
-    if not len(evidence.labels):
+    if not evidence.row_weights.any():
         return None
     totals = class_counts(evidence.labels, len(class_parts))
     of_image = _of_shown(class_parts, totals > 0, groups) / np.maximum(totals, 1)
     hits = np.bincount(evidence.labels, unseen_hits(evidence, decide, seed=seed), len(totals))
-    right = evidence.together(*decide(evidence)) == evidence.labels
+    right = decide(evidence)(evidence) == evidence.labels
     score, counted = float(of_image @ hits), float(of_image[evidence.labels] @ right)
     outcomes = ImageOutcomes.of_classes(of_image, totals, shrunk_shares(hits, totals, groups), np.zeros(len(totals)))
     low, high = TiltedMean(outcomes, score, seed=seed).interval()
@@ -77,7 +77,7 @@ def unseen_hits(evidence: Evidence, decide: Callable[[Evidence], Decided], *, se
 
     Args:
         evidence: that was chosen on.
-        decide: returns the weight of each member, and tau, by evidence.
+        decide: chooses by evidence, and returns what decides about rows.
         seed: of the draws.
 
     Returns:
@@ -88,21 +88,15 @@ def unseen_hits(evidence: Evidence, decide: Callable[[Evidence], Decided], *, se
         cross-validation", Machine Learning 2018, section 3.2 (there with a mean over rows in each draw).
     """
     rng, size = np.random.default_rng(seed), len(evidence.labels)
-    known: dict[tuple[object, float], NDArray[np.bool_]] = {}
-
-    def right(decided: Decided) -> NDArray[np.bool_]:
-        key = tuple(sorted(decided[0].items())), decided[1]
-        if key not in known:
-            known[key] = evidence.together(*decided) == evidence.labels
-        return known[key]
-
     hits, times = np.zeros(size), np.zeros(size)
     for _ in range(DRAWS):
         drawn = rng.integers(size, size=size)
         left = np.setdiff1d(np.arange(size), drawn)
-        hits[left] += right(decide(evidence.of_rows(drawn)))[left]
+        if not evidence.row_weights[drawn].any():
+            continue  # nothing to choose by
+        hits[left] += decide(evidence.of_rows(drawn))(evidence)[left] == evidence.labels[left]
         times[left] += 1
-    return np.where(times > 0, hits / np.maximum(times, 1), right(decide(evidence)))
+    return np.where(times > 0, hits / np.maximum(times, 1), decide(evidence)(evidence) == evidence.labels)
 
 
 def _of_shown(class_parts: FloatArray, shown: NDArray[np.bool_], groups: NDArray[np.str_]) -> FloatArray:

@@ -60,11 +60,11 @@ class FittedMethods:
 
     Attributes:
         methods: fitted.
-        left_out: methods that there was no time for, with the seconds that they would take.
+        left_out: methods that there was no time for, with the seconds that they would take, or None.
     """
 
     methods: Mapping[str, FittedMethod]
-    left_out: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -103,7 +103,8 @@ def fit_methods(
     kinds: dict[str, TransformKind] = {name: _transform(name, protocol, is_alone("auto", methods)) for name in names}
     kinds |= {name: choice.kind for name, choice in choices.items()}
     probed = {name: kind for name, kind in kinds.items() if METHODS[name].cost != "others" and name not in ready}
-    left_out = beyond_budget(protocol, probed, [name for name in names if is_named(name, methods)])
+    spared, chooses = [name for name in names if is_named(name, methods)], wants_auto(methods) or TOGETHER in names
+    left_out = beyond_budget(protocol, probed, spared, chooses=chooses)
     names = tuple(name for name in names if name not in left_out)
     result: dict[str, FittedMethod] = {}
     candidates: dict[str, Candidate] = {}

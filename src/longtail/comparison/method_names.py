@@ -79,7 +79,7 @@ def affordable_methods(text: str, num_rows: int) -> tuple[str, ...]:
     """Leave out what would take long on so many training rows, where it was not named.
 
     Example:
-        >>> "knn" in affordable_methods("auto", 1000), "knn" in affordable_methods("auto", 100_000)
+        >>> "knn" in affordable_methods("all", 1000), "knn" in affordable_methods("all", 100_000)
         (True, False)
     """
     return tuple(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.arguments import check_whole, plain_value, usual_device
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
-from longtail.counts import group_of_class
+from longtail.counts import GROUPS, group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric, check_costs, class_weights
@@ -173,16 +173,21 @@ class Protocol:
             labels: class indices, shape (N,).
 
         Returns:
-            Weights of sum 1, shape (N,).
+            Weights of sum 1, shape (N,); all 0 where no row counts in the metric.
         """
+        metric = self.rules.metric
+        of_group = metric in GROUPS
+        if not (np.isin(labels, np.flatnonzero(self.groups == metric)).any() if of_group else len(labels)):
+            return np.zeros(len(labels))
         counts = np.bincount(labels, minlength=len(self.groups))
-        parts = class_weights(labels, len(counts), self.rules.metric, self.groups)
-        weights = (parts / (counts + (0 if self.rules.metric == "all" else 1)))[labels] if len(labels) else np.empty(0)
+        parts = class_weights(labels, len(counts), metric, self.groups)
+        weights = (parts / np.maximum(counts + (0 if metric == "all" else 1), 1))[labels]
         return np.asarray(weights / weights.sum())
 
     def is_enough(self, labels: NDArray[np.int64]) -> bool:
         """Return whether rows of these labels say as much as 200 of equal parts do: further ones change few choices."""
-        return len(labels) > 0 and 1 / float((self.row_weights(labels) ** 2).sum()) >= ENOUGH_ROWS
+        squares = float((self.row_weights(labels) ** 2).sum())
+        return squares > 0 and 1 / squares >= ENOUGH_ROWS
 
     def on_train(self, rows: NDArray[np.int64]) -> "Protocol":
         """Return the protocol of some training rows alone, among them rows of every class."""

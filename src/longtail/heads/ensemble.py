@@ -125,14 +125,22 @@ class Ensemble(Head):
             settings: parameters of the ensemble, such as average.
 
         Raises:
-            InputError: no member, or weights or scales that are not M numbers above 0.
+            InputError: no member, one that is not fitted or has other classes, weights or scales that are not M numbers
+                above 0, or a tau that is no number.
         """
+        for name, head in members.items():
+            if not hasattr(head, "classes_"):
+                raise InputError(f"{name} is not fitted; expected heads that are.")
         result = cls([clone(head) for head in members.values()], **settings)
         result._take(members)
+        for name, head in members.items():
+            check_same_classes(name, head, result)
         num_members = len(members)
         result.weights_ = _positive("weights", weights, num_members)
         result.weights_ /= result.weights_.sum()
         result.scales_ = _positive("scales", scales, num_members)
+        if not isinstance(tau, int | float | np.number) or not np.isfinite(tau):
+            raise InputError(f"tau is {tau!r:.80}; expected a finite number.")
         result.tau_ = float(tau)
         result.selected_on_ = selected_on
         return result
@@ -244,7 +252,10 @@ def averaged(scores: Sequence[Tensor], average: Average = "probability", weights
 
 def _positive(name: str, values: ArrayLike | None, size: int) -> NDArray[np.float64]:
     """Check M numbers above 0; ones where there are none."""
-    array = np.ones(size) if values is None else np.array(values, dtype=np.float64)
+    try:
+        array = np.ones(size) if values is None else np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
     if array.shape != (size,) or not (np.isfinite(array).all() and (array > 0).all()):
         raise InputError(f"{name} are {values!r:.80}; expected {size} numbers above 0, one a member.")
     return array

@@ -33,7 +33,7 @@ class ChoiceOptions:
     one_standard_error: bool = False
     """Simplest method within one standard error of the best."""
     refit: bool = True
-    """Second fit of auto's choice, on train and val."""
+    """Second fit of auto's choice, with val."""
     cv_folds: Annotated[int, Range(2, most=1000)] = 5
     """Folds of the cross-validation without a val."""
     cv_repeats: Annotated[int, Range(1, most=1000)] = 1

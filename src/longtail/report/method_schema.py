@@ -85,6 +85,7 @@ class Choice(TypedDict):
     members: NotRequired[dict[str, Number]]
     log_loss: NotRequired[dict[str, Number]]
     expected: NotRequired[Expected | None]
+    unjudged: NotRequired[Count]
     standard_errors: NotRequired[dict[str, Number]]
     fitted_on: NotRequired[list[str]]
     doubt: NotRequired[Text]
