@@ -28,7 +28,6 @@ TOGETHER = "ensemble"
 MEASURABLE = 2  # standard errors
 MOST_UNSEEN = 0.2  # of the score is for classes that no row shows, above which nothing is promised
 OF_OTHERS = 0.05  # usual weight of methods that have no part where `auto` alone chooses
-SIMPLEST, BLENDED = "simplest within one standard error", "together, unless one alone is better"
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,26 @@
 """A linear layer that learns from the labels, and from what a better classifier says of the same rows."""
 
 import inspect
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
-from longtail.heads.balanced_log_loss import JudgedRows
 from longtail.heads.base import Head
-from longtail.heads.choice import Evidence, evidence_for, tried_values
-from longtail.heads.convergence import not_reached
-from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Learned, Plain
 from longtail.heads.likelihood_path import LikelihoodPath
-from longtail.heads.linear import LinearHead
-from longtail.heads.logistic import ON_THE_WAY, PENALTIES, WITHOUT_EVIDENCE
-from longtail.heads.logistic_choice import Grid, Trial, search
+from longtail.heads.logistic import PENALTIES, Judged, Logistic
 from longtail.heads.multilayer import MultilayerPerceptron
-from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
+from longtail.heads.parameters import Constraints, real
 from longtail.heads.rows import Features
 from longtail.heads.soft_targets import SoftTargets
-from longtail.priors import prior_of_counts
 
 __all__ = ["Distilled"]
 
-Judged = tuple[NDArray[Any], NDArray[np.int64]]
+SHARED = ("penalty", "scale", "penalties", "tolerance", "random_state", "device")  # parameters that `Logistic` has too
 
 
-class Distilled(LinearHead):
+class Distilled(Logistic):
     """A linear layer that learns from its labels and from a teacher, which need not be linear.
 
     logits_c = a (w_c . x + b_c - log(n_c / N)),  W and b minimise
@@ -57,6 +48,7 @@ class Distilled(LinearHead):
 
     Attributes:
         penalty_: the penalty in use.
+        weighting_, tau_: "rows" and 1, as of `Logistic`.
         scale_: a.
         curve_: None, or what was measured at each penalty.
         weight_: a W, shape (C, D).
@@ -87,22 +79,14 @@ class Distilled(LinearHead):
     _parameter_constraints: ClassVar[Constraints] = {
         "teacher": [Head, None],
         "alpha": [real(0, most=1)],
-        "penalty": [real(above=0), AUTO],
-        "scale": [real(above=0), AUTO],
-        "penalties": [Each(real(above=0), "penalty")],
-        "tolerance": [real(above=0, below=1)],
-        "random_state": [RANDOM_STATE],
-        "device": [DEVICE],
+        **{name: Logistic._parameter_constraints[name] for name in SHARED},
     }
 
-    _learned: ClassVar[Learned] = {
-        **LinearHead._learned,
-        "penalty_": NOT_NEGATIVE,
-        "scale_": POSITIVE,
-        "curve_": CURVE,
-        "losses_": LOSSES,
-        "converged_": Plain(bool, optional=True),
-    }
+    # of the parameters of `Logistic` these are no matter of choice
+    weighting = "rows"
+    tau = 1.0
+    taus = (1.0,)
+    standardise = "auto"
 
     def __init__(
         self,
@@ -125,44 +109,15 @@ class Distilled(LinearHead):
         self.random_state = random_state
         self.device = device
 
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
-    ) -> Self:
-        """Fit the teacher, then the layer to what it says; choose what is "auto".
-
-        Args:
-            X: features of the training images, shape (N, D).
-            y: labels, shape (N,).
-            validation: features and labels on which to choose; the teacher makes its choices there too.
-        """
-        array, codes, _ = self._begin(X, y)
-        judged = self._judged(validation)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        path = self._path(array, codes, judged, seed)
-        notes = self.notes_
-        choice = self._chosen(path, array, judged, seed)
-        start = None if choice is None else choice.layer
-        solution = path.solve(self.penalty_, "rows", start=start, tolerance=self.tolerance)
-        self.losses_, self.converged_ = solution.losses, solution.converged
-        late = () if self.converged_ else (not_reached(len(self.losses_), self.penalty_),)
-        self.notes_ = (*notes, *late)
-        log_shares = torch.from_numpy(np.log(prior_of_counts(self.class_counts_)))
-        bias = (solution.bias.double() - log_shares).to(solution.bias)
-        self._set_linear(self.scale_ * solution.weight, self.scale_ * bias)
-        return self
-
     def parameters_in_use(self) -> dict[str, Any]:
         """Return the parameters, with the teacher's kind in its place."""
         teacher = MultilayerPerceptron if self.teacher is None else type(self.teacher)
         return {**super().parameters_in_use(), "teacher": teacher.__name__}
 
     def _path(self, features: Features, codes: NDArray[np.int64], judged: Judged | None, seed: int) -> LikelihoodPath:
-        """Return rows with the targets that a teacher of these rows gives them."""
+        """Return rows with the targets that a teacher of these rows gives them; it makes its choices on `judged`."""
         targets = SoftTargets.of_labels(codes, len(self.classes_))
+        self.notes_ = ()
         if self.alpha:
             teacher = self._fitted_teacher(features, codes, judged, seed)
             self.notes_ = tuple(f"teacher: {note}" for note in teacher.notes_)
@@ -180,26 +135,3 @@ class Distilled(LinearHead):
             settings["validation"] = judged
         fitted: Head = teacher.fit(features, codes, **settings)
         return fitted
-
-    def _chosen(self, path: LikelihoodPath, features: Features, judged: Judged | None, seed: int) -> Trial | None:
-        """Set what is in use; return what was found on judged rows, or None where nothing was looked for."""
-        grid = Grid(tried_values(self.penalty, self.penalties), ("rows",), (1.0,))
-        self.curve_: dict[str, Any] | None = None
-        self.penalty_, self.selected_on_ = grid.penalties[0], "given"
-        self.scale_ = 1.0 if self.scale == "auto" else float(self.scale)
-        if not grid.is_open and self.scale != "auto":
-            return None
-        evidence: Evidence = evidence_for(features, path.codes, judged, seed)
-        if not len(evidence.judged_codes):
-            self.selected_on_ = "not selected" if grid.is_open else "given"
-            self.penalty_ = WITHOUT_EVIDENCE if self.penalty == "auto" else self.penalty_
-            return None
-        if judged is None:
-            path = self._path(evidence.features, evidence.codes, None, seed)
-        rows = JudgedRows(evidence, self.class_counts_, self.device)
-        choice = search(path, grid, rows, max(ON_THE_WAY, self.tolerance))
-        self.penalty_ = choice.penalty
-        self.scale_ = choice.scale if self.scale == "auto" else self.scale_
-        if grid.is_open:
-            self.selected_on_, self.curve_ = evidence.selected_on, choice.curve
-        return choice

@@ -21,7 +21,9 @@ from longtail.heads.rows import Features
 from longtail.heads.standardisation import AutoOrNot
 from longtail.priors import prior_of_counts
 
-__all__ = ["PENALTIES", "TAUS", "Logistic"]
+__all__ = ["PENALTIES", "TAUS", "Judged", "Logistic"]
+
+Judged = tuple[NDArray[Any], NDArray[np.int64]]  # features and class indices
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 TAUS = (1.0, 0.75, 1.25, 1.5)  # of equals the first, where all classes have as many rows
@@ -163,9 +165,10 @@ class Logistic(LinearHead):
             validation: features and labels on which to choose, and to fit the scale.
         """
         array, codes, _ = self._begin(X, y)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        path = LikelihoodPath.of(array, codes, standardise=self.standardise, device=self.device)
-        choice = self._chosen(path, array, self._judged(validation), seed)
+        judged, seed = self._judged(validation), int(check_random_state(self.random_state).randint(2**31 - 1))
+        path = self._path(array, codes, judged, seed)
+        notes = self.notes_
+        choice = self._chosen(path, array, judged, seed)
         start = None if choice is None else choice.layer
         self.scale_ = float(1.0 if choice is None else choice.scale) if self.scale == "auto" else float(self.scale)
         solution = path.solve(self.penalty_, self.weighting_, start=start, tolerance=self.tolerance)
@@ -173,9 +176,22 @@ class Logistic(LinearHead):
         shift = self.tau_ * torch.from_numpy(np.log(prior_of_counts(self.class_counts_)))
         bias = (solution.bias.double() - shift).to(solution.bias)
         self._set_linear(self.scale_ * solution.weight, self.scale_ * bias)
-        notes = () if self.converged_ else (not_reached(len(self.losses_), self.penalty_),)
-        self.notes_ = notes
+        late = () if self.converged_ else (not_reached(len(self.losses_), self.penalty_),)
+        self.notes_ = (*notes, *late)
         return self
+
+    def _path(self, features: Features, codes: NDArray[np.int64], judged: Judged | None, seed: int) -> LikelihoodPath:
+        """Return rows as they are learnt from; what is to be said of them goes to `notes_`.
+
+        Args:
+            features: shape (N, D).
+            codes: class indices, shape (N,).
+            judged: rows that are chosen on; None: they are not known, or a part of train.
+            seed: of what is drawn.
+        """
+        del judged, seed
+        self.notes_ = ()
+        return LikelihoodPath.of(features, codes, standardise=self.standardise, device=self.device)
 
     @property
     def _grid(self) -> Grid:
@@ -186,13 +202,7 @@ class Logistic(LinearHead):
             tried_values(self.tau, self.taus),
         )
 
-    def _chosen(
-        self,
-        path: LikelihoodPath,
-        features: Features,
-        judged: tuple[NDArray[Any], NDArray[np.int64]] | None,
-        seed: int,
-    ) -> Trial | None:
+    def _chosen(self, path: LikelihoodPath, features: Features, judged: Judged | None, seed: int) -> Trial | None:
         """Set what is in use; return what was found on judged rows, or None where nothing was looked for."""
         grid, codes = self._grid, path.codes
         self.curve_: dict[str, Any] | None = None
@@ -207,8 +217,7 @@ class Logistic(LinearHead):
             self.penalty_ = WITHOUT_EVIDENCE if self.penalty == "auto" else self.penalty_
             return None
         if judged is None:
-            shared: dict[str, Any] = {"standardise": self.standardise, "device": self.device}
-            path = LikelihoodPath.of(evidence.features, evidence.codes, **shared)
+            path = self._path(evidence.features, evidence.codes, None, seed)
         rows = JudgedRows(evidence, self.class_counts_, self.device)
         choice = search(path, grid, rows, max(ON_THE_WAY, self.tolerance))
         self.penalty_, self.weighting_, self.tau_ = choice.penalty, choice.weighting, choice.tau
