@@ -48,6 +48,32 @@ def test_lines_become_paragraphs_in_groups_too():
     assert fields(Inner)[0].metadata["help"] == "Of the group, and deep."
 
 
+@dataclass
+class Base:
+    """A group that another adds to."""
+
+    shared: int = 0
+    """Of both."""
+
+
+@dataclass
+class Further(Base):
+    """More."""
+
+    more: int = 0
+    """Its own."""
+
+
+@pytest.mark.parametrize("order", [(Base, Further), (Further, Base)])
+def test_what_is_inherited_is_explained_whichever_comes_first(order):
+    """The field of both is one object, and may not lose the words that the other class has for it."""
+    for kind in order:
+        for one in fields(kind):
+            one.metadata = {}
+    join_help_lines(order[0])
+    assert [one.metadata["help"] for one in fields(order[0])] == ["Of both.", "Its own."][: len(fields(order[0]))]
+
+
 def settings_of(kind):
     """Give all settings of a dataclass and of the groups in it: (name, words)."""
     hints = get_type_hints(kind)

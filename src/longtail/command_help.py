@@ -102,7 +102,8 @@ def join_help_lines(kind: type) -> None:
         >>> [field.metadata["help"] for field in dataclasses.fields(ReportConfig)]
         ['Folder of the run, or its results.json.', 'Silence about where the page is.']
     """
-    words = dict(_attribute_docs(kind))
+    # a class has the words of those that it inherits from, which stand in their own source
+    words = {name: text for base in reversed(kind.__mro__) for name, text in _attribute_docs(base)}
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in words:
@@ -218,7 +219,7 @@ def _lines(option: _Option, width: int) -> Iterator[str]:
 def _attribute_docs(kind: type) -> Iterator[tuple[str, str]]:
     try:
         source = inspect.getsource(kind)
-    except OSError:  # installed without its source
+    except (OSError, TypeError):  # installed without its source, or built in
         return
     definition: Any = ast.parse(textwrap.dedent(source)).body[0]
     for setting, words in pairwise(definition.body):

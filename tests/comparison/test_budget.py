@@ -1,5 +1,7 @@
 """How long methods may take: what is left out, what never is, and what is said of it."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_what_was_not_probed_is_left_out():
 
 def test_without_a_budget_nothing_is_probed(data, monkeypatch):
     monkeypatch.setattr("longtail.comparison.budget._Probe", None)
-    assert beyond_budget(Protocol(open_problem(data)), {"lda": "none"}, []) == {}
+    assert beyond_budget(Protocol(open_problem(data)), {"lda": "none"}, [], begun=0.0) == {}
 
 
 class Clock:
@@ -97,10 +99,21 @@ def test_networks_of_the_last_fit_and_folds_are_counted(data, clock):
 
 def test_probing_ends_after_a_quarter_of_the_budget(data, clock):
     kinds = dict.fromkeys(("joint", "lda", "ridge", "mlp"), "none")
-    found = beyond_budget(Protocol(open_problem(data), Rules(budget=12.0)), kinds, [])
+    found = beyond_budget(Protocol(open_problem(data), Rules(budget=12.0)), kinds, [], begun=0.0)
     assert found["lda"] is None  # joint and mlp took more than 3 s
     assert found["ridge"] is None
     assert 2 < clock.now < 6
+
+
+def test_time_that_is_gone_is_part_of_it(data, clock):
+    clock.now = 100.0
+    problem = open_problem(data)
+    found = [
+        beyond_budget(Protocol(problem, Rules(budget=200.0)), {"lda": "none"}, [], begun=begun)
+        for begun in (100.0, -95)
+    ]
+    assert found[0] == {}
+    assert list(found[1]) == ["lda"]
 
 
 def test_joint_and_what_is_named_stay(data):
@@ -127,8 +140,18 @@ def test_the_command_line_says_what_is_left_out(data, tmp_path, capsys):
     words = ["fit", str(tmp_path), "--methods", "auto", "--out", str(tmp_path / "out")]
     assert main([*words, "--budget", "0.000001"]) == 0
     assert "note      --budget of 1e-06 s: left out" in capsys.readouterr().out
-    assert main([*words, "--budget", "0"]) == 2
-    assert "--budget" in capsys.readouterr().err
+    for text in ("0", "soon", "-3s", "nan", "1e999h"):
+        assert main([*words, "--budget", text]) == 2
+        assert f"--budget {text}: expected a time above 0, such as 60s, 5m or 1h" in capsys.readouterr().err
+
+
+def test_a_time_is_typed_with_its_unit(data, tmp_path):
+    np.savez(tmp_path / "train.npz", features=data["train"][0], labels=data["train"][1])
+    words = ["fit", str(tmp_path), "--methods", "auto", "--set", "mlp.epochs=1", "--quiet", "--out"]
+    assert main([*words, str(tmp_path / "out"), "--budget", "10m"]) == 0
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["heads"]["choice"]["budget"] == "10m"
+    again = ["fit", "--config", str(tmp_path / "out" / "config.json"), "--out", str(tmp_path / "again")]
+    assert main(again) == 0
 
 
 def test_a_budget_is_above_zero():

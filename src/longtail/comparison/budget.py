@@ -21,7 +21,12 @@ ALWAYS = "joint"  # what others are compared with
 
 
 def beyond_budget(
-    protocol: Protocol, kinds: Mapping[str, TransformKind], spared: Iterable[str], *, chooses: bool = True
+    protocol: Protocol,
+    kinds: Mapping[str, TransformKind],
+    spared: Iterable[str],
+    *,
+    begun: float,
+    chooses: bool = True,
 ) -> dict[str, float | None]:
     """Return the methods that there is no time for, with the seconds that each is expected to take.
 
@@ -31,8 +36,9 @@ def beyond_budget(
 
     Args:
         protocol: of the comparison; without a budget in its rules nothing is left out, and nothing probed.
-        kinds: of the transform before each wanted method.
+        kinds: of the transform before each method that is still to be fitted.
         spared: methods that are fitted in any case.
+        begun: when the time of the budget began, by `time.perf_counter`.
         chooses: whether methods are fitted to folds and in the end again, because one or several are chosen.
 
     Returns:
@@ -48,7 +54,7 @@ def beyond_budget(
     for name in sorted(kinds, key=lambda name: (name not in stays, -_part_of(name))):
         if time.perf_counter() - started < PROBING * budget:
             seconds[name] = probe.seconds(name, kinds[name])
-    left = budget - (time.perf_counter() - started) - sum(seconds[name] or 0 for name in stays if name in seconds)
+    left = budget - (time.perf_counter() - begun) - sum(seconds[name] or 0 for name in stays if name in seconds)
     return over(left, {name: taken for name, taken in seconds.items() if name not in stays})
 
 

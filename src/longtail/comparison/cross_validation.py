@@ -41,10 +41,10 @@ class OutOfFold:
 def out_of_fold_answers(
     protocol: Protocol, transforms: Mapping[str, TransformKind], known: NDArray[np.int64]
 ) -> OutOfFold:
-    """Ask heads about rows of train that they were not fitted to, fold by fold, until enough is known.
+    """Ask heads about rows of train that they were not fitted to, fold by fold, until enough is known; in each repeat.
 
     Where there are many methods, the first fold sorts those out that are clearly behind; the others fit the rest. A
-    class of one row is in every fold's train: nothing can be said about it.
+    class of one row is in every fold's train: nothing can be said about it. Where repeats are asked for, all are done.
 
     Args:
         protocol: the problem, folds and settings.
@@ -77,6 +77,8 @@ def out_of_fold_answers(
 
 def _is_done(protocol: Protocol, known: NDArray[np.int64], asked: Sequence[NDArray[np.int64]]) -> bool:
     """Return whether enough is known; beside a val, also whether further folds would take long."""
+    if protocol.rules.cv_repeats > 1:
+        return False
     takes_long = len(known) > 0 and (len(asked) + 1) * len(protocol.problem.splits["train"].labels) > MOST_FITTED
     return (len(asked) > 0 and takes_long) or protocol.is_enough(np.concatenate([known, *asked]))
 

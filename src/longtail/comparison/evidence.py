@@ -59,11 +59,6 @@ class Evidence:
         rows = np.arange(len(self.labels))
         return np.exp([table[rows, self.labels] for table in self.log_probabilities.values()], dtype=np.float64)
 
-    @property
-    def effective_rows(self) -> float:
-        """How many rows of equal weight say as much: (sum w)^2 / sum w^2."""
-        return 1 / float((self.row_weights**2).sum()) if self.row_weights.any() else 0.0
-
     def mean(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
         """Return the logarithm of a weighted mean of candidates' probabilities, shape (N', C)."""
         total: Any = sum(weight * np.exp(self.log_probabilities[name]) for name, weight in weights.items())

@@ -24,7 +24,6 @@ from longtail.comparison.method_names import affordable_methods, is_alone, is_na
 from longtail.comparison.method_settings import settings_of_parts
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
-from longtail.errors import InputError
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
 
@@ -91,7 +90,7 @@ def fit_methods(
     Raises:
         InputError: an unknown method, or settings that cannot be.
     """
-    ready = ready or {}
+    ready, begun = ready or {}, time.perf_counter()
     if is_alone("auto", methods):
         protocol = replace(protocol, settings=settings_of_parts(protocol.settings))
     started = time.perf_counter()
@@ -102,9 +101,13 @@ def fit_methods(
     choices = choose_transforms(names, fitter) if wanted == "auto" else {}
     kinds: dict[str, TransformKind] = {name: _transform(name, protocol, is_alone("auto", methods)) for name in names}
     kinds |= {name: choice.kind for name, choice in choices.items()}
-    probed = {name: kind for name, kind in kinds.items() if METHODS[name].cost != "others" and name not in ready}
+    open_kinds = {
+        name: kind
+        for name, kind in kinds.items()
+        if METHODS[name].cost != "others" and name not in ready and name not in choices
+    }
     spared, chooses = [name for name in names if is_named(name, methods)], wants_auto(methods) or TOGETHER in names
-    left_out = beyond_budget(protocol, probed, spared, chooses=chooses)
+    left_out = beyond_budget(protocol, open_kinds, spared, chooses=chooses, begun=begun)
     names = tuple(name for name in names if name not in left_out)
     result: dict[str, FittedMethod] = {}
     candidates: dict[str, Candidate] = {}
@@ -146,8 +149,6 @@ def _decided(
     protocol: Protocol, methods: str, candidates: Mapping[str, Candidate], fitted: Mapping[str, FittedMethod]
 ) -> dict[str, tuple[FittedMethod, float]]:
     """Return who decides, fitted on train as `ensemble` where they are several, and on all there is as `auto`."""
-    if not candidates:
-        raise InputError("`methods` ensemble alone: it is made of other methods. Name some, such as lda,mlp,ensemble.")
     started, result = time.perf_counter(), {}
     evidence = gathered_evidence(protocol, candidates)
     decision = decide(evidence, protocol)

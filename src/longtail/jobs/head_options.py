@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from longtail.backbones.network_parts import Part
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric
+from longtail.jobs.durations import seconds_of
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class ChoiceOptions:
     """How settings such as tau are chosen, and what `auto` chooses by."""
 
     select_on: Literal["val", "train", "test"] | None = None
-    """Split for choices such as tau; default: val, else a fifth of train is held out."""
+    """Split for choices; default: val, else part of train."""
     i_know_test_is_spoiled: bool = False
     """Allow --select-on test; every table says it."""
     metric: Metric = "balanced"
@@ -38,8 +39,8 @@ class ChoiceOptions:
     """Folds of the cross-validation without a val."""
     cv_repeats: Annotated[int, Range(1, most=1000)] = 1
     """Cross-validations, each with other folds."""
-    budget: Annotated[float, Range(above=0)] | None = None
-    """Seconds for fitting; what takes longer is left out."""
+    budget: str | None = None
+    """Time for fitting (60s, 5m); what takes longer is left out."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def rules_of(options: HeadOptions) -> "Rules":
         refit=choice.refit,
         cv_folds=choice.cv_folds,
         cv_repeats=choice.cv_repeats,
-        budget=choice.budget,
+        budget=None if choice.budget is None else seconds_of(choice.budget, "--budget"),
         feature_transform=options.feature_transform,
         many_above=options.many_above,
         few_below=options.few_below,
