@@ -24,7 +24,7 @@ class ChoiceOptions:
     """How settings such as tau are chosen, and what `auto` chooses by."""
 
     select_on: Literal["val", "train", "test"] | None = None
-    """Split for choices; default: val, else part of train."""
+    """Split for choices; default: val, else of train."""
     i_know_test_is_spoiled: bool = False
     """Allow --select-on test; every table says it."""
     metric: Metric = "balanced"
@@ -40,7 +40,7 @@ class ChoiceOptions:
     cv_repeats: Annotated[int, Range(1, most=1000)] = 1
     """Cross-validations, each with other folds."""
     budget: str | None = None
-    """Time for fitting (60s, 5m); what takes longer is left out."""
+    """Time for fitting, as 60s; longer ones are left out."""
 
 
 @dataclass(frozen=True)
