@@ -17,7 +17,7 @@ from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_again
 from longtail.features import splits_of_arrays
 
-__all__ = ["FittedParts", "balanced", "class_balanced", "fitted_parts"]
+__all__ = ["FittedParts", "class_balanced", "fitted_parts"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,3 @@ def class_balanced(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the part of each row where classes count alike, of sum 1, shape (N,)."""
     rows = 1 / np.bincount(labels)[labels]
     return np.asarray(rows / rows.sum())
-
-
-def balanced(labels: NDArray[np.int64], decided: NDArray[np.int64]) -> float:
-    """Return the mean recall of the classes that occur, in percent."""
-    return 100 * float(class_balanced(labels) @ (labels == decided))

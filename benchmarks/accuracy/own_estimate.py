@@ -15,9 +15,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-from auto_parts import balanced
 from auto_sets.development import CHEAP, DevelopmentBases, development_set
 from auto_sets.splits import DataSet
+from peers.tuning import balanced_accuracy
 from promises import Promise, kept, summary
 from simulated_choices import WHO, chosen_on
 from simulated_evidence import made_up_world
@@ -36,7 +36,7 @@ def measured(data: DataSet, seed: int) -> Promise:
     comparison = longtail.compare(check_opened(opened, head=data.head), "auto", seed=seed)
     choice, numbers = comparison.results["methods"]["auto"]["choice"], np.array(comparison.class_names).astype(int)
     found = {
-        name: balanced(data.splits["test"].labels, numbers[comparison.predictions[name]["test"]])
+        name: balanced_accuracy(data.splits["test"].labels, numbers[comparison.predictions[name]["test"]])
         for name in ("auto", choice["method"])
     }
     naive = choice["scores"][choice["method"]]

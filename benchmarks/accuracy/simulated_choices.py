@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from auto_parts import balanced
 from numpy.typing import NDArray
+from peers.tuning import balanced_accuracy
 from promises import Promise, kept
 from simulated_evidence import World
 
@@ -43,7 +43,7 @@ def chosen_on(world: World, number: int, rng: np.random.Generator) -> dict[str, 
             promised = expected_score(
                 evidence, lambda rows: choose(rows).predictions, parts, protocol.groups, seed=repetition
             )
-            came = balanced(labels, _decided(decision, evidence, truth))
+            came = balanced_accuracy(labels, _decided(decision, evidence, truth))
             result[who].append(kept(decision.choice.scores[decision.choice.chosen], promised, came))
     return result
 

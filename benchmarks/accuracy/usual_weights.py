@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from auto_parts import FittedParts, balanced, class_balanced, fitted_parts
+from auto_parts import FittedParts, class_balanced, fitted_parts
 from auto_sets.development import CHEAP, DevelopmentBases, development_set
+from peers.tuning import balanced_accuracy
 
 from longtail.comparison.blend import USUAL_ROWS, blend_weights
 from longtail.comparison.methods import METHODS
@@ -66,7 +67,7 @@ def measure(parts: FittedParts) -> Measured:
 def accuracy(parts: FittedParts, weights: Weights) -> float:
     """Return the balanced accuracy of a weighted mean of parts on test, in percent."""
     total = sum(weights.get(name, 0.0) * table for name, table in parts.test.items())
-    return balanced(parts.labels, np.asarray(total).argmax(axis=1))
+    return balanced_accuracy(parts.labels, np.asarray(total).argmax(axis=1))
 
 
 def mean_weights(several: list[Weights]) -> dict[str, float]:
