@@ -89,8 +89,10 @@ def table(measured: Mapping[str, list[Measured]]) -> str:
               (("mean: learnt", learnt), ("usual", USUAL))]  # fmt: skip
     found: dict[str, dict[str, float]] = {}
     for name, several in measured.items():
-        others = mean_weights([weights for other, weights in best.items() if other != name])
-        rows = [{**one.found, "learnt on others": accuracy(one.parts, others)} for one in several]
+        others = [weights for other, weights in best.items() if other != name]
+        rows = [dict(one.found) for one in several]
+        for row, one in zip(rows, several if others else [], strict=False):
+            row["learnt on others"] = accuracy(one.parts, mean_weights(others))
         found[name] = {rule: float(np.mean([row[rule] for row in rows])) for rule in rows[0]}
     rules = list(next(iter(found.values())))
     lines += ["", _line("balanced accuracy", *rules), "|" + "---|" * (1 + len(rules))]
