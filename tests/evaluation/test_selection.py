@@ -69,6 +69,20 @@ def test_the_standard_error_is_that_of_the_paired_bootstrap():
     assert found.errors["head"] > np.std(leads)
 
 
+def test_where_every_class_has_one_image_nothing_is_known_exactly():
+    labels = np.arange(100)
+    found = choose({"a": np.where(labels < 30, labels, 0), "b": np.where(labels > 64, labels, 0)}, labels, 100)
+    # 30 + 35 images of 100 differ by 100 points: a proportion's error, about 0 instead of its mean
+    assert found.errors[next(name for name in "ab" if name != found.best)] == pytest.approx(8, abs=0.1)
+
+
+@pytest.mark.parametrize("several", [1, 3])
+def test_classes_with_two_images_that_agree_do_not_make_the_others_certain(several):
+    labels = np.concatenate([np.repeat(np.arange(several), 2), np.arange(several, 40)])
+    found = choose({"right": labels, "wrong": np.where(labels < several, labels, 0)}, labels, 40)
+    assert found.errors["wrong"] > 0
+
+
 def test_the_rule_takes_the_simplest_that_is_not_measurably_worse():
     almost = FAIR.copy()
     right, wrong = np.flatnonzero(FAIR == LABELS), np.flatnonzero((FAIR != LABELS) & (LABELS == 0))

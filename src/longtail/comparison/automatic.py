@@ -25,7 +25,7 @@ from longtail.heads.base import Head
 __all__ = ["TOGETHER", "Decision", "choice_facts", "decide", "decided_head", "fitted_on_all", "predict_splits"]
 
 TOGETHER = "ensemble"
-MEASURABLE = 2  # standard errors
+MEASURABLE = 3  # standard errors, of the best of a dozen
 MOST_UNSEEN = 0.2  # of the score is for classes that no row shows, above which nothing is promised
 OF_OTHERS = 0.05  # usual weight of methods that have no part where `auto` alone chooses
 
@@ -56,7 +56,7 @@ def decide(evidence: Evidence, protocol: Protocol) -> Decision:
     """Choose who decides: several candidates together, or one.
 
     Several do, by the weights that make the true classes most probable, but not where one alone finds measurably more:
-    by more than two standard errors, since it is the best of many.
+    by more than three standard errors, since it is the best of many.
 
     Args:
         evidence: what the candidates say.

@@ -56,7 +56,8 @@ def choose(
 
     se^2 = sum_c w_c^2 s_c^2 / n_c,   s_c^2 the variance of the differences within class c.
 
-    Of classes with one image the variance is taken to be the mean of the others'.
+    Of classes with one image the variance is taken to be the mean of the others' and, as one class more, of the mean square
+    of the differences: all there is where every class has one image.
 
     Args:
         predictions: for each candidate its classes, shape (N,) or, repeated on the same images, (R, N); the simplest
@@ -213,9 +214,7 @@ def _standard_error(differences: Values, labels: NDArray[np.int64], weights: NDA
     counts = np.bincount(labels, minlength=len(weights))
     deviations = differences - _class_means(differences, labels, len(weights))[labels]
     squares = np.bincount(labels, weights=deviations**2, minlength=len(weights))
-    several = counts > 1
-    variances = np.zeros(len(weights))
-    variances[several] = squares[several] / (counts[several] - 1)
-    if several.any():
-        variances[counts == 1] = variances[several].mean()
+    mean_square = _class_means(differences**2, labels, len(weights))[counts > 0].mean()
+    variances = squares / np.maximum(counts - 1, 1)
+    variances[counts == 1] = np.append(variances[counts > 1], mean_square).mean()
     return float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
