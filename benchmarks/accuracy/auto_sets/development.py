@@ -40,11 +40,11 @@ class DevelopmentBases(Bases):
     """Base sets by name and seed, as `Bases`, with other test rows."""
 
     def base(self, name: str, seed: int) -> DataSet:
-        """Return a base set; the seed draws the long tail of CIFAR and digits, the test rows of plankton are fixed."""
+        """Return a base set; the seed draws the long tail of CIFAR and digits, and takes a fifth of plankton."""
         if name == "cifar10-lt":
             return self._tail(seed)
         if name == "plankton":
-            return _other_test(super().base(name, seed))
+            return _other_test(super().base(name, seed), seed)
         return _digits(FIRST_DIGITS_SEED + seed)
 
     def _tail(self, seed: int) -> DataSet:
@@ -78,9 +78,9 @@ def _digits(seed: int) -> DataSet:
     return DataSet("digits", {"train": pixels(splits.train), "val": pixels(splits.val), "test": left.take(rows)})
 
 
-def _other_test(data: DataSet) -> DataSet:
-    """Take a fifth of train for test, class by class, and leave the network's own classifier out."""
+def _other_test(data: DataSet, seed: int) -> DataSet:
+    """Take a fifth of train for test, class by class, another for each of five seeds; leave the network's head out."""
     train = data.splits["train"]
-    folds = stratified_folds(train.labels, FOLDS, seed=0)
-    kept, test = train.take(np.flatnonzero(folds != 0)), train.take(np.flatnonzero(folds == 0))
+    is_test = stratified_folds(train.labels, FOLDS, seed=0) == seed % FOLDS
+    kept, test = train.take(np.flatnonzero(~is_test)), train.take(np.flatnonzero(is_test))
     return data.with_split("train", kept).with_split("test", test)

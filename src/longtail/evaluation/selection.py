@@ -56,8 +56,8 @@ def choose(
 
     se^2 = sum_c w_c^2 s_c^2 / n_c,   s_c^2 the variance of the differences within class c.
 
-    Of classes with one image the variance is taken to be the mean of the others' and, as one class more, of the mean square
-    of the differences: all there is where every class has one image.
+    Of classes with one image the variance is taken to be the mean of the others' and, as one class more, of the mean
+    square of the differences: all there is where every class has one image.
 
     Args:
         predictions: for each candidate its classes, shape (N,) or, repeated on the same images, (R, N); the simplest
