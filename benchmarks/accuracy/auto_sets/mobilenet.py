@@ -60,7 +60,7 @@ def features_of(images: ImagePack, network: Path) -> NDArray[np.float32]:
         for start in range(0, len(images), AT_ONCE):
             batch = [_input(images.load(index)) for index in range(start, min(start + AT_ONCE, len(images)))]
             rows.append(forward(torch.stack(batch), weights))
-    return torch.cat(rows).numpy()
+    return torch.cat(rows).float().numpy()
 
 
 def _input(pixels: Tensor) -> Tensor:

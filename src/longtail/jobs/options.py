@@ -67,7 +67,7 @@ class RuntimeOptions(HeadRuntimeOptions):
     timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
     """Minutes of silence after which a process is lost."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Network's arithmetic; auto: bfloat16 where possible."""
+    """Network's arithmetic; auto: bfloat16 where machine and network bear it."""
 
 
 @dataclass(frozen=True)
