@@ -55,7 +55,7 @@ def onnx_side(network: nn.Module, images: Tensor) -> Side:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        torch.onnx.export(network, (images,), path, dynamo=False, input_names=["images"])
+        torch.onnx.export(network, (images,), path, dynamo=True, input_names=["images"], verbose=False)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
