@@ -3,9 +3,10 @@
 Sides, on the same images of noise: float32 as torch builds it (eager), the same with channels_last, and what
 `--precision auto` takes where the processor multiplies in bfloat16 (channels_last under autocast); all parameters in
 bfloat16; onnxruntime, where it is installed; with --compile also torch.compile, which takes minutes at first. In turn
-in one process, by CPU seconds; medians count. Features are compared with those of eager float32: the smallest cosine of two
-rows, the largest difference as a share of a row's length, and rows that get another class of a drawn linear layer with
-1000. Drawn networks are the hard case for that: all images have nearly the same features.
+in one process, by CPU seconds; medians count.
+Features are compared with those of eager float32: the smallest cosine of two rows, the largest difference as a share of
+a row's length, and rows that get another class of a drawn linear layer with 1000. Drawn networks are the hard case for
+that: all images have nearly the same features.
 
     python benchmarks/speed/forward_passes.py [--batch 16] [--repeat 5] [--compile] [--quick]
 """
