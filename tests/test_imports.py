@@ -59,7 +59,7 @@ ALLOWED = {
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "stage_one": {"options", "pace", "head_options", "flags", "launch"},
     "calibrating": set(),
-    "predicting": {"calibrating", "stage_one", "pace", "run_features", "seeds"},
+    "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
     "balancing": {"stage_one", "options", "launch", "extract", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

@@ -59,9 +59,24 @@ def test_a_checkpoints_is_taken_as_it_is_at_its_size_and_by_its_statistics_at_an
     assert stored_preprocessing(asdict(trained) | {"mean": list(trained.mean)}) == trained
     for size in (None, 32):
         assert trained_preprocessing(trained, splits(), image_size=size) == trained
-    usual = choose_preprocessing(splits(), image_size=80)
+    usual = choose_preprocessing(splits(), image_size=80, decode="whole")
     other = trained_preprocessing(trained, splits(), image_size=80)
     assert other == replace(usual, mean=trained.mean, std=trained.std) != usual
+
+
+def test_jpegs_are_decoded_as_in_training_or_as_was_asked():
+    config = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+    for asked, expected in (("auto", "scaled"), ("scaled", "scaled"), ("whole", "whole")):
+        assert choose_preprocessing(splits(), decode=asked).decode == expected
+        assert pretrained_preprocessing(config, splits(), decode=asked).decode == expected
+    # a checkpoint of an earlier version does not say it
+    earlier = asdict(preprocessing_for(32, 3, SMALL_INPUT.statistics))
+    del earlier["decode"]
+    for stored, expected in ((earlier, "whole"), (earlier | {"decode": "scaled"}, "scaled")):
+        trained = stored_preprocessing(stored)
+        for size in (None, 80):
+            assert trained_preprocessing(trained, splits(), image_size=size).decode == expected
+            assert trained_preprocessing(trained, splits(), image_size=size, decode="whole").decode == "whole"
 
 
 def test_timms_configuration_counts_where_it_says_something_of_such_images():

@@ -1,6 +1,7 @@
 """Programs of networks: what fails is told in a sentence, and leaves nothing; what is written says how to feed it."""
 
 import json
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -107,7 +108,18 @@ def test_it_says_how_to_feed_it(tmp_path):
     assert (told["size"], told["resize"], told["mean"], told["std"]) == (8, 9, [0.5] * 3, [0.25] * 3)
     assert (told["interpolation"], told["antialias"]) == ("bilinear", True)
     assert "v2.Resize(resize, antialias=True)" in told["outside"]
+    assert told["decode"] == "whole"
+    assert "1/8" not in told["outside"]
     assert json.loads(about["class_names"]) == NAMES
+
+
+def test_it_says_that_features_were_of_jpegs_decoded_smaller(tmp_path):
+    deployed = Deployed(Network(lambda z: z), replace(KEPT, decode="scaled")).eval()
+    write_deployed(deployed, tmp_path / "net.onnx", "onnx", class_names=NAMES)
+    about = {entry.key: entry.value for entry in onnx.load(tmp_path / "net.onnx").metadata_props}
+    told = json.loads(about["preprocessing"])
+    assert told["decode"] == "scaled"
+    assert "decoded at 1/2, 1/4 or 1/8" in told["outside"]
 
 
 def test_attention_in_plain_steps_only_meanwhile():

@@ -91,9 +91,9 @@ def test_a_prior_is_estimated_from_images_that_are_looked_at_once(network, tmp_p
 
     loaded, load = [], UnlabelledImages.load
 
-    def counted(self, index):
+    def counted(self, index, *, least=None):
         loaded.append(index)
-        return load(self, index)
+        return load(self, index, least=least)
 
     monkeypatch.setattr(UnlabelledImages, "load", counted)
     assert predict(network, network / "photos", tmp_path / "p.csv", "--prior", "estimated-em") == 0

@@ -22,7 +22,7 @@ from longtail.data.image_pack import ImagePack
 from longtail.files.arrays import read_npz
 from longtail.files.atomic import atomic_path
 
-__all__ = ["cached_features", "features_of"]
+__all__ = ["cached_features", "features_of", "forward"]
 
 SIZE = 96
 HALVES = (2, 6, 10, 22)  # layers that halve the picture, besides the stem; even ones work on each channel alone
@@ -59,8 +59,8 @@ def features_of(images: ImagePack, network: Path) -> NDArray[np.float32]:
     with torch.inference_mode():
         for start in range(0, len(images), AT_ONCE):
             batch = [_input(images.load(index)) for index in range(start, min(start + AT_ONCE, len(images)))]
-            rows.append(_forward(torch.stack(batch), weights))
-    return torch.cat(rows).numpy()
+            rows.append(forward(torch.stack(batch), weights))
+    return torch.cat(rows).float().numpy()
 
 
 def _input(pixels: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ def _input(pixels: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)
 
 
-def _forward(pixels: Tensor, weights: dict[str, Tensor]) -> Tensor:
+def forward(pixels: Tensor, weights: dict[str, Tensor]) -> Tensor:
+    """Return the features (B, 768) of images on the scale -1 to 1, shape (B, 3, H, W)."""
     hidden = _layer(pixels, weights, "mobilenet_v1.conv_stem", stride=2)
     for number in range(LAYERS):
         hidden = _layer(hidden, weights, f"mobilenet_v1.layer.{number}", stride=2 if number in HALVES else 1)

@@ -55,11 +55,12 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def load(self, index: int) -> Tensor:
-        """Decode one image: uint8, shape (3, H, W)."""
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
+        """Decode one image: uint8, shape (3, H, W); `least` as of `decode_image`."""
         with open_image_file(self.paths[index]) as (file, size):
             # small ones at once: the disk may be far away
-            return decode_image(file.read() if size < _AT_ONCE else file, self.identify(index), bits=self.bits)
+            content = file.read() if size < _AT_ONCE else file
+            return decode_image(content, self.identify(index), bits=self.bits, least=least)
 
     def encoded(self, index: int) -> bytes:
         """Return the bytes of one image file."""

@@ -78,9 +78,9 @@ class ImagePack:
         """Return the bytes of one image file."""
         return self._read(index, int(self._offsets[index]), int(self._offsets[index + 1]))
 
-    def load(self, index: int) -> Tensor:
-        """Decode one image: uint8, shape (3, H, W)."""
-        return decode_image(self.encoded(index), self.identify(index), bits=self.bits)
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
+        """Decode one image: uint8, shape (3, H, W); `least` as of `decode_image`."""
+        return decode_image(self.encoded(index), self.identify(index), bits=self.bits, least=least)
 
     def identify(self, index: int) -> str:
         """Name one image by the pack and its place."""

@@ -34,8 +34,8 @@ class ImagesInMemory:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def load(self, index: int) -> Tensor:
-        """Return one image: uint8, shape (channels, H, W)."""
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
+        """Return one image, whole: uint8, shape (channels, H, W)."""
         return self._pixels[index]
 
     def identify(self, index: int) -> str:

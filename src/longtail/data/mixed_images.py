@@ -103,8 +103,8 @@ class MixedImages:
     def __len__(self) -> int:
         return len(self._source)
 
-    def load(self, index: int) -> Tensor:
-        """Return one image, mixed or as it is: uint8, shape (channels, H, W)."""
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
+        """Return one image, whole, mixed or as it is: uint8, shape (channels, H, W)."""
         image = self._source.load(index)
         partner = self._partner.get(int(index))
         if partner is None:

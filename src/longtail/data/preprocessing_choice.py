@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from longtail.data.published import PUBLISHED
 from longtail.data.source import DataSplits
 from longtail.data.statistics import STATISTICS, Statistics
-from longtail.data.transforms import Augmentation, Preprocessing
+from longtail.data.transforms import Augmentation, Decoding, Preprocessing
 from longtail.errors import InputError
 
 __all__ = [
@@ -37,7 +37,11 @@ LARGE_INPUT = UsualInput(224, STATISTICS["imagenet"])
 
 
 def choose_preprocessing(
-    splits: DataSplits, *, image_size: int | None = None, augmentation: Literal["auto"] | Augmentation = "auto"
+    splits: DataSplits,
+    *,
+    image_size: int | None = None,
+    augmentation: Literal["auto"] | Augmentation = "auto",
+    decode: Literal["auto"] | Decoding = "auto",
 ) -> Preprocessing:
     """Choose size, residence and augmentation for a network that is trained on a data set.
 
@@ -47,6 +51,7 @@ def choose_preprocessing(
             by nature, else 224.
         augmentation: of training; "auto": `shift` for images of one channel, `crop-flip` up to 64 pixels, else
             `resized-crop`.
+        decode: JPEGs whole or scaled; "auto": scaled.
 
     Returns:
         The preprocessing; mean and deviation of resident images are measured later.
@@ -68,7 +73,9 @@ def choose_preprocessing(
             "expected none, shift, crop-flip or moco."
         )
     published = PUBLISHED.get(splits.name)
-    return preprocessing_for(size, channels, published.statistics if published else LARGE_INPUT.statistics, chosen)
+    statistics = published.statistics if published else LARGE_INPUT.statistics
+    result = preprocessing_for(size, channels, statistics, chosen)
+    return replace(result, decode="scaled" if decode == "auto" else decode)
 
 
 def preprocessing_for(
@@ -130,6 +137,7 @@ def stored_preprocessing(stored: Mapping[str, Any]) -> Preprocessing:
         std=tuple(stored["std"]),
         augmentation=stored["augmentation"],
         resident=stored["resident"],
+        decode=stored.get("decode", "whole"),  # of earlier versions there is no other
     )
 
 
@@ -139,6 +147,7 @@ def trained_preprocessing(
     *,
     image_size: int | None = None,
     augmentation: Literal["auto"] | Augmentation = "auto",
+    decode: Literal["auto"] | Decoding = "auto",
 ) -> Preprocessing:
     """Return how a network sees the images of a data set as it saw those that it was trained on.
 
@@ -147,13 +156,15 @@ def trained_preprocessing(
         splits: the opened data.
         image_size: another size than it was trained at, in pixels: of the training, mean and deviation stay.
         augmentation: as in `choose_preprocessing`, for another size.
+        decode: JPEGs whole or scaled; "auto": as in its training.
 
     Raises:
         InputError: as `choose_preprocessing`.
     """
+    decoding = trained.decode if decode == "auto" else decode
     if image_size in (None, trained.size):
-        return trained
-    usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation)
+        return replace(trained, decode=decoding)
+    usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation, decode=decoding)
     return replace(usual, mean=trained.mean, std=trained.std)
 
 
@@ -163,6 +174,7 @@ def pretrained_preprocessing(
     *,
     image_size: int | None = None,
     augmentation: Literal["auto"] | Augmentation = "auto",
+    decode: Literal["auto"] | Decoding = "auto",
 ) -> Preprocessing:
     """Return how a network of timm sees the images of a data set: as its configuration says, where it does.
 
@@ -171,12 +183,14 @@ def pretrained_preprocessing(
         splits: the opened data.
         image_size: height and width that the network sees, in pixels; default: the configuration's.
         augmentation: as in `choose_preprocessing`, where the configuration says nothing.
+        decode: as in `choose_preprocessing`.
 
     Raises:
         InputError: as `choose_preprocessing`.
     """
-    usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation)
+    usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation, decode=decode)
     if not config.get("mean") or len(config["mean"]) != usual.channels:
         return usual
     stored_size = config.get("test_input_size", config.get("input_size", (3, usual.size, usual.size)))[-1]
-    return preprocessing_for(image_size or stored_size, usual.channels, (config["mean"], config["std"]), "none")
+    result = preprocessing_for(image_size or stored_size, usual.channels, (config["mean"], config["std"]), "none")
+    return replace(result, decode=usual.decode)

@@ -45,7 +45,7 @@ def find_unreadable(
 
     def attempt(index: int) -> tuple[int, str] | None:
         try:
-            source.load(index)
+            source.load(index, least=1)  # all of the file is read, and the least of it computed
         except UnstatedRangeError as error:
             return (index, str(error)) if unstated else None
         except InputError as error:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from longtail.data.source import ImageSource
-from longtail.data.transforms import Preprocessing, image_transform
+from longtail.data.transforms import Preprocessing, enough_pixels, image_transform
 
 __all__ = ["channel_statistics", "load_resident"]
 
@@ -28,10 +28,11 @@ def load_resident(source: ImageSource, preprocessing: Preprocessing, *, threads:
     size = preprocessing.size
     images = torch.empty((len(source), preprocessing.channels, size, size), dtype=torch.uint8)
     transform = None
+    least = enough_pixels(preprocessing, train=False)
 
     def place(index: int) -> None:
         nonlocal transform
-        image = source.load(index)
+        image = source.load(index, least=least)
         if image.shape[1:] != (size, size):
             transform = transform or image_transform(preprocessing, train=False)
             image = transform(image)

@@ -27,8 +27,11 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def load(self, index: int) -> Tensor:
-        """Decode one image: uint8, shape (1 or 3, H, W)."""
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
+        """Decode one image: uint8, shape (1 or 3, H, W).
+
+        Where so many pixels of the shorter side are enough, it may come smaller than it is, with at least as many.
+        """
         ...
 
     def identify(self, index: int) -> str:
@@ -70,9 +73,9 @@ class Subset:
     def __len__(self) -> int:
         return len(self.indices)
 
-    def load(self, index: int) -> Tensor:
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
         """Decode one image: uint8, shape (1 or 3, H, W)."""
-        return self.source.load(int(self.indices[index]))
+        return self.source.load(int(self.indices[index]), least=least)
 
     def encoded(self, index: int) -> bytes:
         """Return the bytes of one image file, where the source is made of files.
@@ -150,10 +153,10 @@ class Joined:
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
         return self.sources[number], index - int(self._starts[number])
 
-    def load(self, index: int) -> Tensor:
+    def load(self, index: int, *, least: int | None = None) -> Tensor:
         """Decode one image: uint8, shape (1 or 3, H, W)."""
         source, row = self._place(index)
-        return source.load(row)
+        return source.load(row, least=least)
 
     def encoded(self, index: int) -> bytes:
         """Return the bytes of one image file, where its source is made of files.

@@ -1,5 +1,6 @@
 """From decoded images to a backbone's input: augmentation and normalisation."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +13,23 @@ from longtail.data.resized_crop import random_resized_crop
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
-__all__ = ["Augmentation", "Preprocessing", "image_transform", "normalize", "random_crop", "random_flip"]
+__all__ = [
+    "Augmentation",
+    "Decoding",
+    "Preprocessing",
+    "enough_pixels",
+    "image_transform",
+    "normalize",
+    "random_crop",
+    "random_flip",
+]
 
 Augmentation = Literal["none", "shift", "crop-flip", "resized-crop", "resized-crop-jitter", "moco"]
+Decoding = Literal["whole", "scaled"]
+
+# areas that a random part has at least, as shares of the image; it is up to 4/3 as wide as high, or as high as wide
+_SMALLEST_PART, _SMALLEST_VIEW = 0.08, 0.2
+_TIMES = 2  # a JPEG that is decoded smaller keeps so many pixels for each that it is resized to, in either direction
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,8 @@ class Preprocessing:
             `moco` is that of MoCo v2, as `moco_views` says.
         resident: whole data set on the device as uint8 images of `size`, augmented there in a batch; else each image is
             loaded and augmented by a worker when it is needed.
+        decode: JPEGs "whole", or "scaled": at 1/2, 1/4 or 1/8 where that leaves twice the pixels, in either direction,
+            that they are resized to.
     """
 
     size: int
@@ -42,6 +59,31 @@ class Preprocessing:
     std: tuple[float, ...]
     augmentation: Augmentation
     resident: bool
+    decode: Decoding = "whole"
+
+
+def enough_pixels(preprocessing: Preprocessing, *, train: bool) -> int | None:
+    """Return how many pixels a decoded image's shorter side needs; None where it is to be decoded whole.
+
+    Twice as many as it is resized to, so that the resizing still averages; where random parts are taken, also as many
+    as leave the smallest of them no smaller than what it becomes.
+
+    Args:
+        preprocessing: sizes and augmentation.
+        train: augment.
+
+    Example:
+        >>> preprocessing = Preprocessing(224, 256, 3, (0.5,) * 3, (0.2,) * 3, "resized-crop", False, "scaled")
+        >>> enough_pixels(preprocessing, train=False), enough_pixels(preprocessing, train=True)
+        (512, 915)
+    """
+    if preprocessing.decode == "whole":
+        return None
+    enough = _TIMES * max(preprocessing.resize, preprocessing.size)
+    if not train or not preprocessing.augmentation.startswith(("resized-crop", "moco")):
+        return enough
+    share = _SMALLEST_VIEW if preprocessing.augmentation == "moco" else _SMALLEST_PART
+    return max(enough, math.ceil(preprocessing.size / math.sqrt(0.75 * share)))
 
 
 def normalize(images: Tensor, preprocessing: Preprocessing, *, channels_last: bool = True) -> Tensor:
@@ -140,14 +182,14 @@ def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose
     augmentation = preprocessing.augmentation if train else "none"
     if augmentation == "moco":
         steps = [
-            v2.RandomResizedCrop(size, scale=(0.2, 1.0), antialias=True),
+            v2.RandomResizedCrop(size, scale=(_SMALLEST_VIEW, 1.0), antialias=True),
             v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
             v2.RandomGrayscale(0.2),
             v2.RandomApply([v2.GaussianBlur(max(size // 10, 1) | 1, (0.1, 2.0))], p=0.5),
             v2.RandomHorizontalFlip(),
         ]
     elif augmentation.startswith("resized-crop"):
-        steps = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]
+        steps = [v2.RandomResizedCrop(size, scale=(_SMALLEST_PART, 1.0), antialias=True), v2.RandomHorizontalFlip()]
         if augmentation == "resized-crop-jitter":
             steps.append(v2.ColorJitter(0.4, 0.4, 0.4))
     else:

@@ -43,9 +43,9 @@ class UnlabelledImages(Subset):
         super().__init__(source, rows)
         self.left_out, self.notes, self.channels = left_out, notes, channels
 
-    def load(self, index: int) -> torch.Tensor:
+    def load(self, index: int, *, least: int | None = None) -> torch.Tensor:
         """Decode one image: uint8, shape (channels, H, W)."""
-        image: torch.Tensor = super().load(index)
+        image: torch.Tensor = super().load(index, least=least)
         if self.channels != 1:
             return image
         red, green, blue = image.float()

@@ -20,6 +20,11 @@ __all__ = ["KINDS", "TOLERANCE", "Kind", "write_deployed"]
 Kind = Literal["torch-export", "onnx"]
 KINDS: tuple[str, ...] = get_args(Kind)
 Run = Callable[[Path, Tensor], tuple[Tensor, Tensor]]
+_FACTS = ("size", "resize", "channels", "mean", "std", "decode")
+_SCALED = (
+    ". The features that its head was fitted on are of JPEGs decoded at 1/2, 1/4 or 1/8 (libjpeg's scale) where that "
+    "leaves a shorter side of at least 2 * resize; decoded whole, such images have slightly other features"
+)
 TOLERANCE = 1e-4  # of probabilities, and of logits as a share of the largest where that is above 1
 
 
@@ -52,13 +57,14 @@ def write_deployed(
         "class_names": json.dumps(list(class_names), ensure_ascii=False),
         "preprocessing": json.dumps(
             {
-                **{name: asdict(model.preprocessing)[name] for name in ("size", "resize", "channels", "mean", "std")},
+                **{name: asdict(model.preprocessing)[name] for name in _FACTS},
                 "pixels": "uint8, 0 to 255" if pixels == "uint8" else "float32, 0 to 1",
                 "inside": "mean and std",
                 "interpolation": "bilinear",
                 "antialias": True,
                 "outside": "decode to RGB (grey: to one channel), uint8; then torchvision.transforms.v2.Resize(resize, "
-                "antialias=True) of its shorter side and v2.CenterCrop(size); then scale to what `pixels` says",
+                "antialias=True) of its shorter side and v2.CenterCrop(size); then scale to what `pixels` says"
+                + (_SCALED if model.preprocessing.decode == "scaled" else ""),
             }
         ),
     }

@@ -95,7 +95,7 @@ def _first(labels: Any, number: int) -> int:
 
 def _save(source: ImageSource, index: int, path: Path) -> None:
     if not path.is_file():
-        write_png(_small(source.load(index)), path)
+        write_png(_small(source.load(index, least=2 * LONGER_SIDE)), path)
 
 
 def _small(image: Tensor) -> Tensor:

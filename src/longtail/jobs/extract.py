@@ -115,6 +115,7 @@ def extract_splits(
     from longtail.data.fingerprint import identities
     from longtail.files.atomic import atomic_path
     from longtail.jobs.pace import Work, settle_threads
+    from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.objective import trained_prior
     from longtail.training.checkpoints import weights_fingerprint
@@ -124,7 +125,7 @@ def extract_splits(
     dtype, workers, quiet = extraction.dtype, extraction.workers, extraction.quiet
     weights = weights_fingerprint(model.model.state_dict())
     head = folder / "joint_head.npz"
-    is_new = not head.is_file()
+    is_new, features_of = not head.is_file(), None
     sources = {split: source for split in SPLITS if (source := getattr(splits, split)) is not None and len(source)}
     num_images = sum(len(source) for source in sources.values())
     for split, source in sources.items():
@@ -144,9 +145,10 @@ def extract_splits(
         images = prepare(source, model.preprocessing, fabric.device)
         work = Work(model.model, model.preprocessing, images_at_once=256, images=num_images)
         settle_threads(fabric, work, began_with=threads_begun_with(path), quiet=quiet)
+        features_of = features_of or settle_precision(fabric, model, quiet=quiet)
         extract_features(
             fabric,
-            model.features,
+            features_of,
             images.batches(fabric, model.preprocessing, workers=workers),
             FeatureLayout(path, images.labels, model.dimension, dtype, attributes, identities(source)),
             quiet=quiet,

@@ -1,6 +1,6 @@
 """`longtail import`: other people's checkpoints in."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,6 +8,7 @@ import tyro
 
 from longtail.data.list_file import read_names
 from longtail.data.statistics import STATISTICS
+from longtail.data.transforms import Decoding
 from longtail.errors import InputError
 from longtail.files.text import printable
 from longtail.jobs.options import PixelSize
@@ -41,6 +42,8 @@ class ImportConfig:
     """Mean of each channel in its preprocessing, 0 to 1, in place of --statistics."""
     std: tuple[float, float, float] | None = None
     """Deviation of each channel in its preprocessing, in place of --statistics."""
+    decode: Decoding = "scaled"
+    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left."""
 
 
 def run(config: ImportConfig) -> Path:
@@ -137,4 +140,5 @@ def _preprocessing(config: ImportConfig, *, is_small: bool) -> dict[str, Any]:
     if config.std is not None and min(config.std) <= 0:
         raise InputError(f"--std {config.std}; expected three numbers above 0.")
     mean, std = usual.statistics if config.statistics == "auto" else STATISTICS[config.statistics]
-    return asdict(preprocessing_for(size, 3, (config.mean or mean, config.std or std)))
+    plain = preprocessing_for(size, 3, (config.mean or mean, config.std or std))
+    return asdict(replace(plain, decode=config.decode))

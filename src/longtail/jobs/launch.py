@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from longtail.errors import InputError, LongtailError
 from longtail.jobs.process_ranks import Watch, joining
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from longtail.jobs.options import RuntimeOptions
 
-__all__ = ["launch", "resolve_device", "resolve_precision", "restored_threads", "together"]
+__all__ = ["has_chosen_precision", "launch", "resolve_device", "resolve_precision", "restored_threads", "together"]
 
+_with_chosen_precision: "WeakSet[Fabric]" = WeakSet()
 _watches: list[Watch] = []  # of this process: one, where it works with others
 
 
@@ -55,8 +57,16 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     if result.number == 1:
         fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
         fabric.launch()
-        return fabric
-    return _launch_several(result, device, flag, runtime.timeout)
+    else:
+        fabric = _launch_several(result, device, flag, runtime.timeout)
+    if runtime.precision == "auto":
+        _with_chosen_precision.add(fabric)
+    return fabric
+
+
+def has_chosen_precision(fabric: "Fabric") -> bool:
+    """Return whether nobody named the precision that a launch computes in."""
+    return fabric in _with_chosen_precision
 
 
 def _environment(world: Processes) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from longtail.backbones.network_parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
-from longtail.data.transforms import Augmentation
+from longtail.data.transforms import Augmentation, Decoding
 from longtail.features.columns import ColumnChoice
 from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
@@ -67,7 +67,7 @@ class RuntimeOptions(HeadRuntimeOptions):
     timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
     """Minutes of silence after which a process is lost."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Network's arithmetic; auto: bfloat16 where possible."""
+    """Network's arithmetic; auto: bfloat16 where machine and network bear it."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,8 @@ class StageOneOptions:
     """Height and width of the network's images; default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images."""
+    decode: Literal["auto"] | Decoding = "auto"
+    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left; auto: scaled, or as --init."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     save_every: Factor = 30.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.data.source import ImageSource
-from longtail.data.transforms import Preprocessing, augment_batch, image_transform, normalize
+from longtail.data.transforms import Preprocessing, augment_batch, enough_pixels, image_transform, normalize
 from longtail.errors import InputError
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
@@ -160,10 +160,11 @@ class _AugmentedImages:
         self.source, self.seed, self.views = source, seed, views
         self.labels = np.asarray(source.labels)
         self.transform = image_transform(preprocessing, train=True)
+        self.least = enough_pixels(preprocessing, train=True)
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor | int, ...]:
         index, epoch, position = key
-        image = self.source.load(index)
+        image = self.source.load(index, least=self.least)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.manual_seed(draw_seed(self.seed, epoch, position))
             views = tuple(self.transform(image) for _ in range(self.views or 1))

@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar
 
 import torch
 from msgspec import Meta
 from torch import Tensor
 
 from longtail.backbones.torch_file import read_torch_file
-from longtail.data.transforms import Augmentation
+from longtail.data.transforms import Augmentation, Decoding
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_file
 from longtail.files.json_file import check_kind
@@ -45,6 +45,7 @@ class PreprocessingFacts(TypedDict):
     std: list[Annotated[float, Meta(gt=0, le=1e6)]]
     augmentation: Augmentation
     resident: bool
+    decode: NotRequired[Decoding]
 
 
 class About(TypedDict):

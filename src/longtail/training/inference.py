@@ -10,7 +10,7 @@ from torch import Tensor
 
 from longtail.counts import class_counts
 from longtail.data.source import ImageSource
-from longtail.data.transforms import Preprocessing, image_transform, normalize
+from longtail.data.transforms import Preprocessing, enough_pixels, image_transform, normalize
 from longtail.evaluation import accuracy_of_hits
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
@@ -18,12 +18,16 @@ from longtail.training.loading import load_batches
 __all__ = ["EvaluationBatches", "feature_blocks", "features_in_memory", "validation_accuracy"]
 
 
+_PART = 16  # images that a worker loads at a time: a batch of 256 would be the work of one alone
+
+
 class _PlainImages:
     def __init__(self, source: ImageSource, preprocessing: Preprocessing) -> None:
         self.source, self.transform = source, image_transform(preprocessing, train=False)
+        self.least = enough_pixels(preprocessing, train=False)
 
     def __getitem__(self, index: int) -> Tensor:
-        return self.transform(self.source.load(index))  # type: ignore[no-any-return]
+        return self.transform(self.source.load(index, least=self.least))  # type: ignore[no-any-return]
 
     def name_of(self, index: int) -> str:
         return self.source.identify(index)
@@ -83,14 +87,17 @@ class EvaluationBatches:
                 images = self._images[rows.start : rows.stop].to(self._device)
                 yield rows, normalize(images, self._preprocessing)
             return
+        parts = [[rows[start : start + _PART] for start in range(0, len(rows), _PART)] for rows in left]
         loaded = load_batches(
             _PlainImages(self._images, self._preprocessing),
-            (list(rows) for rows in left),
+            (list(part) for batch in parts for part in batch),
             workers=self._workers,
             device=self._device,
+            ahead=-(-2 * self.batch_size // (_PART * max(self._workers, 1))),  # two batches together
         )
-        for rows, images in zip(left, loaded, strict=True):
-            yield rows, normalize(images.to(self._device, non_blocking=True), self._preprocessing)
+        for rows, batch in zip(left, parts, strict=True):
+            images = torch.cat([next(loaded).to(self._device, non_blocking=True) for _ in batch])
+            yield rows, normalize(images, self._preprocessing)
 
 
 @torch.inference_mode()

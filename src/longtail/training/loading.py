@@ -25,7 +25,7 @@ class NamedItems(Protocol):
 
 
 def load_batches(
-    items: NamedItems, keys: Iterable[Sequence[Any]], *, workers: int, device: torch.device
+    items: NamedItems, keys: Iterable[Sequence[Any]], *, workers: int, device: torch.device, ahead: int = 2
 ) -> Iterator[Any]:
     """Load batches in the order of their keys.
 
@@ -37,6 +37,7 @@ def load_batches(
         keys: of each batch.
         workers: processes that load; 0 loads in this one.
         device: where the batches are going to be used; they are laid out for it, but stay on the CPU.
+        ahead: batches that each process loads before they are asked for.
 
     Yields:
         Of each batch what `torch.utils.data.default_collate` makes of its items.
@@ -51,6 +52,7 @@ def load_batches(
         batch_sampler=keys,  # type: ignore[arg-type]  # any iterable of lists of keys will do
         collate_fn=_as_it_is,
         num_workers=workers,
+        prefetch_factor=ahead if workers else None,
         pin_memory=device.type == "cuda",
     )
     batches = iter(loader)

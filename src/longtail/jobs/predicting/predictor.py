@@ -138,12 +138,14 @@ def image_features(
         Rows, and their features, float32, shape (rows, D).
     """
     from longtail.jobs.pace import Work, settle_threads
+    from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.inference import feature_blocks
 
     settle_threads(fabric, Work(model.model, model.preprocessing, images_at_once=256, images=len(source)), quiet=True)
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
-    return feature_blocks(fabric, model.features, batches, len(source), model.dimension)
+    features_of = settle_precision(fabric, model, quiet=True)
+    return feature_blocks(fabric, features_of, batches, len(source), model.dimension)
 
 
 def _network_classifier(checkpoint: Path) -> Predictor:

@@ -109,9 +109,10 @@ def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "P
     from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint
 
+    chosen: Any = {"image_size": stage.image_size, "augmentation": stage.augmentation, "decode": stage.decode}
     with naming_flags():
         if stage.init is not None:
             trained = stored_preprocessing(read_about(load_checkpoint(stage.init), stage.init)["preprocessing"])
-            return trained_preprocessing(trained, splits, image_size=stage.image_size, augmentation=stage.augmentation)
+            return trained_preprocessing(trained, splits, **chosen)
         config = getattr(model, "pretrained_cfg", None) or {}
-        return pretrained_preprocessing(config, splits, image_size=stage.image_size, augmentation=stage.augmentation)
+        return pretrained_preprocessing(config, splits, **chosen)

@@ -106,7 +106,9 @@ def stage_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preproc
         InputError: in the words that a person types.
     """
     with naming_flags():
-        return choose_preprocessing(splits, image_size=options.image_size, augmentation=options.augmentation)
+        return choose_preprocessing(
+            splits, image_size=options.image_size, augmentation=options.augmentation, decode=options.decode
+        )
 
 
 def prepare(source: ImageSource, preprocessing: Preprocessing, device: "torch.device") -> Images:

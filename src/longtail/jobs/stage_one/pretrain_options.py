@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from longtail.data.transforms import Augmentation
+from longtail.data.transforms import Augmentation, Decoding
 from longtail.errors import InputError
 from longtail.jobs.options import Count, Factor, PixelSize, Share, StageOneOptions, Workers
 from longtail.ranges import Range
@@ -57,6 +57,8 @@ class PretrainOptions:
     """Height and width of the network's images; default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images; auto: by task, data and size."""
+    decode: Literal["auto"] | Decoding = "auto"
+    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left; auto: scaled."""
     monitor: Literal["knn", "none"] = "knn"
     """Check of val by nearest training images after each epoch, which chooses best.pt."""
     neighbours: Count = 20
