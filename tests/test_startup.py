@@ -17,7 +17,7 @@ status = main(sys.argv[1:])
 print()
 print(json.dumps([status, sorted(sys.modules)]))
 """
-HEAVY = {"lightning", "timm", "torchvision", "torch._dynamo", "torch._inductor", "sympy", "matplotlib.pyplot", "zuko"}
+HEAVY = {"lightning", "timm", "torchvision", "torch._dynamo", "torch._inductor", "sympy", "matplotlib", "zuko"}
 
 
 def loaded_by(*arguments):
@@ -44,8 +44,8 @@ def small_csv(tmp_path):
 def test_fit_of_a_small_table_loads_nothing_heavy(small_csv, tmp_path):
     modules = loaded_by("fit", small_csv, "--out", tmp_path / "out")
     assert not modules & HEAVY
-    assert {"torch", "sklearn", "matplotlib.figure"} <= modules  # it did fit, and drew
-    assert (tmp_path / "out" / "report.html").exists()
+    assert {"torch", "sklearn"} <= modules  # it did fit, and drew
+    assert "<svg" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_overview_loads_nothing_at_all():
