@@ -86,7 +86,7 @@ def _count_steps(counts: NDArray[Any], groups: NDArray[Any]) -> tuple[str, float
     ticks = decades(1, max(int(counts.max()), 1))
     left = gap_left([name for _, name in ticks])
     most = Scale(0.7, max(1.2 * float(counts.max()), 1.4), log=True)
-    panel = Panel(left, _NAMES_ABOVE, WIDTH - left - 4, 140, Scale(0.5, len(counts) + 0.5), most)
+    panel = Panel(left, _NAMES_ABOVE, WIDTH - left - 12, 140, Scale(0.5, len(counts) + 0.5), most)
     drawn, places = "", {}
     for group in GROUPS:
         ranks = np.flatnonzero(groups == group)

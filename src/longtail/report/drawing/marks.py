@@ -172,7 +172,8 @@ def _markers(places: list[tuple[float, float]], marker: str, radius: float, name
 def _filled(look: Look, hollow: bool, opacity: float) -> str:
     style = f"fill:{color('paper') if hollow else look.color}"
     style += f";stroke:{look.color};stroke-width:{look.width:g}" if look.width else ""
-    return style + (f";opacity:{opacity:g}" if opacity < 1 else "")
+    # of each marker, not of all as one: where many lie over each other it is darker
+    return style + (f";fill-opacity:{opacity:g};stroke-opacity:{opacity:g}" if opacity < 1 else "")
 
 
 def _id(name: str) -> str:

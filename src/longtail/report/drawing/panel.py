@@ -114,11 +114,11 @@ def heading(panel: Panel, *lines: str, lift: float = 0.0) -> str:
 
 
 def axis_below(panel: Panel, ticks: Ticks, title: str = "", *, grid: bool = False, turned: bool = False) -> str:
-    """Draw the axis at the bottom with its ticks and its title, perhaps with lines up from the ticks."""
+    """Draw the axis at the bottom with its title and its ticks, or names that run upwards; perhaps with lines up."""
     y = panel.bottom
     places = [(panel.across(value), name) for value, name in ticks]
     drawn = _lines([f"M{x} {y:.2f}V{panel.top:.2f}" for x, _ in places], _GRID) if grid else ""
-    marks = [f"M{x} {y:.2f}v{_TICK}" for x, _ in places]
+    marks = [] if turned else [f"M{x} {y:.2f}v{_TICK}" for x, _ in places]
     drawn += _lines([f"M{panel.left:.2f} {y:.2f}H{panel.right:.2f}", *marks], _AXIS)
     deepest = max(text_width(name) for _, name in ticks) if turned and ticks else TEXT
     for x, name in places:
