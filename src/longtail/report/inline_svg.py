@@ -20,7 +20,7 @@ def inline_svg(name: str, label: str, height: float, drawn: str) -> str:
         drawn: markup; texts in it are escaped already.
 
     Example:
-        >>> inline_svg("dot", "A dot", 20, '<circle id="it" r="3"/>')[-35:]
+        >>> inline_svg("dot", "A dot", 20, '<circle id="it" r="3"/>')[-33:]
         '<circle id="dot-it" r="3"/></svg>'
     """
     prefix = re.sub(r"[^\w-]", "_", name)
