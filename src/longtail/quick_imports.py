@@ -1,11 +1,19 @@
-"""Load the many modules of a command without looking for garbage among them."""
+"""Load the many modules of a command without looking for garbage among them, and what it may not need when it does."""
 
 import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec, module_from_spec
+from threading import RLock
+from types import ModuleType
+from typing import Any
 
-__all__ = ["quick_imports"]
+__all__ = ["load_late", "quick_imports"]
+
+# scikit-learn imports it for a function of older versions of SciPy: a third of its own start
+LATE = ("scipy.stats",)
+_LOADING = RLock()
 
 
 @contextmanager
@@ -14,7 +22,8 @@ def quick_imports() -> Iterator[None]:
 
     Modules are never garbage, but the collector walks over all that they hold again and again while torch and
     scikit-learn are loaded, and whenever later work makes many objects: together a sixth of the CPU time of a small
-    `longtail fit`. In a process that has torch already, this does nothing.
+    `longtail fit`. What is in `LATE` is loaded when something of it is used. In a process that has torch already, this
+    does nothing.
 
     Example:
         >>> with quick_imports():
@@ -25,7 +34,49 @@ def quick_imports() -> Iterator[None]:
         return
     gc.disable()
     try:
+        for name in LATE:
+            load_late(name)
         yield
     finally:
         gc.freeze()
         gc.enable()
+
+
+def load_late(name: str) -> None:
+    """Let a module be imported at once, but carried out only when something of it is first asked for.
+
+    Does what `importlib.util.LazyLoader` promises, which carries a module out at its second import already.
+
+    Args:
+        name: of a module in a package. One that is loaded, or that is not there, stays as it is.
+
+    Example:
+        >>> load_late("json.tool")
+        >>> import json.tool
+        >>> "argparse" in vars(json.tool), json.tool.main.__name__, "argparse" in vars(json.tool)
+        (False, 'main', True)
+    """
+    spec = None if name in sys.modules else find_spec(name)
+    if spec is None:
+        return
+    module = module_from_spec(spec)
+    module.__dict__.pop("__path__", None)  # an import of something inside asks for it
+    module.__dict__["_waits"] = True
+    module.__class__ = _Late
+    sys.modules[name] = module
+    package, _, last = name.rpartition(".")
+    setattr(sys.modules[package], last, module)
+
+
+class _Late(ModuleType):
+    """A module that waits."""
+
+    def __getattr__(self, name: str) -> Any:
+        with _LOADING:
+            if self.__dict__.pop("_waits", False):
+                spec: Any = self.__spec__
+                if spec.submodule_search_locations is not None:
+                    self.__path__ = spec.submodule_search_locations
+                spec.loader.exec_module(self)
+                object.__setattr__(self, "__class__", ModuleType)
+        return ModuleType.__getattribute__(self, name)

@@ -96,9 +96,9 @@ def test_a_broken_file_is_named(build_results, tmp_path, content):
 def test_points_lie_where_the_numbers_say():
     curves = {"before": {"confidence": [25.0, 75.0], "accuracy": [50.0, 100.0], "images": [10, 30]}}
     drawn = reliability_diagram("tau", curves)
-    path = re.search(r'id="reliability-before">\s*<path d="([^"]*)"', drawn).group(1)
+    path = re.search(r'id="reliability-before"><path d="([^"]*)"', drawn).group(1)
     x, y = np.array([[float(v) for v in re.findall(r"[-\d.]+", part)] for part in re.findall(r"[ML][^ML]+", path)]).T
-    ideal = re.search(r'id="reliability-ideal-before">\s*<path d="([^"]*)"', drawn).group(1)
+    ideal = re.search(r'id="reliability-ideal-before"><path d="([^"]*)"', drawn).group(1)
     ends = np.array([[float(v) for v in re.findall(r"[-\d.]+", part)] for part in re.findall(r"[ML][^ML]+", ideal)])
     share_x = (x - ends[0, 0]) / (ends[1, 0] - ends[0, 0])
     share_y = (y - ends[0, 1]) / (ends[1, 1] - ends[0, 1])

@@ -53,7 +53,7 @@ def smallest_differences(
         >>> round(found["balanced"], 1), round(found["few"], 1)
         (10.8, 15.2)
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri  # what norm.ppf of scipy.stats is, which takes long to load
 
     counts = check_class_counts(totals, "totals")
     shares = as_numbers(discordance, "discordance")
@@ -64,7 +64,7 @@ def smallest_differences(
     check_share("level", level, 0.05)
     if (shares < 0).any() or (shares > 1).any():
         raise InputError("the discordance is a share of images; expected 0 to 1.")
-    level_quantile, power_quantile = float(norm.ppf(1 - level / 2)), float(norm.ppf(power))
+    level_quantile, power_quantile = float(ndtri(1 - level / 2)), float(ndtri(power))
     return {
         name: None if weights is None else _smallest(counts * weights**2, shares, level_quantile, power_quantile)
         for name, weights in metric_weights(counts, groups).items()

@@ -1,15 +1,19 @@
 """Figures of probabilities: how often an answer is right against how sure it was, and how often sets hold the truth."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from longtail.counts import GROUPS
-from longtail.report.inline_svg import color, inline_svg, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from longtail.report.drawing.looks import Look, color
+from longtail.report.drawing.marks import bar, box, line, up_line, whisker
+from longtail.report.drawing.panel import WIDTH, Panel, axis_below, axis_left, columns, gap_left, heading, text
+from longtail.report.drawing.scales import Scale, even_ticks
+from longtail.report.inline_svg import inline_svg, shorten
 
 __all__ = ["coverage_by_group", "reliability_diagram"]
+
+_PERCENT = Scale(0, 100)
+_DASHED = Look(color("muted"), (4, 2), width=1)
+_ROW = 30.0
 
 
 def reliability_diagram(name: str, curves: dict[str, dict[str, list[float]]]) -> str:
@@ -19,33 +23,27 @@ def reliability_diagram(name: str, curves: dict[str, dict[str, list[float]]]) ->
         name: of the head.
         curves: for "before" and "after" `confidence` and `accuracy` in percent and `images`, one a bin.
     """
-    most = max(max(curve["images"], default=1) for curve in curves.values())
-
-    def paint(figure: "Figure") -> None:
-        panels = figure.subplots(2, len(curves), sharex=True, sharey="row", height_ratios=(3, 1), squeeze=False)
-        for column, (when, curve) in enumerate(curves.items()):
-            upper, lower = panels[0][column], panels[1][column]
-            upper.plot(
-                [0, 100], [0, 100], color=color("muted"), linestyle=(0, (4, 2)), linewidth=1, gid=f"ideal-{when}"
-            )
-            upper.plot(curve["confidence"], curve["accuracy"], color=color("tau"), marker="o", markersize=3.5, gid=when)
-            upper.set_title(when)
-            upper.set_xlim(0, 100)
-            upper.set_ylim(0, 100)
-            upper.grid(alpha=0.4)
-            bars = lower.bar(curve["confidence"], curve["images"], width=5, color=color("other"))
-            for number, bar in enumerate(bars):
-                bar.set_gid(f"images-{when}-{number}")
-            lower.set_ylim(0, 1.1 * most)
-            lower.set_xlabel("sure, %")
-            lower.grid(axis="y", alpha=0.4)
-        panels[0][0].set_ylabel("right, %")
-        panels[1][0].set_ylabel("images")
-
+    images = Scale(0, 1.1 * max(max(curve["images"], default=1) for curve in curves.values()) or 1)
+    below, beside = even_ticks(_PERCENT, 4), even_ticks(_PERCENT)
+    numbers = even_ticks(images, 2, whole=True)
+    left = gap_left([name for _, name in [*beside, *numbers]]) + 14
+    drawn = ""
+    for place, (start, width) in enumerate(columns(len(curves), left, WIDTH - 8, 18)):
+        when, curve = list(curves.items())[place]
+        upper, lower = Panel(start, 22, width, 140, _PERCENT, _PERCENT), Panel(start, 176, width, 45, _PERCENT, images)
+        drawn += heading(upper, when) + axis_below(upper, [(tick, "") for tick, _ in below], grid=True)
+        drawn += axis_left(upper, [] if place else beside, "" if place else "right, %", grid=True)
+        drawn += line(upper, [0, 100], [0, 100], _DASHED, f"ideal-{when}")
+        drawn += line(upper, curve["confidence"], curve["accuracy"], Look(color("tau"), (), "circle"), when)
+        for number, (sure, count) in enumerate(zip(curve["confidence"], curve["images"], strict=True)):
+            edges = lower.across(sure - 2.5), lower.down(count), lower.across(sure + 2.5), lower.bottom
+            drawn += box(*edges, f"fill:{color('other')}", f"images-{when}-{number}")
+        drawn += axis_left(lower, [] if place else numbers, "" if place else "images", grid=True)
+        drawn += axis_below(lower, below, "sure, %")
     label = (
         f"Lines: share of right answers against the confidence of {shorten(name)}, {' and '.join(curves)} calibration."
     )
-    return inline_svg("reliability", label, 3.6, paint)
+    return inline_svg("reliability", label, 254, drawn)
 
 
 def coverage_by_group(sets: dict[str, dict[str, Any]], promised: float) -> str:
@@ -56,29 +54,25 @@ def coverage_by_group(sets: dict[str, dict[str, Any]], promised: float) -> str:
         promised: coverage, in percent.
     """
     groups = [group for group in GROUPS if any(result[group] is not None for result in sets.values())]
-    kinds = list(sets)
-
-    def paint(figure: "Figure") -> None:
-        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-        for panel, group in zip(panels, groups, strict=True):
-            _coverage_bars(panel, [sets[kind][group] for kind in kinds], group)
-            panel.axvline(promised, color=color("ink"), linewidth=0.9, linestyle=(0, (4, 2)))
-            panel.set_title(group)
-            panel.set_yticks(range(len(kinds)), kinds)
-            panel.set_ylim(len(kinds) - 0.4, -0.6)
-            panel.tick_params(axis="y", length=0)
-
-    label = f"Bars: share of the images whose set holds the true class, by group, for {', '.join(kinds)} sets."
-    return inline_svg("coverage", label, 0.95 + 0.42 * len(kinds), paint)
+    rows = [(float(row), kind) for row, kind in enumerate(sets)]
+    height, drawn = _ROW * len(sets), ""
+    for place, (left, width) in enumerate(columns(len(groups) or 1, gap_left(list(sets)), WIDTH - 8, 14)):
+        if groups:
+            group, panel = groups[place], Panel(left, 20, width, height, Scale(0, 105), Scale(len(sets) - 0.5, -0.5))
+            drawn += heading(panel, group) + axis_below(panel, [(0, "0"), (50, "50"), (100, "100")], grid=True)
+            drawn += axis_left(panel, [] if place else rows, marked=False)
+            drawn += _coverage_bars(panel, [result[group] for result in sets.values()], group)
+            drawn += up_line(panel, promised, Look(color("ink"), (4, 2), width=0.9))
+    label = f"Bars: share of the images whose set holds the true class, by group, for {', '.join(sets)} sets."
+    return inline_svg("coverage", label, 20 + height + 20, drawn)
 
 
-def _coverage_bars(panel: "Axes", coverages: list[dict[str, Any] | None], group: str) -> None:
-    panel.set_xlim(0, 105)
-    panel.set_xticks([0, 50, 100])
-    panel.grid(axis="x", alpha=0.4)
+def _coverage_bars(panel: Panel, coverages: list[dict[str, Any] | None], group: str) -> str:
+    drawn = ""
     for row, sets in enumerate(coverages):
-        if sets is None:
-            continue
-        panel.barh(row + 0.13, sets["coverage"], height=0.34, color=color(group), gid=f"coverage-{group}-{row}")
-        panel.hlines(row + 0.13, *sets["interval"], color=color("ink"), linewidth=1.3)
-        panel.text(2, row - 0.1, f"{sets['coverage']:.0f} %, {sets['mean_size']:.1f} cl.", va="bottom", fontsize=8.5)
+        if sets is not None:
+            drawn += bar(panel, (0, sets["coverage"]), row + 0.2, 0.34, color(group), f"coverage-{group}-{row}")
+            drawn += whisker(panel, sets["interval"], row + 0.2, color("ink"))
+            words = f"{sets['coverage']:.0f} %, {sets['mean_size']:.1f} cl."
+            drawn += text(panel.left + 2, panel.down(row - 0.17), words, size=8.5)
+    return drawn

@@ -1,17 +1,37 @@
 """Figures with a value a class, against the number of its training images."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longtail.counts import GROUPS
-from longtail.report.inline_svg import color, inline_svg, method_style, shorten, spread
-from longtail.report.method_figures import label_line_ends
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from longtail.report.drawing.looks import Look, color, method_look
+from longtail.report.drawing.marks import (
+    across_line,
+    bar,
+    legend,
+    line,
+    line_ends,
+    points,
+    spread,
+    steps,
+    swatch,
+    up_line,
+)
+from longtail.report.drawing.panel import (
+    WIDTH,
+    Panel,
+    axis_below,
+    axis_left,
+    gap_left,
+    heading,
+    text,
+    text_width,
+)
+from longtail.report.drawing.scales import Scale, decades, even_ticks, padded
+from longtail.report.inline_svg import inline_svg, shorten
 
 __all__ = ["accuracy_by_class", "class_counts_figure", "weight_norms", "x_positions"]
 
@@ -20,6 +40,8 @@ FloatArray = NDArray[np.float64]
 NAMED_CLASSES = 25  # more bars than these get no names
 SINGLE_CLASSES = 60  # more points than these are also averaged
 _AVERAGES = 12
+_ROW = 14.4
+_NAMES_ABOVE = 34  # room for a title and the names of groups
 
 
 def class_counts_figure(data: dict[str, Any]) -> str:
@@ -29,54 +51,61 @@ def class_counts_figure(data: dict[str, Any]) -> str:
         data: the part `data` of results.json.
     """
     counts, groups = np.array(data["train_counts"]), np.array(data["group_of_class"])
-    order = np.argsort(-counts, kind="stable")
+    order = np.argsort(-counts, kind="stable").tolist()
     few_enough = len(counts) <= NAMED_CLASSES
-
-    def paint_bars(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for row, c in enumerate(order):
-            # a log axis has no zero: an empty class is a label without a bar
-            if counts[c] > 0:
-                axes.barh(row, counts[c] - 0.7, left=0.7, height=0.66, color=color(groups[c]), gid=f"bar-{c}")
-            axes.text(max(counts[c], 0.7) * 1.08, row, f"{counts[c]:,} {groups[c]}", va="center")
-        axes.set_xscale("log")
-        axes.set_xlim(0.7, max(counts.max(), 2) ** 1.4 * 1.8)
-        axes.set_xticks(*_decades(1, counts.max()))
-        axes.set_xticks([], minor=True)
-        axes.set_yticks(range(len(order)), [shorten(data["class_names"][c]) for c in order])
-        axes.set_ylim(len(order) - 0.4, -0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("training images (log scale)")
-
-    def paint_ranks(figure: "Figure") -> None:
-        axes = figure.subplots()
-        ranks = np.arange(len(order))
-        names, middles = [], []
-        for group in GROUPS:
-            inside = groups[order] == group
-            if inside.any():
-                heights = np.maximum(counts[order][inside], 0.7)
-                edges = np.append(ranks[inside], ranks[inside][-1] + 1) + 0.5
-                axes.stairs(heights, edges, baseline=0.7, fill=True, color=color(group), gid=f"steps-{group}")
-                names.append(f"{group}: {inside.sum():,}")
-                middles.append(float((ranks[inside].mean() + 0.5) / len(order)))
-        for name, middle in zip(names, spread(middles, gap=0.24), strict=True):
-            axes.text(np.clip(middle, 0.1, 0.9), 1.02, name, transform=axes.transAxes, ha="center")
-        axes.set_yscale("log")
-        axes.set_ylim(bottom=0.7)
-        axes.set_yticks(*_decades(1, counts.max()))
-        axes.set_yticks([], minor=True)
-        axes.set_xlim(0.5, len(order) + 0.5)
-        axes.set_title("training images (log scale)", pad=18)
-        axes.set_xlabel("classes, largest first")
-
     label = (
         f"Bars: training images of {len(counts)} classes, from {counts.max():,} down to {counts.min():,}; "
         + ", ".join(f"{int((groups == group).sum())} {group}" for group in GROUPS)
         + "."
     )
-    height = 0.65 + 0.2 * len(order) if few_enough else 2.8
-    return inline_svg("counts", label, height, paint_bars if few_enough else paint_ranks)
+    if few_enough:
+        names = [shorten(data["class_names"][c]) for c in order]
+        drawn, height = _count_bars(counts[order].tolist(), groups[order].tolist(), names, order)
+    else:
+        drawn, height = _count_steps(counts[order], groups[order])
+    return inline_svg("counts", label, height, drawn)
+
+
+def _count_bars(counts: list[int], groups: list[str], names: list[str], order: list[int]) -> tuple[str, float]:
+    words = [f"{count:,} {group}" for count, group in zip(counts, groups, strict=True)]
+    left, rows = gap_left(names), len(counts)
+    width = WIDTH - left - max(map(text_width, words)) - 4
+    panel = Panel(left, 4, width, _ROW * rows, Scale(0.7, max(counts[0], 2), log=True), Scale(rows - 0.5, -0.5))
+    drawn = ""
+    for row, (count, group, word) in enumerate(zip(counts, groups, words, strict=True)):
+        # a log axis has no zero: an empty class is a label without a bar
+        if count > 0:
+            drawn += bar(panel, (0.7, count), row, 0.7, color(group), f"bar-{order[row]}")
+        drawn += text(panel.across(max(count, 0.7)) + 4, panel.down(row), word)
+    drawn += axis_left(panel, list(enumerate(names)), marked=False)
+    drawn += axis_below(panel, decades(1, max(counts[0], 1)), "training images (log scale)")
+    return drawn, panel.bottom + 33
+
+
+def _count_steps(counts: NDArray[Any], groups: NDArray[Any]) -> tuple[str, float]:
+    ticks = decades(1, max(int(counts.max()), 1))
+    left = gap_left([name for _, name in ticks])
+    most = Scale(0.7, max(1.2 * float(counts.max()), 1.4), log=True)
+    panel = Panel(left, _NAMES_ABOVE, WIDTH - left - 12, 140, Scale(0.5, len(counts) + 0.5), most)
+    drawn, places = "", {}
+    for group in GROUPS:
+        ranks = np.flatnonzero(groups == group)
+        if len(ranks):
+            heights = np.maximum(counts[ranks], 0.7).tolist()
+            edges = np.append(ranks, ranks[-1] + 1) + 0.5
+            drawn += steps(panel, heights, edges.tolist(), f"fill:{color(group)}", f"steps-{group}")
+            places[f"{group}: {len(ranks):,}"] = panel.across(float(ranks.mean()) + 1)
+    drawn += heading(panel, "training images (log scale)", lift=13) + _names_above(panel, places)
+    drawn += axis_left(panel, ticks) + axis_below(panel, even_ticks(panel.x, whole=True), "classes, largest first")
+    return drawn, panel.bottom + 33
+
+
+def _names_above(panel: Panel, places: dict[str, float]) -> str:
+    """Write names above a panel, each about where it belongs, none over another."""
+    room = max(map(text_width, places), default=0)
+    low, high = panel.left + room / 2, panel.right - room / 2
+    middles = [min(max(place, low), high) for place in spread(list(places.values()), gap=room + 6)]
+    return "".join(text(middle, panel.top - 8, name, "middle") for name, middle in zip(places, middles, strict=True))
 
 
 def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None]], split: str) -> str:
@@ -90,41 +119,36 @@ def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None
     x = x_positions(data["train_counts"])
     values = {name: np.array(recall, dtype=np.float64) for name, recall in recalls.items()}
     many_points = len(x) > SINGLE_CLASSES
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        if len(values) == 2 and not many_points:
-            before, after = values.values()
-            axes.vlines(x, before, after, color=color("muted"), linewidth=1.0, gid="pairs")
-        for place, (name, recall) in enumerate(values.items()):
-            known = np.isfinite(recall)
-            hollow = place == 0 and len(values) == 2
-            axes.scatter(
-                x[known],
-                recall[known],
-                s=12 if many_points else 40,
-                marker=_marker(name),
-                facecolor=color("paper") if hollow else color(name),
-                edgecolor=color(name),
-                linewidth=0.8 if many_points else 1.5,
-                alpha=0.4 if many_points else 1.0,
-                clip_on=False,
-                zorder=3 + place,
-                gid=f"points-{name}",
-                label=name,
-            )
-            if many_points:
-                means = _averages(x[known], recall[known])
-                axes.plot(*means, color=color("paper"), linewidth=4, zorder=6)
-                axes.plot(*means, **_line(name), linewidth=2.2, zorder=7)
-        axes.set_ylim(-3, 103)
-        _count_axis(axes, data, x)
-        axes.set_title(f"accuracy on {split}, %", pad=18)
-        axes.grid(axis="y", alpha=0.4)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-
+    panel = _count_panel(x, Scale(-3, 103), left=30, height=250)
+    drawn = _count_axis(panel, data) + heading(panel, f"accuracy on {split}, %", lift=13)
+    drawn += axis_left(panel, even_ticks(Scale(0, 100)), grid=True)
+    if len(values) == 2 and not many_points:
+        drawn += _pairs(panel, x, *values.values())
+    entries, lines = [], ""
+    for place, (name, recall) in enumerate(values.items()):
+        known = np.isfinite(recall)
+        hollow = place == 0 and len(values) == 2
+        look = method_look(name, radius=1.8 if many_points else 3.2, width=0.8 if many_points else 1.5)
+        shown = x[known].tolist(), recall[known].tolist()
+        drawn += points(panel, *shown, look, f"points-{name}", hollow=hollow, opacity=0.4 if many_points else 1.0)
+        entries.append((swatch(look, hollow=hollow), name))
+        if many_points:
+            means = _averages(x[known], recall[known])
+            lines += line(panel, *means, Look(color("paper"), width=4), f"edge-{name}")
+            lines += line(panel, *means, method_look(name, marker="", width=2.2), f"line-{name}")
+    drawn += lines + legend(entries, panel.left + 40, panel.bottom + 34, panel.width - 40, len(entries))
     label = f"Points: accuracy on {split} of each class with {' and '.join(values)}, against its training images."
-    return inline_svg("by-class", label, 4.8, paint)
+    return inline_svg("by-class", label, panel.bottom + 50, drawn)
+
+
+def _pairs(panel: Panel, x: FloatArray, before: FloatArray, after: FloatArray) -> str:
+    """Join the two points of each class."""
+    both = np.isfinite(before) & np.isfinite(after)
+    path = "".join(
+        f"M{panel.across(place)} {panel.down(start)}V{panel.down(end)}"
+        for place, start, end in zip(x[both].tolist(), before[both].tolist(), after[both].tolist(), strict=True)
+    )
+    return f'<path id="pairs" d="{path}" style="{Look(color("muted"), width=1).stroke}"/>'
 
 
 def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
@@ -142,25 +166,24 @@ def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
     order = np.argsort(x, kind="stable")
     relative = {name: np.array(values) / max(float(np.mean(values)), 1e-12) for name, values in norms.items()}
     many_points = len(x) > SINGLE_CLASSES
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        axes.axhline(1, color=color("muted"), linewidth=0.7)
-        ends: dict[str, tuple[float, float]] = {}
-        for name, values in relative.items():
-            xs, ys = x[order], values[order]
-            if many_points:
-                axes.scatter(xs, ys, s=5, color=color(name), alpha=0.35, linewidth=0, gid=f"points-{name}")
-                xs, ys = _averages(xs, ys)
-            axes.plot(xs, ys, **method_style(name), markersize=4, gid=f"line-{name}")
-            ends[shorten(name, 12)] = (float(xs[-1]), float(ys[-1]))
-        _count_axis(axes, data, x)
-        axes.set_title("weight norm / mean norm", pad=18)
-        axes.grid(axis="y", alpha=0.4)
-        label_line_ends(axes, ends, {shorten(name, 12): color(name) for name in relative})
-
+    names = {name: shorten(name, 12) for name in relative}
+    heights = padded([1.0, *(value for values in relative.values() for value in values.tolist())])
+    ticks = even_ticks(heights)
+    left, right = gap_left([name for _, name in ticks]), 14 + max(map(text_width, names.values()), default=0)
+    panel = _count_panel(x, heights, left=left, height=150, right=right)
+    drawn = _count_axis(panel, data) + heading(panel, "weight norm / mean norm", lift=13)
+    drawn += axis_left(panel, ticks, grid=True) + across_line(panel, 1, Look(color("muted"), width=0.7))
+    ends: dict[str, tuple[float, float]] = {}
+    for name, values in relative.items():
+        xs, ys = x[order].tolist(), values[order].tolist()
+        if many_points:
+            drawn += points(panel, xs, ys, Look(color(name), (), "circle", 0, 1.1), f"points-{name}", opacity=0.35)
+            xs, ys = _averages(x[order], values[order])
+        drawn += line(panel, xs, ys, method_look(name), f"line-{name}")
+        ends[names[name]] = (xs[-1], ys[-1])
+    drawn += line_ends(panel, ends, {names[name]: color(name) for name in relative})
     label = f"Lines: relative weight norm of each class against its training images, for {', '.join(norms)}."
-    return inline_svg("norms", label, 3.2, paint)
+    return inline_svg("norms", label, panel.bottom + 33, drawn)
 
 
 def x_positions(counts: list[int]) -> FloatArray:
@@ -189,17 +212,17 @@ def x_positions(counts: list[int]) -> FloatArray:
     return result
 
 
-def _count_axis(axes: "Axes", data: dict[str, Any], x: FloatArray) -> None:
-    low, high = x.min() / 1.3, x.max() * 1.3
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    ticks, names = _decades(low, high)
+def _count_panel(x: FloatArray, y: Scale, *, left: float, height: float, right: float = 4) -> Panel:
+    across = Scale(float(x.min()) / 1.3, float(x.max()) * 1.3, log=True)
+    return Panel(left, _NAMES_ABOVE, WIDTH - left - right, height, across, y)
+
+
+def _count_axis(panel: Panel, data: dict[str, Any]) -> str:
+    """Draw the axis of training images, and where groups begin and end."""
+    low, high = panel.x.low, panel.x.high
+    ticks = decades(low, high)
     if min(data["train_counts"]) == 0:
-        ticks, names = [0.5, *ticks], ["0", *names]
-    axes.set_xticks(ticks, names)
-    # within one decade matplotlib would write its own names at the ticks between
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel("training images of the class (log scale)")
+        ticks = [(0.5, "0"), *ticks]
     few_below, many_above = (data["group_thresholds"][key] for key in ("few_below", "many_above"))
     edges = {
         "few": (low, few_below - 0.5),
@@ -207,34 +230,15 @@ def _count_axis(axes: "Axes", data: dict[str, Any], x: FloatArray) -> None:
         "many": (many_above + 0.5, high),
     }
     present = [group for group in edges if group in data["group_of_class"]]
-    middles = []
-    for group in present:
-        left, right = np.log(np.clip(edges[group], low, high) / low) / np.log(high / low)
-        middles.append(float(left + right) / 2)
-    for group, middle in zip(present, spread(middles, gap=0.22), strict=True):
-        axes.text(np.clip(middle, 0.05, 0.95), 1.02, group, transform=axes.transAxes, ha="center")
-    for edge in (few_below - 0.5, many_above + 0.5):
-        if low < edge < high:
-            axes.axvline(edge, color=color("muted"), linewidth=0.9, linestyle=(0, (1, 2)))
+    places = {group: sum(panel.across(edge) for edge in edges[group]) / 2 for group in present}
+    drawn = axis_below(panel, ticks, "training images of the class (log scale)") + _names_above(panel, places)
+    between = Look(color("muted"), (1, 2), width=0.9)
+    return drawn + "".join(
+        up_line(panel, edge, between) for edge in (few_below - 0.5, many_above + 0.5) if low < edge < high
+    )
 
 
-def _decades(low: float, high: float) -> tuple[list[float], list[str]]:
-    powers = 10.0 ** np.arange(0, 9)
-    steps = [1, 2, 5] if high / low < 100 else [1]
-    ticks = sorted(float(power * step) for power in powers for step in steps if low <= power * step <= high)
-    return ticks, [f"{tick:,.0f}" for tick in ticks]
-
-
-def _averages(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    parts = np.array_split(np.argsort(x, kind="stable"), _AVERAGES)
-    means = [(10 ** np.log10(x[part]).mean(), y[part].mean()) for part in parts if len(part)]
-    pairs = np.array(means).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _marker(name: str) -> Any:
-    return method_style(name)["marker"]
-
-
-def _line(name: str) -> dict[str, Any]:
-    return {key: value for key, value in method_style(name).items() if key != "marker"}
+def _averages(x: FloatArray, y: FloatArray) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the means of neighbours, in as many parts as a line can show."""
+    parts = [part for part in np.array_split(np.argsort(x, kind="stable"), _AVERAGES) if len(part)]
+    return [float(10 ** np.log10(x[part]).mean()) for part in parts], [float(y[part].mean()) for part in parts]

@@ -1,11 +1,12 @@
 """What test images are taken for: a matrix a method where classes are few, and the most frequent mistakes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from longtail.report.inline_svg import color, inline_svg, shorten
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from longtail.report.drawing.looks import color
+from longtail.report.drawing.marks import box
+from longtail.report.drawing.panel import TEXT, WIDTH, Panel, axis_below, axis_left, gap_left, text, text_width
+from longtail.report.drawing.scales import Scale
+from longtail.report.inline_svg import inline_svg, shorten
 
 __all__ = ["confusion_figure", "confusion_view"]
 
@@ -51,33 +52,25 @@ def confusion_figure(name: str, matrix: list[list[int]], data: dict[str, Any]) -
         matrix: images by true class (row) and predicted class.
         data: the part `data` of results.json.
     """
-    from matplotlib.patches import Rectangle
-
     order = sorted(range(len(matrix)), key=lambda c: (-data["train_counts"][c], c))
     names = [shorten(data["class_names"][c], 12) for c in order]
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for row, truth in enumerate(order):
-            images = sum(matrix[truth])
-            for column, answer in enumerate(order):
-                count = matrix[truth][answer]
-                if count:
-                    share = count / images
-                    fill = color("tau" if truth == answer else "few")
-                    axes.add_patch(
-                        Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, alpha=FULL * share, linewidth=0)
-                    )
-                    if len(order) <= NUMBERED:
-                        axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8)
-        axes.set_xlim(-0.5, len(order) - 0.5)
-        axes.set_ylim(len(order) - 0.5, -0.5)
-        axes.set_xticks(range(len(order)), names, rotation=90 if max(map(len, names)) > 2 else 0)
-        axes.set_yticks(range(len(order)), names)
-        axes.tick_params(length=0)
-        axes.set_xlabel("taken for")
-        axes.set_ylabel("class")
-        axes.set_aspect("equal")
-
+    left, turned = gap_left(names) + 16, max(map(len, names)) > 2
+    side = WIDTH - left - 2
+    rows = Scale(len(order) - 0.5, -0.5)
+    panel = Panel(left, 4, side, side, Scale(-0.5, len(order) - 0.5), rows)
+    drawn = ""
+    for row, truth in enumerate(order):
+        images = sum(matrix[truth])
+        for column, answer in enumerate(order):
+            count = matrix[truth][answer]
+            if count:
+                style = f"fill:{color('tau' if truth == answer else 'few')};opacity:{FULL * count / images:.3f}"
+                corner = panel.across(column - 0.5), panel.down(row - 0.5)
+                drawn += box(*corner, panel.across(column + 0.5), panel.down(row + 0.5), style)
+                if len(order) <= NUMBERED:
+                    drawn += text(panel.across(column), panel.down(row), f"{count}", "middle", size=8)
+    ticks = [(float(place), name) for place, name in enumerate(names)]
+    drawn += axis_left(panel, ticks, "class", marked=False) + axis_below(panel, ticks, "taken for", turned=turned)
     label = f"Matrix: share of the images of each of {len(order)} classes that {shorten(name)} takes for each class."
-    return inline_svg(f"confusion-{name}", label, 4.6, paint)
+    deepest = max(map(text_width, names)) if turned else TEXT
+    return inline_svg(f"confusion-{name}", label, panel.bottom + deepest + 24, drawn)

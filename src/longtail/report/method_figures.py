@@ -1,24 +1,36 @@
 """Figures with a value a method, a hyper-parameter or an epoch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from longtail.counts import GROUPS
 from longtail.files.text import counted
-from longtail.report.inline_svg import color, inline_svg, shorten, spread
+from longtail.report.drawing.looks import Look, color
+from longtail.report.drawing.marks import bar, line, line_ends, up_line, whisker
+from longtail.report.drawing.panel import (
+    WIDTH,
+    Panel,
+    axis_below,
+    axis_left,
+    columns,
+    gap_left,
+    heading,
+    text,
+    text_width,
+)
+from longtail.report.drawing.scales import Scale, even_ticks, padded
+from longtail.report.inline_svg import inline_svg, shorten
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+__all__ = ["accuracy_by_group", "hyperparameter_curve", "learning_curves"]
 
-__all__ = ["accuracy_by_group", "hyperparameter_curve", "label_line_ends", "learning_curves"]
-
-_CURVE_STYLES: dict[str, dict[str, Any]] = {
-    "all": {"color": color("muted"), "linestyle": (0, (1, 1.2))},
-    "balanced": {"color": color("ink"), "linestyle": "solid", "linewidth": 2.4},
-    "many": {"color": color("many"), "linestyle": (0, (6, 2))},
-    "medium": {"color": color("medium"), "linestyle": (0, (4, 2, 1, 2))},
-    "few": {"color": color("few"), "linestyle": (0, (2.5, 1.5))},
+_CURVE_LOOKS = {
+    "all": Look(color("muted"), (1, 1.2)),
+    "balanced": Look(color("ink"), width=2.4),
+    "many": Look(color("many"), (6, 2)),
+    "medium": Look(color("medium"), (4, 2, 1, 2)),
+    "few": Look(color("few"), (2.5, 1.5)),
 }
+_ROW = 18.7
+_FULL = Scale(0, 165)  # percent, and room for a number behind the longest bar
 
 
 def accuracy_by_group(metrics: dict[str, dict[str, Any]], thresholds: dict[str, int], split: str) -> str:
@@ -36,36 +48,34 @@ def accuracy_by_group(metrics: dict[str, dict[str, Any]], thresholds: dict[str, 
         "medium": f"{thresholds['few_below']} to {thresholds['many_above']}",
         "few": f"fewer than {thresholds['few_below']}",
     }
-
-    def paint(figure: "Figure") -> None:
-        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-        for panel, group in zip(panels, groups, strict=True):
-            _bars(panel, [metrics[name] for name in names], group)
-            panel.set_title(f"{group}\n{limits[group]}", pad=6)
-            panel.set_yticks(range(len(names)), [shorten(name, 12) for name in names])
-            panel.set_ylim(len(names) - 0.4, -0.6)
-            panel.tick_params(axis="y", length=0)
-
+    rows = [(float(row), shorten(name, 12)) for row, name in enumerate(names)]
+    height = _ROW * len(names)
+    drawn = ""
+    for place, (left, width) in enumerate(columns(len(groups) or 1, gap_left([name for _, name in rows]), WIDTH, 14)):
+        if groups:
+            panel = Panel(left, 30, width, height, _FULL, Scale(len(names) - 0.5, -0.5))
+            drawn += heading(panel, groups[place], limits[groups[place]])
+            drawn += axis_below(panel, [(0, "0"), (50, "50"), (100, "100")], grid=True)
+            drawn += axis_left(panel, [] if place else rows, marked=False)
+            drawn += _bars(panel, list(metrics.values()), groups[place])
     label = f"Bars: accuracy on {split} of {', '.join(names)} by group ({', '.join(groups)}), with intervals."
-    return inline_svg("by-group", label, 0.95 + 0.26 * len(names), paint)
+    return inline_svg("by-group", label, 30 + height + 20, drawn)
 
 
-def _bars(panel: "Axes", metrics: list[dict[str, Any]], group: str) -> None:
-    panel.set_xlim(0, 165)
-    panel.set_xticks([0, 50, 100])
-    panel.grid(axis="x", alpha=0.4)
+def _bars(panel: Panel, metrics: list[dict[str, Any]], group: str) -> str:
+    drawn = ""
     for row, values in enumerate(metrics):
         value, interval = values[group], (values.get("intervals") or {}).get(group)
         if value is None:
-            panel.text(2, row, "–", va="center")
+            drawn += text(panel.left + 3, panel.down(row), "–")
             continue
-        panel.barh(row, value, height=0.62, color=color(group), gid=f"bar-{group}-{row}")
+        drawn += bar(panel, (0, value), row, 0.62, color(group), f"bar-{group}-{row}")
         end = value
         if interval is not None:
-            panel.hlines(row, *interval, color=color("ink"), linewidth=1.3)
-            panel.vlines(interval, row - 0.15, row + 0.15, color=color("ink"), linewidth=1.3)
+            drawn += whisker(panel, interval, row, color("ink"), cap=3)
             end = max(value, interval[1])
-        panel.text(end + 6, row, f"{value:.1f}", va="center")
+        drawn += text(panel.across(end) + 4, panel.down(row), f"{value:.1f}")
+    return drawn
 
 
 def hyperparameter_curve(method: str, curve: dict[str, Any]) -> str:
@@ -76,60 +86,32 @@ def hyperparameter_curve(method: str, curve: dict[str, Any]) -> str:
         curve: `parameter`, `grid`, `split`, `chosen` and `metrics`, each a list as long as the grid or null.
     """
     lines = {name: values for name, values in curve["metrics"].items() if values is not None}
-    parameter = shorten(curve["parameter"])
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        for name, values in lines.items():
-            style = _CURVE_STYLES.get(name, {"color": color("other")})
-            axes.plot(curve["grid"], values, gid=f"curve-{name}", **style)
-        if curve["chosen"] is not None:
-            axes.axvline(curve["chosen"], color=color("ink"), linewidth=0.9)
-            axes.annotate(
-                f"chosen: {curve['chosen']:g}",
-                (curve["chosen"], 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-            )
-        axes.set_title(f"accuracy on {_words(curve['split'])}, %", pad=18)
-        axes.set_xlabel(parameter)
-        axes.grid(axis="y", alpha=0.4)
-        last = {name: (curve["grid"][-1], values[-1]) for name, values in lines.items()}
-        label_line_ends(axes, last, {name: _CURVE_STYLES.get(name, {}).get("color") for name in lines})
-
-    label = f"Lines: accuracy on {_words(curve['split'])} of the {', '.join(lines)} classes against {parameter}."
-    return inline_svg(f"curve-{method}", label, 2.9, paint)
+    parameter, chosen, split = shorten(curve["parameter"]), curve["chosen"], _words(curve["split"])
+    looks = {name: _CURVE_LOOKS.get(name, Look(color("other"))) for name in lines}
+    across = padded([*curve["grid"], *([] if chosen is None else [chosen])])
+    panel = _lines_panel(list(lines), across, padded(value for values in lines.values() for value in values), top=32)
+    drawn = heading(panel, f"accuracy on {split}, %", lift=13)
+    drawn += axis_below(panel, even_ticks(panel.x), parameter) + axis_left(panel, even_ticks(panel.y), grid=True)
+    drawn += "".join(line(panel, curve["grid"], lines[name], looks[name], f"curve-{name}") for name in lines)
+    if chosen is not None:
+        words = f"chosen: {chosen:g}"
+        reach = text_width(words) / 2
+        middle = min(max(panel.across(chosen), panel.left + reach), WIDTH - reach)
+        drawn += up_line(panel, chosen, Look(color("ink"), width=0.9)) + text(middle, panel.top - 8, words, "middle")
+    ends = {name: (curve["grid"][-1], values[-1]) for name, values in lines.items()}
+    drawn += line_ends(panel, ends, {name: look.color for name, look in looks.items() if name in _CURVE_LOOKS})
+    label = f"Lines: accuracy on {split} of the {', '.join(lines)} classes against {parameter}."
+    return inline_svg(f"curve-{method}", label, panel.bottom + 33, drawn)
 
 
 def _words(split: str) -> str:
     return {"val": "validation", "train-cv": "held-out train"}.get(split, split)
 
 
-def label_line_ends(axes: "Axes", ends: dict[str, tuple[float, float]], colors: dict[str, str | None]) -> None:
-    """Write names right of the axes with leaders to their lines' ends, moved apart where they would touch.
-
-    Args:
-        axes: with all lines drawn.
-        ends: last point of each line, in data coordinates.
-        colors: of the names; None for the colour of text.
-    """
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    heights = spread([(y - low) / (high - low) for _, y in ends.values()], gap=0.075)
-    for (name, end), height in zip(ends.items(), heights, strict=True):
-        ink = colors.get(name) or color("ink")
-        axes.annotate(
-            name,
-            end,
-            xytext=(1.05, height),
-            textcoords="axes fraction",
-            va="center",
-            color=ink,
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.7, "color": ink, "shrinkA": 1, "shrinkB": 3},
-        )
+def _lines_panel(names: list[str], x: Scale, y: Scale, *, top: float, height: float = 140) -> Panel:
+    """Return a panel with room for numbers at its left and for names at its right."""
+    left = gap_left([name for _, name in even_ticks(y)])
+    return Panel(left, top, WIDTH - left - 14 - max(map(text_width, names), default=0), height, x, y)
 
 
 def learning_curves(history: list[dict[str, Any]]) -> str:
@@ -138,37 +120,30 @@ def learning_curves(history: list[dict[str, Any]]) -> str:
     Args:
         history: one entry an epoch; values that are null or absent are left out.
     """
-    accuracies: dict[str, tuple[str, dict[str, Any]]] = {
-        "train": ("train_accuracy", {"color": color("muted"), "linestyle": (0, (4, 2))}),
-        "val, all": ("val_all", {"color": color("crt"), "linestyle": (0, (6, 2, 1, 2))}),
-        "val, balanced": ("val_balanced", {"color": color("tau"), "linestyle": "solid"}),
+    marker = "circle" if len(history) < 4 else ""
+    looks = {
+        "train": ("train_accuracy", Look(color("muted"), (4, 2), marker)),
+        "val, all": ("val_all", Look(color("crt"), (6, 2, 1, 2), marker)),
+        "val, balanced": ("val_balanced", Look(color("tau"), (), marker)),
     }
-    lines = {name: (_series(history, key), style) for name, (key, style) in accuracies.items()}
-    lines = {name: (series, style) for name, (series, style) in lines.items() if series[0]}
-
-    def paint(figure: "Figure") -> None:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
-        upper.plot(*_series(history, "train_loss"), color=color("ink"), gid="curve-train_loss", **_dots(history))
-        upper.set_title("training loss")
-        upper.set_ylim(bottom=0)
-        for name, (series, style) in lines.items():
-            lower.plot(*series, gid=f"curve-{accuracies[name][0]}", **style, **_dots(history))
-        lower.set_title("accuracy, %")
-        lower.set_xlabel("epoch")
-        lower.xaxis.get_major_locator().set_params(integer=True)
-        for panel in (upper, lower):
-            panel.grid(axis="y", alpha=0.4)
-        last = {name: (series[0][-1], series[1][-1]) for name, (series, _) in lines.items()}
-        label_line_ends(lower, last, {name: style["color"] for name, (_, style) in lines.items()})
-
+    lines = {name: _series(history, key) for name, (key, _) in looks.items()}
+    lines = {name: series for name, series in lines.items() if series[0]}
+    loss = _series(history, "train_loss")
+    epochs = padded(epoch for series in (loss, *lines.values()) for epoch in series[0])
+    accuracies = padded(value for _, values in lines.values() for value in values)
+    lower = _lines_panel(list(lines), epochs, accuracies, top=124, height=110)
+    upper = Panel(lower.left, 20, lower.width, 72, epochs, padded(loss[1], start=0))
+    drawn = heading(upper, "training loss") + axis_left(upper, even_ticks(upper.y, 4), grid=True)
+    drawn += axis_below(upper, []) + line(upper, *loss, Look(color("ink"), (), marker), "curve-train_loss")
+    drawn += heading(lower, "accuracy, %") + axis_left(lower, even_ticks(lower.y), grid=True)
+    drawn += axis_below(lower, even_ticks(epochs, whole=True), "epoch")
+    drawn += "".join(line(lower, *lines[name], looks[name][1], f"curve-{looks[name][0]}") for name in lines)
+    ends = {name: (xs[-1], ys[-1]) for name, (xs, ys) in lines.items()}
+    drawn += line_ends(lower, ends, {name: looks[name][1].color for name in lines})
     label = f"Lines over {counted(len(history), 'epoch')} of stage 1: training loss; accuracy on {', '.join(lines)}."
-    return inline_svg("stage1", label, 3.8, paint)
+    return inline_svg("stage1", label, lower.bottom + 33, drawn)
 
 
 def _series(history: list[dict[str, Any]], key: str) -> tuple[list[float], list[float]]:
     known = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
     return [epoch for epoch, _ in known], [value for _, value in known]
-
-
-def _dots(history: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"marker": "o", "markersize": 3.5} if len(history) < 4 else {}

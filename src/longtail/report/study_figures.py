@@ -1,18 +1,27 @@
 """Figures of a study: points with intervals in panels, curves with bands, and scatter."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from longtail.report.inline_svg import color, inline_svg, shorten
-from longtail.report.method_figures import label_line_ends
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from longtail.report.drawing.looks import Look, color
+from longtail.report.drawing.marks import across_line, band, legend, line, line_ends, points, swatch, whisker
+from longtail.report.drawing.panel import (
+    WIDTH,
+    Panel,
+    axis_below,
+    axis_left,
+    columns,
+    gap_left,
+    heading,
+    text,
+    text_width,
+)
+from longtail.report.drawing.scales import Scale, even_ticks, padded, powers
+from longtail.report.inline_svg import inline_svg, shorten
 
 __all__ = ["curve_figure", "points_figure", "scatter_figure"]
 
 # a series is told by marker and by colour
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MARKERS = ("circle", "square", "up", "diamond", "down", "plus")
 _COLORS = ("tau", "many", "lws", "few", "crt", "joint")
 _COLUMNS = 2
 
@@ -30,59 +39,50 @@ def points_figure(figure_data: dict[str, Any], number: int) -> str:
     """
     panels, series = figure_data["panels"], figure_data["series"]
     rows = panels[0]["rows"]
-    lines = -(-len(panels) // _COLUMNS)
-    height = 0.5 + lines * (0.55 + len(rows) * (0.12 + 0.11 * len(series)))
-
-    def paint(figure: "Figure") -> None:
-        grid = figure.subplots(lines, min(_COLUMNS, len(panels)), sharey=True, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            _paint_panel(axes, panel, series)
-        for axes in grid[len(panels) :]:
-            axes.set_visible(False)
-        if len(series) > 1:
-            handles, names = grid[0].get_legend_handles_labels()
-            figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
-
+    height = len(rows) * (9 + 8.0 * len(series))
+    places = columns(min(_COLUMNS, len(panels)), gap_left([shorten(name, 22) for name in rows]), WIDTH - 8, 14)
+    drawn, top = "", 22.0
+    for place, panel_data in enumerate(panels):
+        left, width = places[place % _COLUMNS]
+        top += (height + 46) * (place > 0 and place % _COLUMNS == 0)
+        drawn += _panel_of_points(panel_data, series, (left, top, width, height), named=place % _COLUMNS == 0)
+    bottom = top + height + 22
+    if len(series) > 1:
+        drawn += legend([(swatch(_look(place)), name) for place, name in enumerate(series)], 20, bottom, WIDTH - 20, 2)
+        bottom += 4 + 13 * -(-len(series) // 2)
     label = (
         f"{figure_data['title']}: panels {', '.join(panel['name'] for panel in panels)}; rows {', '.join(rows)}; "
         f"a point each for {', '.join(series)}."
     )
-    return inline_svg(f"points-{number}", label, height + (0.45 if len(series) > 1 else 0), paint)
+    return inline_svg(f"points-{number}", label, bottom, drawn)
 
 
-def _style(place: int) -> dict[str, Any]:
+def _look(place: int) -> Look:
     """Return colour and marker of a series; the pair is another one for each of the first 36."""
     marker = place + place // len(_COLORS)
-    return {"color": color(_COLORS[place % len(_COLORS)]), "marker": _MARKERS[marker % len(_MARKERS)]}
+    return Look(color(_COLORS[place % len(_COLORS)]), (), _MARKERS[marker % len(_MARKERS)], radius=2.4)
 
 
-def _paint_panel(axes: "Axes", panel: dict[str, Any], series: list[str]) -> None:
-    rows = panel["rows"]
+def _panel_of_points(
+    data: dict[str, Any], series: list[str], place: tuple[float, float, float, float], *, named: bool
+) -> str:
+    rows = data["rows"]
+    cells = [cell for name in series for cell in (data["values"][name][thing] for thing in rows) if cell is not None]
+    across = padded(value for cell in cells for value in (cell["mean"], *(cell["interval"] or ())))
+    panel = Panel(*place, across, Scale(len(rows) - 0.5, -0.5))
+    drawn = heading(panel, f"{data['name']}, %") + axis_below(panel, even_ticks(across, 3), grid=True)
+    names = [(float(row), shorten(name, 22)) for row, name in enumerate(rows)] if named else []
+    drawn += axis_left(panel, names, marked=False)
+    drawn += "".join(across_line(panel, row + 0.5, Look(color("muted"), width=0.4)) for row in range(len(rows) - 1))
     step = 0.7 / max(len(series), 1)
-    for place, name in enumerate(series):
-        style = _style(place)
-        shift = (place - (len(series) - 1) / 2) * step
-        cells = [(row + shift, panel["values"][name][thing]) for row, thing in enumerate(rows)]
-        known = [(y, cell) for y, cell in cells if cell is not None]
-        axes.plot(
-            [cell["mean"] for _, cell in known],
-            [y for y, _ in known],
-            linestyle="none",
-            markersize=4.5,
-            label=name,
-            gid=f"series-{place}-{panel['name']}",
-            **style,
-        )
-        for y, cell in known:
-            if cell["interval"] is not None:
-                axes.hlines(y, *cell["interval"], color=style["color"], linewidth=1.2)
-    for row in range(len(rows) - 1):
-        axes.axhline(row + 0.5, color=color("muted"), linewidth=0.4)
-    axes.set_title(f"{panel['name']}, %")
-    axes.set_yticks(range(len(rows)), [shorten(name, 22) for name in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", alpha=0.4)
+    for number, name in enumerate(series):
+        look, shift = _look(number), (number - (len(series) - 1) / 2) * step
+        known = [(row + shift, data["values"][name][thing]) for row, thing in enumerate(rows)]
+        known = [(y, cell) for y, cell in known if cell is not None]
+        drawn += "".join(whisker(panel, cell["interval"], y, look.color) for y, cell in known if cell["interval"])
+        means = [cell["mean"] for _, cell in known], [y for y, _ in known]
+        drawn += points(panel, *means, look, f"series-{number}-{data['name']}")
+    return drawn
 
 
 def curve_figure(figure_data: dict[str, Any], number: int) -> str:
@@ -97,35 +97,30 @@ def curve_figure(figure_data: dict[str, Any], number: int) -> str:
     Returns:
         The `<svg>` element.
     """
-    lines = figure_data["lines"]
-
-    def paint(figure: "Figure") -> None:
-        axes = figure.subplots()
-        styles = {name: _style(place) for place, name in enumerate(lines)}
-        ends, line_labels = {}, _apart(list(lines))
-        for place, (name, cells) in enumerate(lines.items()):
-            known = [(x, cell) for x, cell in zip(figure_data["x"], cells, strict=True) if cell is not None]
-            if not known:
-                continue
-            xs, means = [x for x, _ in known], [cell["mean"] for _, cell in known]
-            axes.plot(xs, means, **styles[name], markersize=4.5, gid=f"line-{place}")
-            if all(cell["interval"] is not None for _, cell in known):
-                low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
-                axes.fill_between(xs, low, high, color=styles[name]["color"], alpha=0.18, linewidth=0)
-            ends[line_labels[name]] = (xs[-1], means[-1])
-        if figure_data["log"]:
-            axes.set_xscale("log")
-        axes.set_xticks(figure_data["x"], figure_data.get("ticks") or [f"{x:g}" for x in figure_data["x"]])
-        axes.set_xticks([], minor=True)
-        # an interval of few seeds may leave the range of a percentage
-        axes.set_ylim(*figure_data.get("range", (0, 100)))
-        axes.set_title("%")
-        axes.set_xlabel(figure_data["parameter"])
-        axes.grid(alpha=0.4)
-        label_line_ends(axes, ends, {line_labels[name]: style["color"] for name, style in styles.items()})
-
+    lines, xs = figure_data["lines"], figure_data["x"]
+    names = _apart(list(lines))
+    percents = Scale(*figure_data.get("range", (0, 100)))
+    left, right = gap_left([name for _, name in even_ticks(percents)]), max(map(text_width, names.values()), default=0)
+    height = max(165.0, 24 + 16.0 * len(lines))
+    panel = Panel(left, 22, WIDTH - left - right - 14, height, padded(xs, log=figure_data["log"]), percents)
+    ticks = list(zip(xs, figure_data.get("ticks") or [f"{x:g}" for x in xs], strict=True))
+    drawn = heading(panel, "%") + axis_below(panel, ticks, figure_data["parameter"], grid=True)
+    drawn += axis_left(panel, even_ticks(percents), grid=True)
+    ends, colors = {}, {}
+    for place, (name, cells) in enumerate(lines.items()):
+        known = [(x, cell) for x, cell in zip(xs, cells, strict=True) if cell is not None]
+        if not known:
+            continue
+        look, at, means = _look(place), [x for x, _ in known], [cell["mean"] for _, cell in known]
+        if all(cell["interval"] is not None for _, cell in known):
+            # an interval of few seeds may leave the range of a percentage
+            low, high = zip(*(cell["interval"] for _, cell in known), strict=True)
+            drawn += band(panel, at, low, high, look.color)
+        drawn += line(panel, at, means, look, f"line-{place}")
+        ends[names[name]], colors[names[name]] = (at[-1], means[-1]), look.color
+    drawn += line_ends(panel, ends, colors)
     label = f"{figure_data['title']}: lines for {', '.join(lines)} against {figure_data['parameter']}."
-    return inline_svg(f"curve-{number}", label, max(3.2, 1.2 + 0.25 * len(lines)), paint)
+    return inline_svg(f"curve-{number}", label, panel.bottom + 33, drawn)
 
 
 def _apart(names: list[str]) -> dict[str, str]:
@@ -146,22 +141,14 @@ def scatter_figure(figure_data: dict[str, Any], number: int) -> str:
     Returns:
         The `<svg>` element.
     """
-    panels = figure_data["panels"]
-
-    def paint(figure: "Figure") -> None:
-        grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for place, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
-            axes.scatter(
-                panel["x"], figure_data["y"], s=12, alpha=0.65, color=color("tau"), linewidths=0, gid=f"points-{place}"
-            )
-            if panel["log"]:
-                axes.set_xscale("log")
-                axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-                axes.set_xticks([], minor=True)
-            axes.set_xlabel(panel["name"])
-            axes.set_ylim(-3, 103)
-            axes.grid(alpha=0.4)
-        grid[0].set_ylabel("recall, %")
-
+    panels, look = figure_data["panels"], Look(color("tau"), (), "circle", 0, 1.8)
+    drawn = text(8, 80, "recall, %", "middle", size=10, turned=True)
+    for place, (left, width) in enumerate(columns(len(panels), 44, WIDTH - 8, 16)):
+        data = panels[place]
+        panel = Panel(left, 8, width, 144, padded(data["x"], log=data["log"]), Scale(-3, 103))
+        drawn += axis_below(panel, powers(panel.x) if data["log"] else even_ticks(panel.x, 4), data["name"], grid=True)
+        percents = even_ticks(Scale(0, 100))
+        drawn += axis_left(panel, [(tick, "" if place else name) for tick, name in percents], grid=True)
+        drawn += points(panel, data["x"], figure_data["y"], look, f"points-{place}", opacity=0.65)
     label = f"{figure_data['title']}: a point a class, against {' and '.join(panel['name'] for panel in panels)}."
-    return inline_svg(f"scatter-{number}", label, 2.7, paint)
+    return inline_svg(f"scatter-{number}", label, 8 + 144 + 33, drawn)
