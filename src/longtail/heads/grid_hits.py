@@ -21,6 +21,7 @@ __all__ = ["GridScores", "grid_hits"]
 PART = 512  # rows whose scores stay in the cache while every setting is tried
 GROUP = 8  # classes of like length, of which the largest product is compared first
 VECTOR = 16  # numbers of float32 in the widest registers
+DEPTH = 512  # numbers that are summed up at once
 MANY_CLASSES = 256  # below, the product is no longer most of the work
 
 
@@ -129,8 +130,10 @@ class _Screen:
         self._factors = self._placed(scores.factors * lengths).to(device, torch.float32)
         self._shifts = None if scores.shifts is None else self._placed(scores.shifts).to(device, torch.float32)
         self._column_of = torch.from_numpy(self._column[:num_classes]).to(device)
-        # by Cauchy and Schwarz: x and w are rounded, and D sums in float32 (counted with twice their last bit)
-        self._error = 2.02 * _rounding(dtype) + (dimension + 16) * 2.0**-23
+        # by Cauchy and Schwarz: x, w and sums are rounded; sums of bfloat16 are counted with twice their last bit
+        self._depth = dimension if dtype == torch.bfloat16 else DEPTH
+        sums = min(self._depth, dimension) + -(-dimension // self._depth)
+        self._error = 2.02 * _rounding(dtype) + (sums + 16) * (2.0**-23 if dtype == torch.bfloat16 else 2.0**-24)
         self._underflow = dimension * 2.0**-120
         self._relative = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-20  # of products and scores, when stored
         self._dtype = dtype
@@ -146,11 +149,20 @@ class _Screen:
         length = torch.linalg.vector_norm(block, dim=1).float()
         error = self._error * length + self._underflow
         error[~(length > 2.0**-40)] = torch.inf  # squares may have vanished
-        products = block.to(self._dtype) @ self._matrix
+        products = self._products(block.to(self._dtype))
         parts = [slice(start, start + PART) for start in range(0, len(block), PART)]
         column = self._column_of[truth]
         judged = [self._judge(products[rows].float(), error[rows], column[rows]) for rows in parts]
         return torch.cat([won for won, _ in judged], dim=1), torch.cat([is_open for _, is_open in judged])
+
+    def _products(self, block: Tensor) -> Tensor:
+        # short sums, added up after, have a smaller bound
+        parts = zip(block.split(self._depth, dim=1), self._matrix.split(self._depth), strict=True)
+        first, part = next(parts)
+        products = first @ part
+        for rows, part in parts:
+            products += rows @ part
+        return products
 
     def _judge(self, products: Tensor, error: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
         own = products.gather(1, column[:, None])[:, 0]
