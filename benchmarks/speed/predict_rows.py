@@ -1,8 +1,8 @@
 """How fast does `longtail predict` go through a million rows of features, and in how much memory?
 
 Claim: probabilities of all rows at half the rate, at least, of the bare product of the same file in blocks, in memory
-that does not grow with the rows. Writing the CSV, which is most of the work where it has a column for each class, is
-measured apart: with all classes, and with the most likely one alone (--top 1).
+that does not grow with the rows (of an .npz, which is read whole, it does). Writing the CSV, which is most of the work
+where it has a column for each class, is measured apart: with all classes, and with the most likely one (--top 1).
 
 All sides run in turn in one process, on one file of made-up features; medians count. Memory is what the process holds
 beside mapped files, at its largest between two blocks.

@@ -150,6 +150,14 @@ def test_few_rows_are_left_for_float64(arithmetic):
     assert undecided[0] < 0.8
 
 
+def test_many_features(arithmetic, monkeypatch):
+    """Sums of several parts."""
+    monkeypatch.setattr(module, "DEPTH", 16)
+    features, codes, weight = problem(0.2)
+    expected = by_arg_max(features, codes, tau_scores(weight))
+    np.testing.assert_array_equal(tau_sweep(features, codes, weight), expected)
+
+
 @pytest.mark.gpu
 def test_the_same_on_a_gpu():
     features, codes, weight = problem(0.2)

@@ -157,11 +157,10 @@ class _Screen:
 
     def _products(self, block: Tensor) -> Tensor:
         # short sums, added up after, have a smaller bound
-        parts = zip(block.split(self._depth, dim=1), self._matrix.split(self._depth), strict=True)
-        first, part = next(parts)
-        products = first @ part
-        for rows, part in parts:
-            products += rows @ part
+        products = block[:, : self._depth] @ self._matrix[: self._depth]
+        for start in range(self._depth, block.shape[1], self._depth):
+            columns = slice(start, start + self._depth)
+            products += block[:, columns] @ self._matrix[columns]
         return products
 
     def _judge(self, products: Tensor, error: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:

@@ -121,5 +121,5 @@ def _rows(
 def _most_likely(probabilities: NDArray[Any], top: int) -> NDArray[np.intp]:
     """Return the most likely classes of each row, the first of equals first, shape (B, top)."""
     if top == 1:
-        return probabilities.argmax(axis=1, keepdims=True)
+        return np.asarray(probabilities.argmax(axis=1, keepdims=True))
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
