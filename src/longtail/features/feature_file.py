@@ -302,10 +302,12 @@ def check_finite(
     first, bad_in_first, rows, largest = -1, 0, 0, 0.0
     for start in range(0, len(features), chunk):
         part = features[start : start + chunk]
-        bad = ~np.isfinite(part)
-        if not bad.any():
-            largest = max(largest, float(part.max(initial=0)), -float(part.min(initial=0)))
+        with np.errstate(invalid="ignore"):
+            high, low = float(part.max(initial=0)), float(part.min(initial=0))
+        if np.isfinite(high) and np.isfinite(low):  # NaN is the largest and the smallest of all
+            largest = max(largest, high, -low)
             continue
+        bad = ~np.isfinite(part)
         bad_rows = np.flatnonzero(bad.any(axis=1))
         rows += len(bad_rows)
         if first < 0:

@@ -129,7 +129,8 @@ def _cut(table: Table, rows_at_once: int) -> Iterator[FeatureBlock]:
 
 
 def _numbered(path: Path, first: int, rows: int) -> list[str]:
-    return [f"{path.name}[{row}]" for row in range(first, first + rows)]
+    name = path.name
+    return [f"{name}[{row}]" for row in range(first, first + rows)]
 
 
 def _opened(path: Path, *, labelled: bool) -> ArrayFile | ColumnTable:

@@ -3,18 +3,18 @@
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
+from longtail.heads.grid_hits import GridScores, grid_hits
 from longtail.heads.joint import LinearStart, linear_or_joint
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
-from longtail.heads.rows import Features, chunks
-from longtail.heads.tau_normalized import SWEEP_CHUNK, TAU_GRID
+from longtail.heads.rows import Features
+from longtail.heads.tau_normalized import TAU_GRID
 from longtail.priors import prior_of_counts
 
 __all__ = ["LogitAdjusted", "adjustment_sweep"]
@@ -166,16 +166,5 @@ def adjustment_sweep(
         array([[1, 0],
                [0, 1]])
     """
-    num_classes = len(weight)
-    hits = torch.zeros(len(grid), num_classes, dtype=torch.int64, device=device)
-    truth = torch.from_numpy(codes).to(device)
-    for rows, block in chunks(features, device):
-        linear = torch.from_numpy(weight).to(block)
-        offset, shares = torch.from_numpy(bias).to(block), torch.from_numpy(log_shares).to(block)
-        logits = torch.addmm(offset, block, linear.T)
-        for start in range(0, len(logits), SWEEP_CHUNK):
-            part, labels = logits[start : start + SWEEP_CHUNK], truth[rows][start : start + SWEEP_CHUNK]
-            for row, tau in enumerate(grid):
-                result = labels[(part - tau * shares).argmax(dim=1) == labels]
-                hits[row] += torch.bincount(result, minlength=num_classes)
-    return hits.cpu().numpy()
+    shifts = np.asarray(bias, dtype=np.float64) - np.outer(grid, log_shares)
+    return grid_hits(features, codes, GridScores(weight, np.ones((1, len(weight))), shifts), device=device)

@@ -10,17 +10,17 @@ from sklearn.utils import check_random_state
 from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
+from longtail.heads.grid_hits import GridScores, grid_hits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real
-from longtail.heads.rows import Features, chunks, compute_dtype
+from longtail.heads.rows import Features
 from longtail.heads.standardisation import Standardisation
 
 __all__ = ["TAU_GRID", "TauNormalized", "normalized_weight", "tau_sweep"]
 
 TAU_GRID = tuple(round(0.1 * step, 1) for step in range(21))
-SWEEP_CHUNK = 512  # rows whose logits stay in the cache while every tau is tried
 
 
 class TauNormalized(LinearHead):
@@ -182,7 +182,7 @@ def normalized_weight(weight: NDArray[Any], tau: float) -> NDArray[Any]:
     return np.asarray(weight * _row_factors(weight, tau)[:, None])
 
 
-def _row_factors(weight: NDArray[Any], tau: float) -> NDArray[Any]:
+def _row_factors(weight: NDArray[Any], tau: float | NDArray[np.float64]) -> NDArray[Any]:
     norms = np.linalg.norm(weight, axis=1)
     return np.where(norms > 0, norms, 1.0) ** -tau
 
@@ -217,44 +217,6 @@ def tau_sweep(
         array([[1, 0],
                [1, 1]])
     """
-    num_classes = len(weight)
-    hits = torch.zeros(len(grid), num_classes, dtype=torch.int64, device=device)
-    targets = torch.from_numpy(codes).to(device)
-    dtype = compute_dtype(features)
-    matrix = torch.from_numpy(np.array(weight)).to(device, dtype)
-    shift = None if bias is None else torch.from_numpy(np.array(bias)).to(device, dtype)
-    factors = [torch.from_numpy(_row_factors(np.asarray(weight), tau)).to(device, dtype) for tau in grid]
-    is_first = torch.from_numpy(_first_of_equals(np.asarray(weight), bias)).to(device)
-    of_zero = 0 if shift is None else int(shift.argmax())  # the class of features of zero
-    scaled = torch.empty(SWEEP_CHUNK, num_classes, dtype=dtype, device=device)
-    for rows, block in chunks(features, device):
-        truth = targets[rows]
-        products = block @ matrix.T
-        # an image is found where its own logit is the largest: the largest alone is much cheaper than its index
-        largest = torch.empty(len(grid), len(block), dtype=dtype, device=device)
-        for start in range(0, len(block), SWEEP_CHUNK):
-            part = products[start : start + SWEEP_CHUNK]
-            logits = scaled[: len(part)]
-            for row, factor in enumerate(factors):
-                torch.mul(part, factor, out=logits)
-                if shift is not None:
-                    logits += shift
-                torch.amax(logits, dim=1, out=largest[row, start : start + len(part)])
-        true_products = products.gather(1, truth[:, None])[:, 0]
-        # of equal logits the first wins: of classes with the same weights, and of all classes for features of zero
-        can_win = is_first[truth]
-        can_win &= (truth == of_zero) | (products.abs().amax(dim=1) > 0)
-        for row, factor in enumerate(factors):
-            logit = true_products * factor[truth]
-            if shift is not None:
-                logit += shift[truth]
-            result = (logit >= largest[row]) & can_win
-            hits[row] += torch.bincount(truth[result], minlength=num_classes)
-    return hits.cpu().numpy()
-
-
-def _first_of_equals(weight: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[np.bool_]:
-    """Say of each class whether no class before it has the same weights and bias, shape (C,)."""
-    rows = weight if bias is None else np.column_stack([weight, bias])
-    first: dict[bytes, int] = {}
-    return np.array([first.setdefault(row.tobytes(), number) == number for number, row in enumerate(rows)])
+    factors = _row_factors(weight.astype(np.float64), np.array(grid)[:, None])
+    shifts = None if bias is None else np.tile(np.asarray(bias, dtype=np.float64), (len(grid), 1))
+    return grid_hits(features, codes, GridScores(weight, factors, shifts), device=device)
