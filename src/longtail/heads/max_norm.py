@@ -12,14 +12,16 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
+from longtail.heads.descent import descend
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import SGD_CONSTRAINTS, fit_by_sgd, plan_of
+from longtail.heads.linear_training import SGD_CONSTRAINTS, plan_of
 from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
 from longtail.heads.precision import Precision
 from longtail.heads.rows import Features
 from longtail.heads.standardisation import Standardisation
+from longtail.heads.trained_layers import LinearLayer
 from longtail.losses import effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import ScheduleKind
@@ -223,11 +225,10 @@ class MaxNorm(LinearHead):
         weight, bias = (part.clone() for part in start)
         project(weight, radius)
         counts = torch.bincount(torch.from_numpy(codes), minlength=len(weight)).to(weight)
-        losses = fit_by_sgd(
+        losses = descend(
             features,
             codes,
-            [weight, bias],
-            lambda rows: torch.addmm(bias, rows, weight.T),
+            LinearLayer(weight, bias, self.precision),
             plan=replace(plan_of(self, self.schedule), weight_decay=weight_decay),
             sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
             device=self.device,

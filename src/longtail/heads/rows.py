@@ -9,10 +9,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Features", "LazyRows", "RowSource", "SomeRows", "TransformedRows", "chunks", "compute_dtype", "torch_rows"]
+__all__ = [
+    "Features",
+    "LazyRows",
+    "RowSource",
+    "SomeRows",
+    "TransformedRows",
+    "chunks",
+    "compute_dtype",
+    "row_reader",
+    "torch_rows",
+]
 
 # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
 CHUNK_BYTES = 2**23
+# of rows that are kept as the products need them, where they are read again and again
+MOST_KEPT_BYTES = 2**28
+TORCH_TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
 class RowSource(Protocol):
@@ -148,3 +161,33 @@ def chunks(features: Features, device: str = "cpu") -> Iterator[tuple[slice, Ten
     for start in range(0, len(features), size):
         rows = slice(start, min(start + size, len(features)))
         yield rows, torch_rows(features, rows, device)
+
+
+def row_reader(
+    features: RowSource, num_rows: int, *, readings: int, dtype: torch.dtype | None = None, device: str = "cpu"
+) -> Callable[[NDArray[np.int64]], Tensor]:
+    """Return a function that gives some rows on a device, kept there as they are needed where they are few.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        num_rows: N.
+        readings: how often each row is read; once read is not worth keeping.
+        dtype: of the kept rows; others are given in the type that heads compute in.
+        device: where they are wanted.
+
+    Example:
+        >>> row_reader(np.eye(2, dtype=np.float16), 2, readings=9)(np.array([1, 0])).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    first = torch_rows(features, np.arange(1), device)
+    dtype = first.dtype if dtype is None else dtype
+    is_as_needed = isinstance(features, np.ndarray) and TORCH_TYPES.get(features.dtype) == dtype and device == "cpu"
+    is_large = num_rows * first.shape[1] * dtype.itemsize > MOST_KEPT_BYTES
+    if readings < 2 or is_as_needed or is_large:
+        return lambda rows: torch_rows(features, rows, device)
+    kept = torch.empty(num_rows, first.shape[1], dtype=dtype, device=device)
+    size = max(CHUNK_BYTES // (4 * first.shape[1]), 256)
+    for start in range(0, num_rows, size):
+        rows = np.arange(start, min(start + size, num_rows))
+        kept[start : start + size] = torch_rows(features, rows, device)
+    return lambda rows: kept.index_select(0, torch.from_numpy(rows).to(device))
