@@ -126,7 +126,7 @@ class LinearProblem:
         result = torch.zeros(self.features.shape[1], dtype=torch.float64, device=self.device)
         parts = self.row_weights.to(self.device)
         for block, codes in self.walk():
-            result += (parts[codes, None].to(block) * block.square()).sum(dim=0)
+            result += parts[codes].to(block) @ block.square()
         return result
 
 

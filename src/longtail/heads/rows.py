@@ -24,7 +24,7 @@ __all__ = [
 # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
 CHUNK_BYTES = 2**23
 # of rows that are kept as the products need them, where they are read again and again
-MOST_KEPT_BYTES = 2**28
+MOST_KEPT_BYTES = 2**29
 TORCH_TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
@@ -172,7 +172,7 @@ def row_reader(
         features: shape (N, D), memory-mapped or not.
         num_rows: N.
         readings: how often each row is read; once read is not worth keeping.
-        dtype: of the kept rows; others are given in the type that heads compute in.
+        dtype: that they are wanted in; None: that heads compute in.
         device: where they are wanted.
 
     Example:
@@ -184,7 +184,7 @@ def row_reader(
     is_as_needed = isinstance(features, np.ndarray) and TORCH_TYPES.get(features.dtype) == dtype and device == "cpu"
     is_large = num_rows * first.shape[1] * dtype.itemsize > MOST_KEPT_BYTES
     if readings < 2 or is_as_needed or is_large:
-        return lambda rows: torch_rows(features, rows, device)
+        return lambda rows: torch_rows(features, rows, device).to(dtype)
     kept = torch.empty(num_rows, first.shape[1], dtype=dtype, device=device)
     size = max(CHUNK_BYTES // (4 * first.shape[1]), 256)
     for start in range(0, num_rows, size):

@@ -10,7 +10,9 @@ from longtail.heads.feature_transform import unit_length
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, TransformedRows
 
-__all__ = ["AnyLayer", "CosineLayer", "LinearLayer", "TrainedPart", "unit_rows"]
+__all__ = ["SLOWNESS", "AnyLayer", "CosineLayer", "LinearLayer", "TrainedPart", "unit_rows"]
+
+SLOWNESS = 0.1  # of a learned scale beside the directions: at first, while they are random, its gradient is to shrink
 
 
 class TrainedPart(Protocol):
@@ -24,7 +26,7 @@ class TrainedPart(Protocol):
 
     @property
     def rows_dtype(self) -> torch.dtype | None:
-        """The type that rows are best kept in; None: that of the features."""
+        """The type that rows are wanted in; None: that of the features."""
         ...
 
     def logits(self, rows: Tensor) -> Tensor:
@@ -96,54 +98,69 @@ class LinearLayer:
         is_rounded = precision == "bfloat16" and weight.dtype == torch.float32
         self.rows_dtype = torch.bfloat16 if is_rounded else weight.dtype
         # memory that each step fills anew
-        self._of_weight = torch.empty_like(weight)
+        self.of_weight = torch.empty_like(weight)
         self._rounded = torch.empty_like(weight, dtype=torch.bfloat16) if is_rounded else weight
-        self._of_rounded = torch.empty_like(self._rounded) if is_rounded else self._of_weight
+        self._of_rounded = torch.empty_like(self._rounded) if is_rounded else self.of_weight
 
     def logits(self, rows: Tensor) -> Tensor:
-        """Map rows (B, D) to logits (B, C)."""
+        """Map rows (B, D) to logits (B, C), which lie class by class: so does their gradient, as its product wants."""
         if self._rounded is self.weight:
-            return torch.addmm(self.bias, rows, self.weight.T)
+            return torch.addmm(self.bias[:, None], self.weight, rows.T).T
         self._rounded.copy_(self.weight)
-        return (rows.to(self.rows_dtype) @ self._rounded.T).to(self.bias).add_(self.bias)
+        return (self._rounded @ rows.to(self.rows_dtype).T).to(self.bias.dtype).add_(self.bias[:, None]).T
 
     def differentiate(self, rows: Tensor, of_logits: Tensor) -> None:
         """Set the gradients of weight and bias."""
         self.bias.grad = of_logits.sum(dim=0)
-        # products of bfloat16 take twice as long where the first factor has to be turned on the way
-        turned = of_logits.T if self._rounded is self.weight else of_logits.to(self.rows_dtype).T.contiguous()
-        torch.mm(turned, rows.to(self.rows_dtype), out=self._of_rounded)
-        if self._of_rounded is not self._of_weight:
-            self._of_weight.copy_(self._of_rounded)
-        self.weight.grad = self._of_weight
+        torch.mm(of_logits.to(self.rows_dtype).T, rows.to(self.rows_dtype), out=self._of_rounded)
+        if self._of_rounded is not self.of_weight:
+            self.of_weight.copy_(self._of_rounded)
+        self.weight.grad = self.of_weight
 
 
 class CosineLayer:
-    """Cosines to the weights of each class, of rows that have length 1 already.
+    """Cosines to the weights of each class, of rows that have length 1 already, times a scale.
 
-    z = x U^T,  u_c = w_c / |w_c|;  dl/dw_c = (g_c - (g_c . u_c) u_c) / |w_c|,  g = (dl/dz)^T x
+    z = s x U^T,  u_c = w_c / |w_c|;  dl/dw_c = (g_c - (g_c . u_c) u_c) s / |w_c|,  g = (dl/dz)^T x
 
     Args:
         weight: W, shape (C, D).
         precision: of the products; float64 stays what it is.
+        scale: s.
+        growth: t, shape (1,): s exp(t / 10) stands in place of s, and t is trained too; None: it is not.
     """
 
-    def __init__(self, weight: Tensor, precision: Precision = "float32") -> None:
-        self.weight, self.parameters = weight, [weight]
+    def __init__(
+        self, weight: Tensor, precision: Precision = "float32", scale: float = 1.0, growth: Tensor | None = None
+    ) -> None:
+        self.weight, self.scale, self.growth = weight, scale, growth
+        self.parameters = [weight] if growth is None else [weight, growth]
         self._units = torch.empty_like(weight)
         self._inner = LinearLayer(self._units, weight.new_zeros(len(weight)), precision)
-        self.rows_dtype = self._inner.rows_dtype
+        self._cosines = weight.new_zeros(0)
+
+    @property
+    def rows_dtype(self) -> torch.dtype:
+        """The type that rows are wanted in."""
+        return self._inner.rows_dtype
+
+    @property
+    def _factor(self) -> Tensor | float:
+        return self.scale if self.growth is None else self.scale * (SLOWNESS * self.growth).exp()
 
     def logits(self, rows: Tensor) -> Tensor:
-        """Map rows (B, D) of length 1 to cosines (B, C)."""
+        """Map rows (B, D) of length 1 to logits (B, C)."""
         self._units.copy_(unit_length(self.weight))
-        return self._inner.logits(rows)
+        self._cosines = self._inner.logits(rows)
+        return self._factor * self._cosines
 
     def differentiate(self, rows: Tensor, of_logits: Tensor) -> None:
-        """Set the gradient of the weight."""
-        self._inner.differentiate(rows, of_logits)
-        gradient = self._units.grad
-        assert gradient is not None
+        """Set the gradients of weight and growth."""
+        of_cosines = of_logits * self._factor
+        if self.growth is not None:
+            self.growth.grad = SLOWNESS * (of_cosines * self._cosines).sum()[None]
+        self._inner.differentiate(rows, of_cosines)
+        gradient = self._inner.of_weight
         along = (gradient * self._units).sum(dim=1, keepdim=True)
         lengths = self.weight.norm(dim=1, keepdim=True).clamp(min=torch.finfo(self.weight.dtype).tiny)
         self.weight.grad = gradient.sub_(along * self._units).div_(lengths)
