@@ -176,5 +176,5 @@ def test_the_same_seed_gives_the_same_bits(tailed, monkeypatch, head, precision)
 
 
 def test_a_rate_that_is_far_too_high_is_told(tailed):
-    with pytest.raises(InputError, match="the loss became .* in epoch .* of training a head"):
+    with pytest.raises(InputError, match=r"the loss became .* in epoch .* of training a head"):
         ClassifierRetraining(learning_rate=1e15, random_state=0).fit(*tailed[0])
