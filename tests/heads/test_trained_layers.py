@@ -154,7 +154,8 @@ def test_what_is_changed_after_each_step_is_what_the_next_step_sees(tailed):
 @pytest.mark.parametrize("transformed", [False, True])
 @pytest.mark.parametrize("most", [0, 2**29])
 def test_rows_that_are_kept_are_those_that_are_read(monkeypatch, dtype, wanted, transformed, most):
-    monkeypatch.setattr("longtail.heads.rows.MOST_KEPT_BYTES", most)
+    for name in ("MOST_KEPT_BYTES", "MOST_ROUNDED_BYTES"):
+        monkeypatch.setattr(f"longtail.heads.rows.{name}", most)
     array = np.random.default_rng(0).normal(size=(700, 9)).astype(dtype)[:, ::-1]
     array.flags.writeable = False
     source = TransformedRows(array, lambda block: 2 * block) if transformed else array
@@ -171,7 +172,8 @@ def test_rows_that_are_kept_are_those_that_are_read(monkeypatch, dtype, wanted, 
 def test_the_same_seed_gives_the_same_bits(tailed, monkeypatch, head, precision):
     head.set_params(precision=precision)
     first = head.fit(*tailed[0]).weight_
-    monkeypatch.setattr("longtail.heads.rows.MOST_KEPT_BYTES", 0)
+    for name in ("MOST_KEPT_BYTES", "MOST_ROUNDED_BYTES"):
+        monkeypatch.setattr(f"longtail.heads.rows.{name}", 0)
     np.testing.assert_array_equal(head.fit(*tailed[0]).weight_, first)
 
 
