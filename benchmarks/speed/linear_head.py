@@ -1,6 +1,6 @@
 """How close does training a linear head come to the bare matrix products, and how does it compare with other ways?
 
-Claim: cRT at the size of ImageNet-LT (115,846 x 2048 features, 1000 classes, batches of 512, 10 epochs) takes at most
+Target: cRT at the size of ImageNet-LT (115,846 x 2048 features, 1000 classes, batches of 512, 10 epochs) takes at most
 1.15 times as long, in bfloat16 1.4 times, as what it cannot do without: per step the logits (512 x 2048 times 2048 x
 1000) and the gradient of the weights (1000 x 512 times 512 x 2048), in the same precision, into memory that is reused,
 and the update of weights and momentum (1000 x 2048, float32). The ratio to the products alone is printed too.
