@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from longtail.heads.linear_solver import CURVATURE, LinearProblem
+from longtail.heads.precision import Precision, cpu_has_bfloat16
 
 __all__ = ["learned_nothing", "not_reached", "unfinished"]
 
 LEFT = 0.5  # of the loss, which one more step is expected to take off: trainings that are long enough have 0.04 to 0.4
 FINISHED = 0.1  # of the loss of a classifier that knows the class shares alone, below which little is left to learn
+LARGE = 2**35  # multiplications of a product over all rows
 NOTHING = 0.97  # of the loss of a classifier that knows the class shares alone
 
 
@@ -34,7 +37,7 @@ def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | No
     Returns:
         A sentence, or None where it is near enough.
     """
-    likelihood, shares = replace(problem, penalty=0.0), problem.shares
+    likelihood, shares = replace(problem, penalty=0.0, precision=_precision(problem)), problem.shares
     loss, of_weight, of_bias = likelihood.value_and_gradient(weight.double().cpu(), bias.double().cpu())
     of_shares = float(-(shares * shares.log()).sum())
     if loss > of_shares:
@@ -54,6 +57,13 @@ def unfinished(problem: LinearProblem, weight: Tensor, bias: Tensor) -> str | No
     )
 
 
+def _precision(problem: LinearProblem) -> Precision:
+    """Return bfloat16 where the gradient of all rows would take seconds: of 8 bits, it says the same."""
+    products = len(problem.features) * problem.features.shape[1] * len(problem.class_weights)
+    is_fast = torch.device(problem.device).type == "cpu" and cpu_has_bfloat16()
+    return "bfloat16" if products > LARGE and is_fast else problem.precision
+
+
 def learned_nothing(loss: float, shares: Tensor) -> str | None:
     """Judge a training by its last loss: return a sentence where it is that of a classifier that knows shares alone.
 
@@ -62,7 +72,6 @@ def learned_nothing(loss: float, shares: Tensor) -> str | None:
         shares: part of each class in it, of sum 1, shape (C,).
 
     Example:
-        >>> import torch
         >>> learned_nothing(0.69, torch.tensor([0.5, 0.5]))
         'it learned next to nothing: its loss on train is 0.69, and that of a classifier that knows the class shares...
         >>> learned_nothing(0.3, torch.tensor([0.5, 0.5]))

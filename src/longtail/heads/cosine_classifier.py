@@ -13,6 +13,7 @@ from longtail.errors import InputError
 from longtail.heads.balancing import check_balanced_once
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.convergence import learned_nothing
+from longtail.heads.descent import descend
 from longtail.heads.feature_transform import unit_length
 from longtail.heads.learned_state import LOSSES, POSITIVE, Array, Learned
 from longtail.heads.linear_fit import DRAWN
@@ -20,7 +21,6 @@ from longtail.heads.linear_training import (
     SAMPLING_CONSTRAINTS,
     SGD_CONSTRAINTS,
     enough_epochs,
-    fit_by_sgd,
     idle_for_sampling,
     initial_linear,
     plan_of,
@@ -29,6 +29,7 @@ from longtail.heads.linear_training import (
 from longtail.heads.parameters import AUTO, Constraints, StrOptions, real, whole, words
 from longtail.heads.precision import Precision
 from longtail.heads.standardisation import AutoOrNot, Standardisation
+from longtail.heads.trained_layers import SLOWNESS, CosineLayer, unit_rows
 from longtail.losses import LossName, build_loss, prior_of_loss
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
@@ -37,7 +38,6 @@ __all__ = ["CosineClassifier"]
 
 FIRST_SCALE = 16.0
 EPOCHS = 10, 500  # usually, and the fewest steps in all
-SLOWNESS = 0.1  # of a learned scale beside the directions: at first, while they are random, its gradient is to shrink
 
 
 class CosineClassifier(Head):
@@ -189,11 +189,10 @@ class CosineClassifier(Head):
         first = FIRST_SCALE if self.scale == "learned" else float(self.scale)
         growth = torch.zeros_like(bias[:1])
         counts = torch.from_numpy(self.class_counts_).to(weight)
-        self.losses_ = fit_by_sgd(
-            scaling.rows(array),
+        self.losses_ = descend(
+            unit_rows(scaling.rows(array)),
             codes,
-            [weight, growth] if self.scale == "learned" else [weight],
-            lambda rows: first * (SLOWNESS * growth).exp() * _cosines(rows, weight),
+            CosineLayer(weight, self.precision, first, growth if self.scale == "learned" else None),
             plan=plan_of(self, self.schedule, epochs),
             sampler=rows_sampler(self, codes, epochs, seed),
             device=self.device,

@@ -28,6 +28,10 @@ __all__ = ["DisAlign", "aligned_logits"]
 
 EPOCHS = 5, 250  # usually, and the fewest steps in all
 
+Correction = tuple[Tensor, Tensor, Tensor, Tensor]
+# by rho: the correction and its losses, and the head that it corrects
+Fits = dict[float, tuple[tuple[Correction, list[float]], tuple[Tensor, Tensor]]]
+
 
 class DisAlign(Head):
     """Distribution alignment (DisAlign): a learned correction of each class's score, in the share that an image needs.
@@ -162,28 +166,30 @@ class DisAlign(Head):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         judged, num_classes = self._judged(validation), len(self.classes_)
+        fits: Fits = {}
         self.rho_, self.curve_, self.selected_on_ = choose_value(
             "rho",
             self.rho,
             self.grid,
             lambda: evidence_for(array, codes, judged, seed),
-            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed), rows, num_classes, self.device),
+            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed, fits), rows, num_classes, self.device),
             num_classes,
         )
-        scaling, rows_of = self._rows(array, codes, seed)
-        correction, self.losses_ = self._trained(scaling, rows_of, codes, self.rho_, seed)
-        start = scaling.folded(rows_of.weight, rows_of.bias)
+        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
+            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)(self.rho_)
+        (correction, self.losses_), start = fits[self.rho_]
         arrays = [part.cpu().numpy() for part in (*correction, *start)]
         self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
         self.head_weight_, self.head_bias_ = arrays[4:]
         return self
 
-    def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
+    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[float], Callable[[Tensor], Tensor]]:
         scaling, rows_of = self._rows(rows.features, rows.codes, seed)
         weight, bias = scaling.folded(rows_of.weight, rows_of.bias)
 
         def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            correction, _ = self._trained(scaling, rows_of, rows.codes, rho, seed)
+            fits[rho] = self._trained(scaling, rows_of, rows.codes, rho, seed), (weight, bias)
+            (correction, _), _ = fits[rho]
             return lambda block: aligned_logits(
                 torch.addmm(bias.to(block), block, weight.to(block).T),
                 block,
@@ -203,7 +209,7 @@ class DisAlign(Head):
 
     def _trained(
         self, scaling: Standardisation, rows_of: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
-    ) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], list[float]]:
+    ) -> tuple[Correction, list[float]]:
         bias = rows_of.bias
         stretch, shifts, offset = torch.zeros_like(bias), torch.zeros_like(bias), torch.zeros_like(bias[:1])
         direction = torch.zeros_like(rows_of.weight[0])

@@ -1,7 +1,7 @@
 """The linear layer of the largest penalised likelihood: the optimum itself, found from all rows at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
 from longtail.heads.precision import Precision, computing_in
-from longtail.heads.rows import Features, chunks, compute_dtype
+from longtail.heads.rows import Features, chunks, compute_dtype, kept_rows
 from longtail.heads.soft_targets import SoftTargets
 
 __all__ = ["Axes", "LinearProblem", "LinearSolution", "maximise_likelihood"]
@@ -126,7 +126,7 @@ class LinearProblem:
         result = torch.zeros(self.features.shape[1], dtype=torch.float64, device=self.device)
         parts = self.row_weights.to(self.device)
         for block, codes in self.walk():
-            result += (parts[codes, None].to(block) * block.square()).sum(dim=0)
+            result += parts[codes].to(block) @ block.square()
         return result
 
 
@@ -205,6 +205,7 @@ def maximise_likelihood(
         >>> found.converged, (torch.from_numpy(features) @ found.weight.T + found.bias).argmax(dim=1).tolist()
         (True, [0, 0, 1])
     """
+    problem = replace(problem, features=kept_rows(problem.features))
     coordinates = _Coordinates.of(problem, Axes.of(problem) if axes is None else axes)
     course = _Course(coordinates, tolerance)
     weight, bias = _knows_counts(problem) if start is None else (part.double() for part in start)

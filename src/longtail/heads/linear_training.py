@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from longtail.errors import InputError
-from longtail.heads.feature_transform import unit_length
-from longtail.heads.optimizers import SGD
+from longtail.heads.descent import FEWEST_STEPS, SGDPlan, batch_rows, descend
 from longtail.heads.parameters import DEVICE, RANDOM_STATE, Constraints, real, whole, words
-from longtail.heads.precision import Precision, computing_in
-from longtail.heads.rows import RowSource, torch_rows
+from longtail.heads.precision import Precision
+from longtail.heads.rows import Features, RowSource
+from longtail.heads.trained_layers import AnyLayer, CosineLayer, LinearLayer, unit_rows
 from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
 from longtail.sampling import Sampler, Strategy
 from longtail.schedules import Schedule, ScheduleKind
-from longtail.threads import threads_for
 
 __all__ = [
+    "FEWEST_STEPS",
     "SAMPLING_CONSTRAINTS",
     "SGD_CONSTRAINTS",
     "Reweighting",
@@ -35,8 +35,6 @@ __all__ = [
     "plan_of",
     "rows_sampler",
 ]
-
-FEWEST_STEPS = 8
 
 # what the parameters may be that estimators share
 SGD_CONSTRAINTS: Constraints = {
@@ -55,33 +53,6 @@ SAMPLING_CONSTRAINTS: Constraints = {
     "repeat_threshold": [real(above=0, most=1)],
     "run_length": [whole(most=10_000)],
 }
-
-
-@dataclass(frozen=True)
-class SGDPlan:
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: T.
-        batch_size: B; made smaller where an epoch would have fewer steps than `fewest_steps`.
-        learning_rate: at the start.
-        momentum: of the gradient, 0 to 1.
-        weight_decay: added to the gradient as weight_decay x parameter.
-        schedule: of the learning rate.
-        precision: of the matrix products.
-        fewest_steps: of an epoch, where there are as many rows.
-        drop_last: leave out the rows at the end of an epoch that fill no batch.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    schedule: Schedule
-    precision: Precision = "float32"
-    fewest_steps: int = FEWEST_STEPS
-    drop_last: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,12 +107,8 @@ def enough_epochs(head: Any, num_rows: int, usual: int, fewest_steps: int) -> in
     """
     if head.epochs != "auto":
         return int(head.epochs)
-    steps = max(num_rows // _batch_size(head.batch_size, num_rows, FEWEST_STEPS), 1)
+    steps = max(num_rows // batch_rows(head.batch_size, num_rows), 1)
     return max(usual, math.ceil(fewest_steps / steps))
-
-
-def _batch_size(wanted: int, num_rows: int, fewest_steps: int) -> int:
-    return max(min(wanted, num_rows // fewest_steps), 1)
 
 
 def rows_sampler(head: Any, codes: NDArray[np.int64], epochs: int, seed: int) -> Sampler:
@@ -184,7 +151,7 @@ def initial_linear(
 
 
 def fit_linear(
-    inputs: RowSource,
+    inputs: Features,
     codes: NDArray[np.int64],
     weight: Tensor,
     bias: Tensor,
@@ -223,12 +190,8 @@ def fit_linear(
     if isinstance(objective, Deferred):
         shared["after_epoch"] = objective.set_epoch  # the n-th of 1, 2, ... is over: the next is n of 0, 1, ...
     if loss != "ldam":
-        return fit_by_sgd(inputs, codes, [weight, bias], lambda rows: torch.addmm(bias, rows, weight.T), **shared)
-
-    def cosines(rows: Tensor) -> Tensor:
-        return unit_length(rows) @ unit_length(weight).T
-
-    losses = fit_by_sgd(inputs, codes, [weight], cosines, **shared)
+        return descend(inputs, codes, LinearLayer(weight, bias, plan.precision), **shared)
+    losses = descend(unit_rows(inputs), codes, CosineLayer(weight, plan.precision), **shared)
     with torch.no_grad():
         weight.copy_(functional.normalize(weight, dim=1))
         bias.zero_()
@@ -278,36 +241,17 @@ def fit_by_sgd(
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = SGD(parameters, momentum=plan.momentum, weight_decay=plan.weight_decay)
-    targets = torch.from_numpy(codes).to(device)
-    batch_size = _batch_size(plan.batch_size, len(codes), plan.fewest_steps)
-    losses: list[float] = []
-    with threads_for(batch_size * sum(parameter.numel() for parameter in parameters)):
-        for epoch in range(plan.epochs):
-            stream = sampler.epoch_indices(epoch)
-            steps = max(len(stream) // batch_size if plan.drop_last else math.ceil(len(stream) / batch_size), 1)
-            total = torch.zeros((), device=device)
-            for step in range(steps):
-                rows = stream[step * batch_size : (step + 1) * batch_size]
-                with computing_in(plan.precision, device):
-                    logits = logits_of(torch_rows(inputs, rows, device))
-                result = loss(logits.to(parameters[0]), targets[torch.from_numpy(rows).to(device)])
-                optimizer.zero_grad()
-                result.backward()  # type: ignore[no-untyped-call]
-                optimizer.step(plan.learning_rate * plan.schedule.factor(epoch, step, steps, plan.epochs))
-                if after_step is not None:
-                    with torch.no_grad():
-                        after_step()
-                total += result.detach()
-            losses.append(float(total) / steps)
-            if not math.isfinite(losses[-1]):
-                raise InputError(
-                    f"the loss became {losses[-1]} in epoch {epoch + 1} of training a head, with learning_rate "
-                    f"{plan.learning_rate:g} and weight_decay {plan.weight_decay:g}. Lower learning_rate, or scale the "
-                    "features."
-                )
-            if after_epoch is not None and after_epoch(epoch + 1):
-                break
+    losses = descend(
+        inputs,
+        codes,
+        AnyLayer(parameters, logits_of, plan.precision, device),
+        plan=plan,
+        sampler=sampler,
+        device=device,
+        loss=loss,
+        after_step=after_step,
+        after_epoch=after_epoch,
+    )
     for parameter in parameters:
         parameter.requires_grad_(False)
     return losses

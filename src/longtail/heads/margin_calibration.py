@@ -28,6 +28,9 @@ __all__ = ["MarginCalibration"]
 
 EPOCHS = 5, 250  # usually, and the fewest steps in all
 
+# by rho: the layer, its factors and shifts, and the losses
+Fits = dict[float, tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]]
+
 
 class MarginCalibration(LinearHead):
     """Margin calibration (MARC): the margins of a trained head, stretched and moved class by class.
@@ -155,25 +158,28 @@ class MarginCalibration(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         judged, num_classes = self._judged(validation), len(self.classes_)
+        fits: Fits = {}
         self.rho_, self.curve_, self.selected_on_ = choose_value(
             "rho",
             self.rho,
             self.grid,
             lambda: evidence_for(array, codes, judged, seed),
-            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed), rows, num_classes, self.device),
+            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed, fits), rows, num_classes, self.device),
             num_classes,
         )
-        logits, lengths = self._logits_of_head(array, codes, seed)
-        linear, scales, shifts, self.losses_ = self._trained(logits, lengths, codes, self.rho_, seed)
+        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
+            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)(self.rho_)
+        linear, scales, shifts, self.losses_ = fits[self.rho_]
         self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
         self._set_linear(*linear)
         return self
 
-    def _candidates(self, rows: Evidence, seed: int) -> Callable[[float], Callable[[Tensor], Tensor]]:
+    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[float], Callable[[Tensor], Tensor]]:
         logits, lengths = self._logits_of_head(rows.features, rows.codes, seed)
 
         def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            (weight, bias), *_ = self._trained(logits, lengths, rows.codes, rho, seed)
+            fits[rho] = self._trained(logits, lengths, rows.codes, rho, seed)
+            (weight, bias), *_ = fits[rho]
             return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
 
         return fitted

@@ -12,14 +12,16 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
+from longtail.heads.descent import descend
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Array, Learned
 from longtail.heads.linear import LinearHead, LinearParameters
-from longtail.heads.linear_training import SGD_CONSTRAINTS, fit_by_sgd, plan_of
+from longtail.heads.linear_training import SGD_CONSTRAINTS, plan_of
 from longtail.heads.parameters import AUTO, Constraints, Each, real, whole
 from longtail.heads.precision import Precision
-from longtail.heads.rows import Features
+from longtail.heads.rows import Features, kept_rows
 from longtail.heads.standardisation import Standardisation
+from longtail.heads.trained_layers import LinearLayer
 from longtail.losses import effective_number_weights
 from longtail.sampling import Sampler
 from longtail.schedules import ScheduleKind
@@ -30,6 +32,10 @@ RADIUS_SHARES = (0.05, 0.3)
 WEIGHT_DECAYS = (5e-3, 2e-2)
 
 Linear = tuple[Tensor, Tensor]
+
+Setting = tuple[float, float]  # share and weight decay
+# by setting: how features are standardised, the radius, and the layer on them with its losses
+Fits = dict[Setting, tuple[Standardisation, float, tuple[Linear, list[float]]]]
 
 
 class MaxNorm(LinearHead):
@@ -163,6 +169,7 @@ class MaxNorm(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.curve_: dict[str, Any] | None = None
+        fits: Fits = {}
         shares = self.shares if self.radius == "auto" else (0.0,)
         decays = self.weight_decays if self.weight_decay == "auto" else (float(self.weight_decay),)
         (share, decay), self.selected_on_ = (shares[0], decays[0]), "given"
@@ -170,32 +177,37 @@ class MaxNorm(LinearHead):
             evidence = evidence_for(array, codes, self._judged(validation), seed)
             self.selected_on_ = "not selected"
             if len(evidence.judged_codes):
-                (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, seed)
+                (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, seed, fits)
                 self.selected_on_ = evidence.selected_on
-        scaling, start = self._start(array, codes, seed)
-        self.radius_, self.weight_decay_ = self._radius(start, share), decay
-        rows = scaling.rows(array)
-        layer, self.losses_ = self._trained(start, rows, codes, self.radius_, self.weight_decay_, seed)
+        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
+            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)((share, decay))
+        scaling, self.radius_, (layer, self.losses_) = fits[share, decay]
+        self.weight_decay_ = decay
         self.lengths_ = layer[0].norm(dim=1).cpu().numpy()
         self._set_linear(*scaling.folded(*layer))
         return self
 
     def _choose(
-        self, settings: list[tuple[float, float]], evidence: Evidence, seed: int
-    ) -> tuple[tuple[float, float], dict[str, Any]]:
-        scaling, start = self._start(evidence.features, evidence.codes, seed)
-        features = scaling.rows(evidence.features)
-
-        def fitted(setting: tuple[float, float]) -> Callable[[Tensor], Tensor]:
-            radius = self._radius(start, setting[0])
-            layer, _ = self._trained(start, features, evidence.codes, radius, setting[1], seed)
-            weight, bias = scaling.folded(*layer)
-            return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
-
+        self, settings: list[Setting], evidence: Evidence, seed: int, fits: Fits
+    ) -> tuple[Setting, dict[str, Any]]:
+        fitted = self._candidates(evidence, seed, fits)
         hits = hits_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
         totals = np.bincount(evidence.judged_codes, minlength=len(self.classes_))
         best, curve = choose_from_hits(settings, hits, totals)
         return best, curve | {"parameter": None}  # of two
+
+    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[Setting], Callable[[Tensor], Tensor]]:
+        scaling, start = self._start(rows.features, rows.codes, seed)
+        features = kept_rows(scaling.rows(rows.features))
+
+        def fitted(setting: Setting) -> Callable[[Tensor], Tensor]:
+            radius = self._radius(start, setting[0])
+            trained = self._trained(start, features, rows.codes, radius, setting[1], seed)
+            fits[setting] = scaling, radius, trained
+            weight, bias = scaling.folded(*trained[0])
+            return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
+
+        return fitted
 
     def _start(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[Standardisation, Linear]:
         """Return how features are standardised, and the trained head on them."""
@@ -223,11 +235,10 @@ class MaxNorm(LinearHead):
         weight, bias = (part.clone() for part in start)
         project(weight, radius)
         counts = torch.bincount(torch.from_numpy(codes), minlength=len(weight)).to(weight)
-        losses = fit_by_sgd(
+        losses = descend(
             features,
             codes,
-            [weight, bias],
-            lambda rows: torch.addmm(bias, rows, weight.T),
+            LinearLayer(weight, bias, self.precision),
             plan=replace(plan_of(self, self.schedule), weight_decay=weight_decay),
             sampler=Sampler(codes, strategy="instance", num_epochs=self.epochs, seed=seed),
             device=self.device,

@@ -9,10 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Features", "LazyRows", "RowSource", "SomeRows", "TransformedRows", "chunks", "compute_dtype", "torch_rows"]
+__all__ = [
+    "Features",
+    "LazyRows",
+    "RowSource",
+    "SomeRows",
+    "TransformedRows",
+    "chunks",
+    "compute_dtype",
+    "kept_rows",
+    "row_reader",
+    "torch_rows",
+]
 
 # of features that are converted, multiplied or compared at once: blocks that malloc keeps and reuses
 CHUNK_BYTES = 2**23
+# of rows that are kept as products need them, where they are read again and again: a second copy of few features; of
+# more where they are rounded to bfloat16, which a person asks for where speed counts
+MOST_KEPT_BYTES, MOST_ROUNDED_BYTES = 2**27, 2**29
+TORCH_TYPES = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
 class RowSource(Protocol):
@@ -148,3 +163,49 @@ def chunks(features: Features, device: str = "cpu") -> Iterator[tuple[slice, Ten
     for start in range(0, len(features), size):
         rows = slice(start, min(start + size, len(features)))
         yield rows, torch_rows(features, rows, device)
+
+
+def row_reader(
+    features: RowSource, num_rows: int, *, readings: int, dtype: torch.dtype | None = None, device: str = "cpu"
+) -> Callable[[NDArray[np.int64]], Tensor]:
+    """Return a function that gives some rows on a device, kept there as they are needed where they are few.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+        num_rows: N.
+        readings: how often each row is read; once read is not worth keeping.
+        dtype: that they are wanted in; None: that heads compute in.
+        device: where they are wanted.
+
+    Example:
+        >>> row_reader(np.eye(2, dtype=np.float16), 2, readings=9)(np.array([1, 0])).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    first = torch_rows(features, np.arange(1), device)
+    dtype = first.dtype if dtype is None else dtype
+    is_as_needed = isinstance(features, np.ndarray) and TORCH_TYPES.get(features.dtype) == dtype and device == "cpu"
+    most = MOST_ROUNDED_BYTES if dtype == torch.bfloat16 else MOST_KEPT_BYTES
+    is_large = num_rows * first.shape[1] * dtype.itemsize > most
+    if readings < 2 or is_as_needed or is_large:
+        return lambda rows: torch_rows(features, rows, device).to(dtype)
+    kept = torch.empty(num_rows, first.shape[1], dtype=dtype, device=device)
+    size = max(CHUNK_BYTES // (4 * first.shape[1]), 256)
+    for start in range(0, num_rows, size):
+        rows = np.arange(start, min(start + size, num_rows))
+        kept[start : start + size] = torch_rows(features, rows, device)
+    return lambda rows: kept.index_select(0, torch.from_numpy(rows).to(device))
+
+
+def kept_rows(features: Features) -> Features:
+    """Return features (N, D) as an array of the type that heads compute in where they are few, else as they are.
+
+    Example:
+        >>> kept_rows(TransformedRows(np.eye(2, dtype=np.float16), lambda block: 2 * block))
+        array([[2., 0.],
+               [0., 2.]], dtype=float32)
+    """
+    kind = np.dtype(np.float64 if features.dtype == np.float64 else np.float32)
+    is_as_needed = isinstance(features, np.ndarray) and features.dtype == kind
+    if is_as_needed or features.shape[0] * features.shape[1] * kind.itemsize > MOST_KEPT_BYTES:
+        return features
+    return np.asarray(features, dtype=kind)

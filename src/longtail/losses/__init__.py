@@ -10,6 +10,7 @@ from longtail.losses.focal import Focal
 from longtail.losses.generalized_weights import generalized_weights
 from longtail.losses.ldam import LDAM, ldam_margins
 from longtail.losses.logit_adjustment import LogitAdjusted
+from longtail.losses.loss_gradient import LossOfLogits, cross_entropy_gradient, loss_gradient
 from longtail.losses.over_smoothed import OverSmoothed
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
 
@@ -20,14 +21,17 @@ __all__ = [
     "Focal",
     "LogitAdjusted",
     "LossName",
+    "LossOfLogits",
     "OverSmoothed",
     "build_loss",
     "cluster_separation",
+    "cross_entropy_gradient",
     "effective_number_weights",
     "generalized_weights",
     "ldam_margins",
     "likelihood_weights",
     "log_counts",
+    "loss_gradient",
     "prior_of_loss",
     "weighted_likelihood",
 ]

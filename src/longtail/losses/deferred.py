@@ -39,7 +39,12 @@ class Deferred(nn.Module):
         """Say which epoch it is, from 0."""
         self._epoch = epoch
 
+    @property
+    def present(self) -> nn.Module:
+        """The loss of the present epoch."""
+        return self.before if self._epoch < self.first_epoch else self.after
+
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of logits (B, C) and labels (B,) in the present epoch."""
-        loss: Tensor = (self.before if self._epoch < self.first_epoch else self.after)(logits, labels)
+        loss: Tensor = self.present(logits, labels)
         return loss
