@@ -190,14 +190,15 @@ def feature_moments(features: Features, *, device: str = "cpu") -> FeatureMoment
     """
     origin = total = squares = torch.zeros(())
     for rows, block in chunks(features, device):
+        wide = block.double()
         if rows.start == 0:  # near all rows, so that squares of large means do not cancel
-            origin = block.mean(dim=0, dtype=torch.float64).to(block)
-            total, squares = (torch.zeros_like(origin, dtype=torch.float64) for _ in range(2))
-        apart = block - origin
-        total += apart.sum(dim=0)
-        squares += apart.square_().sum(dim=0)
+            origin = wide.mean(dim=0)
+            total, squares = torch.zeros_like(origin), torch.zeros_like(origin)
+        wide = wide - origin
+        total += wide.sum(dim=0)
+        squares += wide.square().sum(dim=0)
     shift = total / len(features)
-    mean, deviation = origin.double() + shift, (squares / len(features) - shift.square()).clamp(min=0).sqrt()
+    mean, deviation = origin + shift, (squares / len(features) - shift.square()).clamp(min=0).sqrt()
     rounding = 1e-12 if compute_dtype(features) == torch.float64 else 1e-6
     changes = deviation > torch.maximum(rounding * mean.abs(), torch.full_like(mean, SMALLEST))
     return FeatureMoments(mean.cpu(), torch.where(changes, deviation, 0.0).cpu())

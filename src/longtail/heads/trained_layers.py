@@ -70,7 +70,8 @@ class AnyLayer:
         """Set the gradients of the parameters."""
         for parameter in self.parameters:
             parameter.grad = None
-        self._computed.backward(of_logits.to(self._computed))  # type: ignore[no-untyped-call]
+        # as a scalar: torch looks at a gradient that it is given by a part of its compiler, which takes long to load
+        (self._computed * of_logits.to(self._computed)).sum().backward()  # type: ignore[no-untyped-call]
 
 
 class LinearLayer:
