@@ -70,8 +70,9 @@ class AnyLayer:
         """Set the gradients of the parameters."""
         for parameter in self.parameters:
             parameter.grad = None
-        # as a scalar: torch looks at a gradient that it is given by a part of its compiler, which takes long to load
-        (self._computed * of_logits.to(self._computed)).sum().backward()  # type: ignore[no-untyped-call]
+        # of a scalar: torch looks at a gradient that it is given by a part of its compiler, which takes long to load
+        with torch.enable_grad():
+            (self._computed * of_logits.to(self._computed)).sum().backward()  # type: ignore[no-untyped-call]
 
 
 class LinearLayer:
