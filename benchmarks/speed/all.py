@@ -38,14 +38,12 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "tau_sweep": Benchmark("tau sweep against the released code", "ratio", ("--rows", "2000", "--repeat", "1")),
+    "tau_sweep": Benchmark("tau sweep against the released code", "ratio|differ", ("--quick",)),
     "sampling": Benchmark("class-balanced indices", "ours|ratio|million", ("--repeat", "3")),
     "training": Benchmark("stage 1 against a plain loop", "ratio", ("--steps", "2", "--repeat", "1")),
     "extraction": Benchmark("extraction against the forward pass", "share", ("--images", "256", "--repeat", "1")),
     "memory": Benchmark("memory of heads on mapped features", "peak", ("--rows", "20000")),
-    "linear_head": Benchmark(
-        "cRT against its products", "times", ("--scale", "small", "--repeat", "1", "--budget", "5")
-    ),
+    "linear_head": Benchmark("cRT against its products", "times", ("--quick",)),
     "heads_at_scale": Benchmark(
         "heads at iNaturalist 2018 size",
         ".",
@@ -61,6 +59,10 @@ BENCHMARKS = {
     ),
     "pretraining": Benchmark("self-supervised steps", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
+    "predict_rows": Benchmark("predict against the bare product", "share|times|rows", ("--quick",)),
+    "photographs": Benchmark("JPEGs of photographs against a plain loop", "times|ours", ("--quick",)),
+    "forward_passes": Benchmark("forward passes on a CPU", "times", ("--quick",)),
+    "report_page": Benchmark("the report page", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
     "threads": Benchmark("one thread or two", "taken", ("--rounds", "1", "--seconds", "0.05")),
     "small_fit": Benchmark("a small fit", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
 }
