@@ -43,17 +43,28 @@ class FlowBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(dimension))
         self.register_buffer("running_var", torch.ones(dimension))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x (B, D) to y (B, D); give it with log |det dy/dx|, a scalar that holds for every row."""
-        if self.training and len(x) > 1:
-            var, mean = torch.var_mean(x, dim=0, unbiased=True)
+    def forward(self, x: Tensor, sides: int = 1) -> tuple[Tensor, Tensor]:
+        """Map x (B, D) to y (B, D); give it with log |det dy/dx|, a scalar that holds for every row.
+
+        Args:
+            x: a batch.
+            sides: as many equal parts of it are normalised by themselves in training, one after the other; the
+                logarithm is then one for each row, shape (B,).
+        """
+        parts = x.unflatten(0, (sides, -1))
+        if self.training and parts.shape[1] > 1:
+            mean = parts.mean(dim=1, keepdim=True)
+            centred = parts - mean
+            var = centred.square().sum(dim=1, keepdim=True) / (parts.shape[1] - 1)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, 1 - self.momentum)
-                self.running_var.lerp_(var, 1 - self.momentum)
+                for of_mean, of_var in zip(mean, var, strict=True):
+                    self.running_mean.lerp_(of_mean[0], 1 - self.momentum)
+                    self.running_var.lerp_(of_var[0], 1 - self.momentum)
         else:  # the variance of a single row is not defined
-            mean, var = self.running_mean, self.running_var
-        y = (x - mean) * torch.rsqrt(var + self.eps) * self.gamma.exp() + self.beta
-        return y, (self.gamma - 0.5 * torch.log(var + self.eps)).sum()
+            centred, var = parts - self.running_mean, self.running_var.expand(sides, 1, -1)
+        y = centred * (torch.rsqrt(var + self.eps) * self.gamma.exp()) + self.beta
+        log_det = (self.gamma - 0.5 * torch.log(var + self.eps)).sum(dim=(1, 2))
+        return y.flatten(0, 1), log_det[0] if sides == 1 else log_det.repeat_interleave(parts.shape[1])
 
     def inverse(self, y: Tensor) -> Tensor:
         """Map y (B, D) back to x, with the running statistics."""
