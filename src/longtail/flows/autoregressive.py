@@ -36,12 +36,11 @@ class AutoregressiveLayer(nn.Module):
         super().__init__()
         from zuko.flows import MaskedAutoregressiveTransform
 
-        order = torch.arange(dimension)
-        order = order.flip(0) if reverse else order
+        features = torch.arange(dimension)
+        order = features.flip(0) if reverse else features
         network = MaskedAutoregressiveTransform(dimension, order=order, hidden_features=tuple(hidden)).hyper
         drawn = [layer for layer in network if isinstance(layer, nn.Linear)]
-        self.reverse = reverse
-        layers, columns = [], order
+        layers, columns = [], features
         for layer in drawn[:-1]:
             rows = layer.mask.sum(dim=1).argsort(stable=True)
             layers.append(StaircaseLinear(layer.mask, rows, columns, rectified=True))
@@ -49,7 +48,7 @@ class AutoregressiveLayer(nn.Module):
         self.hidden = nn.ModuleList(layers)
         # of zuko's outputs every other one is a shift
         self.shift, self.scale = (
-            StaircaseLinear(drawn[-1].mask[part::2], order, columns, rectified=False) for part in (0, 1)
+            StaircaseLinear(drawn[-1].mask[part::2], features, columns, rectified=False) for part in (0, 1)
         )
         self._register_state_dict_hook(_to_zuko)
         self.register_load_state_dict_pre_hook(_from_zuko)  # type: ignore[no-untyped-call]
@@ -57,18 +56,17 @@ class AutoregressiveLayer(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x (B, D) to u (B, D); give it with log |det du/dx|, shape (B,)."""
-        columns = x.T.flip(0) if self.reverse else x.T.contiguous()
+        columns = x.T.contiguous()
         u, log_det = _affine(columns, *self._shift_and_scale(columns))
-        return (u.flip(0) if self.reverse else u).T, log_det
+        return u.T, log_det
 
     def inverse(self, u: Tensor) -> Tensor:
         """Map u (B, D) back to x, one feature after the other: D passes."""
-        given = u.T.flip(0) if self.reverse else u.T
-        x = torch.zeros_like(given)
-        for _ in range(len(given)):
-            shift, raw = self._shift_and_scale(x)
-            x = (given - shift) / (raw / (1 + raw.abs() / BOUND)).exp()
-        return (x.flip(0) if self.reverse else x).T
+        x = torch.zeros_like(u)
+        for _ in range(u.shape[1]):
+            shift, raw = self._shift_and_scale(x.T)
+            x = (u - shift.T) / (raw / (1 + raw.abs() / BOUND)).exp().T
+        return x
 
     def _shift_and_scale(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         activity = columns

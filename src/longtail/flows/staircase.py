@@ -14,29 +14,28 @@ MOST_STEPS = 8
 
 @dataclass(frozen=True)
 class _Step:
-    """Some rows of the stairs: where they are stored, the columns they reach, and the columns that all of them do."""
+    """Some rows: where their weights are stored, the columns that they see, and which of those not all of them do."""
 
     rows: slice
     stored: slice
-    columns: int
-    shared: int
+    columns: slice
+    stairs: slice
 
     def of(self, stored: Tensor) -> Tensor:
         """Return this step of a flat tensor as a matrix."""
-        return stored[self.stored].view(self.rows.stop - self.rows.start, self.columns)
+        return stored[self.stored].view(self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
 
 
 class StaircaseLinear(nn.Module):
     """A masked linear layer, W x + b for columns x, with half the arithmetic and memory that the mask would need.
 
-    The mask of an autoregressive layer is one of stairs where its rows are sorted by how many columns they see, and its
-    columns by how many rows see them: row i sees the first reach_i. Rows are taken in a few steps, each of which is
-    stored, and multiplied, up to the longest reach in it; in between zeros are kept by zero gradients.
+    The mask of an autoregressive layer is one of stairs where rows and columns are in the right order. Rows are taken in
+    a few steps; each is stored, and multiplied, as far as its rows see, and zero gradients keep the zeros of its edge.
 
     Args:
         mask: True where a weight is, shape (R, C).
-        rows: their order by reach, shape (R,).
-        columns: their order, shape (C,).
+        rows: the order in which they see more and more columns, or fewer and fewer, shape (R,).
+        columns: the order in which more and more rows see them, or fewer and fewer, shape (C,).
         rectified: max(0, W x + b) instead.
     """
 
@@ -49,7 +48,7 @@ class StaircaseLinear(nn.Module):
         self.rectified = rectified
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
-        self.steps = _steps(mask[rows].sum(dim=1).tolist())
+        self.steps = _steps(mask[rows][:, columns])
         self.weight = nn.Parameter(torch.empty(self.steps[-1].stored.stop))
         self.bias = nn.Parameter(torch.empty(len(rows)))
         self.register_buffer("mask", self._stored(mask).float(), persistent=False)
@@ -66,24 +65,31 @@ class StaircaseLinear(nn.Module):
         """Return weight (R, C) and bias (R,) in their own order of what is stored."""
         weight, shift = stored.new_zeros(len(self.rows), len(self.columns)), torch.empty_like(bias)
         for step in self.steps:
-            weight[self.rows[step.rows, None], self.columns[None, : step.columns]] = step.of(stored)
+            weight[self.rows[step.rows, None], self.columns[None, step.columns]] = step.of(stored)
         shift[self.rows] = bias
         return weight, shift
 
     def _stored(self, matrix: Tensor) -> Tensor:
         ordered = matrix[self.rows.to(matrix.device)][:, self.columns.to(matrix.device)]
-        return torch.cat([ordered[step.rows, : step.columns].flatten() for step in self.steps])
+        return torch.cat([ordered[step.rows, step.columns].flatten() for step in self.steps])
 
 
-def _steps(reach: list[int]) -> tuple[_Step, ...]:
-    number = max(1, min(MOST_STEPS, round(len(reach) / STEP)))
-    edges = [len(reach) * step // number for step in range(number + 1)]
+def _steps(mask: Tensor) -> tuple[_Step, ...]:
+    number = max(1, min(MOST_STEPS, round(len(mask) / STEP)))
+    edges = [len(mask) * step // number for step in range(number + 1)]
     steps, stored = [], 0
-    for start, stop in zip(edges, edges[1:], strict=False):
-        size = (stop - start) * reach[stop - 1]
-        steps.append(_Step(slice(start, stop), slice(stored, stored + size), reach[stop - 1], reach[start]))
+    for rows in map(slice, edges, edges[1:]):
+        columns = _range(mask[rows].any(dim=0))
+        stairs = _range(~mask[rows, columns].all(dim=0))
+        size = (rows.stop - rows.start) * (columns.stop - columns.start)
+        steps.append(_Step(rows, slice(stored, stored + size), columns, stairs))
         stored += size
     return tuple(steps)
+
+
+def _range(chosen: Tensor) -> slice:
+    places = chosen.nonzero().flatten().tolist()
+    return slice(places[0], places[-1] + 1) if places else slice(0, 0)
 
 
 class _Product(torch.autograd.Function):
@@ -99,8 +105,8 @@ class _Product(torch.autograd.Function):
         columns, factor, shift = x.to(kind), weight.to(kind), bias.to(kind)
         result = columns.new_empty(len(bias), x.shape[1])
         for step in steps:
-            product = result[step.rows]
-            torch.addmm(shift[step.rows, None], step.of(factor), columns[: step.columns], out=product)
+            torch.mm(step.of(factor), columns[step.columns], out=result[step.rows])
+        result.add_(shift[:, None])
         if rectified:
             result.relu_()
         ctx.save_for_backward(columns, factor, mask, *([result] if rectified else []))
@@ -117,18 +123,18 @@ class _Product(torch.autograd.Function):
         gradient = gradient.contiguous()
         of_weight = torch.empty_like(mask)
         for step in steps:
-            piece, product = step.of(of_weight), columns[: step.columns].T
+            piece, product = step.of(of_weight), columns[step.columns].T
             if factor.dtype == wide:
                 torch.mm(gradient[step.rows], product, out=piece)
             else:
                 piece.copy_(gradient[step.rows] @ product)
-            piece[:, step.shared :].mul_(step.of(mask)[:, step.shared :])
-        of_bias = gradient.sum(dim=1, dtype=wide)
+            piece[:, step.stairs].mul_(step.of(mask)[:, step.stairs])
+        of_bias = gradient.sum(dim=1).to(wide)
         of_columns = None
         if ctx.needs_input_grad[0]:
             of_columns = torch.zeros_like(columns)
             for step in steps:
-                of_columns[: step.columns].addmm_(step.of(factor).T, gradient[step.rows])
+                of_columns[step.columns].addmm_(step.of(factor).T, gradient[step.rows])
             of_columns = of_columns.to(kind)
         return of_columns, of_weight, of_bias, None, None, None
 
