@@ -83,7 +83,7 @@ class _Normalise(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         mean = x.mean(dim=2, keepdim=True)
         standard = x - mean
-        var = torch.linalg.vector_norm(standard, dim=2, keepdim=True).square_().div_(x.shape[2] - 1)
+        var = standard.square().sum(dim=2, keepdim=True).div_(x.shape[2] - 1)
         inverse, scale = torch.rsqrt(var + eps), gamma.exp()[:, None, None]
         standard.mul_(inverse)
         ctx.save_for_backward(standard, inverse, scale)
@@ -105,5 +105,4 @@ class _Normalise(torch.autograd.Function):
 
 
 def _normalise(x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    result: tuple[Tensor, Tensor, Tensor, Tensor] = _Normalise.apply(x, gamma, beta, eps)  # type: ignore[no-untyped-call]
-    return result
+    return _Normalise.apply(x, gamma, beta, eps)  # type: ignore[no-any-return, no-untyped-call]

@@ -4,9 +4,12 @@ from typing import Literal
 
 import torch
 
-__all__ = ["Precision", "computing_in"]
+from longtail.processor import cpu_has_bfloat16
+
+__all__ = ["AutoPrecision", "Precision", "computing_in", "fast_precision"]
 
 Precision = Literal["float32", "bfloat16"]
+AutoPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
@@ -23,3 +26,11 @@ def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
         torch.bfloat16
     """
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def fast_precision(device: str = "cpu") -> Precision:
+    """Return "bfloat16" where a device has units for its products, else "float32"."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if kind == "cpu" and cpu_has_bfloat16() else "float32"

@@ -19,6 +19,7 @@ from longtail.heads.dlsa.blocks import Block, BuildPlan, Built, Choices, Rows
 from longtail.heads.dlsa.clusters import class_shares, clusters_of, likelihood_histogram
 from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
 from longtail.heads.dlsa.flow_filter import assign, fit_flow, new_flow
+from longtail.heads.precision import computing_in
 from longtail.heads.rows import Features, SomeRows
 from longtail.heads.standardisation import Standardisation
 
@@ -108,10 +109,11 @@ class _Site:
         """Mean log-share that the clusters give to the true classes of validation rows, classes alike."""
         if self.validation is None or not len(seen):
             return 0.0
-        _, clusters = assign(flow, self.features, self.device)
+        with computing_in(self.plan.flow.precision, self.device):  # as it is trained: only epochs are chosen by this
+            _, clusters = assign(flow, self.features, self.device)
+            _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
         counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
         shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
-        _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
         log_shares = np.log(shares[result, self.validation.codes[seen]].clip(1e-12))
         return float((self.validation.weights[seen] * log_shares).sum())
 
