@@ -3,8 +3,8 @@
     git worktree add ../before COMMIT
     LONGTAIL_SHARED=... python benchmarks/speed/dlsa_defaults.py [--before ../before] [--data plankton places fixture]
 
-Fits `DLSA(random_state=seed)` on training rows: of 121 kinds of plankton (`data/features_plankton121`, 25,110 x 768), of
-20 made-up classes in three places each (the --modes 3 of benchmarks/accuracy/dlsa.py), or of the small fixture
+Fits `DLSA(random_state=seed)` on training rows: of 121 kinds of plankton (`data/features_plankton121`, 25,110 x 768),
+of 20 made-up classes in three places each (the --modes 3 of benchmarks/accuracy/dlsa.py), or of the small fixture
 (`reference/dlsa_fixture`). Each fit is a process of its own that times float32 products of 4096 x 4096 before and after
 it, so that the speed of a machine cancels out. With --before each is also fitted by an older checkout, in turn. Prints
 seconds and CPU seconds, both in products too, how many blocks were chosen, and what validation said. --quick takes

@@ -38,8 +38,8 @@ class AutoregressiveLayer(nn.Module):
 
         features = torch.arange(dimension)
         order = features.flip(0) if reverse else features
-        network = MaskedAutoregressiveTransform(dimension, order=order, hidden_features=tuple(hidden)).hyper
-        drawn = [layer for layer in network if isinstance(layer, nn.Linear)]
+        network: Any = MaskedAutoregressiveTransform(dimension, order=order, hidden_features=tuple(hidden)).hyper
+        drawn: list[Any] = [layer for layer in network if isinstance(layer, nn.Linear)]
         layers, columns = [], features
         for layer in drawn[:-1]:
             rows = layer.mask.sum(dim=1).argsort(stable=True)
@@ -50,7 +50,7 @@ class AutoregressiveLayer(nn.Module):
         self.shift, self.scale = (
             StaircaseLinear(drawn[-1].mask[part::2], features, columns, rectified=False) for part in (0, 1)
         )
-        self._register_state_dict_hook(_to_zuko)
+        self._register_state_dict_hook(_to_zuko)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_from_zuko)  # type: ignore[no-untyped-call]
         self.load_state_dict({f"hyper.{name}": value for name, value in network.named_parameters()})
 
@@ -99,7 +99,7 @@ class _Affine(torch.autograd.Function):
 
 
 def _affine(x: Tensor, shift: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-    result: tuple[Tensor, Tensor] = _Affine.apply(x, shift, raw)  # type: ignore[no-untyped-call]
+    result: tuple[Tensor, Tensor] = _Affine.apply(x, shift, raw)
     return result
 
 
@@ -114,7 +114,8 @@ def _to_zuko(layer: Any, state: dict[str, Any], prefix: str, _: Any) -> None:
     number = len(layer.hidden)
     found = [taken(f"hidden.{place}") for place in range(number)]
     pairs = zip(taken("shift"), taken("scale"), strict=True)
-    found.append(tuple(torch.stack(pair, dim=1).flatten(0, 1) for pair in pairs))
+    weight, bias = (torch.stack(pair, dim=1).flatten(0, 1) for pair in pairs)
+    found.append((weight, bias))
     for place, values in enumerate(found):
         for name, value in zip(("weight", "bias"), values, strict=True):
             state[f"{prefix}hyper.{2 * place}.{name}"] = value
@@ -128,9 +129,9 @@ def _from_zuko(layer: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
         if not all(name in state for name in names):
             continue
         weight, bias = (state.pop(name) for name in names)
-        for name, part in {f"hidden.{place}": slice(None)}.items() if place < number else _LAST.items():
-            for one, value in zip(("weight", "bias"), layer.get_submodule(name).pack(weight[part], bias[part]), strict=True):
-                state[f"{prefix}{name}.{one}"] = value
+        for name, part in [(f"hidden.{place}", slice(None))] if place < number else _LAST:
+            packed = layer.get_submodule(name).pack(weight[part], bias[part])
+            state[f"{prefix}{name}.weight"], state[f"{prefix}{name}.bias"] = packed
 
 
-_LAST = {"shift": slice(0, None, 2), "scale": slice(1, None, 2)}
+_LAST = (("shift", slice(0, None, 2)), ("scale", slice(1, None, 2)))

@@ -54,7 +54,7 @@ class FlowBatchNorm(nn.Module):
                 logarithm is then one for each row, shape (B,).
         """
         if self.training and len(x) > sides:
-            columns = x.T.unflatten(1, (sides, -1))
+            columns = x.T.reshape(x.shape[1], sides, -1)
             y, log_det, mean, var = _normalise(columns, self.gamma, self.beta, self.eps)
             for of_mean, of_var in zip(mean.T, var.T, strict=True):
                 self.running_mean.lerp_(of_mean, 1 - self.momentum)
@@ -105,4 +105,4 @@ class _Normalise(torch.autograd.Function):
 
 
 def _normalise(x: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return _Normalise.apply(x, gamma, beta, eps)  # type: ignore[no-any-return, no-untyped-call]
+    return _Normalise.apply(x, gamma, beta, eps)  # type: ignore[no-any-return]

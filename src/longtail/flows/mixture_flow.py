@@ -110,4 +110,5 @@ def _layer(dimension: int, hidden: Sequence[int], *, reverse: bool) -> nn.Module
     from zuko.flows import MaskedAutoregressiveTransform
 
     # of one feature there is nothing to be autoregressive about: zuko then learns one scale and shift
-    return MaskedAutoregressiveTransform(dimension)
+    transform: nn.Module = MaskedAutoregressiveTransform(dimension)
+    return transform

@@ -29,8 +29,9 @@ class _Step:
 class StaircaseLinear(nn.Module):
     """A masked linear layer, W x + b for columns x, with half the arithmetic and memory that the mask would need.
 
-    The mask of an autoregressive layer is one of stairs where rows and columns are in the right order. Rows are taken in
-    a few steps; each is stored, and multiplied, as far as its rows see, and zero gradients keep the zeros of its edge.
+    The mask of an autoregressive layer is one of stairs where rows and columns are in the right order. Rows are taken
+    in a few steps; each is stored, and multiplied, as far as its rows see, and zero gradients keep the zeros of its
+    edge.
 
     Args:
         mask: True where a weight is, shape (R, C).
@@ -140,5 +141,5 @@ class _Product(torch.autograd.Function):
 
 
 def _product(*arguments: Any) -> Tensor:
-    result: Tensor = _Product.apply(*arguments)  # type: ignore[no-untyped-call]
+    result: Tensor = _Product.apply(*arguments)
     return result

@@ -8,12 +8,13 @@ from longtail.heads.dlsa.blocks import BuildPlan
 from longtail.heads.dlsa.flow_filter import FlowPlan
 from longtail.heads.linear_training import FEWEST_STEPS, SGD_CONSTRAINTS, SGDPlan
 from longtail.heads.parameters import AUTO, Constraints, real, whole, words
-from longtail.heads.precision import AutoPrecision, fast_precision
+from longtail.heads.precision import AutoPrecision, Precision, fast_precision
 from longtail.schedules import Schedule
 
 __all__ = ["CONSTRAINTS", "build_plan_of"]
 
 LEARNING_RATES = (0.1, 0.01)  # that "auto" tries
+FEWEST_FEATURES = 256  # of a flow whose products are large enough to gain by bfloat16
 
 CONSTRAINTS: Constraints = {
     **SGD_CONSTRAINTS,
@@ -74,7 +75,7 @@ def build_plan_of(head: Any) -> BuildPlan:
         posterior_momentum=head.posterior_momentum,
         clip_norm=head.clip_norm,
         standardize=head.standardize,
-        precision=fast_precision(head.device) if head.precision == "auto" else head.precision,
+        precision=_flow_precision(head),
     )
     sgd = SGDPlan(
         head.epochs,
@@ -99,3 +100,10 @@ def build_plan_of(head: Any) -> BuildPlan:
         head.original,
         learning_rates=LEARNING_RATES if is_auto else None,
     )
+
+
+def _flow_precision(head: Any) -> Precision:
+    if head.precision != "auto":
+        precision: Precision = head.precision
+        return precision
+    return fast_precision(head.device) if head.n_features_in_ >= FEWEST_FEATURES else "float32"

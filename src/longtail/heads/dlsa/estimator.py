@@ -83,8 +83,8 @@ class DLSA(Head):
             the last epochs.
         random_state: seed of everything random.
         device: where to compute, such as "cpu" or "cuda".
-        precision: of matrix products in training, "float32" or "bfloat16"; "auto" takes bfloat16 for flows where the
-            device has units for it. Likelihoods and clusters are computed in float32 in any case.
+        precision: of matrix products in training, "float32" or "bfloat16"; "auto" takes bfloat16 for flows of 256
+            features and more where the device has units for it. What a fitted flow says is computed in float32.
 
     Attributes:
         depth_: blocks in use; 0 is the plain classifier.
