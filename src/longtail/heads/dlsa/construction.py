@@ -26,6 +26,7 @@ from longtail.heads.standardisation import Standardisation
 __all__ = ["build"]
 
 FLOW_EVAL_EVERY = 5
+ROUNDING = 1e-5  # of log-likelihoods
 
 
 @dataclass(frozen=True)
@@ -224,9 +225,12 @@ def _next_block(
     if threshold is None:
         ordered = np.sort(likelihood[rows])
         first = min(int(len(rows) * (1 - plan.proportion)), len(rows) - 1)
-        # halfway to the row that just stays out: a row on the edge itself would be taken or not by the rounding of the
-        # batch that it comes in
-        threshold = float(ordered[first] if plan.original or not first else ordered[first - 1 : first + 1].mean())
+        # a row on the edge itself would be taken or not by the rounding of the batch that it comes in: halfway to the
+        # row that just stays out, or, in the original's way, as far below the edge as rounding goes
+        threshold = float(ordered[first])
+        if first:
+            halfway = float(ordered[first - 1 : first + 1].mean())
+            threshold = max(halfway, threshold - ROUNDING * (1 + abs(threshold))) if plan.original else halfway
     likelihood_of_rows = likelihood[rows]
     is_taken = likelihood_of_rows >= threshold
     inside, outside = rows[is_taken], rows[~is_taken]
