@@ -173,3 +173,11 @@ def test_sides_are_what_they_are_alone_one_after_the_other(dimension):
         torch.testing.assert_close(value, same.state_dict()[name])
     flow.eval()
     torch.testing.assert_close(flow.log_densities(x, sides=2), flow.log_densities(x))
+
+
+@pytest.mark.parametrize("rows", [1, 17, 501])
+def test_the_same_row_is_as_likely_anywhere_in_a_batch(rows):
+    flow = trained(8, clusters=6).float()
+    x = torch.linspace(-1, 1, 8).expand(rows, 8)
+    densities = flow.log_densities(x)
+    assert torch.equal(densities, densities[:1].expand(rows, 6))

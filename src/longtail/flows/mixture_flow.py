@@ -12,6 +12,8 @@ from longtail.global_draws import drawn_by
 
 __all__ = ["MixtureFlow"]
 
+ALIKE = 64  # rows; products round those at the end of a batch otherwise, and the same row is to be as likely anywhere
+
 
 class MixtureFlow(nn.Module):
     """Map features to latents of a Gaussian mixture, and so give each row a likelihood and a cluster.
@@ -76,6 +78,10 @@ class MixtureFlow(nn.Module):
             x: features.
             sides: as many equal parts of the batch are normalised by themselves in training, one after the other.
         """
+        missing = 0 if self.training else -len(x) % ALIKE
+        if missing:
+            u, log_det = self(nn.functional.pad(x, (0, 0, 0, missing)))
+            return u[: len(x)].contiguous(), log_det[: len(x)]
         u = (x - self.location) / self.spread
         log_det = -self.spread.log().sum().expand(len(x))
         if not len(x):  # no row reaches a late block
