@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ RUN = Path(__file__).parents[1] / "benchmarks/gpu/run.sh"
 
 def run(*words, **environment):
     source = str(Path(longtail.__file__).parents[1])
-    variables = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", **environment}
+    variables = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1", "PYTHON": sys.executable, **environment}
     return subprocess.run([RUN, *words], capture_output=True, text=True, env=variables)
 
 

@@ -19,6 +19,7 @@ LIBRARY = BASE | {
     "features",
     "evaluation",
     "global_draws",
+    "processor",
     "threads",
 }
 ALLOWED = {

@@ -57,6 +57,7 @@ BENCHMARKS = {
         ("--batch", "32", "--clusters", "8", "--dimension", "64", "--rounds", "1"),
         ("--batch", "512"),
     ),
+    "dlsa_defaults": Benchmark("DLSA with its defaults", "products", ("--quick", "--data", "places")),
     "pretraining": Benchmark("self-supervised steps", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
     "predict_rows": Benchmark("predict against the bare product", "share|times|rows", ("--quick",)),

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import torch
 
 from longtail.flows import FlowBatchNorm
@@ -74,3 +75,28 @@ def test_momentum_of_the_running_statistics():
     slow(x), fast(x)
     assert (slow.running_mean.item(), slow.running_var.item()) == (0, 1)
     assert (fast.running_mean.item(), fast.running_var.item()) == (2, 2)
+
+
+@pytest.mark.parametrize("rows", [2, 9])
+@pytest.mark.parametrize("sides", [1, 3])
+def test_gradients_are_those_of_the_formula_written_out(rows, sides):
+    norm = FlowBatchNorm(4).double()
+    with torch.no_grad():
+        norm.gamma.copy_(torch.tensor([0.3, -1.0, 0.0, 2.0]))
+    slopes, of_log_det = rows_of(rows * sides, 4, seed=2), rows_of(rows * sides, 1, seed=3)[:, 0]
+
+    def written_out(x):
+        results = []
+        for part in x.chunk(sides):
+            var = part.var(dim=0) + norm.eps
+            log_det = (norm.gamma - 0.5 * var.log()).sum().expand(len(part))
+            results.append(((part - part.mean(dim=0)) / var.sqrt() * norm.gamma.exp() + norm.beta, log_det))
+        return [torch.cat(one) for one in zip(*results, strict=True)]
+
+    x = rows_of(rows * sides, 4).requires_grad_()
+    found = []
+    for y, log_det in (norm(x, sides), written_out(x)):
+        loss = (y * slopes).sum() + (log_det * of_log_det).sum()
+        found.append((y, log_det.expand(len(x)), *torch.autograd.grad(loss, (x, norm.gamma, norm.beta))))
+    for ours, expected in zip(*found, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-7, atol=1e-9)

@@ -1,17 +1,18 @@
 """The flow of DLSA: a masked autoregressive flow whose latents follow a mixture of Gaussians."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from longtail.flows.autoregressive import AutoregressiveLayer
 from longtail.flows.batch_norm import FlowBatchNorm
-from longtail.flows.masked_linear import with_zeros_for_masks
 from longtail.flows.mixture import GaussianMixture, center_scale
 from longtail.global_draws import drawn_by
 
 __all__ = ["MixtureFlow"]
+
+ALIKE = 64  # rows; products round those at the end of a batch otherwise, and the same row is to be as likely anywhere
 
 
 class MixtureFlow(nn.Module):
@@ -60,49 +61,60 @@ class MixtureFlow(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        from zuko.flows import MaskedAutoregressiveTransform
-
         self.register_buffer("location", torch.zeros(dimension) if location is None else location)
         self.register_buffer("spread", torch.ones(dimension) if spread is None else spread)
-        forward, backward = torch.arange(dimension), torch.arange(dimension - 1, -1, -1)
-        # of one feature there is nothing to be autoregressive about: zuko then learns one scale and shift
-        widths: dict[str, Any] = {"hidden_features": tuple(hidden or (dimension, dimension))} if dimension > 1 else {}
+        widths = hidden or (dimension, dimension)
         with drawn_by(seed):
-            self.blocks = nn.ModuleList(
-                with_zeros_for_masks(
-                    MaskedAutoregressiveTransform(dimension, order=backward if number % 2 else forward, **widths)
-                )
-                for number in range(blocks)
-            )
+            self.blocks = nn.ModuleList(_layer(dimension, widths, reverse=number % 2 == 1) for number in range(blocks))
             self.norms = nn.ModuleList(FlowBatchNorm(dimension) for _ in range(blocks))
             self.mixture = GaussianMixture(
                 clusters, dimension, scale=center_scale(dimension) if scale is None else scale
             )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map features (B, D) to latents u (B, D); give them with log |det du/dx|, shape (B,)."""
+    def forward(self, x: Tensor, sides: int = 1) -> tuple[Tensor, Tensor]:
+        """Map features (B, D) to latents u (B, D); give them with log |det du/dx|, shape (B,).
+
+        Args:
+            x: features.
+            sides: as many equal parts of the batch are normalised by themselves in training, one after the other.
+        """
+        missing = 0 if self.training else -len(x) % ALIKE
+        if missing:
+            u, log_det = self(nn.functional.pad(x, (0, 0, 0, missing)))
+            return u[: len(x)].contiguous(), log_det[: len(x)]
         u = (x - self.location) / self.spread
         log_det = -self.spread.log().sum().expand(len(x))
-        if not len(x):  # no row reaches a late block; zuko cannot sum over none
+        if not len(x):  # no row reaches a late block
             return u, log_det
         for block, norm in zip(self.blocks, self.norms, strict=True):
-            u, of_block = block().call_and_ladj(u)
-            u, of_norm = norm(u)
+            u, of_block = block(u) if isinstance(block, AutoregressiveLayer) else block().call_and_ladj(u)
+            u, of_norm = norm(u, sides)
             log_det = log_det + of_block + of_norm
         return u, log_det
 
     def inverse(self, u: Tensor) -> Tensor:
-        """Map latents (B, D) back to features, one feature after the other: D passes a block."""
+        """Map latents u (B, D) back to features, one feature after the other: D passes a block."""
         for block, norm in zip(reversed(self.blocks), reversed(self.norms), strict=True):
-            u = block().inv(norm.inverse(u))  # type: ignore[operator]
+            u = norm.inverse(u)  # type: ignore[operator]
+            u = block.inverse(u) if isinstance(block, AutoregressiveLayer) else block().inv(u)
         return u * self.spread + self.location
 
-    def log_densities(self, x: Tensor) -> Tensor:
+    def log_densities(self, x: Tensor, sides: int = 1) -> Tensor:
         """Return log p(x, k) of features (B, D), shape (B, K)."""
-        latent, log_det = self(x)
+        latent, log_det = self(x, sides)
         densities: Tensor = self.mixture.log_densities(latent) + log_det[:, None]
         return densities
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Return log p(x) of features (B, D), shape (B,)."""
         return torch.logsumexp(self.log_densities(x), dim=1)
+
+
+def _layer(dimension: int, hidden: Sequence[int], *, reverse: bool) -> nn.Module:
+    if dimension > 1:
+        return AutoregressiveLayer(dimension, hidden, reverse=reverse)
+    from zuko.flows import MaskedAutoregressiveTransform
+
+    # of one feature there is nothing to be autoregressive about: zuko then learns one scale and shift
+    transform: nn.Module = MaskedAutoregressiveTransform(dimension)
+    return transform

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from longtail.heads.linear_solver import CURVATURE, LinearProblem
-from longtail.heads.precision import Precision, cpu_has_bfloat16
+from longtail.heads.precision import Precision
+from longtail.processor import cpu_has_bfloat16
 
 __all__ = ["learned_nothing", "not_reached", "unfinished"]
 

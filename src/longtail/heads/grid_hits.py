@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.precision import cpu_has_bfloat16
 from longtail.heads.rows import Features, SomeRows, chunks
+from longtail.processor import cpu_has_bfloat16
 
 __all__ = ["GridScores", "grid_hits"]
 

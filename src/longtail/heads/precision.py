@@ -1,13 +1,15 @@
 """The precision of matrix products."""
 
-from pathlib import Path
 from typing import Literal
 
 import torch
 
-__all__ = ["Precision", "computing_in", "cpu_has_bfloat16"]
+from longtail.processor import cpu_has_bfloat16
+
+__all__ = ["AutoPrecision", "Precision", "computing_in", "fast_precision"]
 
 Precision = Literal["float32", "bfloat16"]
+AutoPrecision = Literal["auto", "float32", "bfloat16"]
 
 
 def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
@@ -26,15 +28,9 @@ def computing_in(precision: Precision, device: str = "cpu") -> torch.autocast:
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def cpu_has_bfloat16() -> bool:
-    """Return whether this processor has units for bfloat16; others compute it several times slower than float32.
-
-    Example:
-        >>> cpu_has_bfloat16() in (True, False)
-        True
-    """
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return False
-    flags = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+def fast_precision(device: str = "cpu") -> Precision:
+    """Return "bfloat16" where a device has units for its products, else "float32"."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return "bfloat16" if kind == "cpu" and cpu_has_bfloat16() else "float32"

@@ -12,6 +12,7 @@ from weakref import WeakSet
 from longtail.errors import InputError, LongtailError
 from longtail.jobs.process_ranks import Watch, joining
 from longtail.jobs.processes import Processes, processes, start_others
+from longtail.processor import cpu_has_bfloat16
 from longtail.signals import ignore_stops
 
 if TYPE_CHECKING:
@@ -210,8 +211,6 @@ def resolve_precision(precision: str, device: str) -> str:
         InputError: float16 on a CPU, which has no fast float16 and no use for loss scaling.
     """
     import torch
-
-    from longtail.heads.precision import cpu_has_bfloat16
 
     if precision == "auto":
         if device == "cuda":

@@ -19,12 +19,14 @@ from longtail.heads.dlsa.blocks import Block, BuildPlan, Built, Choices, Rows
 from longtail.heads.dlsa.clusters import class_shares, clusters_of, likelihood_histogram
 from longtail.heads.dlsa.epoch_curve import EpochCurve, halves
 from longtail.heads.dlsa.flow_filter import assign, fit_flow, new_flow
+from longtail.heads.precision import computing_in
 from longtail.heads.rows import Features, SomeRows
 from longtail.heads.standardisation import Standardisation
 
 __all__ = ["build"]
 
 FLOW_EVAL_EVERY = 5
+ROUNDING = 1e-5  # of log-likelihoods
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,11 @@ class _Site:
         """Mean log-share that the clusters give to the true classes of validation rows, classes alike."""
         if self.validation is None or not len(seen):
             return 0.0
-        _, clusters = assign(flow, self.features, self.device)
+        with computing_in(self.plan.flow.precision, self.device):  # as it is trained: only epochs are chosen by this
+            _, clusters = assign(flow, self.features, self.device)
+            _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
         counted = clusters_of(clusters, self.codes, self.plan.flow.clusters, self.num_classes)
         shares, _ = class_shares(counted, max(self.plan.prior_smoothing, 1.0))
-        _, result = assign(flow, SomeRows(self.validation.features, seen), self.device)
         log_shares = np.log(shares[result, self.validation.codes[seen]].clip(1e-12))
         return float((self.validation.weights[seen] * log_shares).sum())
 
@@ -222,9 +225,12 @@ def _next_block(
     if threshold is None:
         ordered = np.sort(likelihood[rows])
         first = min(int(len(rows) * (1 - plan.proportion)), len(rows) - 1)
-        # halfway to the row that just stays out: a row on the edge itself would be taken or not by the rounding of the
-        # batch that it comes in
-        threshold = float(ordered[first] if plan.original or not first else ordered[first - 1 : first + 1].mean())
+        # a row on the edge itself would be taken or not by the rounding of the batch that it comes in: halfway to the
+        # row that just stays out, or, in the original's way, as far below the edge as rounding goes
+        threshold = float(ordered[first])
+        if first:
+            halfway = float(ordered[first - 1 : first + 1].mean())
+            threshold = max(halfway, threshold - ROUNDING * (1 + abs(threshold))) if plan.original else halfway
     likelihood_of_rows = likelihood[rows]
     is_taken = likelihood_of_rows >= threshold
     inside, outside = rows[is_taken], rows[~is_taken]

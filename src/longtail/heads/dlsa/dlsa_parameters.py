@@ -7,12 +7,14 @@ from longtail.heads.dlsa.block_classifier import ClassifierPlan
 from longtail.heads.dlsa.blocks import BuildPlan
 from longtail.heads.dlsa.flow_filter import FlowPlan
 from longtail.heads.linear_training import FEWEST_STEPS, SGD_CONSTRAINTS, SGDPlan
-from longtail.heads.parameters import AUTO, Constraints, real, whole
+from longtail.heads.parameters import AUTO, Constraints, real, whole, words
+from longtail.heads.precision import AutoPrecision, Precision, fast_precision
 from longtail.schedules import Schedule
 
 __all__ = ["CONSTRAINTS", "build_plan_of"]
 
 LEARNING_RATES = (0.1, 0.01)  # that "auto" tries
+FEWEST_FEATURES = 256  # of a flow whose products are large enough to gain by bfloat16
 
 CONSTRAINTS: Constraints = {
     **SGD_CONSTRAINTS,
@@ -38,6 +40,7 @@ CONSTRAINTS: Constraints = {
     "classifier": [str],  # those that are not there are told with the reason
     "learning_rate": [real(0), AUTO],
     "eval_every": [whole()],
+    "precision": [words(AutoPrecision)],
     "original": ["boolean"],
 }
 
@@ -72,7 +75,7 @@ def build_plan_of(head: Any) -> BuildPlan:
         posterior_momentum=head.posterior_momentum,
         clip_norm=head.clip_norm,
         standardize=head.standardize,
-        precision=head.precision,
+        precision=_flow_precision(head),
     )
     sgd = SGDPlan(
         head.epochs,
@@ -81,7 +84,7 @@ def build_plan_of(head: Any) -> BuildPlan:
         head.momentum,
         head.weight_decay,
         Schedule(head.schedule),
-        head.precision,
+        "float32" if head.precision == "auto" else head.precision,  # their products are too small to gain
         fewest_steps=1 if head.original else FEWEST_STEPS,
         drop_last=not head.original,
     )
@@ -97,3 +100,10 @@ def build_plan_of(head: Any) -> BuildPlan:
         head.original,
         learning_rates=LEARNING_RATES if is_auto else None,
     )
+
+
+def _flow_precision(head: Any) -> Precision:
+    if head.precision != "auto":
+        precision: Precision = head.precision
+        return precision
+    return fast_precision(head.device) if head.n_features_in_ >= FEWEST_FEATURES else "float32"

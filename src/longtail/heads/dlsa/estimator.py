@@ -23,7 +23,7 @@ from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import NOT_NEGATIVE, WHOLE, Array, ArrayDict, Learned, Plain
 from longtail.heads.linear import LinearParameters
 from longtail.heads.parameters import Constraints
-from longtail.heads.precision import Precision
+from longtail.heads.precision import AutoPrecision
 from longtail.heads.rows import Features, SomeRows, chunks
 from longtail.heads.standardisation import Standardisation
 from longtail.holdout import stratified_holdout
@@ -83,7 +83,8 @@ class DLSA(Head):
             the last epochs.
         random_state: seed of everything random.
         device: where to compute, such as "cpu" or "cuda".
-        precision: of matrix products in training, "float32" or "bfloat16".
+        precision: of matrix products in training, "float32" or "bfloat16"; "auto" takes bfloat16 for flows of 256
+            features and more where the device has units for it. What a fitted flow says is computed in float32.
 
     Attributes:
         depth_: blocks in use; 0 is the plain classifier.
@@ -172,7 +173,7 @@ class DLSA(Head):
         original: bool = False,
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
-        precision: Precision = "float32",
+        precision: AutoPrecision = "auto",
     ) -> None:
         self.head = head
         self.depth = depth

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
-from longtail.flows import MixtureFlow, masked_gradients
+from longtail.flows import MixtureFlow
 from longtail.heads.optimizers import SGD
 from longtail.heads.precision import Precision, computing_in
 from longtail.heads.rows import Features, SomeRows, chunks, torch_rows
@@ -143,16 +143,14 @@ def fit_flow(
         pairs = class_pairs(labels, steps * batch_size, rng)
         for step in range(steps):
             first, second = (chosen[step * batch_size : (step + 1) * batch_size] for chosen in pairs)
+            both = torch_rows(features, rows[np.concatenate([first, second])], device)
             with computing_in(plan.precision, device):
-                # one after the other: batch normalisation is to see each side alone
-                ours, others = (
-                    flow.log_densities(torch_rows(features, rows[side], device)) for side in (first, second)
-                )
+                # batch normalisation is to see each side alone
+                ours, others = flow.log_densities(both, sides=2).chunk(2)
             weights = weight_of_row[torch.from_numpy(first).to(device)]
             loss = flow_loss(ours, others, weights, balance, plan)
             optimizer.zero_grad()
-            with masked_gradients(flow):
-                loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
             if plan.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, plan.clip_norm)
             optimizer.step(plan.learning_rate)
