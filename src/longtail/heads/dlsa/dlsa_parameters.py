@@ -106,4 +106,5 @@ def _flow_precision(head: Any) -> Precision:
     if head.precision != "auto":
         precision: Precision = head.precision
         return precision
-    return fast_precision(head.device) if head.n_features_in_ >= FEWEST_FEATURES else "float32"
+    is_large = head.n_features_in_ >= FEWEST_FEATURES
+    return fast_precision(head.device) if is_large and not head.original else "float32"

@@ -84,7 +84,8 @@ class DLSA(Head):
         random_state: seed of everything random.
         device: where to compute, such as "cpu" or "cuda".
         precision: of matrix products in training, "float32" or "bfloat16"; "auto" takes bfloat16 for flows of 256
-            features and more where the device has units for it. What a fitted flow says is computed in float32.
+            features and more where the device has units for it, but not with `original`. What a fitted flow says is
+            computed in float32.
 
     Attributes:
         depth_: blocks in use; 0 is the plain classifier.
