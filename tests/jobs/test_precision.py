@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from longtail.data.transforms import Preprocessing
-from longtail.jobs import launch as launching
+from longtail.heads import precision
 from longtail.jobs.launch import launch
 from longtail.jobs.options import RuntimeOptions
 from longtail.jobs.precision import TOLERANCE, rounding_error, settle_precision
@@ -38,7 +38,7 @@ def network(*, sensitive):
 
 @pytest.fixture
 def in_bfloat16(monkeypatch):
-    monkeypatch.setattr(launching, "_cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
 
 
 def computed(fabric, features_of, images):
@@ -72,7 +72,7 @@ def test_what_a_person_names_is_taken(precision, dtype):
 
 
 def test_where_auto_is_float32_nothing_is_tried(monkeypatch):
-    monkeypatch.setattr(launching, "_cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     fabric, model = launch(RuntimeOptions(device="cpu")), network(sensitive=True)
     assert settle_precision(fabric, model) == model.features
     assert rounding_error(fabric, model) == 0

@@ -211,21 +211,13 @@ def resolve_precision(precision: str, device: str) -> str:
     """
     import torch
 
+    from longtail.heads.precision import cpu_has_bfloat16
+
     if precision == "auto":
         if device == "cuda":
             return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
         # a processor without these instructions computes bfloat16 several times slower than float32
-        return "bfloat16" if device == "cpu" and _cpu_has_bfloat16() else "float32"
+        return "bfloat16" if device == "cpu" and cpu_has_bfloat16() else "float32"
     if precision == "float16" and device == "cpu":
         raise InputError("--precision float16 needs a GPU. On a CPU use bfloat16 or float32.")
     return precision
-
-
-def _cpu_has_bfloat16() -> bool:
-    from pathlib import Path
-
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return False
-    flags = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    return "amx_bf16" in flags or "avx512_bf16" in flags
