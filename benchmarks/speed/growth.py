@@ -4,7 +4,8 @@
 
 Each point is fitted in a process of its own (a fork, so that imports count once). Seconds are those of the processor,
 memory what the fit held at most beyond what was there before it. Exponents are a least-squares fit of
-log(seconds) = a + n log N + c log C + d log D to the points that took at least 5 ms, and the same of memory above 4 MiB.
+log(seconds) = a + n log N + c log C + d log D to the points that took at least 5 ms, and the same of memory above
+4 MiB.
 """
 
 import argparse

@@ -7,7 +7,8 @@ around random centres with a long tail, and predicts --held-out rows. Prints sec
 processor, those of the method's own matrix products alone (float32, in this process), and the peak.
 
 The products: ncm, the rows converted and summed; ridge, four weighted scatters, and the scores of 8,192 left-out rows
-for 24 candidates; la and bsm, the two products of one pass over all rows (how many passes it takes depends on the data).
+for 24 candidates; la and bsm, the two products of one pass over all rows (how many passes it takes depends on the
+data).
 """
 
 import argparse
@@ -117,6 +118,7 @@ def main() -> None:
         return
     if options.quick:
         options.rows, options.classes, options.held_out = 20_000, 200, 600
+    options.folder /= "two_million"  # beside files of other sizes
     options.folder.mkdir(parents=True, exist_ok=True)
     shape = exponential_counts(options.classes, 1000, 100)
     counts = np.maximum(shape * (options.rows / shape.sum()), 2).astype(np.int64)

@@ -86,7 +86,8 @@ def check_labels(
         folds: of the cross-validation that judges the labels of train, at least 2.
         seed: of the folds.
         most_comparisons: operations (rows squared times D) above which rows are not compared; default: always are.
-        most_fitting: operations (training rows times D times the larger of D and C) above which train is not cross-validated.
+        most_fitting: operations (training rows times D times the larger of D and C) above which train is not
+            cross-validated.
 
     Raises:
         InputError: features of different dimensions, or numbers out of range.

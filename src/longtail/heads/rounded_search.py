@@ -16,7 +16,7 @@ __all__ = ["pays_to_round", "rounded_nearest"]
 UNIT = 2.0**-8  # what rounding to bfloat16 changes a number by, at most, as a share of it
 SUM = 1e-4  # what rounding to float32 changes a sum of products by, as a share of the lengths of its factors
 SPARE = 32  # more candidates than asked for, at least
-GATHERED = 2**23  # numbers of candidates that are compared at once
+GATHERED = 2**21  # numbers of candidates that are compared at once
 FEW = 1e-3  # of the rows may be candidates
 
 
