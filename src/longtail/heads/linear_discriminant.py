@@ -296,7 +296,8 @@ class DiscriminantSolutions:
         along = (rotated * deviations) @ inverse
         lengths = (means * weight).sum(dim=1)
         scores = rotated @ weight.T
-        projected = scores - (means @ weight.T)[codes]  # d' S^-1 m_c
+        # d' S^-1 m_c: the second product is that of the means where those are fewer
+        projected = scores - (means @ weight.T)[codes] if len(means) <= len(codes) else deviations @ weight.T
         own = projected.gather(1, columns)[:, 0]
         own_length = lengths[codes] + (length / fewer - 2 * own) / fewer
         own_score = scores.gather(1, columns)[:, 0] - along / fewer - own_length / 2 + self.log_prior.to(rotated)[codes]

@@ -89,7 +89,7 @@ def keep_largest(best: tuple[Tensor, Tensor] | None, scores: Tensor, start: int,
     Example:
         >>> scores, columns = keep_largest(None, torch.arange(100.0).sin()[None], start=1000, k=2)
         >>> columns.tolist()
-        [[1014, 1058]]
+        [[1033, 1077]]
     """
     full = best is not None and best[0].shape[1] == k
     found, columns = _largest(scores, k, best[0][:, -1] if best is not None and full else None)
