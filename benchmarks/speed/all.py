@@ -50,6 +50,14 @@ BENCHMARKS = {
         ("--folder", FOLDER, "--scale", "small", "--crt-epochs", "1", "--budget", "20"),
         ("--folder", FOLDER),
     ),
+    "closed_forms": Benchmark("knn, ridge and lda against scikit-learn", "ratio|peak", ("--quick",)),
+    "heads_at_two_million": Benchmark(
+        "heads on 2,000,000 rows of 5,000 classes",
+        "fit",
+        ("--folder", FOLDER, "--quick"),
+        ("--folder", FOLDER, "--methods", "ncm,ridge"),
+    ),
+    "growth": Benchmark("how time and memory of heads grow", r"\^", ("--quick",)),
     "crt_cached": Benchmark("cRT on cached features", "times|fast", ("--scale", "small", "--repeat", "1")),
     "flow_step": Benchmark(
         "a step of DLSA's flow",

@@ -195,3 +195,16 @@ def test_numbers_whose_squares_are_infinite_are_refused(number):
     with pytest.raises(InputError, match=r"holds (2e\+15|1e\+30|-2e)"):
         check_finite(features)
     check_finite(features / number * np.float32(1e15))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -np.nan])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f2"])
+def test_what_is_not_finite_is_found_in_any_type_and_order(bad, dtype):
+    features = np.full((20, 6), np.finfo(np.float16).max, dtype=dtype)
+    features[::2] *= -1
+    for array in (features, np.asfortranarray(features), features[::-1, ::2], features[:0]):
+        check_finite(array)
+    features[13, 4] = bad
+    for array, row in ((features, 13), (np.asfortranarray(features), 13), (features[::-1, ::2], 6)):
+        with pytest.raises(InputError, match=f"row {row} holds NaN or infinity in 1 of"):
+            check_finite(array)

@@ -71,6 +71,15 @@ def test_left_out_scores_are_those_of_estimates_without_the_row(shrinkage, weigh
         np.testing.assert_allclose(found[row], slow, rtol=1e-7, atol=1e-8)
 
 
+def test_left_out_scores_of_fewer_rows_than_classes_are_the_same():
+    features, labels = few_rows()
+    counts = torch.bincount(torch.from_numpy(labels))
+    solutions = estimated(features, labels, 1 / (len(labels) * torch.ones(len(counts)).double()), torch.zeros(4), True)
+    rotated, codes = solutions.rotated(torch.from_numpy(features)), torch.from_numpy(labels)
+    parts = [solutions.left_out_scores(rotated[n : n + 2], codes[n : n + 2], 0.3) for n in range(0, 26, 2)]
+    np.testing.assert_allclose(torch.cat(parts), solutions.left_out_scores(rotated, codes, 0.3), rtol=1e-9)
+
+
 def test_leave_one_out_says_what_refits_say():
     """What is kept (the weights, the level of the sphere) changes hardly a prediction."""
     features, labels = few_rows(counts=(40, 20, 10, 4))

@@ -9,8 +9,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import longtail.heads.nearest_neighbours as module
 from longtail.errors import InputError
-from longtail.heads import NearestNeighbours
-from longtail.heads.nearest_rows import nearest_rows
+from longtail.heads import NearestNeighbours, rounded_search
+from longtail.heads.nearest_rows import keep_largest, nearest_rows
+from longtail.heads.rounded_search import rounded_nearest
+from longtail.heads.rows import chunks
 
 
 @pytest.mark.parametrize("k", [1, 7, 1000])
@@ -49,6 +51,61 @@ def test_the_rows_may_come_in_blocks(tailed, monkeypatch):
     np.testing.assert_allclose(similarity, every[0], rtol=1e-5)
     monkeypatch.setattr("longtail.heads.rows.CHUNK_BYTES", 256 * 4 * 8)
     np.testing.assert_allclose(head.logits(test), whole, rtol=1e-4)
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_the_largest_of_blocks_are_those_of_all(k):
+    """Blocks of a few columns, of whole groups and of some more; many of them equal."""
+    scores = torch.from_numpy(np.random.default_rng(0).integers(0, 300, (50, 1000)).astype(np.float32))
+    best, start = None, 0
+    for width in (3, 200, 17, 400, 371, 9):
+        best = keep_largest(best, scores[:, start : start + width], start, k)
+        start += width
+    np.testing.assert_array_equal(best[0], scores.sort(dim=1, descending=True).values[:, :k])
+    np.testing.assert_array_equal(scores.gather(1, best[1]), best[0])
+
+
+def spread_out(kind, rows=3000, dimension=24):
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(rows, dimension)).astype(np.float32)
+    if kind == "far from 0":  # where rounding moves rows further than they lie apart
+        known = known + 500
+    elif kind == "one direction":
+        known[:, 0] += 50
+    elif kind == "lengths apart":
+        known *= np.geomspace(1e-6, 1e6, rows, dtype=np.float32)[:, None]
+    elif kind == "zeros and twins":
+        known[::2], known[1::4] = known[1::2], 0
+    return known.astype(np.float16) if kind == "float16" else known
+
+
+@pytest.mark.parametrize(
+    "kind", ["plain", "float16", "far from 0", "one direction", "lengths apart", "zeros and twins"]
+)
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_rounded_products_find_the_same_neighbours(kind, metric, monkeypatch):
+    monkeypatch.setattr("longtail.heads.rows.CHUNK_BYTES", 700 * 4 * 24)
+    known = spread_out(kind)
+    own = np.arange(0, 3000, 15)
+    features = torch.from_numpy(known[own].astype(np.float32))
+    for k, left_out in ((1, None), (7, torch.from_numpy(own)), (4000, None)):
+        slow = nearest_rows(features, chunks(known), k, metric=metric, left_out=left_out)
+        fast = rounded_nearest(features, known, k, metric=metric, left_out=left_out)
+        rounding = 1e-6 * (1 if metric == "cosine" else 2 * (features.square().sum(dim=1).max() + 1))
+        assert fast[0].shape == slow[0].shape
+        np.testing.assert_allclose(fast[0], slow[0], rtol=1e-5, atol=float(rounding))
+        if kind in ("plain", "float16") and k < 4000:
+            assert (fast[1] == slow[1]).float().mean() > 0.999
+
+
+def test_a_head_predicts_the_same_by_rounded_products(tailed, monkeypatch):
+    (train, labels), (test, _) = tailed
+    head = NearestNeighbours(10, temperature=0.1, gamma=0.5).fit(train, labels)
+    monkeypatch.setattr(module, "pays_to_round", lambda *_: False)
+    plain = head.logits(test)
+    monkeypatch.setattr(module, "pays_to_round", lambda *_: True)
+    monkeypatch.setattr(rounded_search, "SPARE", 8)
+    np.testing.assert_allclose(head.logits(test), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_leave_one_out_is_a_refit_without_the_row(tailed, monkeypatch):

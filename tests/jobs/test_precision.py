@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+import longtail.jobs.launch as launching
 from longtail.data.transforms import Preprocessing
-from longtail.jobs import launch as launching
 from longtail.jobs.launch import launch
 from longtail.jobs.options import RuntimeOptions
 from longtail.jobs.precision import TOLERANCE, rounding_error, settle_precision

@@ -86,7 +86,8 @@ def check_labels(
         folds: of the cross-validation that judges the labels of train, at least 2.
         seed: of the folds.
         most_comparisons: operations (rows squared times D) above which rows are not compared; default: always are.
-        most_fitting: operations (training rows times D squared) above which train is not cross-validated.
+        most_fitting: operations (training rows times D times the larger of D and C) above which train is not
+            cross-validated.
 
     Raises:
         InputError: features of different dimensions, or numbers out of range.
@@ -107,7 +108,8 @@ def check_labels(
     near = copies.near
     not_looked_for = {TWO_LABELS: near.left_out_across, TWO_SPLITS: near.left_out if len(splits) > 1 else None}
     features, labels = next(iter(splits.values()))
-    if most_fitting is not None and len(labels) * float(features.shape[1]) ** 2 > most_fitting:
+    wide = max(features.shape[1], len(class_names))
+    if most_fitting is not None and float(len(labels)) * features.shape[1] * wide > most_fitting:
         not_looked_for[MISLABELLED] = "it takes long here"
     else:
         problems += _mislabelled(next(iter(splits)), features, labels, class_names, margin, folds, seed)

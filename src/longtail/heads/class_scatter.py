@@ -9,6 +9,8 @@ from longtail.heads.rows import Features, chunks
 
 __all__ = ["class_means", "within_class_scatter"]
 
+PANEL = 128  # columns of a product whose lower half is left out
+
 
 def class_means(features: Features, codes: NDArray[np.int64], num_classes: int, *, device: str = "cpu") -> Tensor:
     """Average the features of each class.
@@ -62,9 +64,16 @@ def within_class_scatter(
     """
     dimension = features.shape[1]
     scatter = torch.zeros(len(row_weights), dimension, dimension, dtype=torch.float64, device=device)
+    near: Tensor | None = None  # the means in the type of the rows
     for rows, block in chunks(features, device):
         block_codes = torch.from_numpy(codes[rows]).to(device)
-        deviations = block - means.to(block)[block_codes]
-        for total, weights in zip(scatter, row_weights, strict=True):
-            total += (weights.to(block)[block_codes, None] * deviations).T @ deviations
+        near = means.to(block) if near is None else near
+        deviations = block - near[block_codes]
+        for total, weights in zip(scatter, row_weights.to(block), strict=True):
+            weighted = weights[block_codes, None] * deviations
+            for start in range(0, dimension, PANEL):  # the other half of the products is the same
+                panel = slice(start, start + PANEL)
+                total[panel, start:] += weighted[:, panel].T @ deviations[:, start:]
+    for total in scatter:
+        total.copy_(total.triu() + total.triu(1).T)
     return scatter

@@ -108,11 +108,15 @@ def fitted_scale(scores: Tensor, codes: Tensor, row_weights: Tensor) -> float:
         return 1.0
     weights = row_weights.to(scores)[codes]
     weights = weights / weights.sum()
+    # less the largest of each row, whose exponentials neither overflow nor all vanish: the loss is the same
+    scores = scores - scores.amax(dim=1, keepdim=True)
     true_scores = scores.gather(1, codes[:, None])[:, 0]
+    powers = torch.empty_like(scores)
 
     def loss(log_scale: float) -> float:
         scale = float(np.exp(log_scale))
-        return float(weights @ (torch.logsumexp(scores * scale, dim=1) - scale * true_scores))
+        sums = torch.mul(scores, scale, out=powers).exp_().sum(dim=1)
+        return float(weights @ (sums.log() - scale * true_scores))
 
     result: Any = minimize_scalar(loss, bounds=tuple(np.log(SCALES)), method="bounded", options={"xatol": 1e-3})
     return float(np.exp(result.x))

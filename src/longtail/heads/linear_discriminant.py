@@ -285,32 +285,30 @@ class DiscriminantSolutions:
         w_y n / (n - 1), so that S^-1 gains g (S^-1 d) (S^-1 d)' with g = (1 - r) k / (1 - (1 - r) k d' S^-1 d).
         """
         inverse, means = self.inverse(shrinkage).to(rotated), self.means.to(rotated)
-        weight = means * inverse
-        values, log_prior = self.values.to(rotated), self.log_prior.to(rotated)
-        deviations = rotated - means[codes]
-        fewer = (self.counts[codes] - 1).to(rotated)
+        weight, counts = means * inverse, self.counts.to(rotated)
+        deviations, columns = rotated - means[codes], codes[:, None]
+        fewer = counts[codes] - 1
         share = self.row_weights.to(rotated)[codes] * (fewer + 1) / fewer
-        length = deviations.square() @ inverse
+        squares = deviations.square()
+        length = squares @ inverse
         scatter_share = (1 - shrinkage) * share
         gain = scatter_share / (1 - scatter_share * length).clamp(min=torch.finfo(rotated.dtype).eps)
         along = (rotated * deviations) @ inverse
-        linear, projected = rotated @ weight.T, deviations @ weight.T
-        lengths = (means * weight).sum(dim=1).expand(len(rotated), -1).clone()
-        columns = codes[:, None]
-        class_projection = projected.gather(1, columns)[:, 0]
-        _add(linear, columns, -along / fewer)
-        _add(lengths, columns, (length / fewer - 2 * class_projection) / fewer)
-        _add(projected, columns, -length / fewer)
-        scores = linear - lengths / 2 + log_prior
-        scores += gain[:, None] * projected * (along[:, None] - projected / 2)
+        lengths = (means * weight).sum(dim=1)
+        scores = rotated @ weight.T
+        # d' S^-1 m_c: the second product is that of the means where those are fewer
+        projected = scores - (means @ weight.T)[codes] if len(means) <= len(codes) else deviations @ weight.T
+        own = projected.gather(1, columns)[:, 0]
+        own_length = lengths[codes] + (length / fewer - 2 * own) / fewer
+        own_score = scores.gather(1, columns)[:, 0] - along / fewer - own_length / 2 + self.log_prior.to(rotated)[codes]
+        own = own - length / fewer
+        own_score += gain * own * (along - own / 2)
+        scores += self.log_prior.to(rotated) - lengths / 2
+        scores += projected.mul_(torch.addcmul((gain * along)[:, None], gain[:, None], projected, value=-0.5))
         if self.spread:
-            trace = values @ inverse + gain * (deviations.square() @ (values * inverse.square()))
+            values = self.values.to(rotated)
+            trace = values @ inverse + gain * (squares @ (values * inverse.square()))
             trace -= share * length * (1 + gain * length)
-            counts = self.counts.to(rotated).expand(len(rotated), -1).scatter(1, columns, fewer[:, None])
-            scores += self.spread / 2 * trace[:, None] / counts
-        return scores
-
-
-def _add(scores: Tensor, columns: Tensor, values: Tensor) -> None:
-    """Add a value to the own class's entry of each row."""
-    scores.scatter_add_(1, columns, values[:, None])
+            scores.addr_(self.spread / 2 * trace, 1 / counts)
+            own_score += self.spread / 2 * trace / fewer
+        return scores.scatter_(1, columns, own_score[:, None])

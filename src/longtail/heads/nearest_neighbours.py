@@ -15,6 +15,7 @@ from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, WHOLE, A
 from longtail.heads.left_out import rows_to_leave_out
 from longtail.heads.nearest_rows import Similarity, class_votes, nearest_rows
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, real, whole, words
+from longtail.heads.rounded_search import pays_to_round, rounded_nearest
 from longtail.heads.rows import chunks, torch_rows
 from longtail.heads.standardisation import scale_note
 
@@ -158,8 +159,11 @@ class NearestNeighbours(Head):
 
     def _nearest(self, features: Tensor, k: int, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return similarities and class indices of the k nearest training rows, both (M, k)."""
-        blocks = ((rows, block.to(features.dtype)) for rows, block in chunks(self.rows_, self.device))
-        nearest, rows = nearest_rows(features, blocks, k, metric=self.metric, left_out=left_out)
+        if features.dtype == torch.float32 and pays_to_round(len(self.rows_), k, features.device):
+            nearest, rows = rounded_nearest(features, self.rows_, k, metric=self.metric, left_out=left_out)
+        else:
+            blocks = ((rows, block.to(features)) for rows, block in chunks(self.rows_, self.device))
+            nearest, rows = nearest_rows(features, blocks, k, metric=self.metric, left_out=left_out)
         return nearest / self.length_, torch.from_numpy(self.codes_).to(self.device)[rows]
 
     def _choose(

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Similarity", "class_votes", "nearest_rows", "similarity_of"]
+__all__ = ["Similarity", "class_votes", "keep_largest", "nearest_rows", "similarity_of"]
+
+GROUP = 8  # columns, which are looked at one by one only where their maximum is among the largest
 
 Similarity = Literal["cosine", "l2"]
 
@@ -18,12 +20,12 @@ def similarity_of(features: Tensor, others: Tensor, metric: Similarity = "cosine
     cosine: x . z / (||x|| ||z||), 0 where one of them is zero;  l2: -||x - z||^2
 
     Args:
-        features: x, shape (M, D).
-        others: z, shape (N, D).
+        features: x, shape (..., M, D).
+        others: z, shape (..., N, D).
         metric: "cosine" or "l2".
 
     Returns:
-        Shape (M, N).
+        Shape (..., M, N).
 
     Example:
         >>> similarity_of(torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 0.0]]), "l2").tolist()
@@ -31,9 +33,9 @@ def similarity_of(features: Tensor, others: Tensor, metric: Similarity = "cosine
     """
     if metric == "cosine":
         eps = torch.finfo(features.dtype).tiny
-        return functional.normalize(features, dim=1, eps=eps) @ functional.normalize(others, dim=1, eps=eps).T
-    scores = torch.addmm(-others.square().sum(dim=1), features, others.T, alpha=2)
-    return scores.sub_(features.square().sum(dim=1, keepdim=True)).clamp_(max=0)
+        return functional.normalize(features, dim=-1, eps=eps) @ functional.normalize(others, dim=-1, eps=eps).mT
+    scores = ((2 * features) @ others.mT).sub_(others.square().sum(dim=-1).unsqueeze(-2))
+    return scores.sub_(features.square().sum(dim=-1, keepdim=True)).clamp_(max=0)
 
 
 def nearest_rows(
@@ -67,16 +69,53 @@ def nearest_rows(
         if left_out is not None:
             inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
             similarity[inside, left_out[inside] - rows.start] = -torch.inf
-        nearest, places = similarity.topk(min(k, similarity.shape[1]), dim=1)
-        places = places + rows.start
-        if best is not None:
-            nearest, order = torch.cat([best[0], nearest], dim=1).topk(
-                min(k, best[0].shape[1] + nearest.shape[1]), dim=1
-            )
-            places = torch.cat([best[1], places], dim=1).gather(1, order)
-        best = nearest, places
+        best = keep_largest(best, similarity, rows.start, k)
     assert best is not None
     return best
+
+
+def keep_largest(best: tuple[Tensor, Tensor] | None, scores: Tensor, start: int, k: int) -> tuple[Tensor, Tensor]:
+    """Keep the k largest of each row among those known so far and new columns.
+
+    Args:
+        best: scores, falling, and column numbers so far, both (M, at most k); None before the first columns.
+        scores: of new columns, shape (M, N).
+        start: number of the first of them.
+        k: how many.
+
+    Returns:
+        Scores, falling, and column numbers, both (M, k), or as many as there are.
+
+    Example:
+        >>> scores, columns = keep_largest(None, torch.arange(100.0).sin()[None], start=1000, k=2)
+        >>> columns.tolist()
+        [[1033, 1077]]
+    """
+    full = best is not None and best[0].shape[1] == k
+    found, columns = _largest(scores, k, best[0][:, -1] if best is not None and full else None)
+    columns = columns + start
+    if best is None:
+        return found, columns
+    found, columns = torch.cat([best[0], found], dim=1), torch.cat([best[1], columns], dim=1)
+    found, order = found.topk(min(k, found.shape[1]), dim=1)
+    return found, columns.gather(1, order)
+
+
+def _largest(scores: Tensor, k: int, bar: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Find the k largest of each row, or all that are above a bar where those are fewer: (M, at most k)."""
+    num_groups = scores.shape[1] // GROUP
+    if num_groups <= k:
+        return scores.topk(min(k, scores.shape[1]), dim=1)
+    # the k largest lie in the k groups with the largest maxima, or among the last few columns
+    grouped = scores[:, : GROUP * num_groups].view(len(scores), GROUP, num_groups)
+    maxima = grouped.amax(dim=1)
+    several = k if bar is None else min(k, int((maxima > bar[:, None]).sum(dim=1).max()))
+    groups = maxima.topk(several, dim=1, sorted=False).indices
+    members = num_groups * torch.arange(GROUP, device=scores.device)
+    last = torch.arange(GROUP * num_groups, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    columns = torch.cat([(groups[:, None] + members[:, None]).flatten(1), last], dim=1)
+    values, order = scores.gather(1, columns).topk(min(k, columns.shape[1]), dim=1)
+    return values, columns.gather(1, order)
 
 
 def class_votes(nearest: Tensor, labels: Tensor, weights: Tensor, temperature: float) -> Tensor:

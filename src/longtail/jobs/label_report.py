@@ -11,7 +11,7 @@ from longtail.evaluation.label_check import KINDS, LabelCheck, check_labels
 __all__ = ["COLUMNS", "named_rows", "quick_label_problems"]
 
 QUICK_COMPARISONS = 2e11  # rows^2 x D up to which rows are compared beside a fit: seconds
-QUICK_FITTING = 2e10  # rows x D^2 up to which train is cross-validated beside a fit
+QUICK_FITTING = 2e10  # rows x D x max(D, C) up to which train is cross-validated beside a fit
 MOST_SHOWN = 12
 
 COLUMNS = ("problem", "split", "row", "id", "label", "other_split", "other_row", "other_id", "other_label", "score")

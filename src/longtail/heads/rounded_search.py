@@ -1,0 +1,146 @@
+"""The most similar of many rows by products in bfloat16, settled exactly, where the processor multiplies it faster."""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from longtail import processor
+from longtail.heads.nearest_rows import Similarity, keep_largest, nearest_rows, similarity_of
+from longtail.heads.rows import chunks, torch_rows
+
+__all__ = ["pays_to_round", "rounded_nearest"]
+
+UNIT = 2.0**-8  # what rounding to bfloat16 changes a number by, at most, as a share of it
+SUM = 1e-4  # what rounding to float32 changes a sum of products by, as a share of the lengths of its factors
+SPARE = 32  # more candidates than asked for, at least
+GATHERED = 2**21  # numbers of candidates that are compared at once
+FEW = 1e-3  # of the rows may be candidates
+
+
+def pays_to_round(num_rows: int, k: int, device: torch.device) -> bool:
+    """Return whether `rounded_nearest` is likely to be faster than `nearest_rows`.
+
+    Example:
+        >>> pays_to_round(1000, 20, torch.device("cpu"))
+        False
+    """
+    return device.type == "cpu" and _wanted(k) <= FEW * num_rows and processor.cpu_has_bfloat16()
+
+
+def _wanted(k: int) -> int:
+    return k + max(k, SPARE)
+
+
+def rounded_nearest(
+    features: Tensor,
+    known: NDArray[Any],
+    k: int,
+    *,
+    metric: Similarity = "cosine",
+    left_out: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Find what `nearest_rows` finds: candidates by rounded products, and the best of them by float32.
+
+    A row that is no candidate has at most the score of the last one, plus what rounding can change. Where that is not
+    below the score of the k-th best, all rows are compared in float32.
+
+    Args:
+        features: to compare, float32, shape (M, D).
+        known: shape (N, D), in memory or mapped.
+        k: how many; all of them where there are fewer.
+        metric: "cosine" or "l2".
+        left_out: number of each feature's own row among the known ones, which is left out, shape (M,).
+
+    Returns:
+        Similarities, falling, shape (M, k), and row numbers, int64, shape (M, k).
+
+    Example:
+        >>> import numpy as np
+        >>> known = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], dtype=np.float32)
+        >>> rounded_nearest(torch.tensor([[0.9, 0.1]]), known, k=2)[1].tolist()
+        [[0, 2]]
+    """
+    k = min(k, len(known))
+    scaled = _scaled(features, metric)
+    rounded, rounding = _rounded(scaled)
+    if metric == "l2":
+        rounded = functional.pad(rounded, (0, 3), value=1.0)
+    scores, candidates, longest = _candidates(rounded, known, _wanted(k), metric, left_out)
+    similarity = _exactly(scaled, known, candidates, metric)
+    if left_out is not None:
+        similarity[candidates == left_out[:, None]] = -torch.inf
+    best, order = similarity.topk(k, dim=1)
+    rows = candidates.gather(1, order)
+    if candidates.shape[1] < len(known):
+        lengths = scaled.norm(dim=1)
+        # of a product: by rounding either factor, the sum in float32, and what comes out
+        error = longest * (rounding + (UNIT * (1 + UNIT) + SUM) * lengths) + UNIT * scores[:, -1].abs()
+        kth = best[:, -1] if metric == "cosine" else (lengths.square() + best[:, -1]) / 2
+        unsure = torch.nonzero(kth <= scores[:, -1] + error)[:, 0]
+        if len(unsure):
+            own = None if left_out is None else left_out[unsure]
+            blocks = ((part, block.to(features)) for part, block in chunks(known))
+            best[unsure], rows[unsure] = nearest_rows(features[unsure], blocks, k, metric=metric, left_out=own)
+    return best, rows
+
+
+def _scaled(features: Tensor, metric: Similarity) -> Tensor:
+    """Return what products are scores of: directions, or the rows themselves."""
+    return (
+        functional.normalize(features, dim=1, eps=torch.finfo(features.dtype).tiny) if metric == "cosine" else features
+    )
+
+
+def _rounded(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Round to bfloat16; return also how far each row moved, shape (M,)."""
+    rounded = features.bfloat16()
+    return rounded, (features - rounded.float()).norm(dim=1)
+
+
+def _candidates(
+    rounded: Tensor, known: NDArray[Any], count: int, metric: Similarity, left_out: Tensor | None
+) -> tuple[Tensor, Tensor, float]:
+    """Return scores x . z, or x . z - ||z||^2 / 2 for l2, falling, their row numbers, and the largest ||z||."""
+    found: tuple[Tensor, Tensor] | None = None
+    longest = 1.0 if metric == "cosine" else 0.0
+    for rows, block in chunks(known):
+        factors = _scaled(block, metric).bfloat16()
+        if metric == "l2":
+            squares = block.square().sum(dim=1, keepdim=True)
+            longest = max(longest, float(squares.max()) ** 0.5)
+            factors = torch.cat([factors, *_parts(-squares / 2)], dim=1)
+        scores = rounded @ factors.T
+        if left_out is not None:
+            inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
+            scores[inside, left_out[inside] - rows.start] = -torch.inf
+        found = keep_largest(found, scores, rows.start, count)
+    assert found is not None
+    return found[0].float(), found[1], longest
+
+
+def _parts(values: Tensor) -> list[Tensor]:
+    """Return three numbers in bfloat16 that add up to each in float32."""
+    parts = []
+    for _ in range(3):
+        parts.append(values.bfloat16())
+        values = values - parts[-1].float()
+    return parts
+
+
+def _exactly(features: Tensor, known: NDArray[Any], candidates: Tensor, metric: Similarity) -> Tensor:
+    """Compare each row, a direction for cosine, with its own candidates, shape (M, count)."""
+    result = torch.empty(candidates.shape)
+    size = max(GATHERED // (candidates.shape[1] * features.shape[1]), 1)
+    for start in range(0, len(features), size):
+        numbers, part = candidates[start : start + size], features[start : start + size, None]
+        others = torch_rows(known, numbers.flatten().numpy()).to(features)
+        if metric == "cosine":  # the lengths of few rows are divided out of products, not of rows
+            lengths = others.norm(dim=1).clamp(min=torch.finfo(features.dtype).tiny).view(numbers.shape)
+            products = part @ others.view(*numbers.shape, -1).mT
+            result[start : start + size] = products[:, 0] / lengths
+        else:
+            result[start : start + size] = similarity_of(part, others.view(*numbers.shape, -1), metric)[:, 0]
+    return result
