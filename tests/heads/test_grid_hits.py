@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from longtail.heads import grid_hits as module
-from longtail.heads.grid_hits import GridScores, grid_hits
+from longtail.heads import rough_judge
+from longtail.heads.grid_hits import grid_hits
+from longtail.heads.grid_scores import GridScores
 from longtail.heads.logit_adjusted import adjustment_sweep
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
@@ -152,7 +154,7 @@ def test_few_rows_are_left_for_float64(arithmetic):
 
 def test_many_features(arithmetic, monkeypatch):
     """Sums of several parts."""
-    monkeypatch.setattr(module, "DEPTH", 16)
+    monkeypatch.setattr(rough_judge, "DEPTH", 16)
     features, codes, weight = problem(0.2)
     expected = by_arg_max(features, codes, tau_scores(weight))
     np.testing.assert_array_equal(tau_sweep(features, codes, weight), expected)

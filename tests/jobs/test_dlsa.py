@@ -74,7 +74,7 @@ def test_the_page_shows_the_blocks(fitted):
     page = (fitted / "report.html").read_text()
     assert "2 blocks are used" in page
     for name in ("dlsa-likelihood", "dlsa-taken", "dlsa-clusters", "dlsa-confusion"):
-        assert f'id="{name}-' in page
+        assert f'<svg id="{name}"' in page
     svg = page[page.index("<svg", page.index("How likely the training images are")) :]
     ElementTree.fromstring(svg[: svg.index("</svg>") + 6])
 

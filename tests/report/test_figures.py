@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from longtail.report.class_figures import accuracy_by_class, class_counts_figure, weight_norms, x_positions
 from longtail.report.drawing.looks import color, marker_path
-from longtail.report.drawing.marks import spread
 from longtail.report.drawing.panel import text
+from longtail.report.drawing.spread_labels import spread
 from longtail.report.inline_svg import inline_svg
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
 from longtail.report.study_figures import curve_figure, points_figure

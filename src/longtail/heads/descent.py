@@ -13,7 +13,7 @@ from longtail.errors import InputError
 from longtail.heads.optimizers import SGD
 from longtail.heads.precision import Precision
 from longtail.heads.rows import RowSource, row_reader
-from longtail.heads.trained_layers import TrainedPart
+from longtail.heads.trained_part import TrainedPart
 from longtail.losses import LossOfLogits, loss_gradient
 from longtail.sampling import Sampler
 from longtail.schedules import Schedule

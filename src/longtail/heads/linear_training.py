@@ -16,7 +16,8 @@ from longtail.heads.descent import FEWEST_STEPS, SGDPlan, batch_rows, descend
 from longtail.heads.parameters import DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision
 from longtail.heads.rows import Features, RowSource
-from longtail.heads.trained_layers import AnyLayer, CosineLayer, LinearLayer, unit_rows
+from longtail.heads.trained_layers import CosineLayer, LinearLayer, unit_rows
+from longtail.heads.trained_part import AnyLayer
 from longtail.losses import Deferred, LossName, build_loss, effective_number_weights
 from longtail.sampling import Sampler, Strategy
 from longtail.schedules import Schedule, ScheduleKind

@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import Evidence, choose_value, evidence_for
-from longtail.heads.grid_hits import GridScores, grid_hits
+from longtail.heads.grid_hits import grid_hits
+from longtail.heads.grid_scores import GridScores
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, Learned
 from longtail.heads.linear import LinearHead, LinearParameters

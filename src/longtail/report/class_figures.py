@@ -15,7 +15,6 @@ from longtail.report.drawing.marks import (
     line,
     line_ends,
     points,
-    spread,
     steps,
     swatch,
     up_line,
@@ -31,6 +30,7 @@ from longtail.report.drawing.panel import (
     text_width,
 )
 from longtail.report.drawing.scales import Scale, decades, even_ticks, padded
+from longtail.report.drawing.spread_labels import spread
 from longtail.report.inline_svg import inline_svg, shorten
 
 __all__ = ["accuracy_by_class", "class_counts_figure", "weight_norms", "x_positions"]

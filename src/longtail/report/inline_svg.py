@@ -14,7 +14,7 @@ def inline_svg(name: str, label: str, height: float, drawn: str) -> str:
     """Make an element of what was drawn.
 
     Args:
-        name: unique on the page, starts every id of the figure.
+        name: unique on the page, the id of the figure and the start of every id in it.
         label: says what the figure shows, for those who do not see it; HTML-escaped here.
         height: of the figure, in units of which it is 331 wide.
         drawn: markup; texts in it are escaped already.
@@ -25,7 +25,7 @@ def inline_svg(name: str, label: str, height: float, drawn: str) -> str:
     """
     prefix = re.sub(r"[^\w-]", "_", name)
     return (
-        f'<svg viewBox="0 0 {WIDTH:g} {height:.1f}" role="img" aria-label="{escape(label)}" '
+        f'<svg id="{prefix}" viewBox="0 0 {WIDTH:g} {height:.1f}" role="img" aria-label="{escape(label)}" '
         f'xmlns="http://www.w3.org/2000/svg" style="font-size:{TEXT}px;fill:currentColor">'
         + _REFERENCES.sub(rf"\g<1>{prefix}-", drawn)
         + "</svg>"
