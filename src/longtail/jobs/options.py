@@ -67,7 +67,7 @@ class RuntimeOptions(HeadRuntimeOptions):
     timeout: Annotated[float, Range(above=0, most=1e6)] = 10.0
     """Minutes of silence after which a process is lost."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Network's arithmetic; auto: bfloat16 where machine and network bear it."""
+    """Network's arithmetic; auto: bfloat16 where possible."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class StageOneOptions:
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images."""
     decode: Literal["auto"] | Decoding = "auto"
-    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left; auto: scaled, or as --init."""
+    """JPEGs whole, or scaled where enough is left."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     save_every: Factor = 30.0

@@ -58,7 +58,7 @@ class PretrainOptions:
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images; auto: by task, data and size."""
     decode: Literal["auto"] | Decoding = "auto"
-    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left; auto: scaled."""
+    """JPEGs whole, or scaled where enough is left."""
     monitor: Literal["knn", "none"] = "knn"
     """Check of val by nearest training images after each epoch, which chooses best.pt."""
     neighbours: Count = 20
