@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,11 +19,15 @@ from longtail.holdout import stratified_holdout
 __all__ = [
     "RHO_GRID",
     "Evidence",
+    "FitsOn",
+    "LogitsOf",
     "choose_from_hits",
     "choose_value",
     "evidence_for",
     "hits_by_fitting",
+    "linear_logits",
     "prior_of_rho",
+    "remembered",
     "tried_values",
 ]
 
@@ -29,6 +35,8 @@ RHO_GRID = (1.0, 1.5, 2.0, 2.5)  # of generalised re-weighting
 
 LogitsOf = Callable[[Tensor], Tensor]
 Setting = TypeVar("Setting")
+Fit = TypeVar("Fit")
+FitsOn = Callable[[Features, NDArray[np.int64]], Callable[[Setting], Fit]]
 
 
 def choose_from_hits(
@@ -148,6 +156,38 @@ def choose_value(
     values = [float(value) for value in grid]
     best, curve = choose_from_hits(values, hits_on(rows), np.bincount(rows.judged_codes, minlength=num_classes))
     return best, curve | {"parameter": name}, rows.selected_on
+
+
+def remembered(fits_on: FitsOn[Setting, Fit]) -> FitsOn[Setting, Fit]:
+    """Fit no setting twice to the same rows: what was chosen on val has learnt from all that there is to learn from.
+
+    Args:
+        fits_on: is given features and class indices, and gives what fits a setting to them.
+
+    Returns:
+        The same; what was fitted is kept until other rows are asked for.
+
+    Example:
+        >>> fits_on = remembered(lambda features, codes: lambda tau: print("fitted") or tau * features)
+        >>> rows, codes = np.eye(2), np.arange(2)
+        >>> fits_on(rows, codes)(2.0) is fits_on(rows, codes)(2.0)
+        fitted
+        True
+    """
+    known: tuple[Features, Callable[[Setting], Fit]] | None = None
+
+    def again(features: Features, codes: NDArray[np.int64]) -> Callable[[Setting], Fit]:
+        nonlocal known
+        if known is None or known[0] is not features:
+            known = features, cache(fits_on(features, codes))
+        return known[1]
+
+    return again
+
+
+def linear_logits(weight: Tensor, bias: Tensor) -> LogitsOf:
+    """Return what maps features (B, D) to the logits of a linear layer, whatever their type."""
+    return lambda rows: torch.addmm(bias.to(rows), rows, weight.to(rows).T)
 
 
 def hits_by_fitting(

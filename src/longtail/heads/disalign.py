@@ -10,7 +10,16 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.base import Head, ImpliedPrior, check_features
-from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
+from longtail.heads.choice import (
+    RHO_GRID,
+    LogitsOf,
+    choose_value,
+    evidence_for,
+    hits_by_fitting,
+    linear_logits,
+    prior_of_rho,
+    remembered,
+)
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, Array, Learned
@@ -29,8 +38,8 @@ __all__ = ["DisAlign", "aligned_logits"]
 EPOCHS = 5, 250  # usually, and the fewest steps in all
 
 Correction = tuple[Tensor, Tensor, Tensor, Tensor]
-# by rho: the correction and its losses, and the head that it corrects
-Fits = dict[float, tuple[tuple[Correction, list[float]], tuple[Tensor, Tensor]]]
+# the correction, the head that it corrects, and the losses
+Fit = tuple[Correction, tuple[Tensor, Tensor], list[float]]
 
 
 class DisAlign(Head):
@@ -166,37 +175,30 @@ class DisAlign(Head):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         judged, num_classes = self._judged(validation), len(self.classes_)
-        fits: Fits = {}
+        fits_on = remembered(lambda rows, of_rows: self._fits_on(rows, of_rows, seed))
         self.rho_, self.curve_, self.selected_on_ = choose_value(
             "rho",
             self.rho,
             self.grid,
             lambda: evidence_for(array, codes, judged, seed),
-            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed, fits), rows, num_classes, self.device),
+            lambda rows: hits_by_fitting(
+                self.grid,
+                lambda rho: _corrected(*fits_on(rows.features, rows.codes)(rho)[:2]),
+                rows,
+                num_classes,
+                self.device,
+            ),
             num_classes,
         )
-        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
-            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)(self.rho_)
-        (correction, self.losses_), start = fits[self.rho_]
+        correction, start, self.losses_ = fits_on(array, codes)(self.rho_)
         arrays = [part.cpu().numpy() for part in (*correction, *start)]
         self.scales_, self.shifts_, self.confidence_weight_, self.confidence_bias_ = arrays[:4]
         self.head_weight_, self.head_bias_ = arrays[4:]
         return self
 
-    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[float], Callable[[Tensor], Tensor]]:
-        scaling, rows_of = self._rows(rows.features, rows.codes, seed)
-        weight, bias = scaling.folded(rows_of.weight, rows_of.bias)
-
-        def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            fits[rho] = self._trained(scaling, rows_of, rows.codes, rho, seed), (weight, bias)
-            (correction, _), _ = fits[rho]
-            return lambda block: aligned_logits(
-                torch.addmm(bias.to(block), block, weight.to(block).T),
-                block,
-                *(part.to(block) for part in correction),
-            )
-
-        return fitted
+    def _fits_on(self, features: Features, codes: NDArray[np.int64], seed: int) -> Callable[[float], Fit]:
+        scaling, rows_of = self._rows(features, codes, seed)
+        return lambda rho: self._trained(scaling, rows_of, codes, rho, seed)
 
     def _rows(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[Standardisation, FixedLogits]:
         """Return how features are standardised, and with them so the logits of the head and the features."""
@@ -209,7 +211,7 @@ class DisAlign(Head):
 
     def _trained(
         self, scaling: Standardisation, rows_of: FixedLogits, codes: NDArray[np.int64], rho: float, seed: int
-    ) -> tuple[Correction, list[float]]:
+    ) -> Fit:
         bias = rows_of.bias
         stretch, shifts, offset = torch.zeros_like(bias), torch.zeros_like(bias), torch.zeros_like(bias[:1])
         direction = torch.zeros_like(rows_of.weight[0])
@@ -233,7 +235,8 @@ class DisAlign(Head):
             loss=nn.CrossEntropyLoss(generalized_weights(counts, rho)),
         )
         confidence, offset = scaling.folded(unit * direction[None], offset)
-        return (1 + stretch, shifts, confidence[0], offset), losses
+        head = scaling.folded(rows_of.weight, rows_of.bias)
+        return (1 + stretch, shifts, confidence[0], offset), head, losses
 
     def _chunk_logits(self, features: Tensor) -> Tensor:
         def of(array: NDArray[Any]) -> Tensor:
@@ -269,6 +272,11 @@ class DisAlign(Head):
 def _usual_length(features: Features, device: str) -> float:
     squares = sum(float(block.square().sum()) for _, block in chunks(features, device))
     return float(np.sqrt(squares / len(features))) or 1.0
+
+
+def _corrected(correction: Correction, head: tuple[Tensor, Tensor]) -> LogitsOf:
+    logits_of = linear_logits(*head)
+    return lambda rows: aligned_logits(logits_of(rows), rows, *(part.to(rows) for part in correction))
 
 
 def aligned_logits(

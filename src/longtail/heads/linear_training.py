@@ -214,25 +214,19 @@ def fit_by_sgd(
     logits_of: Callable[[Tensor], Tensor],
     *,
     plan: SGDPlan,
-    sampler: Sampler,
     device: str = "cpu",
-    loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
-    after_step: Callable[[], None] | None = None,
-    after_epoch: Callable[[int], bool | None] | None = None,
+    **others: Any,
 ) -> list[float]:
-    """Minimise the cross-entropy, or another loss, of `logits_of(inputs)` over `parameters`, in place.
+    """Train parameters by what any function of rows gives as logits, in place: `descend`, differentiated by autograd.
 
     Args:
-        inputs: features (N, D), or logits (N, C) that are only rescaled; memory-mapped or not.
+        inputs: as of `descend`, as are `codes`, `plan`, `device` and all others.
         codes: class indices, shape (N,).
         parameters: what is trained.
         logits_of: maps a batch of inputs to logits (B, C), using the parameters.
         plan: length, rates, and the precision of the products; parameters and loss keep that of the parameters.
-        sampler: draws the rows of each epoch.
         device: where the batches are computed.
-        loss: maps logits (B, C) and labels (B,) to a scalar.
-        after_step: called after each step, without gradients; may change the parameters in place.
-        after_epoch: called with the number of each finished epoch, from 1; ends the training where it gives True.
+        others: further arguments of `descend`.
 
     Returns:
         The mean loss of each epoch.
@@ -242,17 +236,8 @@ def fit_by_sgd(
     """
     for parameter in parameters:
         parameter.requires_grad_(True)
-    losses = descend(
-        inputs,
-        codes,
-        AnyLayer(parameters, logits_of, plan.precision, device),
-        plan=plan,
-        sampler=sampler,
-        device=device,
-        loss=loss,
-        after_step=after_step,
-        after_epoch=after_epoch,
-    )
+    layer = AnyLayer(parameters, logits_of, plan.precision, device)
+    losses = descend(inputs, codes, layer, plan=plan, device=device, **others)
     for parameter in parameters:
         parameter.requires_grad_(False)
     return losses

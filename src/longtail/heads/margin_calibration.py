@@ -10,7 +10,15 @@ from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
 from longtail.heads.base import ImpliedPrior
-from longtail.heads.choice import RHO_GRID, Evidence, choose_value, evidence_for, hits_by_fitting, prior_of_rho
+from longtail.heads.choice import (
+    RHO_GRID,
+    choose_value,
+    evidence_for,
+    hits_by_fitting,
+    linear_logits,
+    prior_of_rho,
+    remembered,
+)
 from longtail.heads.fixed_logits import FixedLogits
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, Array, Learned
@@ -28,8 +36,8 @@ __all__ = ["MarginCalibration"]
 
 EPOCHS = 5, 250  # usually, and the fewest steps in all
 
-# by rho: the layer, its factors and shifts, and the losses
-Fits = dict[float, tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]]
+# the layer, its factors and shifts, and the losses
+Fit = tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]
 
 
 class MarginCalibration(LinearHead):
@@ -158,31 +166,29 @@ class MarginCalibration(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         judged, num_classes = self._judged(validation), len(self.classes_)
-        fits: Fits = {}
+        fits_on = remembered(lambda rows, of_rows: self._fits_on(rows, of_rows, seed))
         self.rho_, self.curve_, self.selected_on_ = choose_value(
             "rho",
             self.rho,
             self.grid,
             lambda: evidence_for(array, codes, judged, seed),
-            lambda rows: hits_by_fitting(self.grid, self._candidates(rows, seed, fits), rows, num_classes, self.device),
+            lambda rows: hits_by_fitting(
+                self.grid,
+                lambda rho: linear_logits(*fits_on(rows.features, rows.codes)(rho)[0]),
+                rows,
+                num_classes,
+                self.device,
+            ),
             num_classes,
         )
-        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
-            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)(self.rho_)
-        linear, scales, shifts, self.losses_ = fits[self.rho_]
+        linear, scales, shifts, self.losses_ = fits_on(array, codes)(self.rho_)
         self.scales_, self.shifts_ = scales.cpu().numpy(), shifts.cpu().numpy()
         self._set_linear(*linear)
         return self
 
-    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[float], Callable[[Tensor], Tensor]]:
-        logits, lengths = self._logits_of_head(rows.features, rows.codes, seed)
-
-        def fitted(rho: float) -> Callable[[Tensor], Tensor]:
-            fits[rho] = self._trained(logits, lengths, rows.codes, rho, seed)
-            (weight, bias), *_ = fits[rho]
-            return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
-
-        return fitted
+    def _fits_on(self, features: Features, codes: NDArray[np.int64], seed: int) -> Callable[[float], Fit]:
+        logits, lengths = self._logits_of_head(features, codes, seed)
+        return lambda rho: self._trained(logits, lengths, codes, rho, seed)
 
     def _logits_of_head(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[FixedLogits, Tensor]:
         """Return the logits of the trained head, and l."""
@@ -195,9 +201,7 @@ class MarginCalibration(LinearHead):
         relative = lengths / lengths.mean().clamp(min=torch.finfo(lengths.dtype).tiny)
         return FixedLogits(features, weight, bias, **shared), relative
 
-    def _trained(
-        self, logits: FixedLogits, lengths: Tensor, codes: NDArray[np.int64], rho: float, seed: int
-    ) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, list[float]]:
+    def _trained(self, logits: FixedLogits, lengths: Tensor, codes: NDArray[np.int64], rho: float, seed: int) -> Fit:
         weight, bias = logits.weight, logits.bias
         # a is 1 plus what is trained, so that weight decay pulls to the trained head and not to none
         stretch, shifts = torch.zeros_like(bias), torch.zeros_like(bias)

@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor, nn
 
-from longtail.heads.choice import Evidence, choose_from_hits, evidence_for, hits_by_fitting
+from longtail.heads.choice import (
+    Evidence,
+    FitsOn,
+    choose_from_hits,
+    evidence_for,
+    hits_by_fitting,
+    linear_logits,
+    remembered,
+)
 from longtail.heads.descent import descend
 from longtail.heads.joint import linear_or_joint
 from longtail.heads.learned_state import CURVE, LOSSES, NOT_NEGATIVE, POSITIVE, Array, Learned
@@ -34,8 +42,8 @@ WEIGHT_DECAYS = (5e-3, 2e-2)
 Linear = tuple[Tensor, Tensor]
 
 Setting = tuple[float, float]  # share and weight decay
-# by setting: how features are standardised, the radius, and the layer on them with its losses
-Fits = dict[Setting, tuple[Standardisation, float, tuple[Linear, list[float]]]]
+# the layer, the lengths of its rows on standardised features, the radius, and the losses
+Fit = tuple[Linear, Tensor, float, list[float]]
 
 
 class MaxNorm(LinearHead):
@@ -169,7 +177,7 @@ class MaxNorm(LinearHead):
         array, codes, _ = self._begin(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.curve_: dict[str, Any] | None = None
-        fits: Fits = {}
+        fits_on = remembered(lambda rows, of_rows: self._fits_on(rows, of_rows, seed))
         shares = self.shares if self.radius == "auto" else (0.0,)
         decays = self.weight_decays if self.weight_decay == "auto" else (float(self.weight_decay),)
         (share, decay), self.selected_on_ = (shares[0], decays[0]), "given"
@@ -177,37 +185,39 @@ class MaxNorm(LinearHead):
             evidence = evidence_for(array, codes, self._judged(validation), seed)
             self.selected_on_ = "not selected"
             if len(evidence.judged_codes):
-                (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, seed, fits)
+                (share, decay), self.curve_ = self._choose(list(product(shares, decays)), evidence, fits_on)
                 self.selected_on_ = evidence.selected_on
-        if self.selected_on_ != "val":  # else the chosen candidate has learned from these rows already
-            self._candidates(Evidence(array, codes, array, codes, "val"), seed, fits)((share, decay))
-        scaling, self.radius_, (layer, self.losses_) = fits[share, decay]
+        layer, lengths, self.radius_, self.losses_ = fits_on(array, codes)((share, decay))
         self.weight_decay_ = decay
-        self.lengths_ = layer[0].norm(dim=1).cpu().numpy()
-        self._set_linear(*scaling.folded(*layer))
+        self.lengths_ = lengths.cpu().numpy()
+        self._set_linear(*layer)
         return self
 
     def _choose(
-        self, settings: list[Setting], evidence: Evidence, seed: int, fits: Fits
+        self, settings: list[Setting], evidence: Evidence, fits_on: FitsOn[Setting, Fit]
     ) -> tuple[Setting, dict[str, Any]]:
-        fitted = self._candidates(evidence, seed, fits)
-        hits = hits_by_fitting(settings, fitted, evidence, len(self.classes_), self.device)
+        fit = fits_on(evidence.features, evidence.codes)
+        hits = hits_by_fitting(
+            settings,
+            lambda setting: linear_logits(*fit(setting)[0]),
+            evidence,
+            len(self.classes_),
+            self.device,
+        )
         totals = np.bincount(evidence.judged_codes, minlength=len(self.classes_))
         best, curve = choose_from_hits(settings, hits, totals)
         return best, curve | {"parameter": None}  # of two
 
-    def _candidates(self, rows: Evidence, seed: int, fits: Fits) -> Callable[[Setting], Callable[[Tensor], Tensor]]:
-        scaling, start = self._start(rows.features, rows.codes, seed)
-        features = kept_rows(scaling.rows(rows.features))
+    def _fits_on(self, features: Features, codes: NDArray[np.int64], seed: int) -> Callable[[Setting], Fit]:
+        scaling, start = self._start(features, codes, seed)
+        rows = kept_rows(scaling.rows(features))
 
-        def fitted(setting: Setting) -> Callable[[Tensor], Tensor]:
+        def fit(setting: Setting) -> Fit:
             radius = self._radius(start, setting[0])
-            trained = self._trained(start, features, rows.codes, radius, setting[1], seed)
-            fits[setting] = scaling, radius, trained
-            weight, bias = scaling.folded(*trained[0])
-            return lambda block: torch.addmm(bias.to(block), block, weight.to(block).T)
+            layer, losses = self._trained(start, rows, codes, radius, setting[1], seed)
+            return scaling.folded(*layer), layer[0].norm(dim=1), radius, losses
 
-        return fitted
+        return fit
 
     def _start(self, features: Features, codes: NDArray[np.int64], seed: int) -> tuple[Standardisation, Linear]:
         """Return how features are standardised, and the trained head on them."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Similarity", "class_votes", "keep_largest", "nearest_rows", "similarity_of"]
+__all__ = ["Similarity", "class_votes", "keep_largest", "leave_out", "nearest_rows", "similarity_of"]
 
 GROUP = 8  # columns, which are looked at one by one only where their maximum is among the largest
 
@@ -66,12 +66,17 @@ def nearest_rows(
     best: tuple[Tensor, Tensor] | None = None
     for rows, block in blocks:
         similarity = similarity_of(features, block, metric)
-        if left_out is not None:
-            inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
-            similarity[inside, left_out[inside] - rows.start] = -torch.inf
+        leave_out(similarity, rows, left_out)
         best = keep_largest(best, similarity, rows.start, k)
     assert best is not None
     return best
+
+
+def leave_out(scores: Tensor, rows: slice, left_out: Tensor | None) -> None:
+    """Give each feature's own row, where it is among those that scores (M, N) are of, the lowest score, in place."""
+    if left_out is not None:
+        inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
+        scores[inside, left_out[inside] - rows.start] = -torch.inf
 
 
 def keep_largest(best: tuple[Tensor, Tensor] | None, scores: Tensor, start: int, k: int) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from longtail import processor
-from longtail.heads.nearest_rows import Similarity, keep_largest, nearest_rows, similarity_of
+from longtail.heads.nearest_rows import Similarity, keep_largest, leave_out, nearest_rows, similarity_of
 from longtail.heads.rows import chunks, torch_rows
 
 __all__ = ["pays_to_round", "rounded_nearest"]
@@ -48,14 +48,14 @@ def rounded_nearest(
     below the score of the k-th best, all rows are compared in float32.
 
     Args:
-        features: to compare, float32, shape (M, D).
-        known: shape (N, D), in memory or mapped.
-        k: how many; all of them where there are fewer.
+        features: as of `nearest_rows`, as are `k`, `metric` and `left_out`; float32.
+        known: rows to search, shape (N, D), in memory or mapped.
+        k: how many.
         metric: "cosine" or "l2".
-        left_out: number of each feature's own row among the known ones, which is left out, shape (M,).
+        left_out: row numbers, or None.
 
     Returns:
-        Similarities, falling, shape (M, k), and row numbers, int64, shape (M, k).
+        What `nearest_rows` returns.
 
     Example:
         >>> import numpy as np
@@ -113,9 +113,7 @@ def _candidates(
             longest = max(longest, float(squares.max()) ** 0.5)
             factors = torch.cat([factors, *_parts(-squares / 2)], dim=1)
         scores = rounded @ factors.T
-        if left_out is not None:
-            inside = torch.nonzero((left_out >= rows.start) & (left_out < rows.stop))[:, 0]
-            scores[inside, left_out[inside] - rows.start] = -torch.inf
+        leave_out(scores, rows, left_out)
         found = keep_largest(found, scores, rows.start, count)
     assert found is not None
     return found[0].float(), found[1], longest
