@@ -4,9 +4,7 @@ Sides, on the same images of noise: float32 as torch builds it (eager), the same
 `--precision auto` takes where the processor multiplies in bfloat16 (channels_last under autocast); all parameters in
 bfloat16; onnxruntime, where it is installed; with --compile also torch.compile, which takes minutes at first. In turn
 in one process, by CPU seconds; medians count.
-Features are compared with those of eager float32: the smallest cosine of two rows, the largest difference as a share of
-a row's length, and rows that get another class of a drawn linear layer with 1000. Drawn networks are the hard case for
-that: all images have nearly the same features.
+Features are compared with those of eager float32, as `moved_features.py` does.
 
     python benchmarks/speed/forward_passes.py [--batch 16] [--repeat 5] [--compile] [--quick]
 """
@@ -22,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
+from moved_features import moved
 from torch import Tensor, nn
 
 NETWORKS = ("resnet50", "vit_small_patch16_224")
@@ -98,18 +97,14 @@ def measure(name: str, sides: dict[str, Side], repeat: int) -> None:
                 features[way] = side().float()
                 seconds[way].append(time.process_time() - started)
     expected = features["eager float32"]
-    drawn = torch.randn(expected.shape[1], 1000, generator=torch.Generator().manual_seed(0))
     # the first round chooses kernels, or compiles
     medians = {way: float(np.median(times[1:])) for way, times in seconds.items()}
     print(f"{name}, {len(expected)} images, {torch.get_num_threads()} threads")
     for way, found in features.items():
-        cosine = torch.nn.functional.cosine_similarity(found, expected).min()
-        apart = ((found - expected).norm(dim=1) / expected.norm(dim=1)).max()
-        changed = ((found @ drawn).argmax(dim=1) != (expected @ drawn).argmax(dim=1)).sum()
         ratio = medians["eager float32"] / medians[way]
         print(
             f"  {way:25s} {1000 * medians[way] / len(expected):7.1f} ms an image, {ratio:5.2f} times eager; "
-            f"cosine {cosine:.6f}, apart {apart:.5f}, another class {changed}"
+            f"{moved(found.numpy(), expected.numpy())}"
         )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
+from moved_features import moved
 from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
@@ -118,19 +119,6 @@ def timed(side: Side) -> tuple[NDArray[np.float32], float, float]:
     return result, seconds, sum(after[:4]) - sum(before[:4])
 
 
-def differences(found: NDArray[np.float32], expected: NDArray[np.float32]) -> str:
-    """Say how far features differ."""
-    apart = np.abs(found - expected)
-    relative = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
-    weight = np.random.default_rng(0).normal(size=(expected.shape[1], 100)) / np.sqrt(expected.shape[1])
-    centred = expected.mean(axis=0)
-    changed = ((found - centred) @ weight).argmax(axis=1) != ((expected - centred) @ weight).argmax(axis=1)
-    return (
-        f"largest {apart.max():.3g}, mean {apart.mean():.3g}; as a share of a row's length mean {relative.mean():.3g}, "
-        f"largest {relative.max():.3g}; another class of a drawn linear layer with 100: {changed.sum()} of {len(found)}"
-    )
-
-
 def main() -> None:
     """Run all sides and print rates and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -168,8 +156,8 @@ def main() -> None:
             f"{name:10s} {len(paths) / seconds:6.1f} images/s, {1000 * cpu / len(paths):5.0f} ms of CPU an image; "
             f"{ratios[0]:.2f} times the loop, by CPU {ratios[1]:.2f}"
         )
-    print(f"features, scaled against whole: {differences(features['scaled'], features['whole'])}")
-    print(f"features, whole against the loop: {differences(features['whole'], features['plain loop'])}")
+    print(f"features, scaled against whole: {moved(features['scaled'], features['whole'])}")
+    print(f"features, whole against the loop: {moved(features['whole'], features['plain loop'])}")
 
 
 if __name__ == "__main__":
