@@ -42,8 +42,8 @@ class ImportConfig:
     """Mean of each channel in its preprocessing, 0 to 1, in place of --statistics."""
     std: tuple[float, float, float] | None = None
     """Deviation of each channel in its preprocessing, in place of --statistics."""
-    decode: Decoding = "scaled"
-    """JPEGs whole, or scaled: at 1/2, 1/4 or 1/8 if twice the pixels needed are left."""
+    decode: Decoding = "whole"
+    """JPEGs whole, as their own code does, or scaled where enough is left."""
 
 
 def run(config: ImportConfig) -> Path:
