@@ -170,3 +170,26 @@ def test_the_same_on_a_gpu():
 def test_scores_of_the_whole_grid_as_given():
     scores = GridScores(np.eye(2), np.ones((1, 2)), np.array([[0.0, 0.0], [0.0, 2.0]]))
     assert grid_hits(np.eye(2), np.array([0, 1]), scores).tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_classes_that_come_twice_are_told_without_exact_products(arithmetic, monkeypatch, with_bias):
+    """Of equals the first wins: a head that was never trained would else be judged in float64, row by row."""
+    features, codes, weight = problem(0.5, classes=150)
+    twice, bias = np.concatenate([weight, weight]), np.tile(np.arange(150) % 3, 2) if with_bias else None
+    codes = np.where(np.arange(len(codes)) % 2, codes, codes + 150)
+    expected = by_arg_max(features, codes, tau_scores(twice, bias=bias))
+    asked = []
+    judge = module.ExactJudge.__call__
+    monkeypatch.setattr(
+        module.ExactJudge, "__call__", lambda self, block, truth: asked.append(len(block)) or judge(self, block, truth)
+    )
+    np.testing.assert_array_equal(tau_sweep(features, codes, twice, bias=bias), expected)
+    assert expected[:, :150].sum() > 1000
+    assert not expected[:, 150:].any()
+    assert sum(asked) < 0.02 * len(features)
+
+
+def test_where_all_classes_are_equal_the_first_wins(arithmetic):
+    hits = tau_sweep(np.ones((30, 4)), np.arange(30) % 3, np.zeros((3, 4)))
+    assert (hits == [10, 0, 0]).all()

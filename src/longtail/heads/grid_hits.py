@@ -50,6 +50,14 @@ def grid_hits(
         array([[1, 0],
                [1, 1]])
     """
+    num_classes, classes = len(scores.weight), scores.first_of_equals
+    if len(classes) < num_classes:  # else no product could tell equals apart, and each row would be judged exactly
+        place = np.full(num_classes, -1)
+        place[classes] = np.arange(len(classes))
+        rows = np.flatnonzero(place[codes] >= 0)
+        hits = np.zeros((len(scores), num_classes), dtype=np.int64)
+        hits[:, classes] = grid_hits(SomeRows(features, rows), place[codes[rows]], scores.of(classes), device=device)
+        return hits
     right = np.zeros((len(scores), len(codes)), dtype=np.bool_)
     left = np.arange(len(codes))
     for judge in _judges(scores, device):
@@ -61,7 +69,7 @@ def grid_hits(
             right[:, numbers] = won.cpu().numpy()
             undecided.append(numbers[is_open.cpu().numpy()])
         left = np.concatenate(undecided)
-    return np.stack([np.bincount(codes[row], minlength=len(scores.weight)) for row in right])
+    return np.stack([np.bincount(codes[row], minlength=num_classes) for row in right])
 
 
 def _judges(scores: GridScores, device: str) -> list[_Judge]:

@@ -27,3 +27,17 @@ class GridScores:
 
     def __len__(self) -> int:
         return len(self.factors if self.shifts is None else self.shifts)
+
+    def of(self, classes: NDArray[np.int64]) -> "GridScores":
+        """Return the scores of some classes."""
+        shifts = None if self.shifts is None else self.shifts[:, classes]
+        return GridScores(self.weight[classes], self.factors[:, classes], shifts)
+
+    @property
+    def first_of_equals(self) -> NDArray[np.int64]:
+        """The classes that score otherwise than each before them: of equals, only the first can win."""
+        arrays = [self.weight, self.factors.T] + ([] if self.shifts is None else [self.shifts.T])
+        first: dict[bytes, int] = {}
+        for number, parts in enumerate(zip(*arrays, strict=True)):
+            first.setdefault(b"".join(part.tobytes() for part in parts), number)
+        return np.fromiter(first.values(), dtype=np.int64)
