@@ -178,15 +178,18 @@ def test_classes_that_come_twice_are_told_without_exact_products(arithmetic, mon
     features, codes, weight = problem(0.5, classes=150)
     twice, bias = np.concatenate([weight, weight]), np.tile(np.arange(150) % 3, 2) if with_bias else None
     codes = np.where(np.arange(len(codes)) % 2, codes, codes + 150)
-    expected = by_arg_max(features, codes, tau_scores(twice, bias=bias))
+    # of twice, even the last bits of a product differ by where its column lies
+    able = codes < 150
+    once = tau_scores(weight, bias=bias[:150] if with_bias else None)
+    expected = by_arg_max(features[able], codes[able], once)
     asked = []
     judge = module.ExactJudge.__call__
     monkeypatch.setattr(
         module.ExactJudge, "__call__", lambda self, block, truth: asked.append(len(block)) or judge(self, block, truth)
     )
-    np.testing.assert_array_equal(tau_sweep(features, codes, twice, bias=bias), expected)
-    assert expected[:, :150].sum() > 1000
-    assert not expected[:, 150:].any()
+    hits = tau_sweep(features, codes, twice, bias=bias)
+    np.testing.assert_array_equal(hits, np.pad(expected, ((0, 0), (0, 150))))
+    assert expected.sum() > 1000
     assert sum(asked) < 0.02 * len(features)
 
 

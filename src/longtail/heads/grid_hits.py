@@ -54,9 +54,9 @@ def grid_hits(
     if len(classes) < num_classes:  # else no product could tell equals apart, and each row would be judged exactly
         place = np.full(num_classes, -1)
         place[classes] = np.arange(len(classes))
-        rows = np.flatnonzero(place[codes] >= 0)
+        able = np.flatnonzero(place[codes] >= 0)
         hits = np.zeros((len(scores), num_classes), dtype=np.int64)
-        hits[:, classes] = grid_hits(SomeRows(features, rows), place[codes[rows]], scores.of(classes), device=device)
+        hits[:, classes] = grid_hits(SomeRows(features, able), place[codes[able]], scores.of(classes), device=device)
         return hits
     right = np.zeros((len(scores), len(codes)), dtype=np.bool_)
     left = np.arange(len(codes))
