@@ -8,7 +8,18 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
+PURE = {
+    "arguments",
+    "class_names",
+    "counts",
+    "grouping",
+    "priors",
+    "ranges",
+    "schedules",
+    "signals",
+    "holdout",
+    "errors",
+}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {
     "sampling",
@@ -19,6 +30,7 @@ LIBRARY = BASE | {
     "features",
     "evaluation",
     "global_draws",
+    "manifests",
     "processor",
     "threads",
 }

@@ -9,7 +9,7 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-MOST_PARAMETERS, MOST_LINES, MEDIAN_LINES = 6, 350, 120
+MOST_PARAMETERS, MOST_LINES, MEDIAN_LINES = 6, 350, 130
 MIDDLE = [path for room in ("comparison", "training") for path in sorted((ROOT / room).glob("*.py"))]
 VERBS = sorted((ROOT / "jobs").glob("*.py"))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from longtail import flows as flows
     from longtail import heads as heads
     from longtail import losses as losses
+    from longtail import manifests as manifests
     from longtail import pretraining as pretraining
     from longtail import priors as priors
     from longtail import recipes as recipes
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from longtail.evaluation.scaling_choice import choose_calibrator
     from longtail.evaluation.selective import AcceptanceRule
     from longtail.features import ColumnChoice, FeatureFile, FeatureSplits, Reading, open_features, write_features
+    from longtail.grouping import Grouping
     from longtail.heads import (
         DLSA,
         ClassifierRetraining,
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from longtail.heads.feature_transform import FeatureTransform
     from longtail.jobs.balancing.balanced_model import balance_model
     from longtail.losses import LDAM, ClusterBalance, Deferred, Focal, build_loss, effective_number_weights
+    from longtail.manifests import Manifest, ManifestChoice, read_manifest
     from longtail.priors import (
         BlackBoxEstimate,
         PriorEstimate,
@@ -128,12 +131,15 @@ __all__ = [
     "FeatureSplits",
     "FeatureTransform",
     "Focal",
+    "Grouping",
     "InputError",
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
     "Logistic",
     "LogitAdjusted",
+    "Manifest",
+    "ManifestChoice",
     "MarginCalibration",
     "MaxNorm",
     "MultilayerPerceptron",
@@ -180,6 +186,7 @@ __all__ = [
     "prior_interval",
     "prior_of_counts",
     "progressive_probabilities",
+    "read_manifest",
     "repeat_factors",
     "run",
     "save_head",
@@ -216,12 +223,15 @@ _HOME = {
     "FeatureProblem": "longtail.comparison",
     "FeatureTransform": "longtail.heads.feature_transform",
     "Focal": "longtail.losses",
+    "Grouping": "longtail.grouping",
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",
     "LearnableWeightScaling": "longtail.heads",
     "LinearDiscriminant": "longtail.heads",
     "Logistic": "longtail.heads",
     "LogitAdjusted": "longtail.heads",
+    "Manifest": "longtail.manifests",
+    "ManifestChoice": "longtail.manifests",
     "MarginCalibration": "longtail.heads",
     "MaxNorm": "longtail.heads",
     "MultilayerPerceptron": "longtail.heads",
@@ -265,6 +275,7 @@ _HOME = {
     "prior_interval": "longtail.priors",
     "prior_of_counts": "longtail.priors",
     "progressive_probabilities": "longtail.sampling",
+    "read_manifest": "longtail.manifests",
     "repeat_factors": "longtail.sampling",
     "run": "longtail.verbs",
     "save_head": "longtail.heads",
@@ -287,6 +298,7 @@ _ROOMS = (
     "flows",
     "heads",
     "losses",
+    "manifests",
     "pretraining",
     "priors",
     "recipes",

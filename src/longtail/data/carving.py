@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from longtail.counts import class_counts
 from longtail.data.fingerprint import fingerprints, same_content
 from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
 from longtail.data.shared_images import SharedImages, shared_images
-from longtail.data.source import ImageSource, Joined, Subset
+from longtail.data.source import ImageSource, Joined, Subset, groups_of
 from longtail.errors import InputError
+from longtail.files.text import counted
+from longtail.grouping import joined_groups
 from longtail.holdout import stratified_holdout
 
 __all__ = ["Carving", "Progress"]
@@ -111,10 +114,13 @@ class Carving:
             )
         for split, share in missing.items():
             train, content = self.sources["train"], self._content.get("train")
-            rest, held_out = stratified_holdout(np.asarray(train.labels), share, seed, content)
+            groups = groups_of(train)
+            together = content if groups is None else _together(groups.codes, content)
+            rest, held_out = stratified_holdout(np.asarray(train.labels), share, seed, together)
+            how = "class by class" if groups is None else "whole groups"
             self.notes.append(
-                f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, class by "
-                f"class, seed {seed}"
+                f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, {how}, seed "
+                f"{seed}"
             )
             self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
             self.rows["train"] = self.rows["train"][rest]
@@ -133,6 +139,21 @@ class Carving:
             self.notes += result.sentences({split: len(source) for split, source in sources.items()})
         return result
 
+    def tell_of_crossing_groups(self) -> None:
+        """Tell of groups that the data's own splits have on both sides."""
+        groups = {split: groups_of(source) for split, source in self.sources.items()}
+        for first, second in combinations(self.rows, 2):
+            one, other = groups[first], groups[second]
+            if one is None or other is None or one.names != other.names:
+                continue
+            both = np.intersect1d(one.codes, other.codes)
+            if len(both):
+                rows = int(np.isin(other.codes, both).sum())
+                self.notes.append(
+                    f"{counted(len(both), 'group')} of {first} {'is' if len(both) == 1 else 'are'} in {second} too, "
+                    f"with {rows:,} of its {len(other):,} images: what is measured on them may be remembered"
+                )
+
     def tell_of_classes_without_images(self) -> None:
         """Tell of classes on which nothing can be chosen, or measured."""
         for split in ("val", "test"):
@@ -145,6 +166,10 @@ class Carving:
                 more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
                 them = "it" if len(empty) == 1 else "them"
                 self.notes.append(f"no {split} image of {shown}{more}: {split} figures say nothing of {them}")
+
+
+def _together(groups: IntArray, content: IntArray | None) -> IntArray:
+    return groups if content is None else joined_groups(groups, content)
 
 
 def _of_two_classes(train: ImageSource, content: IntArray) -> list[str]:

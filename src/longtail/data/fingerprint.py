@@ -43,6 +43,9 @@ class Marks:
         self._marks = np.zeros((number, _BYTES), dtype=np.uint8)
         self._is_known = np.zeros(number, dtype=bool)
 
+    def __len__(self) -> int:
+        return len(self._marks)
+
     def get(self, index: int, make: Callable[[], bytes]) -> bytes:
         """Return the mark of one image, which `make` makes."""
         if not self._is_known[index]:

@@ -1,6 +1,7 @@
 """Open a data set by name or path, and split it."""
 
 from contextlib import nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,12 +14,14 @@ from longtail.data.carving import Carving, Progress
 from longtail.data.decode import check_bits
 from longtail.data.digits import digits_splits
 from longtail.data.folder_layout import FolderLayout
+from longtail.data.group_by import grouped_by
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
 from longtail.data.source import DataSplits, ImageSource
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["DATA_NAMES", "open_data"]
 
@@ -43,6 +46,8 @@ def open_data(
     layout: FolderLayout = "auto",
     alike_names: AlikeNames = "ask",
     bits: int | None = None,
+    table: ManifestChoice | None = None,
+    group_by: str | None = None,
     progress: Progress = lambda what, images: nullcontext(lambda done: None),
 ) -> DataSplits:
     """Open a data set, make it long-tailed where that is wanted, and complete its splits.
@@ -52,7 +57,7 @@ def open_data(
 
     Args:
         dataset: "digits", "cifar10", "cifar100", "imagenet-lt", "places-lt", "inat18", or the path of an image folder,
-            list file (.txt) or image pack (.h5).
+            list file (.txt), image pack (.h5), or table of images (.csv, ...; any format of `longtail.manifests`).
         root: of CIFAR: folder of torchvision's files, or an image pack of it; else folder of a list's images.
         profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for digits and CIFAR and
             wherever a ratio is given, and "none" for all others.
@@ -70,6 +75,9 @@ def open_data(
         alike_names: of classes whose names differ in case, blanks, "_", "-" or Unicode form only: "keep" or "merge";
             "ask" refuses them.
         bits: of grey images of more than 8 bits: white is 2^bits - 1; default: as their files state it.
+        table: what a person said of a table of images, or of an export of another program.
+        group_by: which images belong together, as of `longtail.data.group_by.group_words`; those stay on one side of
+            every split that is made.
         progress: shows how far a look at all images is.
 
     Returns:
@@ -117,7 +125,19 @@ def open_data(
         )
         parts = dict(listed)
     else:
-        parts, notes = open_parts(dataset, root, layout=layout, alike_names=alike_names, bits=bits, download=download)
+        parts, notes = open_parts(
+            dataset,
+            root,
+            layout=layout,
+            alike_names=alike_names,
+            bits=bits,
+            download=download,
+            table=replace(table or ManifestChoice(), root=root),
+            skip_missing=skip_bad,
+        )
+    if group_by is not None:
+        parts, note = grouped_by(parts, group_by)
+        notes = (*notes, note)
     if original_splits:
         val_fraction = 0.0
         notes = (*notes, "nothing was split off train: choices are made on the test images, as the published ones are")
@@ -136,6 +156,8 @@ def open_data(
         "layout": layout,
         "alike_names": alike_names,
         "bits": bits,
+        "table": None if table is None or table == ManifestChoice() else _plain(table),
+        "group_by": group_by,
     }
     carving = Carving(parts, progress)
     carving.notes += notes
@@ -148,6 +170,7 @@ def open_data(
     _check_train(carving.sources["train"], dataset)
     if dataset not in PUBLISHED:  # hundreds of thousands of files, whose lists are taken as they are
         carving.look(bits)
+    carving.tell_of_crossing_groups()
     carving.split_off({"test": test_fraction, "val": val_fraction}, seed)
     _check_train(carving.sources["train"], dataset)
     shared = carving.shared()
@@ -204,6 +227,11 @@ def _profiled(
     num_classes = len(train.class_names)
     most = int(class_counts(train.labels, num_classes).max()) if largest is None else largest
     return long_tailed_indices(train.labels, PROFILES[profile](num_classes, most, ratio), seed)
+
+
+def _plain(table: ManifestChoice) -> dict[str, Any]:
+    """Return what a person said of a table as a record has it."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(table).items()}
 
 
 def _check_train(train: ImageSource, dataset: str) -> None:

@@ -1,5 +1,7 @@
 """The splits that a data set has, whatever it is: a name, a folder, lists or a pack."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
+from longtail.manifests.formats import format_in_folder, format_of
+from longtail.manifests.images import ManifestImages
+from longtail.manifests.opened import open_manifest
+from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["DATA_NAMES", "open_parts"]
 
@@ -32,6 +38,8 @@ def open_parts(
     alike_names: AlikeNames = "ask",
     bits: int | None = None,
     download: bool = False,
+    table: ManifestChoice | None = None,
+    skip_missing: bool = False,
 ) -> tuple[Parts, tuple[str, ...]]:
     """Open the splits that CIFAR, a folder, a list file or a pack has.
 
@@ -42,6 +50,8 @@ def open_parts(
         alike_names: as of `settled_names`.
         bits: of grey images of more than 8 bits, as of `decode_image`.
         download: fetch CIFAR.
+        table: what a person said of a table of images.
+        skip_missing: leave rows of a table out whose images are not there.
 
     Returns:
         A source for each split that is there, "train" among them; and notes for people.
@@ -63,11 +73,16 @@ def open_parts(
             f"no data '{printable(path)}': no such file or folder.{perhaps} "
             f"Expected {', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
         )
+    choice = table or ManifestChoice(root=root)
+    opened = partial(open_manifest, path, choice, alike_names=alike_names, bits=bits, skip_missing=skip_missing)
+    if choice.format is not None:
+        return _of_table(opened)
     if path.is_dir():
-        folders, notes = open_folder(path, layout=layout, alike_names=alike_names, bits=bits)
-        return dict(folders), notes
+        return _of_folder(path, opened, layout, alike_names, bits)
     if path.suffix.lower() in PACK_SUFFIXES:
         return _of_pack(path, dataset, alike_names, bits), ()
+    if format_of(path) is not None:
+        return _of_table(opened)
     other = recognised(path)
     if path.suffix.lower() in LIST_SUFFIXES and not (other and other.is_known):
         listed, notes = open_lists(path, root, alike_names=alike_names, bits=bits)
@@ -77,6 +92,30 @@ def open_parts(
         if other
         else f"{printable(path)}: nothing that is known. {READ_TODAY} Features go to `longtail fit`."
     )
+
+
+def _of_table(opened: Callable[[], tuple[dict[str, ManifestImages], tuple[str, ...]]]) -> tuple[Parts, tuple[str, ...]]:
+    tables, notes = opened()
+    return dict(tables), notes
+
+
+def _of_folder(
+    folder: Path,
+    opened: Callable[[], tuple[dict[str, ManifestImages], tuple[str, ...]]],
+    layout: FolderLayout,
+    alike_names: AlikeNames,
+    bits: int | None,
+) -> tuple[Parts, tuple[str, ...]]:
+    """Open a folder by its sub-folders; where those are no classes, by the table in it that says what it holds."""
+    try:
+        folders, notes = open_folder(folder, layout=layout, alike_names=alike_names, bits=bits)
+        return dict(folders), notes
+    except InputError:
+        form = format_in_folder(folder) if layout == "auto" else None
+        if form is None:
+            raise
+    tables, notes = opened()
+    return dict(tables), (f"{printable(folder)}: read as {form.title}", *notes)
 
 
 def _of_pack(path: Path, dataset: str, alike_names: AlikeNames, bits: int | None) -> Parts:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from longtail.data.shared_images import SharedImages
 from longtail.errors import InputError
+from longtail.grouping import Grouping, concatenated
 
-__all__ = ["DataSplits", "ImageSource", "Joined", "Relabelled", "Subset"]
+__all__ = ["DataSplits", "ImageSource", "Joined", "Relabelled", "Subset", "events_of", "groups_of", "image_of"]
 
 
 class ImageSource(Protocol):
@@ -51,6 +52,29 @@ class ImageSource(Protocol):
         ...
 
 
+def groups_of(source: ImageSource) -> Grouping | None:
+    """Return what each image belongs to, a site or a specimen; None where nobody said so."""
+    groups: Grouping | None = getattr(source, "groups", None)
+    return groups
+
+
+def events_of(source: ImageSource) -> Grouping | None:
+    """Return the event that each image is of, such as a sequence; None where nobody said so."""
+    events: Grouping | None = getattr(source, "events", None)
+    return events
+
+
+def image_of(source: ImageSource, index: int) -> tuple[int, ...]:
+    """Return what parts of one image share, and no others: they are best loaded one after the other."""
+    if isinstance(source, Subset):
+        return image_of(source.source, int(source.indices[index]))
+    if isinstance(source, Joined):
+        number, row = source.place(index)
+        return number, *image_of(source.sources[number], row)
+    number_of = getattr(source, "image_of", None)
+    return (index if number_of is None else int(number_of(index)),)
+
+
 class Subset:
     """Chosen images of another source, itself a source.
 
@@ -69,6 +93,18 @@ class Subset:
     def labels(self) -> NDArray[np.int64]:
         """Class indices, shape (N,)."""
         return np.asarray(self.source.labels)[self.indices]
+
+    @property
+    def groups(self) -> Grouping | None:
+        """What each image belongs to, or None."""
+        groups = groups_of(self.source)
+        return None if groups is None else groups.take(self.indices)
+
+    @property
+    def events(self) -> Grouping | None:
+        """The event of each image, or None."""
+        events = events_of(self.source)
+        return None if events is None else events.take(self.indices)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -146,12 +182,27 @@ class Joined:
         """Class indices, shape (N,)."""
         return np.concatenate([np.asarray(source.labels, dtype=np.int64) for source in self.sources])
 
+    @property
+    def groups(self) -> Grouping | None:
+        """What each image belongs to; None where no source says so."""
+        return concatenated([groups_of(source) for source in self.sources], list(map(len, self.sources)))
+
+    @property
+    def events(self) -> Grouping | None:
+        """The event of each image; None where no source says so."""
+        return concatenated([events_of(source) for source in self.sources], list(map(len, self.sources)))
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def _place(self, index: int) -> tuple[ImageSource, int]:
+    def place(self, index: int) -> tuple[int, int]:
+        """Return the number of an image's source, and its place there."""
         number = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return self.sources[number], index - int(self._starts[number])
+        return number, index - int(self._starts[number])
+
+    def _place(self, index: int) -> tuple[ImageSource, int]:
+        number, row = self.place(index)
+        return self.sources[number], row
 
     def load(self, index: int, *, least: int | None = None) -> Tensor:
         """Decode one image: uint8, shape (1 or 3, H, W)."""

@@ -1,5 +1,6 @@
 """Images whose classes are not known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from longtail.data.readable import find_unreadable
 from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.manifests.formats import Format, format_of
+from longtail.manifests.opened import read_manifest
+from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["UnlabelledImages", "open_unlabelled"]
 
@@ -56,15 +60,23 @@ class UnlabelledImages(Subset):
 
 
 def open_unlabelled(
-    path: Path, *, channels: int = 3, skip_bad: bool = False, bits: int | None = None
+    path: Path,
+    *,
+    channels: int = 3,
+    skip_bad: bool = False,
+    bits: int | None = None,
+    table: ManifestChoice | None = None,
+    all_rows: bool = True,
 ) -> UnlabelledImages:
-    """Open images whose classes are not known: one file, all images below a folder, or a pack.
+    """Open images whose classes are not known: one file, all images below a folder, a pack, or a table of images.
 
     Args:
-        path: image, folder or pack.
+        path: image, folder, pack or table.
         channels: 1 or 3, as the network expects.
         skip_bad: leave unreadable images out; `left_out` of the result names them.
         bits: of grey images of more than 8 bits, as of `decode_image`.
+        table: what a person said of a table of images.
+        all_rows: take the rows of a table that have a label as well.
 
     Returns:
         A source, with `left_out` and `notes`.
@@ -73,7 +85,16 @@ def open_unlabelled(
         InputError: no image there, or none that can be read.
     """
     check_bits(bits)
-    source, notes = _source(path, bits)
+    form = _format(path, table)
+    if form is None:
+        source, notes = _source(path, bits)
+    else:
+        manifest = read_manifest(path, replace(table or ManifestChoice(), several="each"), bits=bits)
+        labels = manifest.settled.labels
+        source = manifest.source(np.arange(len(labels)) if all_rows else np.flatnonzero(labels < 0))
+        notes = manifest.notes
+        if not len(source):
+            raise InputError(f"{printable(path)}: each of its {len(labels):,} rows has a label. Expected some without.")
     bad = find_unreadable(source) if skip_bad else []
     if len(bad) == len(source):
         raise InputError(
@@ -84,6 +105,12 @@ def open_unlabelled(
     rows = np.setdiff1d(np.arange(len(source)), [index for index, _ in bad])
     left_out = tuple((source.identify(index), reason) for index, reason in bad)
     return UnlabelledImages(source, rows, left_out, notes, channels)
+
+
+def _format(path: Path, table: ManifestChoice | None) -> Format | None:
+    if table is not None and table.format is not None:
+        return format_of(path, table.format)
+    return format_of(path) if path.is_file() else None
 
 
 def _source(path: Path, bits: int | None) -> tuple[ImageSource, tuple[str, ...]]:

@@ -21,6 +21,8 @@ _ARGUMENTS = (
         "download",
     ),
     *("lists", "original_splits", "other_counts", "layout", "alike_names", "bits", "image_size", "augmentation"),
+    *("format", "image_column", "label_column", "split_column", "group_column", "event_column", "group_by"),
+    *("box_columns", "box_file", "box_confidence", "drop_labels", "unlabelled"),
     "feature_transform",
     "budget",
 )
@@ -29,14 +31,17 @@ _FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {
     "root": "data",
     "seed": "split-seed",
     "dataset": "data",
+    "padding": "box-padding",
+    "several": "several-labels",
 }
 
 
-def as_typed(message: str) -> str:
+def as_typed(message: str, *, root: str = "data") -> str:
     """Write arguments of the library as the command line has them.
 
     Args:
         message: names arguments as `skip_bad=True`, `layout='classes'` or `root`, between backquotes.
+        root: flag of the folder that paths are relative to.
 
     Example:
         >>> as_typed("leave such images out with `skip_bad=True`, or say `layout='classes'`; `features` stay.")
@@ -44,13 +49,13 @@ def as_typed(message: str) -> str:
         >>> as_typed("cifar10 needs `root`: the folder of torchvision's files.")
         "cifar10 needs --data: the folder of torchvision's files."
     """
-    return with_flags(message, _FLAGS)
+    return with_flags(message, _FLAGS | {"root": root})
 
 
 @contextmanager
-def naming_flags() -> Iterator[None]:
-    """Let errors of the library leave in the words that a person types."""
+def naming_flags(*, root: str = "data") -> Iterator[None]:
+    """Let errors of the library leave in the words that a person types; `root` as of `as_typed`."""
     try:
         yield
     except InputError as error:
-        raise InputError(as_typed(str(error))) from error
+        raise InputError(as_typed(str(error), root=root)) from error

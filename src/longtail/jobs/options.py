@@ -9,6 +9,7 @@ from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.features.columns import ColumnChoice
+from longtail.jobs.table_options import TableOptions
 from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
 from longtail.sampling import Strategy
@@ -98,11 +99,11 @@ ChangedImages = Literal["ask", "leave-out"]
 
 
 @dataclass(frozen=True)
-class DataOptions:
+class DataOptions(TableOptions):
     """Which images, and how they are split."""
 
     data: Path | None = None
-    """Folder of images or of CIFAR's files, or image pack."""
+    """Folder of images or of CIFAR's files, table or list of images, or image pack."""
     profile: Literal["auto", "none", "exp", "step", "pareto"] = "auto"
     """Class counts to cut train to; auto: exp for digits and CIFAR."""
     ratio: Annotated[float, Range(1)] | None = None

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.data.source import ImageSource
+from longtail.data.source import ImageSource, image_of
 from longtail.data.transforms import Preprocessing, augment_batch, enough_pixels, image_transform, normalize
 from longtail.errors import InputError
 from longtail.ranges import Range
@@ -172,6 +172,9 @@ class _AugmentedImages:
 
     def name_of(self, key: tuple[int, int, int]) -> str:
         return self.source.identify(key[0])
+
+    def image_of(self, key: tuple[int, int, int]) -> tuple[int, ...]:
+        return image_of(self.source, key[0])
 
 
 class LoaderBatches:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.counts import class_counts
-from longtail.data.source import ImageSource
+from longtail.data.source import ImageSource, image_of
 from longtail.data.transforms import Preprocessing, enough_pixels, image_transform, normalize
 from longtail.evaluation import accuracy_of_hits
 from longtail.ranges import Range
@@ -31,6 +31,9 @@ class _PlainImages:
 
     def name_of(self, index: int) -> str:
         return self.source.identify(index)
+
+    def image_of(self, index: int) -> tuple[int, ...]:
+        return image_of(self.source, index)
 
 
 class EvaluationBatches:

@@ -23,6 +23,10 @@ class NamedItems(Protocol):
         """Return what a person knows an item by: the path of an image."""
         ...
 
+    def image_of(self, key: Any) -> tuple[int, ...]:
+        """Return what parts of one image share: they are loaded one after the other, and it is decoded once."""
+        ...
+
 
 def load_batches(
     items: NamedItems, keys: Iterable[Sequence[Any]], *, workers: int, device: torch.device, ahead: int = 2
@@ -88,13 +92,13 @@ class _Guarded(Dataset[Any]):
         self.items = items
 
     def __getitems__(self, keys: Sequence[Any]) -> Any:
-        name, batch = "", list[Any]()
+        name, batch = "", dict[int, Any]()
         try:
-            for key in keys:
-                name = f"{self.items.name_of(key)}: "
-                batch.append(self.items[key])
+            for place in sorted(range(len(keys)), key=lambda place: self.items.image_of(keys[place])):
+                name = f"{self.items.name_of(keys[place])}: "
+                batch[place] = self.items[keys[place]]
             name = ""
-            return default_collate(batch)
+            return default_collate([batch[place] for place in range(len(keys))])
         except Exception as error:
             if get_worker_info() is None:
                 raise  # with its traceback, which cannot cross processes

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from longtail.data.preprocessing_choice import choose_preprocessing
 from longtail.data.source import DataSplits, ImageSource
 from longtail.data.transforms import Preprocessing
-from longtail.jobs.flags import naming_flags
+from longtail.jobs.flags import as_typed, naming_flags
 from longtail.jobs.options import DataOptions, StageOneOptions
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
     Raises:
         InputError: in the words that a person types.
     """
-    from longtail.data.open import open_data
+    from longtail.data.open import DATA_NAMES, open_data
 
     @contextmanager
     def progress(what: str, images: int) -> Iterator[Callable[[int], object]]:
@@ -77,10 +77,12 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
         with progress_bar(what, images, quiet=quiet) as bar:
             yield bar.advance
 
-    with naming_flags():
-        return open_data(
+    # named sets lie in --data; the paths of tables and lists begin at --root
+    root = "data" if dataset in DATA_NAMES else "root"
+    with naming_flags(root=root):
+        splits = open_data(
             dataset,
-            root=options.data,
+            root=options.root or options.data,
             profile=options.profile,
             ratio=options.ratio,
             largest=options.largest,
@@ -95,8 +97,11 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
             layout=options.layout,
             alike_names=options.alike_names,
             bits=options.bits,
+            table=options.table,
+            group_by=options.group_by,
             progress=progress,
         )
+    return replace(splits, notes=tuple(as_typed(note, root=root) for note in splits.notes))
 
 
 def stage_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:

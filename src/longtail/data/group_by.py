@@ -1,0 +1,149 @@
+"""What belongs together by the paths of images: a pattern, a folder, or a table of images and groups."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longtail.data.fingerprint import identities
+from longtail.data.label_pairs import image_keys
+from longtail.data.source import ImageSource, Subset
+from longtail.errors import InputError
+from longtail.files.text import counted, printable, read_text
+from longtail.grouping import Grouping, grouping_of
+
+__all__ = ["Grouped", "group_words", "grouped_by"]
+
+_FOLDER = re.compile(r"folder:(-?\d{1,3})")
+
+
+class Grouped(Subset):
+    """A source whose images belong together as somebody says.
+
+    Args:
+        source: N images.
+        groups: of them.
+    """
+
+    def __init__(self, source: ImageSource, groups: Grouping) -> None:
+        super().__init__(source, np.arange(len(source)))
+        self._groups = groups
+
+    @property
+    def groups(self) -> Grouping:
+        """What each image belongs to."""
+        return self._groups
+
+
+def grouped_by(parts: Mapping[str, ImageSource], how: str) -> tuple[dict[str, ImageSource], str]:
+    """Group the images of all splits.
+
+    Args:
+        parts: a source for each split.
+        how: as of `group_words`.
+
+    Returns:
+        The sources with their groups, and a note for people.
+
+    Raises:
+        InputError: as `group_words`.
+
+    Example:
+        >>> group_words(["lake_01/a.jpg", "lake_02/b.jpg", "hill_07/c.jpg"], r"^([a-z]+)_")
+        ['lake', 'lake', 'hill']
+        >>> group_words(["fox/lake/a.jpg", "fox/hill/b.jpg"], "folder:-1")
+        ['lake', 'hill']
+    """
+    names = {split: identities(source) for split, source in parts.items()}
+    every = [name for of_split in names.values() for name in of_split]
+    groups = grouping_of(group_words(every, how), how)
+    alone = int((np.bincount(groups.codes) == 1).sum())
+    note = (
+        f"{counted(groups.number, 'group')} by {how} in {counted(len(every), 'image')}, {alone:,} of a single image: "
+        "each stays on one side of every split"
+    )
+    result: dict[str, ImageSource] = {}
+    start = 0
+    for split, source in parts.items():
+        rows: NDArray[np.int64] = np.arange(start, start + len(source))
+        result[split], start = Grouped(source, groups.take(rows)), start + len(source)
+    return result, note
+
+
+def group_words(names: Sequence[str], how: str) -> list[str]:
+    """Return what each image belongs to, by its name.
+
+    Args:
+        names: of the images, relative to the data, with forward slashes.
+        how: "folder:K", the K-th folder of the path, from its end where K is negative; the path of a table whose first
+            column names images and whose last names groups; or a pattern, whose groups in brackets, or else all that it
+            matches, is what images share.
+
+    Returns:
+        Words; "" of an image that is a group of its own.
+
+    Raises:
+        InputError: no pattern, or one that fits no image; a table that names none; no such folder.
+    """
+    folder = _FOLDER.fullmatch(how)
+    if folder is not None:
+        return _folders(names, int(folder.group(1)))
+    if Path(how).is_file():
+        return _of_table(names, Path(how))
+    try:
+        pattern = re.compile(how)
+    except re.error as error:
+        raise InputError(
+            f"`group_by` {how!r} is no pattern ({error}), and no file. Expected a regular expression such as "
+            "'^([^_]+)_', folder:1, or the path of a table."
+        ) from error
+    matches = [pattern.search(name) for name in names]
+    words = ["" if match is None else "/".join(filter(None, match.groups())) or match.group() for match in matches]
+    if not any(words):
+        raise InputError(
+            f"`group_by` {how!r} fits none of the {len(names):,} images, {names[0] if names else ''} for example. "
+            "Expected a regular expression that is searched for in such paths."
+        )
+    return words
+
+
+def _folders(names: Sequence[str], number: int) -> list[str]:
+    if number == 0:
+        raise InputError("`group_by` folder:0 is no folder. Expected folder:1, the first of a path, or folder:-1.")
+    words = []
+    for name in names:
+        folders = PurePosixPath(name).parts[:-1]
+        end = number if number > 0 else len(folders) + 1 + number
+        # with those above it: site 1 of one cruise is not site 1 of another
+        words.append("/".join(folders[:end]) if 0 < end <= len(folders) and number > 0 else _last(folders, number))
+    if not any(words):
+        raise InputError(f"`group_by` folder:{number}: no image lies so deep, {names[0] if names else ''} for example.")
+    return words
+
+
+def _last(folders: tuple[str, ...], number: int) -> str:
+    return folders[number] if number < 0 and -number <= len(folders) else ""
+
+
+def _of_table(names: Sequence[str], path: Path) -> list[str]:
+    import csv
+
+    origin = printable(path)
+    lines = read_text(path, expected="a table of images and groups").split("\n")
+    heading = lines[0] if lines else ""
+    rows = [row for row in csv.reader(lines, delimiter=max(",;\t", key=heading.count)) if row]
+    if not rows or len(rows[0]) < 2:
+        raise InputError(f"`group_by` {origin}: expected a table of two columns: image, and group.")
+    group_of: dict[str, str] = {}
+    for number, row in enumerate(rows, start=1):
+        if len(row) < 2:
+            raise InputError(f"`group_by` {origin}: row {number} has one value; expected image and group.")
+        group_of[row[0].strip().replace("\\", "/")] = row[-1].strip()
+    words = [next((group_of[key] for key in image_keys(name) if key in group_of), "") for name in names]
+    if not any(words):
+        raise InputError(
+            f"`group_by` {origin}: names none of the {len(names):,} images, {names[0] if names else ''} for example."
+        )
+    return words
