@@ -30,7 +30,6 @@ LIBRARY = BASE | {
     "features",
     "evaluation",
     "global_draws",
-    "manifests",
     "processor",
     "threads",
 }

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from longtail import flows as flows
     from longtail import heads as heads
     from longtail import losses as losses
-    from longtail import manifests as manifests
     from longtail import pretraining as pretraining
     from longtail import priors as priors
     from longtail import recipes as recipes
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
         step_counts,
     )
     from longtail.data import open_data
+    from longtail.data.manifests import Manifest, ManifestChoice, read_manifest
     from longtail.errors import InputError
     from longtail.evaluation import accuracy_report
     from longtail.evaluation.conformal import ConformalSets, fit_sets
@@ -82,7 +82,6 @@ if TYPE_CHECKING:
     from longtail.heads.feature_transform import FeatureTransform
     from longtail.jobs.balancing.balanced_model import balance_model
     from longtail.losses import LDAM, ClusterBalance, Deferred, Focal, build_loss, effective_number_weights
-    from longtail.manifests import Manifest, ManifestChoice, read_manifest
     from longtail.priors import (
         BlackBoxEstimate,
         PriorEstimate,
@@ -230,8 +229,8 @@ _HOME = {
     "LinearDiscriminant": "longtail.heads",
     "Logistic": "longtail.heads",
     "LogitAdjusted": "longtail.heads",
-    "Manifest": "longtail.manifests",
-    "ManifestChoice": "longtail.manifests",
+    "Manifest": "longtail.data.manifests",
+    "ManifestChoice": "longtail.data.manifests",
     "MarginCalibration": "longtail.heads",
     "MaxNorm": "longtail.heads",
     "MultilayerPerceptron": "longtail.heads",
@@ -275,7 +274,7 @@ _HOME = {
     "prior_interval": "longtail.priors",
     "prior_of_counts": "longtail.priors",
     "progressive_probabilities": "longtail.sampling",
-    "read_manifest": "longtail.manifests",
+    "read_manifest": "longtail.data.manifests",
     "repeat_factors": "longtail.sampling",
     "run": "longtail.verbs",
     "save_head": "longtail.heads",
@@ -298,7 +297,6 @@ _ROOMS = (
     "flows",
     "heads",
     "losses",
-    "manifests",
     "pretraining",
     "priors",
     "recipes",

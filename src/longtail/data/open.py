@@ -16,12 +16,12 @@ from longtail.data.digits import digits_splits
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.group_by import grouped_by
 from longtail.data.long_tailed import long_tailed_indices
+from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
 from longtail.data.source import DataSplits, ImageSource
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["DATA_NAMES", "open_data"]
 
@@ -57,7 +57,7 @@ def open_data(
 
     Args:
         dataset: "digits", "cifar10", "cifar100", "imagenet-lt", "places-lt", "inat18", or the path of an image folder,
-            list file (.txt), image pack (.h5), or table of images (.csv, ...; any format of `longtail.manifests`).
+            list file (.txt), image pack (.h5), or table of images (.csv, ...; any format of `longtail.data.manifests`).
         root: of CIFAR: folder of torchvision's files, or an image pack of it; else folder of a list's images.
         profile: "exp", "step" or "pareto"; "none" leaves train as it is; "auto" is "exp" for digits and CIFAR and
             wherever a ratio is given, and "none" for all others.

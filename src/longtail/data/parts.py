@@ -14,14 +14,14 @@ from longtail.data.foreign_label_files import READ_TODAY, recognised
 from longtail.data.image_file import exists
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack, pack_splits
 from longtail.data.list_file import LIST_SUFFIXES, open_lists
+from longtail.data.manifests.formats import format_in_folder, format_of
+from longtail.data.manifests.images import ManifestImages
+from longtail.data.manifests.opened import open_manifest
+from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
-from longtail.manifests.formats import format_in_folder, format_of
-from longtail.manifests.images import ManifestImages
-from longtail.manifests.opened import open_manifest
-from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["DATA_NAMES", "open_parts"]
 

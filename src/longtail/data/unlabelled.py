@@ -14,13 +14,13 @@ from longtail.data.foreign_label_files import recognised
 from longtail.data.image_file import exists, open_image_file
 from longtail.data.image_kinds import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_readable, other_suffix
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack
+from longtail.data.manifests.formats import Format, format_of
+from longtail.data.manifests.opened import read_manifest
+from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.readable import find_unreadable
 from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.manifests.formats import Format, format_of
-from longtail.manifests.opened import read_manifest
-from longtail.manifests.rows import ManifestChoice
 
 __all__ = ["UnlabelledImages", "open_unlabelled"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from longtail.ranges import Factor, Range
 
 if TYPE_CHECKING:
-    from longtail.manifests.rows import ManifestChoice
+    from longtail.data.manifests.rows import ManifestChoice
 
 __all__ = ["TableFormat", "TableOptions"]
 
@@ -52,7 +52,7 @@ class TableOptions:
     @property
     def table(self) -> "ManifestChoice":
         """The same as the readers of tables take it."""
-        from longtail.manifests.rows import ManifestChoice
+        from longtail.data.manifests.rows import ManifestChoice
 
         return ManifestChoice(
             format=self.format,

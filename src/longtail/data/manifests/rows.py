@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from longtail.manifests.contents import Contents
+from longtail.data.manifests.contents import Contents
 
 __all__ = ["ManifestChoice", "Rows", "SeveralLabels"]
 
@@ -20,7 +20,7 @@ class ManifestChoice:
     """What a person said of a table of images.
 
     Attributes:
-        format: key of `longtail.manifests.FORMATS`; None: by what the file holds.
+        format: key of `longtail.data.manifests.FORMATS`; None: by what the file holds.
         root: folder that paths are relative to; None: the table's own, or what its format says.
         image_column: names the images; None looks for one by its name.
         label_column: holds the class; None looks for one by its name, or for a column of ones and zeros a class.

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames
 from longtail.data.folder_names import SPLIT_NAMES
+from longtail.data.manifests.formats import FORMATS, format_of
+from longtail.data.manifests.images import ManifestImages, RowImages
+from longtail.data.manifests.locate import locate
+from longtail.data.manifests.rows import ManifestChoice
+from longtail.data.manifests.settle import SettledRows, settle
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.manifests.formats import FORMATS, format_of
-from longtail.manifests.images import ManifestImages, RowImages
-from longtail.manifests.locate import locate
-from longtail.manifests.rows import ManifestChoice
-from longtail.manifests.settle import SettledRows, settle
 
 __all__ = ["Manifest", "open_manifest", "read_manifest"]
 

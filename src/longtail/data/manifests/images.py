@@ -13,10 +13,10 @@ from torch import Tensor
 
 from longtail.data.decode import decode_image
 from longtail.data.fingerprint import Marks
+from longtail.data.manifests.contents import Contents
+from longtail.data.manifests.crops import Crops
 from longtail.files.text import printable
 from longtail.grouping import Grouping
-from longtail.manifests.contents import Contents
-from longtail.manifests.crops import Crops
 
 __all__ = ["ManifestImages", "RowImages"]
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from longtail.data.foreign_label_files import class_column
 from longtail.data.image_kinds import IMAGE_SUFFIXES
+from longtail.data.manifests.columns import WordTable, read_word_table
+from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.manifests.columns import WordTable, read_word_table
-from longtail.manifests.rows import ManifestChoice, Rows
 
 __all__ = ["read_table", "rows_of_table"]
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames, settled_names
 from longtail.data.folder_names import SPLIT_NAMES
+from longtail.data.manifests.crops import Crops
+from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
 from longtail.features.labels import Labels, class_order
 from longtail.files.text import counted, printable
 from longtail.grouping import Grouping, grouping_of
-from longtail.manifests.crops import Crops
-from longtail.manifests.rows import ManifestChoice, Rows
 
 __all__ = ["SettledRows", "settle"]
 

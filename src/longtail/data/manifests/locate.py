@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from longtail.data.image_kinds import IMAGE_SUFFIXES
+from longtail.data.manifests.contents import FileContents
+from longtail.data.manifests.images import RowImages
+from longtail.data.manifests.rows import Rows
 from longtail.data.missing import absent_files, missing_report, why_missing
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.manifests.contents import FileContents
-from longtail.manifests.images import RowImages
-from longtail.manifests.rows import Rows
 
 __all__ = ["locate", "remote"]
 

@@ -178,7 +178,7 @@ def _of_lines(path: Path) -> WordTable:
 
 
 def _of_parquet(path: Path) -> WordTable:
-    from longtail.manifests.parquet import open_parquet
+    from longtail.data.manifests.parquet import open_parquet
 
     table = open_parquet(path).read()
     columns = {

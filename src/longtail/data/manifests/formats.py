@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.data.foreign_label_files import OtherFormat, formats_in, recognised
+from longtail.data.manifests.columns import TABLE_SUFFIXES
+from longtail.data.manifests.plain_table import read_table
+from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
-from longtail.manifests.columns import TABLE_SUFFIXES
-from longtail.manifests.plain_table import read_table
-from longtail.manifests.rows import ManifestChoice, Rows
 
 __all__ = ["FORMATS", "Format", "format_in_folder", "format_of"]
 
