@@ -7,15 +7,17 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.data.capture_times import bursts, capture_times
 from longtail.data.fingerprint import identities
 from longtail.data.label_pairs import image_keys
-from longtail.data.source import ImageSource, Subset
+from longtail.data.source import ImageSource, Joined, Subset
 from longtail.errors import InputError
 from longtail.files.text import counted, printable, read_text
 from longtail.grouping import Grouping, grouping_of
 
 __all__ = ["Grouped", "group_words", "grouped_by"]
 
+_TIME = re.compile(r"time:(\d{1,9}(?:\.\d+)?)")
 _FOLDER = re.compile(r"folder:(-?\d{1,3})")
 
 
@@ -42,7 +44,7 @@ def grouped_by(parts: Mapping[str, ImageSource], how: str) -> tuple[dict[str, Im
 
     Args:
         parts: a source for each split.
-        how: as of `group_words`.
+        how: as of `group_words`; or "time:SECONDS": images that one camera took within so many seconds of each other.
 
     Returns:
         The sources with their groups, and a note for people.
@@ -56,9 +58,10 @@ def grouped_by(parts: Mapping[str, ImageSource], how: str) -> tuple[dict[str, Im
         >>> group_words(["fox/lake/a.jpg", "fox/hill/b.jpg"], "folder:-1")
         ['lake', 'hill']
     """
-    names = {split: identities(source) for split, source in parts.items()}
-    every = [name for of_split in names.values() for name in of_split]
-    groups = grouping_of(group_words(every, how), how)
+    every = Joined(tuple(parts.values()))
+    seconds = _TIME.fullmatch(how)
+    words = group_words(identities(every), how) if seconds is None else _by_time(every, float(seconds.group(1)))
+    groups = grouping_of(words, how)
     alone = int((np.bincount(groups.codes) == 1).sum())
     note = (
         f"{counted(groups.number, 'group')} by {how} in {counted(len(every), 'image')}, {alone:,} of a single image: "
@@ -105,6 +108,16 @@ def group_words(names: Sequence[str], how: str) -> list[str]:
         raise InputError(
             f"`group_by` {how!r} fits none of the {len(names):,} images, {names[0] if names else ''} for example. "
             "Expected a regular expression that is searched for in such paths."
+        )
+    return words
+
+
+def _by_time(source: ImageSource, gap: float) -> list[str]:
+    words = bursts(*capture_times(source), gap)
+    if not any(words):
+        raise InputError(
+            f"`group_by` time:{gap:g}: none of the {len(source):,} images says when it was taken (EXIF). Group them by "
+            "their names or folders, or by a table."
         )
     return words
 

@@ -11,10 +11,11 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.counts import GROUPS, class_counts, gini, group_of_class, imbalance_ratio
-from longtail.data.source import DataSplits, ImageSource, Joined
+from longtail.data.source import DataSplits, ImageSource, Joined, groups_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.files.text import counted, printable
+from longtail.jobs.flags import as_typed
 from longtail.jobs.options import DataOptions, OutputOptions
 from longtail.ranges import Range
 
@@ -81,7 +82,6 @@ def _named(config: DescribeConfig) -> tuple[str, DataOptions]:
 
 def _build_lists(config: DescribeConfig, dataset: str, data: DataOptions) -> DataOptions:
     from longtail.data.imagenet_lists import build_imagenet_lt
-    from longtail.jobs.flags import as_typed
 
     if dataset != "imagenet-lt":
         raise InputError(f"--build-lists is for imagenet-lt, not {dataset}: no other is drawn from known data.")
@@ -161,8 +161,28 @@ def describe_splits(
         "counts": {
             name: class_counts(source.labels, len(splits.class_names)).tolist() for name, source in sources.items()
         },
+        **_grouped(sources, len(splits.class_names), look=look, quiet=quiet),
     }
     return {**facts, **(_look(sources, quiet=quiet) if look else {})}
+
+
+def _grouped(sources: dict[str, ImageSource], num_classes: int, *, look: bool, quiet: bool) -> dict[str, Any]:
+    """Return how many groups each class has; where nobody gave any, the signs that there are some."""
+    from longtail.data.signs_of_groups import signs_of_groups
+    from longtail.training.progress import progress_bar
+
+    groups = {name: groups_of(source) for name, source in sources.items()}
+    if any(groups.values()):
+        return {
+            "group_counts": {
+                name: [len(np.unique(one.codes[sources[name].labels == c])) for c in range(num_classes)]
+                for name, one in groups.items()
+                if one is not None
+            }
+        }
+    with progress_bar("groups", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
+        signs = signs_of_groups(sources, pictures=look, advance=bar.advance)
+    return {"signs_of_groups": [sign.to_json() | {"sentence": as_typed(sign.sentence())} for sign in signs]}
 
 
 def _imbalance(counts: NDArray[np.int64], many_above: int, few_below: int) -> dict[str, Any]:
@@ -178,7 +198,6 @@ def _imbalance(counts: NDArray[np.int64], many_above: int, few_below: int) -> di
 
 def _look(sources: dict[str, ImageSource], *, quiet: bool) -> dict[str, Any]:
     from longtail.data.readable import find_stacks, find_unreadable
-    from longtail.jobs.flags import as_typed
     from longtail.training.progress import progress_bar
 
     with progress_bar("look", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
@@ -239,7 +258,7 @@ def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
 
 
 def _look_notes(facts: dict[str, Any]) -> list[str]:
-    notes = []
+    notes = [sign["sentence"] for sign in facts.get("signs_of_groups", ())]
     if facts.get("unreadable"):
         bad = counted(len(facts["unreadable"]), "file")
         notes.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
@@ -268,9 +287,11 @@ def _table(facts: dict[str, Any]) -> list[str]:
     width = max(len(names[c]) for c in shown)
     heading = "class" if len(shown) == len(order) else f"the {_RAREST} rarest"
     width = max(width, len(heading))
-    rows = [f"{heading:<{width}}  " + "  ".join(f"{split:>7}" for split in counts)]
+    groups = {f"{split} groups": numbers for split, numbers in facts.get("group_counts", {}).items()}
+    columns = {name: (max(len(name), 7), numbers) for name, numbers in (counts | groups).items()}
+    rows = [f"{heading:<{width}}  " + "  ".join(f"{name:>{wide}}" for name, (wide, _) in columns.items())]
     return rows + [
-        f"{names[c]:<{width}}  " + "  ".join(f"{split_counts[c]:>7,}" for split_counts in counts.values())
+        f"{names[c]:<{width}}  " + "  ".join(f"{numbers[c]:>{wide},}" for wide, numbers in columns.values())
         for c in shown
     ]
 

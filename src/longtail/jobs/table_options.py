@@ -33,7 +33,7 @@ class TableOptions:
     event_column: str | None = None
     """Column of the event that an image is of, or none; default: event, or what the format has."""
     group_by: str | None = None
-    """What belongs together: a pattern on paths, folder:1 (-1: the last), or a table of image and group."""
+    """What belongs together: a pattern on paths, folder:1 (-1: the last), time:10, or a table of image and group."""
     box_columns: tuple[str, ...] = ()
     """Columns of left edge, upper edge, width, height of crops."""
     box_file: Path | None = None
