@@ -9,6 +9,7 @@ import longtail
 
 ROOT = Path(longtail.__file__).parent
 PURE = {"arguments", "class_names", "counts", "priors", "ranges", "schedules", "signals", "holdout", "errors"}
+PURE |= {"whole_groups"}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {
     "sampling",

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         step_counts,
     )
     from longtail.data import open_data
+    from longtail.data.group_splitters import LongTailGroupKFold, LongTailGroupShuffleSplit
+    from longtail.data.grouped_split import GroupedSplit, grouped_folds, grouped_split
     from longtail.errors import InputError
     from longtail.evaluation import accuracy_report
     from longtail.evaluation.conformal import ConformalSets, fit_sets
@@ -128,12 +130,15 @@ __all__ = [
     "FeatureSplits",
     "FeatureTransform",
     "Focal",
+    "GroupedSplit",
     "InputError",
     "Joint",
     "LearnableWeightScaling",
     "LinearDiscriminant",
     "Logistic",
     "LogitAdjusted",
+    "LongTailGroupKFold",
+    "LongTailGroupShuffleSplit",
     "MarginCalibration",
     "MaxNorm",
     "MultilayerPerceptron",
@@ -169,6 +174,8 @@ __all__ = [
     "fit_calibrator",
     "fit_sets",
     "group_of_class",
+    "grouped_folds",
+    "grouped_split",
     "imbalance_ratio",
     "load_head",
     "named_prior",
@@ -216,12 +223,15 @@ _HOME = {
     "FeatureProblem": "longtail.comparison",
     "FeatureTransform": "longtail.heads.feature_transform",
     "Focal": "longtail.losses",
+    "GroupedSplit": "longtail.data.grouped_split",
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",
     "LearnableWeightScaling": "longtail.heads",
     "LinearDiscriminant": "longtail.heads",
     "Logistic": "longtail.heads",
     "LogitAdjusted": "longtail.heads",
+    "LongTailGroupKFold": "longtail.data.group_splitters",
+    "LongTailGroupShuffleSplit": "longtail.data.group_splitters",
     "MarginCalibration": "longtail.heads",
     "MaxNorm": "longtail.heads",
     "MultilayerPerceptron": "longtail.heads",
@@ -254,6 +264,8 @@ _HOME = {
     "fit_calibrator": "longtail.evaluation.scaling",
     "fit_sets": "longtail.evaluation.conformal",
     "group_of_class": "longtail.counts",
+    "grouped_folds": "longtail.data.grouped_split",
+    "grouped_split": "longtail.data.grouped_split",
     "imbalance_ratio": "longtail.counts",
     "load_head": "longtail.heads",
     "named_prior": "longtail.priors",

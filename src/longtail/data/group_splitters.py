@@ -62,10 +62,16 @@ class LongTailGroupKFold(_GroupSplitter):
             groups: group of each row, numbers or strings, shape (N,).
 
         Raises:
-            InputError: no classes or no groups.
+            InputError: no classes, no groups, or fewer groups than folds.
         """
         labels = _codes(y, groups, type(self).__name__)
         folds = grouped_folds(labels, groups, self.n_splits, _seed(check_random_state(self.random_state)))
+        num_folds = len(np.unique(folds[folds >= 0]))
+        if num_folds < self.n_splits:
+            raise InputError(
+                f"`n_splits` is {self.n_splits}, but whole groups fill {num_folds} folds, where one that holds a class "
+                "of one group is always learnt from; expected more groups or fewer folds."
+            )
         for fold in range(self.n_splits):
             yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
 
@@ -109,6 +115,11 @@ class LongTailGroupShuffleSplit(_GroupSplitter):
         rng = check_random_state(self.random_state)
         for _ in range(self.n_splits):
             rows = grouped_split(labels, groups, {"test": self.test_size}, _seed(rng)).rows
+            if not len(rows["test"]):
+                raise InputError(
+                    "nothing can be measured on: each class has one group, or groups that such classes need; expected "
+                    "a class of two groups."
+                )
             yield rows["train"], rows["test"]
 
 

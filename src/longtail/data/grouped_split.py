@@ -100,7 +100,9 @@ class GroupedSplit:
         return (*result, *(self._sentence(one, names) for one in self.given_up))
 
     def _sentence(self, one: GivenUp, names: Sequence[str]) -> str:
-        beginning = f"{names[one.label]} is not in {one.split} although it has {self.groups_of_class[one.label]:,} groups"
+        beginning = (
+            f"{names[one.label]} is not in {one.split} although it has {self.groups_of_class[one.label]:,} groups"
+        )
         if one.reason == "not found":
             return f"{beginning}: no way was found that keeps all rarer classes where they should be"
         others = f" ({_listed(one.needed_by, names)})" if one.needed_by else ""
@@ -143,7 +145,7 @@ def grouped_split(
         >>> groups = ["a", "a", "b", "c", "c", "d", "e", "f", "g"]
         >>> split = grouped_split(labels, groups, {"test": 0.2, "val": 0.2})
         >>> {name: len(rows) for name, rows in split.rows.items()}, split.not_measurable, split.not_choosable
-        ({'train': 6, 'test': 2, 'val': 1}, (2,), (1, 2))
+        ({'train': 5, 'test': 2, 'val': 2}, (2,), (1, 2))
     """
     labels = checked_labels(labels)
     codes = group_codes(groups, len(labels))
@@ -154,7 +156,7 @@ def grouped_split(
     return GroupedSplit(
         rows={split: np.flatnonzero(part_of_row == part) for part, split in parts.items()},
         num_groups={split: int((shared.part_of == part).sum()) for part, split in parts.items()},
-        groups_of_class=shared.counts.groups_of_class[:-1],
+        groups_of_class=shared.groups_of_class,
         absent={split: _absent(shared, part) for part, split in parts.items() if part},
         wished=wished,
         reached={split: float(shared.shares[-1, part]) for part, split in parts.items()},
@@ -166,7 +168,7 @@ def grouped_split(
 
 
 def _absent(shared: SharedOut, part: int) -> tuple[int, ...]:
-    there = (shared.shares[:-1, part] == 0) & (shared.counts.totals[:-1] > 0)
+    there = (shared.shares[:-1, part] == 0) & (shared.totals > 0)
     return tuple(np.flatnonzero(there).tolist())
 
 

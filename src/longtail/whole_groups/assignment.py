@@ -87,16 +87,20 @@ class Assignment:
         added *= weights[:, None]
         result: FloatArray = np.add.reduceat(added, firsts)
         if only_allowed:
-            self._forbid(result, groups, entries, firsts)
+            _, _, is_needed = self.needed(groups)
+            is_full = np.logical_or.reduceat(self.present[classes] >= self.most[classes], firsts)
+            result[is_full | np.logical_or.reduceat(is_needed, firsts)[:, None]] = np.inf
         result[np.arange(len(groups)), self.part_of[groups]] = 0.0
         return result
 
-    def _forbid(self, result: FloatArray, groups: IntArray, entries: IntArray, firsts: IntArray) -> None:
-        """Make what moves would add infinite where too few would stay, or too many come."""
-        classes, before = self.counts.classes[entries], np.repeat(self.part_of[groups], np.diff(firsts, append=len(entries)))
-        is_full = np.logical_or.reduceat(self.present[classes] >= self.most[classes], firsts)
-        is_needed = np.logical_or.reduceat(self.present[classes, before] <= self.least[classes, before], firsts)
-        result[is_full | is_needed[:, None]] = np.inf
+    def needed(self, groups: IntArray) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
+        """Return the classes of some groups, where each group's begin, and which of them need the group where it is."""
+        entries, firsts = self.counts.entries_of(groups)
+        classes, before = (
+            self.counts.classes[entries],
+            np.repeat(self.part_of[groups], np.diff(firsts, append=len(entries))),
+        )
+        return classes, firsts, self.present[classes, before] <= self.least[classes, before]
 
     def changes_of_one(self, group: int) -> FloatArray:
         """Return the same of one group, shape (S,)."""
@@ -129,7 +133,9 @@ class Assignment:
         own_entries = slice(self.counts.starts[group], self.counts.starts[group + 1])
         own, gone = self.counts.classes[own_entries], self._steps[own_entries]
         # what is missing where the group was, or too much where it goes, the other has to mend
-        is_wrong = (self.present[own, home] <= self.least[own, home]) | (self.present[own, part] >= self.most[own, part])
+        is_wrong = (self.present[own, home] <= self.least[own, home]) | (
+            self.present[own, part] >= self.most[own, part]
+        )
         self._gone[own], self._is_own[own], self._is_wrong[own] = gone, 1, is_wrong
         entries, firsts = self.counts.entries_of(others)
         classes, steps = self.counts.classes[entries], self._steps[entries]
@@ -145,4 +151,5 @@ class Assignment:
         self._gone[own], self._is_own[own], self._is_wrong[own] = 0.0, 0, 0
         left, joined = self._excess[own, home], self._excess[own, part]
         added = np.abs(left - gone) - np.abs(left) + np.abs(joined + gone) - np.abs(joined)
-        return result + self._entry_weights[own_entries] @ added
+        result += self._entry_weights[own_entries] @ added
+        return result

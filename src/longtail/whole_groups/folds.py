@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.whole_groups.assignment import Assignment
-from longtail.whole_groups.group_counts import checked_labels, group_codes, group_counts
+from longtail.whole_groups.group_counts import group_counts
 from longtail.whole_groups.improvement import fill, improve, rarest_first
+from longtail.whole_groups.row_arrays import checked_labels, group_codes
 
 __all__ = ["grouped_folds"]
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from longtail.whole_groups.assignment import Assignment
 from longtail.whole_groups.group_counts import GroupCounts
-from longtail.whole_groups.promises import Search
+from longtail.whole_groups.search import Search
 
 __all__ = ["fill", "improve", "rarest_first"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.whole_groups.assignment import Assignment
-from longtail.whole_groups.group_counts import GroupCounts, group_counts
+from longtail.whole_groups.group_counts import group_counts
 from longtail.whole_groups.improvement import improve, rarest_first
 from longtail.whole_groups.promises import BrokenPromise, keep_promises
 
@@ -25,14 +25,16 @@ class SharedOut:
         shares: share that each part has of each class and, last, of all rows, shape (C + 1, S); 0 of classes without.
         distance: from the wish, as `Assignment` has it.
         broken: promises that could not be kept.
-        counts: rows of each class in each group.
+        totals: rows of each class, shape (C,).
+        groups_of_class: number of groups of each class, shape (C,).
     """
 
     part_of: IntArray
     shares: FloatArray
     distance: float
     broken: tuple[BrokenPromise, ...]
-    counts: GroupCounts
+    totals: IntArray
+    groups_of_class: IntArray
 
 
 def share_out(labels: IntArray, codes: IntArray, wishes: FloatArray, seed: int) -> SharedOut:
@@ -50,13 +52,15 @@ def share_out(labels: IntArray, codes: IntArray, wishes: FloatArray, seed: int) 
     Example:
         >>> labels, codes = np.repeat([0, 1], [8, 2]), np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
         >>> shared = share_out(labels, codes, np.array([0.75, 0.25]), seed=0)
-        >>> shared.shares.tolist(), shared.distance
+        >>> shared.shares.tolist(), round(shared.distance, 2)
         ([[0.75, 0.25], [0.5, 0.5], [0.7, 0.3]], 0.35)
     """
-    counts = group_counts(labels, codes)
+    rng = np.random.default_rng(seed)
+    # of groups that are equally good, the seed says which one is taken
+    numbers = rng.permutation(int(codes.max()) + 1)
+    counts = group_counts(labels, numbers[codes])
     assignment = Assignment(counts, wishes, part=0)
     broken = keep_promises(assignment)
-    rng = np.random.default_rng(seed)
     if len(wishes) > 1:
         improve(assignment, rarest_first(assignment, rng), rng)
     # what was not found at its turn may have come about since
@@ -65,4 +69,11 @@ def share_out(labels: IntArray, codes: IntArray, wishes: FloatArray, seed: int) 
     parts = np.repeat(assignment.part_of, np.diff(counts.starts))
     np.add.at(shares, (counts.classes, parts), counts.counts)
     shares /= np.maximum(counts.totals, 1)[:, None]
-    return SharedOut(assignment.part_of, shares, assignment.distance, tuple(broken), counts)
+    return SharedOut(
+        part_of=assignment.part_of[numbers],
+        shares=shares,
+        distance=assignment.distance,
+        broken=tuple(broken),
+        totals=counts.totals[:-1],
+        groups_of_class=counts.groups_of_class[:-1],
+    )
