@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtail.errors import InputError
-from longtail.holdout import fifth_for_choices, stratified_holdout
+from longtail.holdout import fifth_for_choices, grouped_holdout, stratified_holdout
 
 label_lists = st.lists(st.integers(0, 6), min_size=1, max_size=120)
 
@@ -86,3 +86,22 @@ def test_a_class_of_large_groups_gives_its_smallest():
     rest, held_out = stratified_holdout(labels, 0.2, 0, groups)
     assert set(groups[held_out]) == {1}  # class 1 is one group, which has to stay
     assert len(rest) == 13
+
+
+def test_a_fifth_of_whole_groups():
+    labels, groups = np.repeat([0, 1, 2], [40, 10, 4]), np.repeat(np.arange(27), 2)
+    rest, held_out = fifth_for_choices(labels, 0, groups)
+    assert not set(groups[rest]) & set(groups[held_out])
+    assert np.bincount(labels[held_out]).tolist() == [8, 2, 2]
+    for one, other in zip(fifth_for_choices(labels, 3, np.arange(54)), fifth_for_choices(labels, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(InputError, match=r"each class has a single group, or groups that such classes need: nothing"):
+        fifth_for_choices(np.array([0, 0, 1]), 0, np.array([5, 5, 6]))
+
+
+def test_a_large_group_can_be_held_out():
+    labels, groups = np.repeat([0, 1], [20, 10]), np.repeat([0, 1, 2, 3], [11, 9, 4, 6])
+    rest, held_out = grouped_holdout(labels, groups, 0.1, 0)
+    assert set(groups[held_out]) == {1, 2}
+    assert len(rest) == 17
+    assert len(grouped_holdout(labels, groups, 0.0, 0)[1]) == 0

@@ -8,18 +8,8 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {
-    "arguments",
-    "class_names",
-    "counts",
-    "grouping",
-    "priors",
-    "ranges",
-    "schedules",
-    "signals",
-    "holdout",
-    "errors",
-}
+PURE = {"arguments", "class_names", "counts", "grouping", "priors", "ranges", "schedules", "signals", "holdout"}
+PURE |= {"errors", "whole_groups"}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {
     "sampling",

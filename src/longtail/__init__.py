@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         step_counts,
     )
     from longtail.data import open_data
+    from longtail.data.group_splitters import LongTailGroupKFold, LongTailGroupShuffleSplit
+    from longtail.data.grouped_split import GroupedSplit, grouped_folds, grouped_split
     from longtail.data.manifests import Manifest, ManifestChoice, read_manifest
     from longtail.errors import InputError
     from longtail.evaluation import accuracy_report
@@ -130,6 +132,7 @@ __all__ = [
     "FeatureSplits",
     "FeatureTransform",
     "Focal",
+    "GroupedSplit",
     "Grouping",
     "InputError",
     "Joint",
@@ -137,6 +140,8 @@ __all__ = [
     "LinearDiscriminant",
     "Logistic",
     "LogitAdjusted",
+    "LongTailGroupKFold",
+    "LongTailGroupShuffleSplit",
     "Manifest",
     "ManifestChoice",
     "MarginCalibration",
@@ -174,6 +179,8 @@ __all__ = [
     "fit_calibrator",
     "fit_sets",
     "group_of_class",
+    "grouped_folds",
+    "grouped_split",
     "imbalance_ratio",
     "load_head",
     "named_prior",
@@ -223,6 +230,7 @@ _HOME = {
     "FeatureTransform": "longtail.heads.feature_transform",
     "Focal": "longtail.losses",
     "Grouping": "longtail.grouping",
+    "GroupedSplit": "longtail.data.grouped_split",
     "InputError": "longtail.errors",
     "Joint": "longtail.heads",
     "LearnableWeightScaling": "longtail.heads",
@@ -231,6 +239,8 @@ _HOME = {
     "LogitAdjusted": "longtail.heads",
     "Manifest": "longtail.data.manifests",
     "ManifestChoice": "longtail.data.manifests",
+    "LongTailGroupKFold": "longtail.data.group_splitters",
+    "LongTailGroupShuffleSplit": "longtail.data.group_splitters",
     "MarginCalibration": "longtail.heads",
     "MaxNorm": "longtail.heads",
     "MultilayerPerceptron": "longtail.heads",
@@ -263,6 +273,8 @@ _HOME = {
     "fit_calibrator": "longtail.evaluation.scaling",
     "fit_sets": "longtail.evaluation.conformal",
     "group_of_class": "longtail.counts",
+    "grouped_folds": "longtail.data.grouped_split",
+    "grouped_split": "longtail.data.grouped_split",
     "imbalance_ratio": "longtail.counts",
     "load_head": "longtail.heads",
     "named_prior": "longtail.priors",

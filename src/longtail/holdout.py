@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.whole_groups import checked_labels, group_codes, grouped_folds, share_out
 
-__all__ = ["fifth_for_choices", "stratified_folds", "stratified_holdout"]
+__all__ = ["fifth_for_choices", "grouped_holdout", "stratified_folds", "stratified_holdout"]
 
 IntArray = NDArray[np.int64]
 
@@ -87,29 +88,68 @@ def _whole_groups(labels: IntArray, groups: IntArray, ordered: IntArray, wanted:
     return is_held_out
 
 
-def fifth_for_choices(labels: IntArray, seed: int) -> tuple[IntArray, IntArray]:
+def grouped_holdout(labels: IntArray, groups: IntArray, fraction: float, seed: int) -> tuple[IntArray, IntArray]:
+    """Split indices so that groups stay whole and each class gives as near the same share as can be.
+
+    A class of one group gives nothing; one of two or more gives a group and keeps one, unless classes of fewer groups
+    need them elsewhere. So a class of large groups gives more than its share; `stratified_holdout`, which is for copies
+    of images, holds no group out that has more.
+
+    Args:
+        labels: class indices, shape (N,).
+        groups: a number for each image, shape (N,); those of one number stay on one side. Where all are different the
+            result is that of `stratified_holdout`.
+        fraction: share to hold out, 0 to below 1.
+        seed: of the choice.
+
+    Returns:
+        Indices that stay and indices that are held out, both rising.
+
+    Raises:
+        InputError: the fraction is out of range, or labels or groups are none.
+
+    Example:
+        >>> groups = np.repeat([0, 1, 2], [6, 6, 3])
+        >>> rest, held_out = grouped_holdout(np.repeat([0, 1], [12, 3]), groups, 0.2, seed=0)
+        >>> len(held_out), bool((groups[held_out] == 2).any())
+        (6, False)
+    """
+    labels = checked_labels(labels)
+    codes = group_codes(groups, len(labels))
+    if not 0 < fraction < 1 or codes.max() == len(labels) - 1:
+        return stratified_holdout(labels, fraction, seed)
+    is_held_out = share_out(labels, codes, np.array([1 - fraction, fraction]), seed).part_of[codes] == 1
+    return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+
+def fifth_for_choices(labels: IntArray, seed: int, groups: IntArray | None = None) -> tuple[IntArray, IntArray]:
     """Hold a fifth of each class out, to choose a setting on where there is no validation split.
 
     Args:
         labels: class indices, shape (N,).
         seed: of the choice.
+        groups: a number for each row, shape (N,); those of one number stay on one side, as `grouped_holdout` has it.
 
     Returns:
         Indices that stay and indices that are held out, both rising; some of each.
 
     Raises:
-        InputError: each class has a single row.
+        InputError: each class has a single row, or a single group.
     """
-    rest, held_out = stratified_holdout(labels, 0.2, seed)
+    if groups is None:
+        rest, held_out = stratified_holdout(labels, 0.2, seed)
+    else:
+        rest, held_out = grouped_holdout(labels, groups, 0.2, seed)
     if not len(held_out):
+        one = "row" if groups is None else "group, or groups that such classes need"
         raise InputError(
-            "there is no validation split, and none can be held out of train, where each class has a single row: "
+            f"there is no validation split, and none can be held out of train, where each class has a single {one}: "
             "nothing can be chosen. Expected validation features, or methods without a choice, such as joint and ncm."
         )
     return rest, held_out
 
 
-def stratified_folds(labels: IntArray, num_folds: int, seed: int) -> IntArray:
+def stratified_folds(labels: IntArray, num_folds: int, seed: int, groups: IntArray | None = None) -> IntArray:
     """Share rows out to folds so that each fold has the same share of each class, but for rounding.
 
     No fold has all rows of a class of two or more, so that every class can be learnt without any one fold; a class of
@@ -119,6 +159,8 @@ def stratified_folds(labels: IntArray, num_folds: int, seed: int) -> IntArray:
         labels: class indices, shape (N,).
         num_folds: at least 2.
         seed: of the choice.
+        groups: a number for each row, shape (N,); those of one number are in one fold, as `grouped_folds` has it. Where
+            all are different the result is that without groups.
 
     Returns:
         Number of each row's fold, or -1, shape (N,).
@@ -134,6 +176,8 @@ def stratified_folds(labels: IntArray, num_folds: int, seed: int) -> IntArray:
     if num_folds < 2:
         raise InputError(f"{num_folds} folds; expected at least 2.")
     labels = np.asarray(labels)
+    if groups is not None and len(np.unique(groups)) < len(labels):
+        return grouped_folds(labels, groups, num_folds, seed)
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     ordered = shuffled[np.argsort(labels[shuffled], kind="stable")]
     counts = np.bincount(labels)
