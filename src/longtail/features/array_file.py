@@ -82,8 +82,8 @@ def _npy(path: Path, *, labelled: bool) -> dict[str, NDArray[Any] | StoredArray]
         if found is not None:
             arrays[what] = read_npy(found, expected=f"{what}, one a row", words=True)
         elif labelled and what == "labels":
-            listed = ", ".join(other.name for other in beside[:-1][:2])
-            raise InputError(f"{printable(path)}: no labels beside it. Expected {listed} or {beside[-1].name}.")
+            *first, last = dict.fromkeys((beside[0].name, beside[1].name, "labels.npy"))
+            raise InputError(f"{printable(path)}: no labels beside it. Expected {', '.join(first)} or {last}.")
     return arrays
 
 

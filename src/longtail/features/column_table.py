@@ -75,6 +75,12 @@ def _columns_beside_a_list(
 ) -> tuple[Columns, Kind] | None:
     small = {name.lower(): name for name in source.lists}
     taken = next((small[name] for name in (*FEATURES, *LOGITS) if name in small), None)
+    tokens = next((name for name in source.nested if name.lower() in (*FEATURES, *LOGITS)), None)
+    if taken is None and tokens is not None:
+        raise InputError(
+            f"{origin}: the column {tokens} holds lists of lists: several vectors an image, of tokens or places; "
+            "expected one list of D numbers. Pool them first: the class token, or their mean."
+        )
     if taken is None and source.images:
         raise InputError(
             f"{origin}: holds images ({', '.join(sorted(source.images))}), as Hugging Face's `datasets` writes them, "

@@ -44,7 +44,7 @@ def _alike(
     if without:
         verb = "has" if len(without) == 1 else "have"
         notes.append(
-            f"{', '.join(without)} {verb} no {what}, as {', '.join(given)}: each row is taken as one of its own"
+            f"{', '.join(without)} {verb} no {what}, as {', '.join(given)} has: each row is taken as one of its own"
         )
     rows = {split: len(tables[split].values) for split in without}
     alone: dict[str, Groups] = {split: (np.arange(number), ("",) * number) for split, number in rows.items()}

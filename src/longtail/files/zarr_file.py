@@ -1,5 +1,6 @@
 """Zarr, versions 2 and 3: a folder of arrays in pieces, read block by block."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,15 @@ def read_zarr(path: Path) -> tuple[dict[str, NDArray[Any] | StoredArray], dict[s
         ) from error
     expected = 'a group with the arrays "features" (N x D) and "labels" (N)'
     try:
-        group = zarr.open(path, mode="r")
-        if not isinstance(group, zarr.Group):
-            raise InputError(f"{printable(path)}: is a single array; expected {expected}. Write both into a group.")
-        arrays = {name: _array(path, name, array) for name, array in group.arrays()}
-        attributes = dict(group.attrs)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # of types that version 3 has no specification for, and are read all the same
+            group = zarr.open(path, mode="r")
+            if not isinstance(group, zarr.Group):
+                raise InputError(f"{printable(path)}: is a single array; expected {expected}. Write both into a group.")
+            arrays = {name: _array(path, name, array) for name, array in group.arrays()}
+            attributes = dict(group.attrs)
     except InputError:
         raise
     except Exception as error:  # zarr and its codecs stumble over damage in every way there is
