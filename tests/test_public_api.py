@@ -16,6 +16,7 @@ ROOT = Path(longtail.__file__).parent
 INNER = {"arguments", "class_names", "cli", "command_errors", "command_help", "files", "grouping", "holdout"}
 INNER |= {"identity", "jobs", "command_recipe", "config_file", "environment", "method_flags", "setting_kinds"}
 INNER |= {"typed_command", "verbs", "whole_groups"}
+INNER |= {"global_draws", "old_flags", "processor", "quick_imports", "ranges", "signals", "threads"}
 INNER |= {"__init__", "__main__", "__pycache__"}
 
 

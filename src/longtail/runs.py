@@ -14,6 +14,7 @@ from longtail.arguments import as_path
 from longtail.class_names import AlikeNames
 from longtail.errors import InputError
 from longtail.features import Changed, ColumnChoice, FeatureSplits, Reading, open_features
+from longtail.features.columns import Orientation
 from longtail.files.json_file import check_kind, read_json
 from longtail.files.replacement import settle
 from longtail.files.text import checksum_of, printable
@@ -48,6 +49,9 @@ class _Columns(TypedDict, total=False):
     drop_columns: list[str]
     keep_columns: list[str]
     alike_names: AlikeNames
+    group_column: str | None
+    event_column: str | None
+    orientation: Orientation | None
 
 
 @dataclass(frozen=True, repr=False)

@@ -216,11 +216,33 @@ def _npy(array):
     return file.getvalue()
 
 
+def matlab_of(arrays):
+    import scipy.io
+
+    file = io.BytesIO()
+    scipy.io.savemat(file, arrays)
+    return file.getvalue()
+
+
+def safetensors_content():
+    from safetensors.numpy import save
+
+    return save({"features": ROWS, "labels": CODES}, {"class_names": '["ant", "bee", "cow"]'})
+
+
+def words_content():
+    names = np.array(["ant", "bee", "cow"], dtype=object)[CODES]
+    return write_arrays({"features": ROWS, "labels": names, "groups": names})
+
+
 FEATURES = [
     Kind("e.csv", holding(csv_of), damaged_table, open_table),
     Kind("blocks.csv", holding(csv_of), damaged_table, open_blocks),
     Kind("e.tsv", holding(lambda: csv_of().replace(b",", b"\t")), damaged_table, open_table),
     Kind("e.npz", holding(lambda: write_arrays({"features": ROWS, "labels": CODES})), damaged_npz, open_table),
+    Kind("words.npz", holding(words_content), damaged_bytes, open_table),
+    Kind("e.mat", holding(lambda: matlab_of({"features": ROWS, "labels": CODES})), damaged_bytes, open_table),
+    Kind("e.safetensors", holding(safetensors_content), damaged_bytes, open_table),
     Kind("e.npy", holding(lambda: _npy(ROWS)), damaged_npy, open_blocks),
     Kind(
         "e.h5",

@@ -123,7 +123,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("longtail.features.feature_file.os.posix_fallocate", full)
+    monkeypatch.setattr("longtail.features.feature_writing.os.posix_fallocate", full)
     with pytest.raises(OSError, match="no space left"):
         write_features(tmp_path / "f.h5", 2 * FEATURES, LABELS)
     assert [path.name for path in tmp_path.iterdir()] == ["f.h5"]
@@ -131,7 +131,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
 
 
 def test_without_a_way_to_reserve_room_the_file_is_whole_nevertheless(tmp_path, monkeypatch):
-    monkeypatch.delattr("longtail.features.feature_file.os.posix_fallocate")
+    monkeypatch.delattr("longtail.features.feature_writing.os.posix_fallocate")
     path = tmp_path / "feature_train.h5"
     create_feature_file(path, LABELS, 5, "float32", {})
     found = open_feature_file(path)

@@ -65,7 +65,16 @@ class Fitter:
             problem = self.protocol.problem
             transform = FeatureTransform(kind, keep_length=True).fit(problem.splits["train"].features)
             splits: dict[str, FeatureFile | SealedFeatures] = {
-                split: FeatureFile(file.path, transform.transform(file.features), file.labels, file.attributes)
+                split: FeatureFile(
+                    file.path,
+                    transform.transform(file.features),
+                    file.labels,
+                    file.attributes,
+                    groups=file.groups,
+                    group_names=file.group_names,
+                    events=file.events,
+                    event_names=file.event_names,
+                )
                 for split, file in problem.splits.items()
                 if split in ("train", self.protocol.select_on)
             }

@@ -16,7 +16,11 @@ from longtail.heads.linear import LinearParameters
 
 __all__ = ["Splits", "check_opened", "label_values", "open_problem", "problem_of"]
 
-Splits = Mapping[str, tuple[ArrayLike, ArrayLike]] | Mapping[str, FeatureFile]
+Splits = (
+    Mapping[str, tuple[ArrayLike, ArrayLike]]
+    | Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]]
+    | Mapping[str, FeatureFile]
+)
 EXPECTED = 'a path, a problem, opened features, or {"train": (features, labels), "val": ..., "test": ...}'
 # arguments of `open_problem` that errors of opened data name
 ANSWERS = ("drop_nonfinite", *(one.name for one in fields(ColumnChoice)))
@@ -34,12 +38,13 @@ def open_problem(
 
     Args:
         data: folder with feature_train.h5, train.npz, val.csv, ..., or one file with labels (.h5, .npz, .npy, .csv,
-            .tsv, .parquet, .mat); or arrays and opened features, as `compare` takes them.
+            .tsv, .parquet, .mat, .safetensors, .zarr); or arrays, {"train": (features, labels)} or (features, labels,
+            groups), and opened features, as `compare` takes them.
         reading: how columns are meant and what is split off, of a path; default: 10 % of train for val, 20 % for test,
             where the file has none.
         head: the network's own classifier: a file, or weight (C, D) and bias (C,); default: joint_head.npz beside.
         drop_nonfinite: leave rows with NaN or infinity out.
-        columns: of `ColumnChoice` by name, of a path: label_column="species", drop_columns=["patient"], ...
+        columns: of `ColumnChoice` by name, of a path: label_column="species", group_column="site", ...
 
     Raises:
         InputError: unusable features or labels, a head of other features or classes, or columns of what is no path.
@@ -70,7 +75,7 @@ def open_problem(
     files = {name: part for name, part in data.items() if isinstance(part, FeatureFile)}
     if len(files) == len(data):
         return check_problem(files, head=head, drop_nonfinite=drop_nonfinite)
-    opened = splits_of_arrays({name: _pair(name, data[name]) for name in SPLITS if name in data})
+    opened = splits_of_arrays({name: _arrays(name, data[name]) for name in SPLITS if name in data})
     return check_opened(opened, head=head, drop_nonfinite=drop_nonfinite)
 
 
@@ -134,7 +139,7 @@ def label_values(data: Any, problem: FeatureProblem) -> NDArray[Any]:
     return names
 
 
-def _pair(name: str, part: Any) -> tuple[ArrayLike, ArrayLike]:
-    if not isinstance(part, tuple | list) or len(part) != 2:
-        raise InputError(f"`data` {name}: expected features (N, D) and labels (N,).")
-    return part[0], part[1]
+def _arrays(name: str, part: Any) -> tuple[ArrayLike, ...]:
+    if not isinstance(part, tuple | list) or len(part) not in (2, 3):
+        raise InputError(f"`data` {name}: expected features (N, D) and labels (N,), and perhaps groups (N,).")
+    return tuple(part)

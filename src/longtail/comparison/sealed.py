@@ -73,6 +73,26 @@ class SealedFeatures:
         """Numbers of the rows in the person's file, shape (N,); None where they are 0 .. N - 1."""
         return self._file.rows
 
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """Number of each row's group, shape (N,), or None."""
+        return self._file.groups
+
+    @property
+    def group_names(self) -> tuple[str, ...] | None:
+        """Names of the groups in the order of their numbers, or None."""
+        return self._file.group_names
+
+    @property
+    def events(self) -> NDArray[np.int64] | None:
+        """Number of each row's event, shape (N,), or None."""
+        return self._file.events
+
+    @property
+    def event_names(self) -> tuple[str, ...] | None:
+        """Names of the events in the order of their numbers, or None."""
+        return self._file.event_names
+
     def row_name(self, row: int) -> str:
         """Return what a person knows a row by."""
         return self._file.row_name(row)

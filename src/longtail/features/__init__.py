@@ -1,21 +1,20 @@
-"""Features and logits: files of our own and of other programs (NumPy, HDF5, CSV, Parquet, MATLAB), opened alike."""
+"""Features and logits: files of our own and of other programs, from CSV to Zarr, opened alike."""
 
 from longtail.features.columns import ColumnChoice
 from longtail.features.csv_table import is_number
 from longtail.features.feature_file import (
     SPLITS,
     FeatureFile,
-    FeatureRows,
     check_finite,
-    create_feature_file,
     open_feature_file,
     open_feature_folder,
-    write_features,
 )
 from longtail.features.feature_table import Table
+from longtail.features.feature_writing import FeatureRows, create_feature_file, write_features
 from longtail.features.known_rows import Changed
 from longtail.features.logits import are_probabilities, log_probabilities
-from longtail.features.splits import FeatureSplits, Reading, open_features, read_tables, splits_of_arrays
+from longtail.features.split_tables import read_tables
+from longtail.features.splits import FeatureSplits, Reading, open_features, splits_of_arrays
 from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table
 
 __all__ = [

@@ -1,5 +1,7 @@
 """A table out of whole arrays: which of them is what, which way they lie, and what their labels are called."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,15 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.array_file import ArrayFile
 from longtail.features.column_values import check_features
+from longtail.features.columns import ColumnChoice
 from longtail.features.feature_table import Kind, Table
+from longtail.features.groups import read_groups
 from longtail.features.labels import read_labels
 from longtail.files.json_file import parse_json
+from longtail.files.stored import StoredArray
 from longtail.files.text import printable
 
-__all__ = ["FEATURES", "LOGITS", "table_of_arrays"]
+__all__ = ["FEATURES", "LOGITS", "is_plain_float", "row_ids", "table_of_arrays", "upright_values"]
 
 # what others call them, in small letters; the first that is there is taken
 FEATURES = ("features", "embeddings", "embedding", "feats", "x")
@@ -24,76 +29,165 @@ SPLITS = ("split", "splits", "subset")
 IDS = ("id", "ids", "path", "paths", "file", "filename", "image", "name")
 
 
-def table_of_arrays(path: Path, file: ArrayFile, *, labelled: bool) -> Table:
-    """Sort the arrays of a file by what they mean.
+def table_of_arrays(path: Path, file: ArrayFile, choice: ColumnChoice, *, labelled: bool) -> Table:
+    """Sort the arrays of a file by what they mean, and read them.
 
     Args:
         path: of the file.
         file: its arrays.
-        labelled: whether labels are needed; else they are not looked at.
+        choice: what a person said of them: which are groups and events, and which way a square one lies.
+        labelled: whether labels are needed; else they are looked at for their number alone.
 
     Raises:
         InputError: arrays that are missing, or do not fit together.
     """
     origin, arrays = printable(path), file.arrays
+    kind, values, notes = upright_values(path, file, choice, labelled=labelled)
+    if isinstance(values, StoredArray):
+        values = values.whole(values.dtype if is_plain_float(values.dtype) else np.float32)
+    elif not is_plain_float(values.dtype):
+        values = values.astype(np.float32)
+    class_names = _class_names(origin, _array(arrays, "class_names"), file.attributes.get("class_names"))
+    labels = None
+    stored = _first(arrays, LABELS)
+    if labelled and stored is not None:
+        if file.is_matlab:
+            stored, more = _as_matlab_counts(stored, len(values), class_names, origin)
+            notes = (*notes, *more)
+        labels, more = read_labels(stored, len(values), class_names, origin=origin)
+        notes = (*notes, *more)
+        check_features(values, None, labels, origin=origin)
+    split, ids = _words(origin, arrays, SPLITS, len(values)), row_ids(path, file, len(values))
+    table = Table(path, values, labels, kind, split, ids, class_names, None, file.attributes, notes)
+    return _with_groups(table, file, choice)
+
+
+def _with_groups(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
+    """Return a table with the groups and events that stand beside its rows in an array.
+
+    Raises:
+        InputError: a named array that is not there, or does not fit the rows.
+    """
+    found: dict[str, Any] = {}
+    for role, argument in (("groups", "group_column"), ("events", "event_column")):
+        given = getattr(choice, argument)
+        name = role if given is None else given.lower()
+        array = _array(file.arrays, name)
+        if array is None and given is not None and given != "none":
+            raise InputError(
+                f"{printable(table.path)}: `{argument}` {given}: there is no such array"
+                f"{f' that can be read; it is {file.others[name]}' if name in file.others else ''}. It holds "
+                f"{', '.join(list(file.arrays)[:8])}."
+            )
+        if array is None or given == "none":
+            continue
+        names_of = f"{name.removesuffix('s')}_names"
+        names = _names(_array(file.arrays, names_of), file.attributes.get(names_of), printable(table.path), names_of)
+        origin = f"{printable(table.path)}: {name}"
+        found[role], found[f"{role[:-1]}_names"] = read_groups(array, len(table.values), names, origin=origin)
+    return replace(table, **found) if found else table
+
+
+def upright_values(
+    path: Path, file: ArrayFile, choice: ColumnChoice, *, labelled: bool
+) -> tuple[Kind, NDArray[Any] | StoredArray, tuple[str, ...]]:
+    """Return the features or logits of a file, N x D whichever way they lie, and notes; large ones are not yet read.
+
+    Raises:
+        InputError: none that is called so, no labels where they are needed, another shape or type, or a square one of
+            MATLAB that could lie either way.
+    """
+    origin, arrays = printable(path), file.arrays
     held = ", ".join(list(arrays)[:6]) or "nothing"
     name = next((name for name in (*FEATURES, *LOGITS) if name in arrays), None)
+    for names, is_absent in ((FEATURES, name is None), (LABELS, labelled and _first(arrays, LABELS) is None)):
+        other = next((name for name in names if name in file.others), None)
+        if is_absent and other is not None:
+            raise InputError(f"{origin}: {other} is {file.others[other]}.")
+    more = "".join(f"; {name} is {how}" for name, how in list(file.others.items())[:2])
     if name is None:
-        raise InputError(f'{origin}: holds {held}; expected an array "features" or "logits".')
-    stored = next((arrays[name] for name in LABELS if name in arrays), None)
+        raise InputError(f'{origin}: holds {held}; expected an array "features" or "logits"{more}.')
+    stored = _first(arrays, LABELS)
     if stored is None and labelled:
-        raise InputError(f'{origin}: holds {held}; expected "labels" too.')
-    values, notes = _upright(arrays[name], stored, file.by_columns, f"{origin}: {name}")
+        raise InputError(f'{origin}: holds {held}; expected "labels" too{more}.')
+    values, notes = _upright(_squeezed(arrays[name]), stored, file, choice, f"{origin}: {name}")
+    if values.ndim > 2:
+        raise InputError(
+            f"{origin}: {name} has shape {values.shape}: several vectors an image, of tokens or places; expected one, "
+            f"N x D. Pool them first: the class token {name}[:, 0], or {name}.mean(axis=1)."
+        )
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise InputError(f"{origin}: {name} has shape {values.shape} and type {values.dtype}; expected numbers N x D.")
     if 0 in values.shape:
         raise InputError(f"{origin}: {name} has shape {values.shape}; expected at least one row and one column.")
-    if values.dtype.kind != "f" or values.dtype.itemsize > 8:
-        values = values.astype(np.float32)
-    class_names = _class_names(origin, arrays.get("class_names"), file.attributes.get("class_names"))
-    labels = None
-    if labelled and stored is not None:
-        labels, more = read_labels(stored, len(values), class_names, origin=origin)
-        notes = (*notes, *more)
-        check_features(values, None, labels, origin=origin)
-    split, ids = (_words(origin, arrays, names, len(values)) for names in (SPLITS, IDS))
-    kind: Kind = "features" if name in FEATURES else "logits"
-    return Table(path, values, labels, kind, split, ids, class_names, None, file.attributes, notes)
+    return "features" if name in FEATURES else "logits", values, notes
+
+
+def row_ids(path: Path, file: ArrayFile, rows: int) -> NDArray[np.str_] | None:
+    """Return words that name the rows of a file, shape (N,); None where it has none."""
+    return _words(printable(path), file.arrays, IDS, rows)
+
+
+def is_plain_float(dtype: np.dtype[Any]) -> bool:
+    """Return whether features of a type stay as they are; others become float32."""
+    return dtype.kind == "f" and dtype.itemsize <= 8
+
+
+def _squeezed(values: NDArray[Any] | StoredArray) -> NDArray[Any] | StoredArray:
+    """Return N x D x 1 x 1, of a pool that keeps its axes, as N x D."""
+    if values.ndim > 2 and values.shape[2:] == (1,) * (values.ndim - 2):
+        return (values.whole() if isinstance(values, StoredArray) else values).reshape(values.shape[:2])
+    return values
 
 
 def _upright(
-    values: NDArray[Any], labels: NDArray[Any] | None, by_columns: bool, what: str
+    values: NDArray[Any] | StoredArray, labels: NDArray[Any] | None, file: ArrayFile, choice: ColumnChoice, what: str
+) -> tuple[NDArray[Any] | StoredArray, tuple[str, ...]]:
+    """Turn features that lie D x N, by the number of labels; which way square ones lie a person has to say."""
+    if values.ndim != 2:
+        return values, ()
+    is_turned = choice.orientation == "columns"
+    if labels is not None and labels.ndim in (1, 2):
+        rows = labels.shape[0] if labels.ndim == 1 else max(labels.shape) if 1 in labels.shape else labels.shape[0]
+        if labels.ndim == 2 and rows not in values.shape:  # ones and zeros, a row a class
+            rows = labels.shape[1]
+        if values.shape[0] != values.shape[1]:
+            is_turned = values.shape[1] == rows
+        elif values.shape[0] == rows and choice.orientation is None and (file.is_matlab or labels.shape == (1, rows)):
+            raise InputError(
+                f"{what} has shape {values.shape}, for {rows} labels: each row could be an image, or each column. Say "
+                "which: `orientation` rows, or `orientation` columns."
+            )
+    if not is_turned:
+        return values, ()
+    turned = values.turned() if isinstance(values, StoredArray) else values.T
+    return turned, (f"{what} of shape {values.shape} is D x N, and was turned",)
+
+
+def _as_matlab_counts(
+    labels: NDArray[Any], rows: int, class_names: tuple[str, ...] | None, origin: str
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Turn features that lie D x N, as MATLAB stores them, by the number of labels; N x D x 1 x 1 becomes N x D."""
-    if values.ndim > 2 and values.shape[2:] == (1,) * (values.ndim - 2):  # of a pool that keeps its axes
-        values = values.reshape(values.shape[:2])
-    if values.ndim != 2 or labels is None or labels.ndim not in (1, 2):
-        return values, ()
-    rows = labels.shape[0] if labels.ndim == 1 else max(labels.shape) if 1 in labels.shape else labels.shape[0]
-    is_square = values.shape[0] == values.shape[1] == rows
-    if values.shape[0] != rows and values.shape[1] == rows:
-        by_columns = True
-    elif is_square and not by_columns and labels.ndim == 2 and labels.shape == (1, rows):
-        raise InputError(
-            f"{what} has shape {values.shape} and labels (1, {rows}): each row could be an image or a feature. Store "
-            "labels of shape (N,) with features N x D."
-        )
-    elif not is_square:
-        return values, ()
-    if not by_columns:
-        return values, ()
-    return values.T, (f"{what} of shape {values.shape} is D x N, and was turned",)
+    """Return labels beside names counted from 0, and ones and zeros with a row a class turned."""
+    if labels.ndim == 2 and 1 not in labels.shape and labels.shape[0] != rows and labels.shape[1] == rows:
+        labels = labels.T
+    is_column = labels.ndim == 1 or 1 in labels.shape
+    if class_names is None or labels.dtype.kind not in "iuf" or not is_column or not labels.size or labels.min() < 1:
+        return labels, ()
+    return labels - 1, (f"{origin}: labels count from 1, as MATLAB does: 1 is {class_names[0]!r}",)
+
+
+def _first(arrays: Mapping[str, NDArray[Any] | StoredArray], names: Sequence[str]) -> NDArray[Any] | None:
+    return next((_array(arrays, name) for name in names if name in arrays), None)
+
+
+def _array(arrays: Mapping[str, NDArray[Any] | StoredArray], name: str) -> NDArray[Any] | None:
+    array = arrays.get(name)
+    return array.whole() if isinstance(array, StoredArray) else array
 
 
 def _class_names(origin: str, array: NDArray[Any] | None, stored: Any) -> tuple[str, ...] | None:
-    if array is not None:
-        if array.ndim != 1 or array.dtype.kind not in "SU":
-            raise InputError(f"{origin}: `class_names` has shape {array.shape} and type {array.dtype}; expected names.")
-        names = tuple(name.decode(errors="replace") if isinstance(name, bytes) else name for name in array.tolist())
-    elif stored is not None:
-        expected = "a list of names in its attribute `class_names`"
-        names = tuple(parse_json(str(stored), list[str], origin=f"{origin}: class_names", expected=expected))
-    else:
+    names = _names(array, stored, origin, "class_names")
+    if names is None:
         return None
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
@@ -101,11 +195,27 @@ def _class_names(origin: str, array: NDArray[Any] | None, stored: Any) -> tuple[
     return names
 
 
-def _words(origin: str, arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: int) -> NDArray[np.str_] | None:
-    name = next((name for name in names if name in arrays), None)
-    if name is None:
+def _names(array: NDArray[Any] | None, stored: Any, origin: str, what: str) -> tuple[str, ...] | None:
+    """Read names that stand in an array of words, or in an attribute."""
+    if array is not None:
+        words = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
+        if words.ndim != 1 or words.dtype.kind not in "SU":
+            raise InputError(f"{origin}: `{what}` has shape {array.shape} and type {array.dtype}; expected names.")
+        return tuple(name.decode(errors="replace") if isinstance(name, bytes) else name for name in words.tolist())
+    if stored is None:
         return None
-    words = arrays[name].reshape(-1) if 1 in arrays[name].shape else arrays[name]
+    expected = f"a list of names in its attribute `{what}`"
+    return tuple(parse_json(str(stored), list[str], origin=f"{origin}: {what}", expected=expected))
+
+
+def _words(
+    origin: str, arrays: Mapping[str, NDArray[Any] | StoredArray], names: tuple[str, ...], rows: int
+) -> NDArray[np.str_] | None:
+    name = next((name for name in names if name in arrays), None)
+    array = None if name is None else _array(arrays, name)
+    if array is None:
+        return None
+    words = array.reshape(-1) if 1 in array.shape else array
     if words.shape != (rows,):
         raise InputError(f"{origin}: {rows:,} rows but `{name}` of shape {words.shape}; expected one a row.")
     if words.dtype.kind == "S":

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.array_table import FEATURES, LOGITS
 from longtail.features.column_values import check_features
-from longtail.features.columns import ColumnChoice, Columns, left_out_note, sort_columns
+from longtail.features.columns import ColumnChoice, Columns, left_out_note, quoted, sort_columns
 from longtail.features.feature_table import ColumnTable, Kind, Table
+from longtail.features.groups import read_groups
 from longtail.features.labels import read_labels
 from longtail.features.parquet_table import ParquetTable
 from longtail.features.words_beside import check_words, telling_columns
@@ -63,8 +65,9 @@ def columns_of(
         raise InputError(f"{origin}: the column {words[0]!r} is one of the features, and holds no numbers here.")
     left_out = {name: why for name, why in columns.left_out.items() if name not in features}
     left_out |= {name: "not among the known features" for name in columns.features if name not in features}
-    label, split, row_id = (None if name in features else name for name in (columns.label, columns.split, columns.id))
-    return Columns(label, split, row_id, tuple(features), left_out), "features"
+    others = (columns.label, columns.split, columns.id, columns.group, columns.event)
+    label, split, row_id, group, event = (None if name in features else name for name in others)
+    return Columns(label, split, row_id, tuple(features), left_out, group, event), "features"
 
 
 def _columns_beside_a_list(
@@ -72,6 +75,12 @@ def _columns_beside_a_list(
 ) -> tuple[Columns, Kind] | None:
     small = {name.lower(): name for name in source.lists}
     taken = next((small[name] for name in (*FEATURES, *LOGITS) if name in small), None)
+    tokens = next((name for name in source.nested if name.lower() in (*FEATURES, *LOGITS)), None)
+    if taken is None and tokens is not None:
+        raise InputError(
+            f"{origin}: the column {tokens} holds lists of lists: several vectors an image, of tokens or places; "
+            "expected one list of D numbers. Pool them first: the class token, or their mean."
+        )
     if taken is None and source.images:
         raise InputError(
             f"{origin}: holds images ({', '.join(sorted(source.images))}), as Hugging Face's `datasets` writes them, "
@@ -83,7 +92,7 @@ def _columns_beside_a_list(
     columns = sort_columns(source.names, {*source.numeric, taken}, choice, origin=origin, labelled=labelled)
     beside = dict.fromkeys((name for name in columns.features if name != taken), f"beside the lists in {taken}")
     kind: Kind = "logits" if taken.lower() in LOGITS else "features"
-    return Columns(columns.label, columns.split, columns.id, (taken,), {**columns.left_out, **beside}), kind
+    return replace(columns, features=(taken,), left_out={**columns.left_out, **beside}), kind
 
 
 def table_of_columns(
@@ -97,9 +106,10 @@ def table_of_columns(
     """
     path, origin = source.path, printable(source.path)
     columns, kind = columns_of(source, choice, features, labelled=labelled)
-    roles = {"label": columns.label if labelled else None, "split": columns.split, "id": columns.id}
+    roles = {role: getattr(columns, role) for role in ("label", "split", "id", "group", "event")}
+    roles["label"] = columns.label if labelled else None
     telling = telling_columns(columns, choice) if labelled and features is None else ()
-    words = [*(name for name in roles.values() if name is not None), *telling]
+    words = list(dict.fromkeys([*(name for name in roles.values() if name is not None), *telling]))
     values = np.empty((0, 0), dtype=np.float32)
     rows, texts = 0, {name: list[NDArray[np.str_]]() for name in words}
     for block in source.blocks(columns.features, words, ROWS_AT_ONCE):
@@ -138,7 +148,31 @@ def table_of_columns(
         _check_ids(origin, str(columns.id), ids, given=choice.id_column is not None)
     about = {} if names is None else {"feature_names": json.dumps(list(names))}
     all_notes = (*source.notes, *notes, *left_out_note(origin, left_out))
-    return Table(path, values, labels, kind, split, ids, None, names, about, all_notes)
+    groups, group_names = _groups(together["group"], columns.group, origin)
+    events, event_names = _groups(together["event"], columns.event, origin)
+    return Table(
+        path,
+        values,
+        labels,
+        kind,
+        split,
+        ids,
+        feature_names=names,
+        attributes=about,
+        notes=all_notes,
+        groups=groups,
+        group_names=group_names,
+        events=events,
+        event_names=event_names,
+    )
+
+
+def _groups(
+    words: NDArray[np.str_] | None, name: str | None, origin: str
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
+    if words is None:
+        return None, None
+    return read_groups(words, len(words), origin=f"{origin}: the column {quoted(str(name))}")
 
 
 def _check_side_information(

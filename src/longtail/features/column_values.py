@@ -58,7 +58,8 @@ def check_features(
         few = names is not None or whole[column] or len(np.unique(values[:FIRST_ROWS, column])) <= classes
         if name in keep or not few:
             continue
-        one = np.asarray(values[:, column], dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # of NaN as some machines write it
+            one = np.asarray(values[:, column], dtype=np.float64)
         if whole[column] and _counts_up(one):
             if names is None:
                 raise InputError(
@@ -233,7 +234,7 @@ def _letters(name: str) -> str:
 
 
 def _are_whole(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    some = np.asarray(values[:FIRST_ROWS], dtype=np.float64)
     with np.errstate(invalid="ignore"):
+        some = np.asarray(values[:FIRST_ROWS], dtype=np.float64)
         whole: NDArray[np.bool_] = (np.isfinite(some) & (some == np.floor(some))).all(axis=0)
     return whole

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from longtail.arguments import brief
 from longtail.class_names import AlikeNames
@@ -58,6 +58,8 @@ JOINED = re.compile(
     r"(gbif|taxon|tax|image|img|object|obj|label|class|species|patient|subject|sample|record|event|media|capture|file)id"
 )
 NAMED = 8
+GIVEN = ("label_column", "id_column", "split_column", "group_column", "event_column", "drop_columns", "keep_columns")
+Orientation = Literal["rows", "columns"]
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,14 @@ class ColumnChoice:
         label_column: holds the label; None looks for one by its name.
         id_column: names the rows; None looks for one by its name, "none" takes none.
         split_column: says where a row belongs; None looks for one by its name, "none" takes none.
+        group_column: says which rows belong together (a site, a lesion), and so stay on one side of any split; of files
+            of arrays the name of an array. None takes the array `groups` and no column, "none" takes none.
+        event_column: the same of the event (a sequence of a camera); None takes the array `events`.
         drop_columns: no features; a single name is a list of one.
         keep_columns: features, even if they look like numbers of something.
         alike_names: of labels that differ in case, blanks, `_`, `-` or Unicode form only, as of `settled_names`.
+        orientation: whether the "rows" or the "columns" of a square array of features are images, as MATLAB shows it;
+            None asks where MATLAB wrote it. Of others, the number of labels tells.
 
     Raises:
         InputError: columns that are no names.
@@ -82,6 +89,9 @@ class ColumnChoice:
     drop_columns: tuple[str, ...] = ()
     keep_columns: tuple[str, ...] = ()
     alike_names: AlikeNames = "ask"
+    group_column: str | None = None
+    event_column: str | None = None
+    orientation: Orientation | None = None
 
     def __post_init__(self) -> None:
         for argument in ("drop_columns", "keep_columns"):
@@ -90,6 +100,8 @@ class ColumnChoice:
             if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
                 raise InputError(f"`{argument}` is {brief(given)}; expected names of columns, such as ['patient'].")
             object.__setattr__(self, argument, tuple(names))
+        if self.orientation not in (None, *get_args(Orientation)):
+            raise InputError(f"`orientation` is {brief(self.orientation)}; expected rows or columns.")
 
     def present_in(self, names: Sequence[str], *, labelled: bool) -> Self:
         """Return what of it concerns these columns: rows that are new need not have what no feature was.
@@ -109,6 +121,8 @@ class ColumnChoice:
             split_column=there(self.split_column),
             drop_columns=tuple(name for name in self.drop_columns if name in names),
             keep_columns=tuple(name for name in self.keep_columns if name in names),
+            group_column=there(self.group_column),
+            event_column=there(self.event_column),
         )
 
 
@@ -122,6 +136,8 @@ class Columns:
         id: name, or None.
         features: names, D of them.
         left_out: why each other column is no feature, by name.
+        group: name, or None.
+        event: name, or None.
     """
 
     label: str | None
@@ -129,6 +145,8 @@ class Columns:
     id: str | None
     features: tuple[str, ...]
     left_out: dict[str, str] = field(default_factory=dict)
+    group: str | None = None
+    event: str | None = None
 
 
 def sort_columns(
@@ -149,22 +167,25 @@ def sort_columns(
 
     Example:
         >>> sort_columns(["", "id", "label", "area"], ["", "area"], ColumnChoice(), origin="e.csv")
-        Columns(label='label', split=None, id='id', features=('area',), left_out={'': 'the number of the row'})
+        Columns(label='label', split=None, id='id', features=('area',), left_out={'': 'the number of the row'}, \
+group=None, event=None)
     """
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{origin}: two columns are called {quoted(twice)}. Expected another name for each.")
-    for argument in ("label_column", "id_column", "split_column", "drop_columns", "keep_columns"):
+    for argument in GIVEN:
         given = getattr(choice, argument)
         for name in (given,) if isinstance(given, str) else given or ():
-            if name not in names and not (name == "none" and argument in ("id_column", "split_column")):
+            if name not in names and not (name == "none" and argument in GIVEN[1:5]):
                 perhaps = did_you_mean(name, names)
                 shown = name if name.isprintable() else repr(name)
                 raise InputError(
                     f"{origin}: `{argument}` {shown}: there is no such column.{perhaps} Columns: {_listed(names)}."
                 )
     numbers = set(numeric)
-    free = [name for name in names if name not in (*choice.drop_columns, *choice.keep_columns)]
+    group, event = (_named(given, names, ()) for given in (choice.group_column, choice.event_column))
+    _refuse_two_roles(choice, origin)
+    free = [name for name in names if name not in (*choice.drop_columns, *choice.keep_columns, group, event)]
     label = choice.label_column or _label(free, numbers, origin, labelled=labelled)
     free = [name for name in free if name != label]
     split = _named(choice.split_column, free, SPLITS)
@@ -172,7 +193,7 @@ def sort_columns(
     left_out = dict.fromkeys(choice.drop_columns, "as asked")
     features = []
     for name in names:
-        if name in (label, split, row_id) or name in left_out:
+        if name in (label, split, row_id, group, event) or name in left_out:
             continue
         if name not in numbers:
             if name in choice.keep_columns:
@@ -187,7 +208,22 @@ def sort_columns(
             f"{origin}: has no column of numbers that could be a feature. It holds {_listed(names)}; "
             f"{_listed([f'{quoted(name)} is {why}' for name, why in left_out.items()]) or 'nothing else'}."
         )
-    return Columns(label, split, row_id, tuple(features), left_out)
+    return Columns(label, split, row_id, tuple(features), left_out, group, event)
+
+
+def _refuse_two_roles(choice: ColumnChoice, origin: str) -> None:
+    """Refuse a group or event that is to be something else too; one column may be both of them."""
+    for argument in ("group_column", "event_column"):
+        name = getattr(choice, argument)
+        other = next(
+            (other for other in ("label_column", "id_column", "split_column") if getattr(choice, other) == name), None
+        )
+        other = "keep_columns" if name in choice.keep_columns else other
+        if name not in (None, "none") and other is not None:
+            raise InputError(
+                f"{origin}: `{argument}` and `{other}` both name {quoted(name)}; expected another column for each. "
+                "A group is never a feature, and has rows of its own label and name."
+            )
 
 
 def says_which(name: str) -> bool:

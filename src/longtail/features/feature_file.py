@@ -5,9 +5,8 @@ be mapped by its offset in the file and be read, or written by several processes
 """
 
 import json
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.files.atomic import atomic_path
-from longtail.files.hdf5 import check_dataset, create_hdf5, open_hdf5, read_dataset
+from longtail.features.groups import Groups, read_groups
+from longtail.files.hdf5 import check_dataset, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
@@ -25,12 +24,9 @@ from longtail.files.text import printable
 __all__ = [
     "SPLITS",
     "FeatureFile",
-    "FeatureRows",
     "check_finite",
-    "create_feature_file",
     "open_feature_file",
     "open_feature_folder",
-    "write_features",
 ]
 
 SPLITS = ("train", "val", "test")
@@ -48,6 +44,10 @@ class FeatureFile:
         attributes: from which weights, data and transform they came; empty for files of others.
         ids: words that name the rows, such as the paths of their images, shape (N,), or None.
         rows: numbers of these rows in the file that a person knows, from 0, shape (N,); None where they are 0 .. N - 1.
+        groups: number of each row's group, shape (N,), or None: rows of one group stay on one side of any split.
+        group_names: in the order of these numbers, empty for a row that is a group of its own; or None.
+        events: the same of the event that a row belongs to.
+        event_names: of the events.
     """
 
     path: Path
@@ -56,6 +56,10 @@ class FeatureFile:
     attributes: dict[str, Any]
     ids: NDArray[np.str_] | None = None
     rows: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+    group_names: tuple[str, ...] | None = None
+    events: NDArray[np.int64] | None = None
+    event_names: tuple[str, ...] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -89,8 +93,15 @@ class FeatureFile:
     def take(self, rows: NDArray[Any]) -> "FeatureFile":
         """Return some of the rows, by number or by a mask."""
         numbers = np.arange(len(self.labels)) if self.rows is None else self.rows
-        ids = None if self.ids is None else self.ids[rows]
-        return FeatureFile(self.path, self.features[rows], self.labels[rows], self.attributes, ids, numbers[rows])
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            ids=None if self.ids is None else self.ids[rows],
+            rows=numbers[rows],
+            groups=None if self.groups is None else self.groups[rows],
+            events=None if self.events is None else self.events[rows],
+        )
 
     def _names(self, attribute: str) -> tuple[str, ...] | None:
         stored = self.attributes.get(attribute)
@@ -144,7 +155,16 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
     features = np.memmap(path, mode="r", dtype=stored.dtype, shape=stored.shape, offset=offset) if mapped else stored[:]
     attributes = {name: _plain(value) for name, value in file.attrs.items()}
     words = ids if ids is None or ids.dtype.kind == "U" else np.strings.decode(ids, "utf-8", "backslashreplace")
-    return FeatureFile(path, features, labels.astype(np.int64), attributes, words)
+    groups, events = (_groups(file, what, len(labels)) for what in ("groups", "events"))
+    return FeatureFile(path, features, labels.astype(np.int64), attributes, words, None, *groups, *events)
+
+
+def _groups(file: h5py.File, what: str, rows: int) -> Groups | tuple[None, None]:
+    if what not in file:
+        return None, None
+    called = f"{what.removesuffix('s')}_names"
+    names = [str(name) for name in read_dataset(file, called).tolist()] if called in file else None
+    return read_groups(read_dataset(file, what), rows, names, origin=what)
 
 
 def _plain(value: Any) -> Any:
@@ -182,100 +202,6 @@ def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
                 "Extract all splits with the same network."
             )
     return files
-
-
-class FeatureRows:
-    """Rows of a laid-out feature file; any number of processes write theirs at once.
-
-    Args:
-        path: a file that `create_feature_file` laid out.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with h5py.File(path, "r") as file:
-            stored = file["features"]
-            self._offset, self._dtype = stored.id.get_offset(), stored.dtype
-            self._row_bytes = stored.shape[1] * stored.dtype.itemsize
-
-    def write(self, first_row: int, features: NDArray[Any]) -> None:
-        """Write rows `first_row`, `first_row` + 1, ...; shape (rows, D)."""
-        # written, not mapped: a full disk is then an error that can be told, not a signal that kills the process
-        with self.path.open("rb+") as file:
-            file.seek(self._offset + first_row * self._row_bytes)
-            file.write(np.ascontiguousarray(features, dtype=self._dtype).data)
-
-
-def create_feature_file(
-    path: Path,
-    labels: NDArray[np.int64],
-    dimension: int,
-    dtype: str,
-    attributes: dict[str, Any],
-    ids: Sequence[str] | None = None,
-) -> None:
-    """Lay out a feature file whose rows are still to be written.
-
-    Args:
-        path: of the unfinished file; the caller renames it when all rows are there.
-        labels: shape (N,).
-        dimension: D.
-        dtype: "float32" or "float16".
-        attributes: plain values that say where the features come from.
-        ids: words that name the rows, N of them, or None.
-
-    Raises:
-        OSError: the disk has no room for all rows.
-    """
-    kind = np.dtype(dtype)
-    with create_hdf5(path) as (file, _):
-        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        layout.set_obj_track_times(False)  # the same features give the same file
-        space = h5py.h5s.create_simple((len(labels), dimension))
-        stored = h5py.h5d.create(file.id, b"features", h5py.h5t.py_create(kind), space, dcpl=layout)
-        offset = stored.get_offset()
-        file.create_dataset("labels", data=labels.astype(np.int64))
-        if ids is not None:
-            file.create_dataset("ids", data=np.array([printable(name).encode() for name in ids]))
-        for name, value in attributes.items():
-            file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
-    with path.open("rb+") as reserved:
-        size = len(labels) * dimension * kind.itemsize
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(reserved.fileno(), offset, size)
-        else:  # macOS and Windows promise no room, but the file has its length
-            reserved.truncate(max(offset + size, reserved.seek(0, os.SEEK_END)))
-
-
-def write_features(
-    path: Path | str,
-    features: NDArray[Any],
-    labels: NDArray[np.int64],
-    *,
-    dtype: str = "float32",
-    attributes: dict[str, Any] | None = None,
-    ids: Sequence[str] | None = None,
-) -> None:
-    """Write features and labels to a feature file, whole or not at all.
-
-    Args:
-        path: the file.
-        features: shape (N, D).
-        labels: class indices, shape (N,).
-        dtype: "float32" or "float16".
-        attributes: plain values that say where the features come from.
-        ids: words that name the rows, N of them, or None.
-
-    Raises:
-        InputError: lengths differ.
-    """
-    if len(features) != len(labels):
-        raise InputError(f"{len(features)} rows of features but {len(labels)} labels; expected one label a row.")
-    with atomic_path(path) as temporary:
-        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {}, ids)
-        FeatureRows(temporary).write(0, features)
 
 
 def check_finite(

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.features.feature_file import FeatureFile
 from longtail.features.labels import Labels
 
 __all__ = ["Block", "ColumnTable", "Kind", "Table"]
@@ -31,6 +32,10 @@ class Table:
         attributes: plain values that stand in the file besides.
         notes: what a person should know of how it was read.
         rows: numbers of these rows in the file, from 0, shape (N,); None where they are 0 .. N - 1.
+        groups: number of each row's group, shape (N,), or None: rows of one group stay on one side of any split.
+        group_names: in the order of these numbers, empty for a row that is a group of its own; or None.
+        events: the same of the event that a row belongs to.
+        event_names: of the events.
     """
 
     path: Path
@@ -44,6 +49,25 @@ class Table:
     attributes: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rows: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None
+    group_names: tuple[str, ...] | None = None
+    events: NDArray[np.int64] | None = None
+    event_names: tuple[str, ...] | None = None
+
+    def numbered(self, labels: NDArray[np.int64]) -> FeatureFile:
+        """Return the rows with the number of each one's class, shape (N,)."""
+        return FeatureFile(
+            self.path,
+            self.values,
+            labels,
+            self.attributes,
+            self.ids,
+            self.rows,
+            self.groups,
+            self.group_names,
+            self.events,
+            self.event_names,
+        )
 
 
 @dataclass(frozen=True)

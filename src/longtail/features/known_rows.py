@@ -94,4 +94,6 @@ def part_of(table: Table, rows: NDArray[np.int64]) -> Table:
         split=None,
         ids=None if table.ids is None else table.ids[rows],
         rows=rows if table.rows is None else table.rows[rows],
+        groups=None if table.groups is None else table.groups[rows],
+        events=None if table.events is None else table.events[rows],
     )

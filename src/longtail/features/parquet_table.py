@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import brief
 from longtail.errors import InputError
 from longtail.features.feature_table import Block
 from longtail.files.json_file import parse_json
@@ -25,6 +26,7 @@ class ParquetTable:
         names: of the columns.
         numeric: names of the columns of numbers.
         lists: names of the columns of lists of numbers, each of which can be all the features.
+        nested: names of the columns of lists of lists.
 
     Raises:
         InputError: pyarrow is not installed, or the file cannot be read.
@@ -57,6 +59,12 @@ class ParquetTable:
             lambda kind: (
                 (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
                 and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+            )
+        )
+        self.nested = holds(
+            lambda kind: (
+                (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+                and types.is_nested(kind.value_type)
             )
         )
         self._words = holds(lambda kind: types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind))
@@ -118,6 +126,8 @@ class ParquetTable:
                     one = one.decode()
                 except UnicodeDecodeError as error:
                     raise InputError(f"{self._origin}: row {row}: {name} is no text in UTF-8.") from error
+            if isinstance(one, list):
+                one = self._of_list(one, name, row)
             if isinstance(one, int) and not isinstance(one, bool) and name in self._label_names:
                 known = self._label_names[name]
                 if not 0 <= one < len(known):
@@ -127,6 +137,18 @@ class ParquetTable:
                 one = int(one)
             words.append("" if one is None else str(one))
         return np.array(words)
+
+    def _of_list(self, values: list[Any], name: str, row: int) -> Any:
+        """Return the one value of a list, or the place of the one 1 among zeros."""
+        if len(values) == 1:
+            return values[0]
+        ones = [place for place, value in enumerate(values) if value == 1]
+        if len(ones) != 1 or any(value not in (0, 1) for value in values):
+            raise InputError(
+                f"{self._origin}: row {row}: {name} is {brief(values)}; expected one class, or ones and zeros with a "
+                "single one. Leave rows of several classes out."
+            )
+        return ones[0]
 
 
 def _plain_type(kind: Any, types: Any) -> Any:

@@ -16,18 +16,20 @@ from longtail.features.array_table import table_of_arrays
 from longtail.features.columns import ColumnChoice
 from longtail.features.feature_file import SPLITS, FeatureFile
 from longtail.features.feature_table import Table
+from longtail.features.grouped_tables import grouped_alike
 from longtail.features.known_rows import Changed, known_rows, part_of, row_identity
-from longtail.features.labels import Labels, class_order, read_labels
+from longtail.features.labels import Labels, class_order
 from longtail.features.logits import as_logits
 from longtail.features.memory_arrays import IN_MEMORY, in_memory
 from longtail.features.named_columns import in_order_of, named_columns
-from longtail.features.table import NO_CHOICE, SUFFIXES, WITH_COLUMNS, read_table
-from longtail.files.original_pickle import read_original_pickle
+from longtail.features.split_tables import read_tables
+from longtail.features.table import NO_CHOICE, WITH_COLUMNS
+from longtail.files.arrays import words_of_objects
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
 
-__all__ = ["FeatureSplits", "Reading", "open_features", "read_tables", "splits_of_arrays"]
+__all__ = ["FeatureSplits", "Reading", "open_features", "splits_of_arrays"]
 
 OTHER_NAMES = {"valid": "val", "validation": "val", "dev": "val", "training": "train", "testing": "test"}
 FEWEST_ROWS = 10  # of which too many classes tell something
@@ -127,11 +129,11 @@ def open_features(
     if known is not None:
         tables, more = known_rows(path, tables, known, changed)
         notes += more
-    elif not path.is_dir():
+    elif "" in tables:
         notes += _of_single_rows(tables[""])
         tables = _divided(tables[""], reading, notes)
         rows = {split: rows[""].take(table.rows) for split, table in tables.items() if table.rows is not None}
-    splits = _fitting(path, tables)
+    splits = _fitting(path, tables, notes)
     names = splits["train"].class_names or ()
     kind: Literal["features", "logits", "probabilities"] = "features"
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
@@ -151,13 +153,13 @@ def _check_choice(choice: ColumnChoice, tables: Mapping[str, Table]) -> None:
     )
 
 
-def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> FeatureSplits:
+def splits_of_arrays(arrays: Mapping[str, Sequence[ArrayLike]]) -> FeatureSplits:
     """Check features and labels that are in memory as those of a file are checked.
 
     Args:
-        arrays: features (N, D) and labels (N,) of "train" and, where there are, "val" and "test"; labels are names,
-            whole numbers, or ones and zeros, a column a class. Tables whose columns have names are put into the order
-            of train.
+        arrays: features (N, D) and labels (N,) of "train" and, where there are, "val" and "test", and perhaps groups
+            (N,), words or numbers; labels are names, whole numbers, or ones and zeros, a column a class. Tables whose
+            columns have names are put into the order of train.
 
     Raises:
         InputError: what is no number or no label, other columns than train has, or splits that do not fit together.
@@ -169,85 +171,30 @@ def splits_of_arrays(arrays: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Featu
     tables = {}
     train = IN_MEMORY / "train"
     names = named_columns(arrays["train"][0], f"{train}: features") if "train" in arrays else None
-    for split, (features, labels) in arrays.items():
+    for split, (features, labels, *groups) in arrays.items():
         path = IN_MEMORY / split
         values = in_order_of(names, features, f"{path}: features")
         file = ArrayFile({"features": values, "labels": in_memory(labels, str(path))})
-        tables[split] = table = table_of_arrays(path, file, labelled=True)
+        for one in groups:
+            array = np.asarray(one)
+            what = f"{path}: groups"
+            file.arrays["groups"] = words_of_objects(array, what) if array.dtype.kind == "O" else in_memory(array, what)
+        tables[split] = table = table_of_arrays(path, file, NO_CHOICE, labelled=True)
         if names is not None and len(names) == table.values.shape[1]:  # else it lay D x N
             about = {"feature_names": json.dumps(names)}
             tables[split] = replace(table, feature_names=names, attributes=about)
     tables = _settled(IN_MEMORY, tables, "ask")
-    notes = dict.fromkeys(note for table in tables.values() for note in table.notes)
-    return FeatureSplits(_fitting(IN_MEMORY, tables), "features", tuple(notes))
+    notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
+    return FeatureSplits(_fitting(IN_MEMORY, tables, notes), "features", tuple(notes))
 
 
-def _fitting(path: Path, tables: Mapping[str, Table]) -> dict[str, FeatureFile]:
+def _fitting(path: Path, tables: Mapping[str, Table], notes: list[str]) -> dict[str, FeatureFile]:
     """Number the rows of all splits alike, once their columns and ids are seen to fit together."""
     _check_ids(tables)
     _check_columns(path, tables)
+    tables = grouped_alike(tables, notes)
     names = _class_names(tables)
     return {split: _numbered(table, names, tables["train"].path, split) for split, table in tables.items()}
-
-
-def read_tables(
-    path: Path, choice: ColumnChoice = NO_CHOICE, *, features: Sequence[str] | None = None
-) -> dict[str, Table]:
-    """Read the file of each split of a folder, or one file, which comes under "".
-
-    Args:
-        path: folder or file.
-        choice: what a person said of the columns of tables.
-        features: names of the columns that are the features, where that is known.
-
-    Raises:
-        InputError: nothing usable there.
-    """
-    if path.is_dir():
-        return _by_split(path, choice, features)
-    if not path.exists() and path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"{printable(path)}: no such folder. Expected one with feature_train.h5, or a file of features."
-        )
-    return {"": read_table(path, choice, features=features)}
-
-
-def _by_split(folder: Path, choice: ColumnChoice, features: Sequence[str] | None) -> dict[str, Table]:
-    """Read feature_train.h5, train.csv, ... and so on for val and test; or the decoupling paper's pickles."""
-    there: dict[str, Path] = {}
-    for split in SPLITS:
-        files = [folder / f"{stem.format(split)}{suffix}" for stem in STEMS for suffix in SUFFIXES]
-        here = [file for file in (*files, folder / f"{split}feat_all.pkl") if file.is_file()]
-        ours = here and here[0].name == f"feature_{split}.h5"
-        if len(here) > 1 and not ours:
-            raise InputError(
-                f"{printable(folder)}: {here[0].name} and {here[1].name} are both there; expected one of them."
-            )
-        if here:
-            there[split] = here[0]
-    if "train" not in there:
-        if (folder / "features").is_dir():
-            inside = printable(folder / "features")
-            raise InputError(f"{printable(folder)}: holds no features itself; those of a run lie in {inside}.")
-        held = ", ".join(sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES)[:6]) or "no file of features"
-        raise InputError(
-            f"{printable(folder)}: holds {held}; expected feature_train.h5 (and _val, _test), or train.csv, train.npz, "
-            "and the like."
-        )
-    tables: dict[str, Table] = {}
-    for split, file in there.items():
-        if file.suffix == ".pkl":
-            tables[split] = _of_pickle(file)
-            continue
-        # the columns of val and test are found by the names that those of train have
-        known = features if not tables or tables["train"].feature_names is None else tables["train"].feature_names
-        tables[split] = read_table(file, choice, features=known)
-    return tables
-
-
-def _of_pickle(path: Path) -> Table:
-    values, labels, _ = read_original_pickle(path)
-    return Table(path, values, read_labels(labels, len(values), origin=printable(path))[0], "features")
 
 
 def _divided(table: Table, reading: Reading, notes: list[str]) -> dict[str, Table]:
@@ -268,12 +215,19 @@ def _divided(table: Table, reading: Reading, notes: list[str]) -> dict[str, Tabl
     for split, fraction in (("test", reading.test_fraction), ("val", reading.val_fraction)):
         if split in rows or fraction == 0:
             continue
-        rest, held_out = stratified_holdout(labels.codes[rows["train"]], fraction, reading.seed)
-        if not len(held_out):  # every class has a single row
+        groups = None if table.groups is None else table.groups[rows["train"]]
+        # THE ONE PLACE where rows of a file are split off: a splitter of groups takes the place of this call
+        rest, held_out = stratified_holdout(labels.codes[rows["train"]], fraction, reading.seed, groups)
+        if not len(held_out):  # every class has a single row, or the groups are too few
+            if groups is not None:
+                notes.append(
+                    f"no {split} rows, and none could be split off: the groups of train are too few, or too large"
+                )
             continue
+        how = "class by class" if groups is None else "class by class in whole groups"
         notes.append(
-            f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, class by "
-            f"class, seed {reading.seed}"
+            f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, {how}, seed "
+            f"{reading.seed}"
         )
         rows[split], rows["train"] = rows["train"][held_out], rows["train"][rest]
     return {split: part_of(table, chosen) for split, chosen in rows.items()}
@@ -338,7 +292,7 @@ def _numbered(table: Table, names: tuple[str, ...], train: Path, split: str) -> 
     origin = printable(table.path)
     labels = _labels_of(table).numbered(names, origin=f"{origin} ({split})", known_from=printable(train))
     attributes = {"data": table.path.stem, **table.attributes, "class_names": json.dumps(list(names))}
-    return FeatureFile(table.path, table.values, labels, attributes, table.ids, table.rows)
+    return replace(table, attributes=attributes).numbered(labels)
 
 
 def _labels_of(table: Table) -> Labels:

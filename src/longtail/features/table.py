@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.features.array_file import ArrayFile, read_array_file
-from longtail.features.array_table import table_of_arrays
+from longtail.features.array_table import is_plain_float, row_ids, table_of_arrays, upright_values
 from longtail.features.column_table import ROWS_AT_ONCE, columns_of, table_of_columns
 from longtail.features.columns import ColumnChoice
 from longtail.features.csv_table import CsvTable
 from longtail.features.feature_table import ColumnTable, Kind, Table
 from longtail.features.parquet_table import ParquetTable
+from longtail.files.stored import StoredArray
 from longtail.files.text import printable
+from longtail.files.zarr_file import is_zarr
 
 __all__ = ["SUFFIXES", "WITH_COLUMNS", "FeatureBlock", "feature_blocks", "read_table"]
 
-SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet", ".mat")
+SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet", ".mat", ".safetensors", ".zarr")
 WITH_COLUMNS = (".csv", ".tsv", ".parquet")
 NO_CHOICE = ColumnChoice()
 
@@ -33,12 +36,12 @@ def read_table(
 ) -> Table:
     """Read a file of features or logits.
 
-    - .npz and .h5: arrays `features` (or embeddings, X) or `logits`, and `labels` (or label, targets, y); perhaps
-      `split`, `id` and `class_names`.
+    - .npz, .h5, .safetensors, .zarr: arrays `features` (or embeddings, X) or `logits`, and `labels` (or label, targets,
+      y); perhaps `split`, `id`, `class_names`, `groups` and `events`.
     - .csv, .tsv and .parquet: a column `label` (or target, class), perhaps `split` and `id` (or path); the other
       columns of numbers are features; a Parquet column of lists named `features` or `embedding` serves too.
-    - .npy: features; the labels in NAME_labels.npy or labels.npy beside it.
-    - .mat of version 7.3, as .h5.
+    - .npy: features; the labels in NAME_labels.npy or labels.npy beside it, those of X_train.npy in y_train.npy.
+    - .mat of all versions, as .h5; images are rows or columns, as the number of labels tells.
 
     Args:
         path: the file.
@@ -59,7 +62,7 @@ def read_table(
     """
     source = _opened(path, labelled=labelled)
     if isinstance(source, ArrayFile):
-        return table_of_arrays(path, source, labelled=labelled)
+        return table_of_arrays(path, source, choice, labelled=labelled)
     return table_of_columns(source, choice, features, labelled=labelled)
 
 
@@ -107,8 +110,8 @@ def feature_blocks(
     """
     source = _opened(path, labelled=False)
     if isinstance(source, ArrayFile):
-        table = table_of_arrays(path, source, labelled=False)
-        return table.kind, _cut(table, rows_at_once)
+        kind, values, _ = upright_values(path, source, choice, labelled=False)
+        return kind, _cut(path, values, row_ids(path, source, len(values)), rows_at_once)
     columns, kind = columns_of(source, choice, features, labelled=False)
     words = [columns.id] if columns.id is not None else []
 
@@ -121,11 +124,14 @@ def feature_blocks(
     return kind, blocks()
 
 
-def _cut(table: Table, rows_at_once: int) -> Iterator[FeatureBlock]:
-    for first in range(0, len(table.values), rows_at_once):
-        values = table.values[first : first + rows_at_once]
-        names = _numbered(table.path, first, len(values))
-        yield FeatureBlock(values, names if table.ids is None else table.ids[first : first + len(values)].tolist())
+def _cut(
+    path: Path, values: NDArray[Any] | StoredArray, ids: NDArray[np.str_] | None, rows_at_once: int
+) -> Iterator[FeatureBlock]:
+    for first in range(0, len(values), rows_at_once):
+        last = first + rows_at_once
+        rows = values.rows(first, last) if isinstance(values, StoredArray) else values[first:last]
+        names = _numbered(path, first, len(rows)) if ids is None else ids[first:last].tolist()
+        yield FeatureBlock(rows if is_plain_float(rows.dtype) else rows.astype(np.float32), names)
 
 
 def _numbered(path: Path, first: int, rows: int) -> list[str]:
@@ -137,7 +143,7 @@ def _opened(path: Path, *, labelled: bool) -> ArrayFile | ColumnTable:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{printable(path)}: expected a file that ends in {', '.join(SUFFIXES)}.")
-    if not path.is_file():
+    if not path.is_file() and not is_zarr(path):
         raise InputError(f"{printable(path)}: no such file. Expected features with labels ({', '.join(SUFFIXES)}).")
     if suffix in (".csv", ".tsv"):
         return CsvTable(path)

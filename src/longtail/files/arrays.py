@@ -9,21 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.files.pickled_arrays import NamesCodeError, load_arrays
 from longtail.files.text import printable
 
-__all__ = ["plain_array", "read_npy", "read_npz"]
+__all__ = ["plain_array", "read_npy", "read_npz", "words_of_objects"]
 
 _MOST_COMPRESSED = 1100  # times; zip's own limit is 1032
 _KINDS = "biufSU"
 _PIECE = 2**22  # bytes
 
 
-def read_npz(path: Path, *, expected: str) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, *, expected: str, words: bool = False) -> dict[str, NDArray[Any]]:
     """Read all arrays of an .npz file.
 
     Args:
         path: of the file.
         expected: what it should have been, for messages.
+        words: whether arrays of Python's objects are read too, where they are words or numbers; no code is run.
 
     Returns:
         Arrays of booleans, numbers or strings by name, in the byte order of this machine; bfloat16 comes as float32.
@@ -47,7 +49,7 @@ def read_npz(path: Path, *, expected: str) -> dict[str, NDArray[Any]]:
                     if member.file_size > _MOST_COMPRESSED * max(member.compress_size, 1):
                         raise InputError(f"{name} promises {member.file_size:,} bytes, more than there can be")
                     with archive.open(member) as content:
-                        arrays[name] = _read(content, member.file_size, name)
+                        arrays[name] = _read(content, member.file_size, name, words=words)
         except InputError as error:
             raise InputError(f"{printable(path)}: {error}. Expected {expected}.") from error
         # in a damaged file zipfile, zlib and numpy stumble in every way there is
@@ -56,12 +58,13 @@ def read_npz(path: Path, *, expected: str) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def read_npy(path: Path, *, expected: str) -> NDArray[Any]:
+def read_npy(path: Path, *, expected: str, words: bool = False) -> NDArray[Any]:
     """Map an .npy file into memory.
 
     Args:
         path: of the file.
         expected: what it should have been, for messages.
+        words: as of `read_npz`.
 
     Returns:
         The array, read as it is needed where it is of numbers in this machine's byte order.
@@ -74,10 +77,11 @@ def read_npy(path: Path, *, expected: str) -> NDArray[Any]:
             size = path.stat().st_size
             shape, in_columns, dtype = _header(stream)
             start = stream.tell()
-            _check(shape, dtype, size - start, path.name)
+            if not (words and dtype.hasobject):
+                _check(shape, dtype, size - start, path.name)
             if 0 in shape or dtype.kind not in "biuf" or not dtype.isnative:
                 stream.seek(0)
-                return _read(stream, size, path.name)
+                return _read(stream, size, path.name, words=words)
             return np.memmap(path, dtype, "r", start, shape, "F" if in_columns else "C")
         except InputError as error:
             raise InputError(f"{printable(path)}: {error}. Expected {expected}.") from error
@@ -106,6 +110,33 @@ def plain_array(array: NDArray[Any], name: str) -> NDArray[Any]:
         what = "Python objects" if array.dtype.kind == "O" else f"values of type {array.dtype}"
         raise InputError(f"{name} holds {what}; expected numbers or strings")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def words_of_objects(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return an array of Python's objects as one of words, or of numbers where all are numbers.
+
+    Args:
+        array: of str, bytes, numbers, and None or NaN for what is not there, which becomes an empty word.
+        name: of the array, for messages.
+
+    Raises:
+        InputError: anything else in it.
+
+    Example:
+        >>> words_of_objects(np.array(["ant", None, b"bee"], dtype=object), "labels")
+        array(['ant', '', 'bee'], dtype='<U3')
+    """
+    items = array.ravel().tolist()
+    items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in items]
+    strange = next((place for place, item in enumerate(items) if not isinstance(item, str | int | float | None)), None)
+    if strange is not None:
+        raise InputError(
+            f"{name} holds Python objects, a {type(items[strange]).__name__} in place {strange}; expected numbers or "
+            "strings"
+        )
+    if not any(isinstance(item, str) or item is None for item in items):
+        return np.array(items).reshape(array.shape)
+    return np.array(["" if item is None or item != item else str(item) for item in items]).reshape(array.shape)
 
 
 def _open(path: Path, expected: str) -> IO[bytes]:
@@ -139,9 +170,11 @@ def _check(shape: tuple[int, ...], dtype: np.dtype[Any], size: int, name: str) -
         raise InputError(f"{name} of shape {shape} and type {dtype} does not fit the {size:,} bytes that are there")
 
 
-def _read(stream: IO[bytes], size: int, name: str) -> NDArray[Any]:
+def _read(stream: IO[bytes], size: int, name: str, *, words: bool) -> NDArray[Any]:
     before = stream.tell()
     shape, in_columns, dtype = _header(stream)
+    if words and dtype == np.dtype("O"):
+        return _objects(stream, shape, name)
     _check(shape, dtype, size - (stream.tell() - before), name)
     raw = np.empty(size - (stream.tell() - before), dtype=np.uint8)
     view, done = memoryview(raw.data), 0
@@ -153,3 +186,13 @@ def _read(stream: IO[bytes], size: int, name: str) -> NDArray[Any]:
         done += count
     array = raw.view(dtype) if dtype.itemsize else np.zeros(int(np.prod(shape)), dtype)
     return plain_array(array.reshape(shape, order="F" if in_columns else "C"), name)
+
+
+def _objects(stream: IO[bytes], shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    try:
+        array = load_arrays(stream)
+    except NamesCodeError as error:
+        raise InputError(f"{name} holds Python objects, {error} among them; expected numbers or strings") from error
+    if not isinstance(array, np.ndarray) or array.shape != shape:
+        raise InputError(f"{name} holds another array than its header says")
+    return words_of_objects(array, name)

@@ -1,6 +1,5 @@
 """The pickles in which the decoupling paper's released code keeps features, read without running what they name."""
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.files.pickled_arrays import NamesCodeError, load_arrays
 
 __all__ = ["read_original_pickle"]
 
@@ -31,8 +31,8 @@ def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int
         raise InputError(f"{path}: no such file. Expected a trainfeat_all.pkl, valfeat_all.pkl or testfeat_all.pkl.")
     try:
         with path.open("rb") as file:
-            content = _ArraysOnly(file).load()
-    except _RefusedError as error:
+            content = load_arrays(file)
+    except NamesCodeError as error:
         raise InputError(
             f"{path}: the pickle names {error}, which could run code when it is read; it was not read. "
             "Expected a dict of numpy arrays `feats`, `labels`, `idxs`."
@@ -50,26 +50,3 @@ def read_original_pickle(path: Path | str) -> tuple[NDArray[Any], NDArray[np.int
             f"{path}: `feats` of shape {features.shape} and `labels` of shape {labels.shape}; expected N x D and N."
         )
     return features, labels.astype(np.int64), indices.astype(np.int64)
-
-
-class _RefusedError(Exception):
-    """A pickle names something that is no part of a numpy array."""
-
-
-class _ArraysOnly(pickle.Unpickler):
-    # numpy.core is where numpy 1 kept what numpy 2 keeps in numpy._core
-    _ADMITTED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy.core.numeric", "_frombuffer"),
-            ("numpy._core.numeric", "_frombuffer"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ADMITTED:
-            raise _RefusedError(f"{module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)

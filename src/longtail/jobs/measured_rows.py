@@ -89,8 +89,7 @@ def rows_to_measure(run: Run, path: Path, split: str, changed: Changed = "ask") 
     labels = table.labels.numbered(
         run.class_names, origin=printable(table.path), known_from=f"the run in {printable(run.folder)}"
     )
-    file = FeatureFile(table.path, table.values, labels, table.attributes, table.ids, table.rows)
-    return MeasuredRows(file, learnt, known, tuple(notes))
+    return MeasuredRows(table.numbered(labels), learnt, known, tuple(notes))
 
 
 def _with_copies(

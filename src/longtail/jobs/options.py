@@ -8,7 +8,7 @@ from longtail.backbones.network_parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.transforms import Augmentation, Decoding
-from longtail.features.columns import ColumnChoice
+from longtail.features.columns import ColumnChoice, Orientation
 from longtail.jobs.table_options import TableOptions
 from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
@@ -73,7 +73,7 @@ class RuntimeOptions(HeadRuntimeOptions):
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """What the columns of a table (.csv, .tsv, .parquet) are."""
+    """What the columns of a table (.csv, .tsv, .parquet), or the arrays of a file, are."""
 
     label_column: str | None = None
     """Column with the class; default: label, class, ..., or y."""
@@ -87,6 +87,12 @@ class ColumnOptions:
     """Columns that are features, though they look like ids, counters or codes."""
     alike_names: AlikeNames = "ask"
     """Labels alike but for case, blanks or marks."""
+    group_column: str | None = None
+    """Column, or array, of what stays together in splits, such as site, or none; default: an array groups."""
+    event_column: str | None = None
+    """Column, or array, of what was taken together, such as a sequence, or none; default: an array events."""
+    orientation: Orientation | None = None
+    """Whether rows or columns of square MATLAB features are images; default: ask."""
 
     @property
     def choice(self) -> ColumnChoice:

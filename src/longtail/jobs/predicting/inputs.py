@@ -12,6 +12,7 @@ from longtail.errors import InputError
 from longtail.features import SUFFIXES, FeatureBlock, are_probabilities, check_finite, feature_blocks, log_probabilities
 from longtail.files.hdf5 import open_hdf5
 from longtail.files.text import printable
+from longtail.files.zarr_file import is_zarr
 from longtail.runs import Run
 
 __all__ = ["Inputs", "are_features", "inputs_of_features", "some_rows"]
@@ -40,7 +41,7 @@ def are_features(path: Path) -> bool:
     Raises:
         InputError: an HDF5 file that cannot be read.
     """
-    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+    if path.suffix.lower() not in SUFFIXES or (path.is_dir() and not is_zarr(path)):
         return False
     if path.suffix.lower() not in (".h5", ".hdf5"):
         return True
