@@ -33,6 +33,11 @@ class Grouping:
         return Grouping(self.names, self.codes[rows], self.by)
 
     @property
+    def words(self) -> list[str]:
+        """The name of each row's group, N of them; "" of a row that is a group of its own."""
+        return [self.names[code] for code in self.codes.tolist()]
+
+    @property
     def number(self) -> int:
         """How many groups have a row."""
         return len(np.unique(self.codes))

@@ -85,7 +85,8 @@ class _Probe:
 
     def __init__(self, protocol: Protocol, chooses: bool) -> None:
         self.protocol, self.chooses = protocol, chooses
-        self.labels = np.asarray(protocol.problem.splits["train"].labels)
+        train = protocol.problem.splits["train"]
+        self.labels, self.groups = np.asarray(train.labels), train.groups
         rows = [spread_rows(self.labels, len(self.labels) // part) for part in PROBED]
         self.sizes = [len(each) for each in rows]
         self.fitters = [Fitter(protocol.on_train(each)) for each in rows]
@@ -112,7 +113,7 @@ class _Probe:
             return 0
         val = protocol.problem.splits["val"].labels if protocol.select_on == "val" else self.labels[:0]
         number, known = 0, np.asarray(val)
-        folds = stratified_folds(self.labels, protocol.rules.cv_folds, protocol.seed)
+        folds = stratified_folds(self.labels, protocol.rules.cv_folds, protocol.seed, self.groups)
         while number < protocol.rules.cv_folds * protocol.rules.cv_repeats and not protocol.is_enough(known):
             known = np.concatenate([known, self.labels[folds == number % protocol.rules.cv_folds]])
             number += 1

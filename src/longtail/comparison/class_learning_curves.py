@@ -82,7 +82,7 @@ def _measured(
     train = problem.splits["train"]
     features, labels = np.asarray(train.features), train.labels
     val = problem.splits.get("val")
-    folds = None if val is not None else stratified_folds(labels, draws, seed)
+    folds = None if val is not None else stratified_folds(labels, draws, seed, train.groups)
     truth = labels if val is None else val.labels
     hits = np.full((draws, len(truth), len(LEVELS)), np.nan)
     for draw in range(draws):

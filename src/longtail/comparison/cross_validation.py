@@ -57,7 +57,7 @@ def out_of_fold_answers(
     parts: dict[str, list[Answers]] = {name: [] for name in names}
     asked: list[NDArray[np.int64]] = []
     for repeat in range(rules.cv_repeats):
-        folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat)
+        folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat, train.groups)
         for fold in range(rules.cv_folds):
             held_out = np.flatnonzero(folds == fold)
             if not len(held_out) or _is_done(protocol, known, asked):

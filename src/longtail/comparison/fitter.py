@@ -10,13 +10,15 @@ from longtail.comparison.method_settings import unfitted_head
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
+from longtail.comparison.refitting import fitted_like
 from longtail.comparison.sealed import SealedFeatures
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import DLSA, Joint, Transformed
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import FeatureTransform, TransformKind
-from longtail.holdout import fifth_for_choices
+from longtail.heads.linear import LinearParameters
+from longtail.holdout import fifth_for_choices, grouped_holdout
 
 __all__ = ["Fitter", "core", "fit_method", "learns_from_rows"]
 
@@ -57,7 +59,7 @@ class Fitter:
         """Hold a fifth of train out, class by class: a fitter to the rest, and features and labels of the fifth."""
         train = self.protocol.problem.splits["train"]
         labels = np.asarray(train.labels)
-        rest, held_out = fifth_for_choices(labels, self.protocol.seed)
+        rest, held_out = fifth_for_choices(labels, self.protocol.seed, train.groups)
         return Fitter(self.protocol.on_train(rest)), np.asarray(train.features[held_out]), labels[held_out]
 
     def _transformed(self, kind: TransformKind) -> tuple[FeatureTransform, Protocol]:
@@ -124,7 +126,31 @@ def fit_method(name: str, protocol: Protocol, joint: Joint) -> Head:
     if method.chooses and protocol.select_on != "train":
         judged = problem.splits[protocol.select_on]
         return head.fit(train.features, train.labels, validation=(judged.features, judged.labels))  # type: ignore[no-any-return]
+    if method.chooses and train.groups is not None:
+        return _chosen_on_other_groups(head, protocol, None if fits_anew else (joint.weight_, joint.bias_))
     return head.fit(train.features, train.labels)  # type: ignore[no-any-return]
+
+
+def _chosen_on_other_groups(head: Any, protocol: Protocol, start: LinearParameters | None) -> Head:
+    """Choose settings on groups that are held out of train, and fit all of train with them.
+
+    By itself a head would leave single rows out, of which others of the same group tell what they are.
+    """
+    train = protocol.problem.splits["train"]
+    labels = np.asarray(train.labels)
+    rest, held_out = grouped_holdout(labels, np.asarray(train.groups), 0.2, protocol.seed)
+    if not len(held_out):  # every class is a single group: nothing can be judged by others
+        return head.fit(train.features, labels)  # type: ignore[no-any-return]
+    judged = np.asarray(train.features[held_out]), labels[held_out]
+    chosen: Head = head.fit(np.asarray(train.features[rest]), labels[rest], validation=judged)
+    if isinstance(core(chosen), DLSA):  # has stopped where it was best on them
+        return chosen
+    again = fitted_like(chosen, train.features, labels, network_head=start, seed=protocol.seed, device=protocol.device)
+    again.selected_on_ = "train-cv"
+    curve = getattr(core(chosen), "curve_", None)
+    if curve is not None:
+        again.curve_ = curve
+    return again
 
 
 def _standardisation(name: str, problem: FeatureProblem) -> dict[str, Any]:

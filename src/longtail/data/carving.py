@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from longtail.counts import class_counts
 from longtail.data.fingerprint import fingerprints, same_content
+from longtail.data.grouped_split import grouped_split
 from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
 from longtail.data.shared_images import SharedImages, shared_images
 from longtail.data.source import ImageSource, Joined, Subset, groups_of
@@ -112,20 +113,46 @@ class Carving:
             self.notes.append(
                 f"training images that are copies of others, byte for byte: {copies:,}; they stay in one split"
             )
+        groups = groups_of(self.sources["train"])
+        if groups is not None and missing:
+            self._split_off_groups(groups.codes, missing, seed)
+            return
         for split, share in missing.items():
             train, content = self.sources["train"], self._content.get("train")
-            groups = groups_of(train)
-            together = content if groups is None else _together(groups.codes, content)
-            rest, held_out = stratified_holdout(np.asarray(train.labels), share, seed, together)
-            how = "class by class" if groups is None else "whole groups"
+            rest, held_out = stratified_holdout(np.asarray(train.labels), share, seed, content)
             self.notes.append(
-                f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, {how}, seed "
-                f"{seed}"
+                f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, class by "
+                f"class, seed {seed}"
             )
+            self._move(split, held_out, rest)
+
+    def _split_off_groups(self, groups: IntArray, missing: Mapping[str, float], seed: int) -> None:
+        """Take splits off train at once, in whole groups; copies of an image join the groups that they are in."""
+        train, content = self.sources["train"], self._content.get("train")
+        together = groups if content is None else joined_groups(groups, content)
+        test = missing.get("test", 0.0)
+        # of val the share is that of what test leaves
+        wished = {split: share * (1 - test) if split == "val" else share for split, share in missing.items()}
+        result = grouped_split(np.asarray(train.labels), together, wished, seed)
+        self.notes += result.sentences(train.class_names)
+        if content is not None and len(np.unique(together)) < len(np.unique(groups)):
+            self.notes.append("groups that hold copies of one image, byte for byte, were kept together")
+        given = {split: result.rows[split] for split in missing if split in result.rows}
+        rest = result.rows["train"]
+        for split, held_out in given.items():
             self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
-            self.rows["train"] = self.rows["train"][rest]
             if content is not None:
-                self._content[split], self._content["train"] = content[held_out], content[rest]
+                self._content[split] = content[held_out]
+        self.rows["train"] = self.rows["train"][rest]
+        if content is not None:
+            self._content["train"] = content[rest]
+
+    def _move(self, split: str, held_out: IntArray, rest: IntArray) -> None:
+        self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
+        self.rows["train"] = self.rows["train"][rest]
+        content = self._content.get("train")
+        if content is not None:
+            self._content[split], self._content["train"] = content[held_out], content[rest]
 
     def shared(self) -> SharedImages | None:
         """Return the images that several splits share, and tell of them."""
@@ -166,10 +193,6 @@ class Carving:
                 more = f" and {len(empty) - 3:,} more" if len(empty) > 3 else ""
                 them = "it" if len(empty) == 1 else "them"
                 self.notes.append(f"no {split} image of {shown}{more}: {split} figures say nothing of {them}")
-
-
-def _together(groups: IntArray, content: IntArray | None) -> IntArray:
-    return groups if content is None else joined_groups(groups, content)
 
 
 def _of_two_classes(train: ImageSource, content: IntArray) -> list[str]:

@@ -73,6 +73,7 @@ def check_labels(
     margin: float = MARGIN,
     folds: int = 5,
     seed: int = 0,
+    sample_groups: IntArray | None = None,
     most_comparisons: float | None = None,
     most_fitting: float | None = None,
 ) -> LabelCheck:
@@ -85,6 +86,7 @@ def check_labels(
         margin: by how much the other class has to be more probable than the label, 0 to 1.
         folds: of the cross-validation that judges the labels of train, at least 2.
         seed: of the folds.
+        sample_groups: a number for each row of train; those of one are judged by what others say, shape (N,), or None.
         most_comparisons: operations (rows squared times D) above which rows are not compared; default: always are.
         most_fitting: operations (training rows times D times the larger of D and C) above which train is not
             cross-validated.
@@ -112,7 +114,8 @@ def check_labels(
     if most_fitting is not None and float(len(labels)) * features.shape[1] * wide > most_fitting:
         not_looked_for[MISLABELLED] = "it takes long here"
     else:
-        problems += _mislabelled(next(iter(splits)), features, labels, class_names, margin, folds, seed)
+        fold_of = stratified_folds(labels, folds, seed, sample_groups)
+        problems += _mislabelled(next(iter(splits)), features, labels, class_names, margin, fold_of)
     ordered = sorted(problems, key=lambda problem: (KINDS.index(problem.problem), -problem.score))
     return LabelCheck(tuple(ordered), {kind: reason for kind, reason in not_looked_for.items() if reason is not None})
 
@@ -148,10 +151,8 @@ def _mislabelled(
     labels: IntArray,
     class_names: Sequence[str],
     margin: float,
-    folds: int,
-    seed: int,
+    fold_of: IntArray,
 ) -> list[LabelProblem]:
-    fold_of = stratified_folds(labels, folds, seed)
     if not (fold_of >= 0).any():  # a class of one row cannot be judged
         return []
     discriminants = HeldOutDiscriminants.fit(features, labels, fold_of)

@@ -28,6 +28,7 @@ from longtail.files.arrays import words_of_objects
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
+from longtail.whole_groups.grouped_split import grouped_split
 
 __all__ = ["FeatureSplits", "Reading", "open_features", "splits_of_arrays"]
 
@@ -212,25 +213,38 @@ def _divided(table: Table, reading: Reading, notes: list[str]) -> dict[str, Tabl
         rows = {split: np.flatnonzero(split_of == split) for split in SPLITS if (split_of == split).any()}
         if "train" not in rows:
             raise InputError(f"{printable(table.path)}: no row is of the split train.")
-    for split, fraction in (("test", reading.test_fraction), ("val", reading.val_fraction)):
-        if split in rows or fraction == 0:
+    fractions = {"test": reading.test_fraction, "val": reading.val_fraction}
+    missing = {split: share for split, share in fractions.items() if split not in rows and share}
+    if table.groups is not None and missing:
+        _split_off_groups(table, labels, missing, reading.seed, rows, notes)
+        missing = {}
+    for split, fraction in missing.items():
+        rest, held_out = stratified_holdout(labels.codes[rows["train"]], fraction, reading.seed)
+        if not len(held_out):  # every class has a single row
             continue
-        groups = None if table.groups is None else table.groups[rows["train"]]
-        # THE ONE PLACE where rows of a file are split off: a splitter of groups takes the place of this call
-        rest, held_out = stratified_holdout(labels.codes[rows["train"]], fraction, reading.seed, groups)
-        if not len(held_out):  # every class has a single row, or the groups are too few
-            if groups is not None:
-                notes.append(
-                    f"no {split} rows, and none could be split off: the groups of train are too few, or too large"
-                )
-            continue
-        how = "class by class" if groups is None else "class by class in whole groups"
         notes.append(
-            f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, {how}, seed "
-            f"{reading.seed}"
+            f"no {split} rows: {len(held_out):,} of {len(rows['train']):,} training rows were split off, class by "
+            f"class, seed {reading.seed}"
         )
         rows[split], rows["train"] = rows["train"][held_out], rows["train"][rest]
     return {split: part_of(table, chosen) for split, chosen in rows.items()}
+
+
+def _split_off_groups(
+    table: Table,
+    labels: Labels,
+    missing: Mapping[str, float],
+    seed: int,
+    rows: dict[str, NDArray[np.int64]],
+    notes: list[str],
+) -> None:
+    """Take splits off train at once, in whole groups."""
+    train, test = rows["train"], missing.get("test", 0.0)
+    # of val the share is that of what test leaves
+    wished = {split: share * (1 - test) if split == "val" else share for split, share in missing.items()}
+    result = grouped_split(labels.codes[train], np.asarray(table.groups)[train], wished, seed)
+    notes += result.sentences(labels.names)
+    rows |= {split: train[result.rows[split]] for split in ("train", *missing) if len(result.rows.get(split, ()))}
 
 
 def _of_single_rows(table: Table) -> list[str]:

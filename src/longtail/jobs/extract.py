@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import tyro
 
-from longtail.data.source import DataSplits
+from longtail.data.source import DataSplits, events_of, groups_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
@@ -150,7 +150,9 @@ def extract_splits(
             fabric,
             features_of,
             images.batches(fabric, model.preprocessing, workers=workers),
-            FeatureLayout(path, images.labels, model.dimension, dtype, attributes, identities(source)),
+            FeatureLayout(
+                path, images.labels, model.dimension, dtype, attributes, identities(source), together(source)
+            ),
             quiet=quiet,
         )
     if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):
@@ -162,6 +164,12 @@ def extract_splits(
             prior = np.array(trained_prior(model.about["settings"]))
             np.savez(file, weight=weight, bias=bias, prior=prior, class_names=np.array(splits.class_names))
     fabric.barrier()
+
+
+def together(source: "ImageSource") -> dict[str, list[str]]:
+    """Return the names of what each image belongs to, as feature files have them."""
+    parts = {"groups": groups_of(source), "events": events_of(source)}
+    return {what: one.words for what, one in parts.items() if one is not None}
 
 
 def images_key(source: "ImageSource") -> str:
@@ -176,6 +184,8 @@ def images_key(source: "ImageSource") -> str:
         status = source.status(row)
         mark = source.fingerprint(row).hex() if status is None else f"{status.st_size}\0{status.st_mtime_ns}"
         result.update(f"{source.identity(row)}\0{label}\0{mark}\n".encode("utf-8", "surrogateescape"))
+    for what, words in together(source).items():
+        result.update("\0".join([what, *words]).encode("utf-8", "surrogateescape"))
     return result.hexdigest()
 
 

@@ -49,6 +49,7 @@ def run(config: InspectConfig) -> Path:
     checked = check_labels(
         split_rows(problem),
         problem.class_names,
+        sample_groups=problem.splits["train"].groups,
         false_share=config.false_share,
         margin=config.margin,
         folds=config.folds,

@@ -37,6 +37,7 @@ def quick_label_problems(problem: FeatureProblem, check: str, seed: int) -> dict
     checked = check_labels(
         split_rows(problem),
         problem.class_names,
+        sample_groups=problem.splits["train"].groups,
         seed=seed,
         most_comparisons=QUICK_COMPARISONS if is_quick else None,
         most_fitting=QUICK_FITTING if is_quick else None,

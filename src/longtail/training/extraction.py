@@ -1,6 +1,6 @@
 """From images to a feature file, on any number of processes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class FeatureLayout:
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
+        groups: names of "groups" and of "events", N of each; an empty one is of a row of its own.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class FeatureLayout:
     dtype: str = "float32"
     attributes: dict[str, Any] = field(default_factory=dict)
     ids: Sequence[str] | None = None
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @torch.inference_mode()
@@ -71,6 +73,7 @@ def extract_features(
         layout.dtype,
         layout.attributes,
         layout.ids,
+        layout.groups,
         batch_size=batches.batch_size,
         rank=fabric.global_rank,
         num_ranks=fabric.world_size,

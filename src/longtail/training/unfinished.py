@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -60,6 +60,7 @@ class UnfinishedFeatures:
         dtype: "float32" or "float16".
         attributes: where the features come from; a file of other attributes is begun anew.
         ids: words that name the rows, N of them, or None.
+        groups: names of "groups" and of "events", N of each.
         batch_size: rows of a batch.
         rank: of this process.
         num_ranks: processes; another number begins anew.
@@ -73,13 +74,14 @@ class UnfinishedFeatures:
         dtype: str,
         attributes: dict[str, Any],
         ids: Sequence[str] | None = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
         *,
         batch_size: int,
         rank: int,
         num_ranks: int,
     ) -> None:
         self._final, self._part = path, path.with_name(f".{path.name}.part")
-        self._layout = (labels, dimension, dtype, attributes, ids)
+        self._layout = (labels, dimension, dtype, attributes, ids, groups or {})
         self._rank, self._num_ranks = rank, num_ranks
         facts = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

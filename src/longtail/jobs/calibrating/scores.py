@@ -10,7 +10,7 @@ from longtail.comparison.refitting import fitted_like
 from longtail.errors import InputError
 from longtail.heads import load_head
 from longtail.heads.base import Head
-from longtail.holdout import stratified_folds, stratified_holdout
+from longtail.holdout import grouped_holdout, stratified_folds, stratified_holdout
 from longtail.jobs.calibrating.measures import Images
 
 __all__ = ["unseen_scores"]
@@ -82,7 +82,7 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
     train, val = problem.splits["train"], problem.splits["val"]
     if not quiet:
         print(f"fitting {FOLDS} heads of the same settings, each without a part of val", flush=True)
-    fold_of = stratified_folds(val.labels, FOLDS, seed)
+    fold_of = stratified_folds(val.labels, FOLDS, seed, val.groups)
     logits = np.empty((len(val.labels), len(head.classes_)))
     for fold in range(FOLDS):
         rows, rest = fold_of == fold, fold_of != fold
@@ -98,7 +98,10 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
 def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, doubts: list[str]) -> Images:
     """Fit a head of the same settings without a part of train, and give its scores there."""
     train = problem.splits["train"]
-    rest, held_out = stratified_holdout(train.labels, fraction, seed)
+    if train.groups is None:
+        rest, held_out = stratified_holdout(train.labels, fraction, seed)
+    else:
+        rest, held_out = grouped_holdout(train.labels, train.groups, fraction, seed)
     rows = np.asarray(train.features[held_out])
     name = f"{len(held_out):,} images held out of train"
     if problem.head is not None:
