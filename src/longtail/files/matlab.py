@@ -1,4 +1,4 @@
-"""MATLAB's files as MATLAB shows them: version 7 and earlier by SciPy, words and cells of version 7.3 out of HDF5."""
+"""MATLAB's files as MATLAB shows them: version 5 to 7, and words and cells of version 7.3 out of HDF5."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.files.matlab_5 import Variable, variables_of
 from longtail.files.text import printable
 
 __all__ = ["MIXED_CELL", "hdf5_words", "is_hdf5", "is_matlab", "matlab_class", "read_matlab", "unreadable"]
@@ -19,6 +20,7 @@ _OTHERS = {
     "table": "a table: save table2array({name}) in its place",
     "struct": "a structure: save its fields, save(FILE, '-struct', '{name}')",
     "sparse": "sparse: save full({name}) in its place",
+    "complex": "of complex numbers: save real({name}) or abs({name}) in its place",
     "opaque": "a string, categorical or table: save cellstr({name}) or table2array({name}) in its place",
 }
 MIXED_CELL = "a cell of more than a word or a number in each place: save a matrix, or a cell of words"
@@ -38,7 +40,7 @@ def is_matlab(path: Path) -> bool:
 
 
 def read_matlab(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read a file of version 4 to 7, MATLAB's usual one.
+    """Read a file of version 5 to 7, MATLAB's usual one.
 
     Args:
         path: of the file.
@@ -50,34 +52,34 @@ def read_matlab(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     Raises:
         InputError: damaged, or no such file.
     """
-    import scipy.io
-
     try:
-        content = scipy.io.loadmat(path)
-    except Exception as error:  # SciPy stumbles over damage in every way there is
-        reason = " ".join(str(error).split())[:120]
+        variables = list(variables_of(path))
+    except InputError:
+        raise
+    except Exception as error:  # whatever stands in a damaged file in place of what it should
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(
-            f"{printable(path)}: damaged, or no MATLAB file ({reason}). Expected features and labels; save them again."
+            f"{printable(path)}: damaged, or no MATLAB file of version 5 to 7.3 ({reason}). Expected features and "
+            "labels; save them again."
         ) from error
-    arrays, others = {}, {}
-    for name, value in content.items():
-        if name.startswith("__"):
-            continue
-        if not isinstance(value, np.ndarray):
-            others[name] = _other("sparse", name)
-        elif type(value) is not np.ndarray or value.dtype.names is not None:
-            others[name] = _other("struct" if type(value) is np.ndarray else "opaque", name)
-        elif value.dtype.kind == "U":
-            arrays[name] = np.strings.rstrip(value)  # MATLAB fills lines of characters up with blanks
-        elif value.dtype.kind == "O":
-            words = [_word(cell) for cell in value.ravel(order="F").tolist()]
-            if None in words:
-                others[name] = MIXED_CELL
-            else:
-                arrays[name] = np.array(words).reshape(value.shape, order="F")
-        else:
-            arrays[name] = value
+    arrays: dict[str, NDArray[Any]] = {}
+    others = {}
+    for one in variables:
+        words = _cell_words(one) if one.kind == "cell" else one.value
+        if words is not None:
+            arrays[one.name] = words
+        elif one.name:  # what has no name is MATLAB's own
+            others[one.name] = MIXED_CELL if one.kind == "cell" else _other(one.kind, one.name)
     return arrays, others
+
+
+def _cell_words(cell: Variable) -> NDArray[np.str_] | None:
+    if cell.value is None:
+        return None
+    words = [_word(item) for item in cell.value.ravel(order="F")]
+    if None in words:
+        return None
+    return np.array(words, dtype=np.str_).reshape(cell.value.shape, order="F")
 
 
 def hdf5_words(file: h5py.File, dataset: h5py.Dataset) -> NDArray[np.str_] | None:
@@ -126,12 +128,14 @@ def _other(kind: str, name: str) -> str:
     return _OTHERS[kind].format(name=name)
 
 
-def _word(cell: Any) -> str | None:
-    if not isinstance(cell, np.ndarray) or cell.dtype.kind not in "Ubiuf" or cell.size > 1:
+def _word(item: Variable) -> str | None:
+    if item.kind not in ("char", "number"):
         return None
-    if cell.size == 0:
+    if item.value is None or item.value.size == 0:
         return ""
-    return str(cell.item()) if cell.dtype.kind == "U" else _number(cell.item())
+    if item.value.size > 1:
+        return None
+    return str(item.value.item()) if item.kind == "char" else _number(item.value.item())
 
 
 def _number(value: float) -> str:
