@@ -63,7 +63,7 @@ def test_groups_stay_together_where_a_split_is_missing(tmp_path, make):
     if make in formats.TABLES:
         columns = ColumnChoice(columns.label_column, split_column="none", group_column="site", drop_columns=("split",))
     opened = open_features(path, Reading(columns=columns))
-    assert any("in whole groups" in note for note in opened.notes)
+    assert any("no group is in two splits" in note for note in opened.notes)
     there = [set(part.groups.tolist()) for part in opened.splits.values()]
     assert len(there) == 3
     assert len(set.union(*there)) == sum(map(len, there))

@@ -87,7 +87,7 @@ def test_a_missing_split_is_split_off_in_whole_groups(tmp_path):
     parts = [set(words(part).tolist()) for part in opened.splits.values()]
     assert len(parts) == 3
     assert len(set.union(*parts)) == sum(map(len, parts))
-    assert "in whole groups" in opened.notes[-1]
+    assert "no group is in two splits" in opened.notes[-1]
     alone = open_features(path)  # nothing said: rows, as ever
     assert [len(part.labels) for part in alone.splits.values()] == [87, 24, 9]
 

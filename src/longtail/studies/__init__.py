@@ -64,6 +64,12 @@ STUDIES = {
         False,
         "what if the test set is long-tailed otherwise: does knowing, or estimating, the prior help?",
     ),
+    "leakage": (
+        "longtail.studies.leakage",
+        "LeakageConfig",
+        False,
+        "how much of the accuracy is leakage: random splits beside whole groups",
+    ),
     "weight-norms": (
         "longtail.studies.weight_norms",
         "WeightNormsConfig",
