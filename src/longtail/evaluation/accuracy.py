@@ -55,7 +55,7 @@ def tally(
     predicted = class_counts(answers, num_classes, name="predictions")
     hits, right = class_counts(truth[truth == answers], num_classes), truth == answers
     together = check_sample_groups(sample_groups, len(truth))
-    cells = None if together is None else GroupCells.of_rows(right, truth, together, num_classes)
+    cells = None if together is None else GroupCells.of_rows(right, truth, together, len(totals))
     return ClassTally(totals, hits, predicted, cells)
 
 

@@ -169,8 +169,8 @@ def fit_sets(
         Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels", JASA 2019, arXiv 1609.00451
         (softmax); Romano, Sesia, Candes, "Classification with Valid and Adaptive Coverage", NeurIPS 2020, arXiv
         2006.02544 (aps, here without its random part, so that an image always has the same set); Ding, Fermanian,
-        Salmon, "Conformal Prediction for Long-Tailed Classification", 2025, arXiv 2507.06867 (prevalence-adjusted). Lee,
-        Barber, Willett, "Distribution-free inference with hierarchical data", 2023, arXiv 2306.06342 (the weights of
+        Salmon, "Conformal Prediction for Long-Tailed Classification", 2025, arXiv 2507.06867 (prevalence-adjusted).
+        Lee, Barber, Willett, "Distribution-free inference with hierarchical data", 2023, arXiv 2306.06342 (weights of
         rows in groups); Dunn, Wasserman, Ramdas, "Distribution-Free Prediction Sets for Two-Layer Hierarchical Models",
         JASA 2023, arXiv 1809.07441 (the same promise, there by drawing one row a group).
 

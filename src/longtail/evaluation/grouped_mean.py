@@ -1,4 +1,4 @@
-"""What the true value of a weighted mean may be where rows come in groups: effective numbers of rows, and their doubt."""
+"""What the true value of a weighted mean may be where rows come in groups: by effective numbers of rows."""
 
 import math
 

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from scipy.stats import beta
 
-from longtail.arguments import check_share
+from longtail.arguments import as_array, brief, check_share
+from longtail.errors import InputError
 from longtail.evaluation.grouped_mean import normal_tail
 from longtail.evaluation.likeness import SURE, Likeness
 from longtail.evaluation.sample_groups import GroupCells, check_sample_groups
@@ -70,11 +71,11 @@ class GroupedShare:
         return min(low, self.share), max(high, self.share)
 
 
-def grouped_binomial_interval(hits: NDArray[np.bool_], sample_groups: ArrayLike, level: float = 0.95) -> list[float]:
+def grouped_binomial_interval(hits: ArrayLike, sample_groups: ArrayLike, level: float = 0.95) -> list[float]:
     """Return the interval of a share of rows that come in groups, in percent.
 
-    Limits of Clopper and Pearson for N* = N V_alone / V_together (z / t_f)^2 rows, where rows of a group are as alike as
-    `Likeness` finds. Where all rows are of one group nothing is known: 0 and 100.
+    Limits of Clopper and Pearson for N* = N V_alone / V_together (z / t_f)^2 rows, where rows of a group are as alike
+    as `Likeness` finds. Where all rows are of one group nothing is known: 0 and 100.
 
     Args:
         hits: did it happen, shape (N,), N at least 1.
@@ -82,7 +83,7 @@ def grouped_binomial_interval(hits: NDArray[np.bool_], sample_groups: ArrayLike,
         level: coverage, above 0 and below 1.
 
     Raises:
-        InputError: groups or a level that are none.
+        InputError: no rows, answers other than yes and no, or groups or a level that are none.
 
     Reference:
         Korn, Graubard, "Confidence Intervals for Proportions With Small Expected Number of Positive Counts Estimated
@@ -94,7 +95,10 @@ def grouped_binomial_interval(hits: NDArray[np.bool_], sample_groups: ArrayLike,
         [27, 98]
     """
     check_share("level", level)
-    together = check_sample_groups(sample_groups, len(hits))
-    together = np.arange(len(hits)) if together is None else together
-    low, high = GroupedShare.of_rows(hits, together).bounds((1 - level) / 2)
+    happened = as_array(hits, "hits")
+    if happened.ndim != 1 or not len(happened) or not np.isin(happened, (0, 1)).all():
+        raise InputError(f"hits are {brief(hits)}; expected true or false for each row, shape (N,), N at least 1.")
+    together = check_sample_groups(sample_groups, len(happened))
+    together = np.arange(len(happened)) if together is None else together
+    low, high = GroupedShare.of_rows(happened.astype(bool), together).bounds((1 - level) / 2)
     return [100 * low, 100 * high]

@@ -236,8 +236,8 @@ def _test(
 
 def _grouped_test(cells: GroupCells, weights: FloatArray, groups: NDArray[np.str_], seed: int) -> PairedTest:
     totals, differing = cells.by_class(cells.rows), cells.by_class(cells.squares)
-    share = _differing(differing, totals, weights, groups)
-    likeness = Likeness.of_cells(cells, np.sqrt(share))
+    # of all classes, whatever counts in the metric
+    likeness = Likeness.of_cells(cells, np.sqrt(shrunk_shares(differing, totals, groups)))
     effective = likeness.effective_images(cells)
     each = weights * totals / np.maximum(effective, 1)
     share = _differing(effective * differing / np.maximum(totals, 1), effective, each, groups)

@@ -77,13 +77,13 @@ class GroupCells:
         """
         numbers = values.astype(np.float64)
         pair, cell = np.unique(sample_groups * num_classes + labels, return_inverse=True)
-        sums = (np.bincount(cell, weights=part) for part in (numbers, numbers**2))
-        return cls(pair // num_classes, pair % num_classes, np.bincount(cell), *sums, num_classes)
+        total, squares = (np.bincount(cell, weights=part).astype(np.float64) for part in (numbers, numbers**2))
+        return cls(pair // num_classes, pair % num_classes, np.bincount(cell), total, squares, num_classes)
 
     def by_class(self, values: NDArray[np.generic]) -> FloatArray:
         """Sum values of cells over each class, shape (C,)."""
-        return np.bincount(self.label, weights=values, minlength=self.num_classes)
+        return np.bincount(self.label, weights=values, minlength=self.num_classes).astype(np.float64)
 
     def by_group(self, values: NDArray[np.generic]) -> FloatArray:
         """Sum values of cells over each group, shape (G,)."""
-        return np.bincount(self.group, weights=values)
+        return np.bincount(self.group, weights=values).astype(np.float64)

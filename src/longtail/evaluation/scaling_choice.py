@@ -164,7 +164,7 @@ def out_of_fold_logits(
 
 def _fold_of(labels: NDArray[np.int64], folds: int | ArrayLike, seed: int) -> NDArray[np.int64]:
     if isinstance(folds, int | np.integer):
-        return stratified_folds(labels, folds, seed)
+        return stratified_folds(labels, int(folds), seed)
     given = as_array(folds, "folds")
     if given.shape != labels.shape or given.dtype.kind not in "iu" or len(np.unique(given[given >= 0])) < 2:
         raise InputError(
