@@ -1,6 +1,6 @@
 """How often 95 % intervals hold the truth, and equally good classifiers are told apart, where images come in groups.
 
-    python benchmarks/accuracy/grouped_coverage.py [--draws 500] [--quick] [--seed 0]
+    python benchmarks/accuracy/grouped_coverage.py [--draws 500] [--tests 200] [--quick] [--seed 0]
 
 An image of class c is right where u < Phi^-1(p_c), u = sqrt(a) z_group + sqrt(b) z_group,class + sqrt(1 - a - b) e, all
 standard normal: the truth is p_c, and images of one group are alike. Each cell has three numbers, how many of 100
@@ -189,21 +189,22 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=500, help="simulated test sets of each kind")
-    parser.add_argument("--quick", action="store_true", help="20 draws")
+    parser.add_argument("--tests", type=int, default=200, help="simulated comparisons of each kind")
+    parser.add_argument("--quick", action="store_true", help="20 of both")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    draws = 20 if chosen.quick else chosen.draws
+    draws, tests = (20, 20) if chosen.quick else (chosen.draws, chosen.tests)
     made = worlds(np.random.default_rng(7))
     print(f"held of 100, {draws} draws: alone / groups drawn again / by groups (mean width of these)\n")
     print(f"| test images | {' | '.join(METRICS)} |\n|{'---|' * (len(METRICS) + 1)}")
     for name, world in made.items():
         print(_line(name, interval_row(world, draws, chosen.seed), METRICS, width=True), flush=True)
     columns = ("all", "balanced", "few")
-    print(f"\nequally good classifiers told apart of 100, {draws} draws: alone / by groups\n")
+    print(f"\nequally good classifiers told apart of 100, {tests} draws: alone / by groups\n")
     print(f"| test images | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}")
     for name, world in made.items():
         if len(world.recall) > 1:
-            print(_line(name, test_row(world, draws, chosen.seed), columns, width=False), flush=True)
+            print(_line(name, test_row(world, tests, chosen.seed), columns, width=False), flush=True)
 
 
 if __name__ == "__main__":

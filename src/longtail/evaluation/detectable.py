@@ -36,7 +36,7 @@ def smallest_differences(
 
     Of rows that come in groups both sums are multiplied by the design effect, quantiles are those of Student's
     distribution, and where so few groups count that flipping their signs cannot give a p below the level, no difference
-    can be found: 2 / 2^G >= level.
+    can be found: 2 / 2^G >= level. The test, which has to pass both of its parts, needs about a tenth more.
 
     Args:
         totals: n_c of the test split, shape (C,).
