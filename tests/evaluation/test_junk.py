@@ -21,10 +21,13 @@ CALLS = {
         evaluation.accuracy_report,
         {"labels": LABELS, "predictions": OTHER, "train_counts": [9, 5, 1]},
     ),
-    "tally": (evaluation.tally, {"labels": LABELS, "predictions": OTHER, "num_classes": 3}),
+    "tally": (
+        evaluation.tally,
+        {"labels": LABELS, "predictions": OTHER, "num_classes": 3, "sample_groups": LABELS},
+    ),
     "paired_differences": (
         evaluation.paired_differences,
-        {"labels": LABELS, "predictions": OTHER, "baseline": LABELS, "groups": GROUPS},
+        {"labels": LABELS, "predictions": OTHER, "baseline": LABELS, "groups": GROUPS, "sample_groups": LABELS},
     ),
     "image_scores": (calibration.image_scores, {"probabilities": PROBABILITIES, "labels": LABELS}),
     "classwise": (calibration.classwise_calibration_error, {"probabilities": PROBABILITIES, "labels": LABELS}),
@@ -32,7 +35,15 @@ CALLS = {
         calibration.reliability_curve,
         {"confidence": np.full(48, 0.6), "right": np.ones(48), "weights": np.ones(48)},
     ),
-    "fit_sets": (conformal.fit_sets, {"probabilities": PROBABILITIES, "labels": LABELS, "alpha": 0.1}),
+    "fit_sets": (
+        conformal.fit_sets,
+        {"probabilities": PROBABILITIES, "labels": LABELS, "alpha": 0.1, "sample_groups": LABELS},
+    ),
+    "pooled": (evaluation.pooled_by_event, {"probabilities": PROBABILITIES, "events": LABELS}),
+    "grouped_share": (
+        evaluation.grouped_binomial_interval,
+        {"hits": LABELS == OTHER, "sample_groups": LABELS, "level": 0.95},
+    ),
     "binomial": (coverage.binomial_interval, {"hits": 3, "total": 5, "level": 0.95}),
     "fit_calibrator": (scaling.fit_calibrator, {"logits": np.log(PROBABILITIES), "labels": LABELS, "prior": SHARES}),
     "choose_calibrator": (choose_calibrator, {"logits": np.log(PROBABILITIES), "labels": LABELS, "groups": GROUPS}),
@@ -44,7 +55,7 @@ CALLS = {
     "risk_coverage": (selective.risk_coverage, {"confidence": np.full(48, 0.6), "right": np.ones(48)}),
     "threshold": (
         selective.threshold_for_accuracy,
-        {"confidence": np.full(48, 0.6), "right": np.ones(48), "accuracy": 0.9},
+        {"confidence": np.full(48, 0.6), "right": np.ones(48), "accuracy": 0.9, "sample_groups": LABELS},
     ),
     "near_copies": (copies.near_copies, {"features": PROBABILITIES, "labels": LABELS, "false_share": 0.01}),
     "shifted_priors": (label_shift.shifted_priors, {"train_counts": [9, 5, 1]}),

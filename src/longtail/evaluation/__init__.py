@@ -9,6 +9,8 @@ from longtail.evaluation.accuracy import (
     tally,
 )
 from longtail.evaluation.detectable import group_discordance, smallest_differences
+from longtail.evaluation.event_pooling import pooled_by_event
+from longtail.evaluation.grouped_share import grouped_binomial_interval
 from longtail.evaluation.intervals import accuracy_intervals, mean_interval
 from longtail.evaluation.paired_tests import PairedTest, corrected, paired_differences, paired_metric_tests
 
@@ -21,10 +23,12 @@ __all__ = [
     "corrected",
     "group_discordance",
     "group_means",
+    "grouped_binomial_interval",
     "mean_interval",
     "metric_weights",
     "paired_differences",
     "paired_metric_tests",
+    "pooled_by_event",
     "smallest_differences",
     "tally",
 ]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.arguments import as_array
 from longtail.counts import GROUPS, check_class_counts, check_groups, class_counts, group_of_class
 from longtail.errors import InputError
+from longtail.evaluation.sample_groups import GroupCells, check_sample_groups
 
 __all__ = ["ClassTally", "accuracy_of_hits", "accuracy_report", "group_means", "metric_weights", "tally"]
 
@@ -23,30 +24,39 @@ class ClassTally:
         totals: images of each class, shape (C,).
         hits: of them, those predicted right, shape (C,).
         predicted: images predicted as the class, shape (C,).
+        cells: hits by group of rows and class, where rows come in groups.
     """
 
     totals: IntArray
     hits: IntArray
     predicted: IntArray
+    cells: GroupCells | None = None
 
 
-def tally(labels: ArrayLike, predictions: ArrayLike, num_classes: int) -> ClassTally:
+def tally(
+    labels: ArrayLike, predictions: ArrayLike, num_classes: int, *, sample_groups: ArrayLike | None = None
+) -> ClassTally:
     """Count totals, hits and predictions of each class.
 
     Args:
         labels: class indices, shape (N,).
         predictions: class indices, shape (N,).
         num_classes: C.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,); what is
+            computed from the tally then allows for rows of one group being alike. Default: rows are independent.
 
     Raises:
-        InputError: an index out of range, or another number of predictions than labels.
+        InputError: an index out of range, another number of predictions than labels, or groups that are none.
     """
     truth, answers = as_array(labels, "labels"), as_array(predictions, "predictions")
     if truth.shape != answers.shape:
         raise InputError(f"labels {truth.shape}, predictions {answers.shape}; expected one prediction a label.")
     totals = class_counts(truth, num_classes)
     predicted = class_counts(answers, num_classes, name="predictions")
-    return ClassTally(totals, class_counts(truth[truth == answers], num_classes), predicted)
+    hits, right = class_counts(truth[truth == answers], num_classes), truth == answers
+    together = check_sample_groups(sample_groups, len(truth))
+    cells = None if together is None else GroupCells.of_rows(right, truth, together, len(totals))
+    return ClassTally(totals, hits, predicted, cells)
 
 
 def accuracy_of_hits(hits: IntArray, totals: IntArray) -> dict[str, float]:

@@ -12,6 +12,7 @@ from longtail.arguments import as_array, brief, check_share
 from longtail.counts import check_groups
 from longtail.errors import InputError
 from longtail.evaluation.calibration import checked_probabilities
+from longtail.evaluation.sample_groups import check_sample_groups
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
 from longtail.priors import check_prior
@@ -38,7 +39,7 @@ class ConformalSets:
             anything without always being in the set.
         prior: shares that scores are divided by, of "prevalence", shape (C,); else None.
         images_missing: further images that a class (of "class"), its group (of "group") or all classes together would
-            need for a threshold, shape (C,).
+            need for a threshold, shape (C,); of rows that come in groups further groups of rows.
     """
 
     kind: SetKind
@@ -123,6 +124,7 @@ def fit_sets(
     score: Score = "softmax",
     groups: NDArray[np.str_] | None = None,
     prior: ArrayLike | None = None,
+    sample_groups: ArrayLike | None = None,
 ) -> ConformalSets:
     """Choose thresholds on held-out images so that sets hold the true class with probability 1 - alpha at least.
 
@@ -135,6 +137,13 @@ def fit_sets(
       together where each alone has too few images.
     - "prevalence": one q, of the score s = -p_c / prior_c. Right on average over images; it leans towards what is best
       for the mean coverage over classes at a given size of the sets.
+
+    Of rows that come in groups, K of them with n_k rows that count for a threshold,
+
+    q = the smallest score with sum_(s_i <= q) 1 / ((K + 1) n_k(i)) >= 1 - alpha; infinite where 1 / (K + 1) > alpha
+
+    which is right for a row of a NEW group, drawn like these: on average over groups, each of which counts as much as
+    any other, however many rows it has. With one row a group it is the k-th smallest score again.
 
     The promise is for images drawn as these were (for "class", only within each class), not used to fit the classifier
     or the calibration. A temperature that was fitted to the same images weakens it a little.
@@ -149,9 +158,11 @@ def fit_sets(
         groups: "many", "medium" or "few" for each class, shape (C,); for "group".
         prior: shares of the classes in the world that the probabilities are of, shape (C,); for "prevalence". Default:
             the shares of `labels`. One image is added to each class, so that none has the share 0.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,). Default:
+            rows are independent.
 
     Raises:
-        InputError: unknown kind or score, alpha out of range, shapes that do not fit, or no image.
+        InputError: unknown kind or score, alpha out of range, shapes or groups that do not fit, or no image.
 
     Reference:
         Vovk, "Conditional validity of inductive conformal predictors", ACML 2012, arXiv 1209.2673 (by class); Sadinle,
@@ -159,6 +170,9 @@ def fit_sets(
         (softmax); Romano, Sesia, Candes, "Classification with Valid and Adaptive Coverage", NeurIPS 2020, arXiv
         2006.02544 (aps, here without its random part, so that an image always has the same set); Ding, Fermanian,
         Salmon, "Conformal Prediction for Long-Tailed Classification", 2025, arXiv 2507.06867 (prevalence-adjusted).
+        Lee, Barber, Willett, "Distribution-free inference with hierarchical data", 2023, arXiv 2306.06342 (weights of
+        rows in groups); Dunn, Wasserman, Ramdas, "Distribution-Free Prediction Sets for Two-Layer Hierarchical Models",
+        JASA 2023, arXiv 1809.07441 (the same promise, there by drawing one row a group).
 
     Example:
         >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
@@ -194,9 +208,15 @@ def fit_sets(
         member = np.arange(num_classes)
     elif kind == "group" and groups is not None:
         member = np.unique(groups, return_inverse=True)[1]
-    parts = [scores[member[truth] == part] for part in range(int(member.max()) + 1)]
-    thresholds = np.array([_quantile(part, alpha) for part in parts])
-    missing = np.array([max(images_needed(alpha) - len(part), 0) for part in parts])
+    parts = [member[truth] == part for part in range(int(member.max()) + 1)]
+    together = check_sample_groups(sample_groups, len(truth))
+    if together is None:
+        thresholds = np.array([_quantile(scores[part], alpha) for part in parts])
+        known = np.array([part.sum() for part in parts])
+    else:
+        thresholds = np.array([_grouped_quantile(scores[part], together[part], alpha) for part in parts])
+        known = np.array([len(np.unique(together[part])) for part in parts])
+    missing = np.maximum(images_needed(alpha) - known, 0)
     return ConformalSets(kind, score, alpha, thresholds[member], shares, missing[member])
 
 
@@ -218,6 +238,18 @@ def images_needed(alpha: float) -> int:
 def _quantile(scores: Floats, alpha: float) -> float:
     rank = int(np.ceil((len(scores) + 1) * (1 - alpha) - 1e-9))
     return float("inf") if rank > len(scores) else float(np.sort(scores)[rank - 1])
+
+
+def _grouped_quantile(scores: Floats, sample_groups: NDArray[np.int64], alpha: float) -> float:
+    """Return the quantile in which each group counts as one row, and the new group as one more."""
+    if not len(scores):
+        return float("inf")
+    rows = np.bincount(sample_groups)
+    order = np.argsort(scores, kind="stable")
+    # in units of a group, so that with one row each these are the ranks
+    reached = np.cumsum(1 / rows[sample_groups[order]])
+    enough = reached >= (np.count_nonzero(rows) + 1) * (1 - alpha) - 1e-9
+    return float(scores[order][enough.argmax()]) if enough.any() else float("inf")
 
 
 def nonconformity(probabilities: NDArray[np.floating], score: Score, prior: Floats | None = None) -> Floats:

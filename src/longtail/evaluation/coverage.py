@@ -9,6 +9,8 @@ from scipy.stats import beta
 from longtail.arguments import as_array, check_share, check_whole
 from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
+from longtail.evaluation.grouped_share import grouped_binomial_interval
+from longtail.evaluation.sample_groups import check_sample_groups
 
 __all__ = ["binomial_interval", "coverage_report"]
 
@@ -44,7 +46,12 @@ def binomial_interval(hits: int, total: int, level: float = 0.95) -> list[float]
 
 
 def coverage_report(
-    contains: NDArray[np.bool_], labels: ArrayLike, groups: NDArray[np.str_], *, level: float = 0.95
+    contains: NDArray[np.bool_],
+    labels: ArrayLike,
+    groups: NDArray[np.str_],
+    *,
+    sample_groups: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> dict[str, Any]:
     """Measure coverage and size of sets over images, over classes and by group.
 
@@ -52,6 +59,8 @@ def coverage_report(
         contains: classes of each image's set, shape (N, C).
         labels: class indices, shape (N,).
         groups: "many", "medium" or "few" for each class, shape (C,).
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,); the
+            intervals are then those of `grouped_binomial_interval`. Default: rows are independent.
         level: of the intervals, 0 to 1.
 
     Returns:
@@ -75,7 +84,7 @@ def coverage_report(
             f"sets of shape {contains.shape}, {truth.shape} labels, {len(groups)} groups; expected N x C, N and C."
         )
     groups = check_groups(groups)
-    counts = class_counts(truth, len(groups))
+    counts, together = class_counts(truth, len(groups)), check_sample_groups(sample_groups, len(truth))
     covered, sizes = contains[np.arange(len(truth)), truth], contains.sum(axis=1)
     rates = np.bincount(truth, weights=covered, minlength=len(groups)) / np.maximum(counts, 1)
     report: dict[str, Any] = {}
@@ -89,7 +98,9 @@ def coverage_report(
         report[name] = {
             "images": total,
             "coverage": 100 * hits / total,
-            "interval": binomial_interval(hits, total, level),
+            "interval": binomial_interval(hits, total, level)
+            if together is None
+            else grouped_binomial_interval(covered[members], together[members], level),
             "class_coverage": 100 * float(rates[classes].mean()),
             "mean_size": float(sizes[members].mean()),
             "single": 100 * float((sizes[members] == 1).mean()),

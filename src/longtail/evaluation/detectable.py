@@ -1,6 +1,7 @@
 """The smallest difference between two classifiers that a test set can show."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +10,7 @@ from longtail.arguments import as_array, as_numbers, check_share
 from longtail.counts import GROUPS, check_class_counts, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import metric_weights
+from longtail.evaluation.likeness import Spread
 
 __all__ = ["group_discordance", "smallest_differences"]
 
@@ -20,6 +22,7 @@ def smallest_differences(
     discordance: ArrayLike,
     groups: NDArray[np.str_],
     *,
+    spreads: Mapping[str, Spread | None] | None = None,
     power: float = 0.8,
     level: float = 0.05,
 ) -> dict[str, float | None]:
@@ -31,10 +34,15 @@ def smallest_differences(
     class c adds to the metric. The difference is taken to be delta in every class. It cannot exceed the discordance: a
     class of less is counted with d_c = delta. Where a handful of images decide, the exact tests need somewhat more.
 
+    Of rows that come in groups both sums are multiplied by the design effect, quantiles are those of Student's
+    distribution, and where so few groups count that flipping their signs cannot give a p below the level, no difference
+    can be found: 2 / 2^G >= level. The test, which has to pass both of its parts, needs about a tenth more.
+
     Args:
         totals: n_c of the test split, shape (C,).
         discordance: d_c, 0 to 1, shape (C,), or one number for all classes.
         groups: "many", "medium" or "few" for each class, shape (C,).
+        spreads: by metric, of rows that come in groups: `spread` of the result of `paired_metric_tests`.
         power: probability of finding the difference, 0 to 1.
         level: of the test, for one comparison, 0 to 1.
 
@@ -53,7 +61,7 @@ def smallest_differences(
         >>> round(found["balanced"], 1), round(found["few"], 1)
         (10.8, 15.2)
     """
-    from scipy.special import ndtri  # what norm.ppf of scipy.stats is, which takes long to load
+    from scipy.special import ndtri, stdtrit  # what norm.ppf of scipy.stats is, which takes long to load
 
     counts = check_class_counts(totals, "totals")
     shares = as_numbers(discordance, "discordance")
@@ -64,11 +72,20 @@ def smallest_differences(
     check_share("level", level, 0.05)
     if (shares < 0).any() or (shares > 1).any():
         raise InputError("the discordance is a share of images; expected 0 to 1.")
-    level_quantile, power_quantile = float(ndtri(1 - level / 2)), float(ndtri(power))
-    return {
-        name: None if weights is None else _smallest(counts * weights**2, shares, level_quantile, power_quantile)
-        for name, weights in metric_weights(counts, groups).items()
-    }
+    quantiles = (float(ndtri(1 - level / 2)), float(ndtri(power)))
+    result: dict[str, float | None] = {}
+    for name, weights in metric_weights(counts, groups).items():
+        spread = None if spreads is None else spreads.get(name)
+        if weights is None:
+            result[name] = None
+        elif spread is None:
+            result[name] = _smallest(counts * weights**2, shares, *quantiles)
+        elif not spread.freedom or 2.0 ** (1 - spread.sample_groups) >= level:
+            result[name] = None
+        else:
+            of_groups = (float(stdtrit(spread.freedom, 1 - level / 2)), float(stdtrit(spread.freedom, power)))
+            result[name] = _smallest(counts * weights**2 * spread.design_effect, shares, *of_groups)
+    return result
 
 
 def group_discordance(

@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 from longtail.arguments import check_share
 from longtail.evaluation.accuracy import ClassTally, metric_weights
+from longtail.evaluation.grouped_mean import GroupedMean
 from longtail.evaluation.image_outcomes import ImageOutcomes
+from longtail.evaluation.likeness import Likeness
+from longtail.evaluation.sample_groups import GroupCells
 from longtail.evaluation.tilting import TiltedMean
 
-__all__ = ["PSEUDO_IMAGES", "accuracy_intervals", "mean_interval", "shrunk_shares"]
+__all__ = ["PSEUDO_IMAGES", "accuracy_intervals", "mean_by_groups", "mean_interval", "shrunk_shares"]
 
 FloatArray = NDArray[np.float64]
 
@@ -23,6 +26,10 @@ def accuracy_intervals(
     Of one class these are the exact limits of Clopper and Pearson, of several those of `TiltedMean`, with the recall of
     each class shrunk a little towards that of its group. In simulations they held the truth at least 95 times in 100,
     with one image a class too, where a bootstrap within classes does so between 0 and 96 times (docs/concepts.md).
+
+    Of rows that come in groups (`tally` with `sample_groups`) these are the limits with other groups: those of
+    `GroupedMean`, with as many effective rows a class as its rows are worth (`Likeness`). Where all rows are of one
+    group nothing is known of others, and the limits are 0 and 100.
 
     Args:
         counted: totals and hits of each class.
@@ -66,13 +73,38 @@ def mean_interval(
     """
     check_share("level", level)
     recall = shrunk_shares(counted.hits, counted.totals, groups)
+    if counted.cells is not None:
+        mean = mean_by_groups(counted.cells, weights, recall, groups, seed=seed)
+        return [min(100 * limit, 100.0) for limit in mean.interval(level)]
     outcomes = ImageOutcomes.of_classes(weights, counted.totals, recall, np.zeros_like(recall))
     limits = TiltedMean(outcomes, float(weights @ counted.hits), seed=seed).interval(level)
     return [min(100 * limit, 100.0) for limit in limits]
 
 
+def mean_by_groups(
+    cells: GroupCells, weights: FloatArray, shares: FloatArray, groups: NDArray[np.str_], *, seed: int = 0
+) -> GroupedMean:
+    """Return what the true weighted mean of class recalls may be where rows come in groups.
+
+    Args:
+        cells: hits by group of rows and class; values from 0 to 1.
+        weights: what one image of each class adds when it is right, shape (C,).
+        shares: `shrunk_shares` of all rows, shape (C,).
+        groups: "many", "medium" or "few" for each class, shape (C,).
+        seed: of what is drawn.
+    """
+    likeness = Likeness.of_cells(cells, np.sqrt(shares * (1 - shares)))
+    effective, totals = likeness.effective_images(cells), np.maximum(cells.by_class(cells.rows), 1)
+    hits = cells.by_class(cells.total)
+    recall = shrunk_shares(effective * hits / totals, effective, groups)
+    each = weights * totals / np.maximum(effective, 1)
+    outcomes = ImageOutcomes.of_classes(each, effective, recall, np.zeros_like(recall))
+    spread = likeness.spread(cells, weights, np.sqrt(recall * (1 - recall)))
+    return GroupedMean(outcomes, float(weights @ hits), spread, seed=seed)
+
+
 def shrunk_shares(
-    events: NDArray[np.int64] | FloatArray, totals: NDArray[np.int64], groups: NDArray[np.str_]
+    events: NDArray[np.int64] | FloatArray, totals: NDArray[np.int64] | FloatArray, groups: NDArray[np.str_]
 ) -> FloatArray:
     """Return the share of each class, drawn towards that of its group and never 0 or 1.
 

@@ -11,8 +11,11 @@ from longtail.arguments import as_array, as_numbers, brief, check_share
 from longtail.counts import check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.accuracy import metric_weights
+from longtail.evaluation.grouped_mean import FlippedMean
 from longtail.evaluation.image_outcomes import ImageOutcomes
 from longtail.evaluation.intervals import shrunk_shares
+from longtail.evaluation.likeness import Likeness, Spread
+from longtail.evaluation.sample_groups import GroupCells, check_sample_groups
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["Correction", "PairedTest", "corrected", "paired_differences", "paired_metric_tests"]
@@ -30,12 +33,14 @@ class PairedTest:
     Attributes:
         difference: in percentage points.
         p: two-sided.
+        spread: of the difference, where rows come in groups.
     """
 
     difference: float
     p: float
     _mean: TiltedMean
     _sign: float
+    spread: Spread | None = None
 
     def interval(self, level: float = 0.95) -> list[float]:
         """Return the limits in percentage points; they leave 0 out exactly where p is below 1 - level.
@@ -52,7 +57,13 @@ class PairedTest:
 
 
 def paired_metric_tests(
-    labels: ArrayLike, predictions: ArrayLike, baseline: ArrayLike, groups: NDArray[np.str_], *, seed: int = 0
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    baseline: ArrayLike,
+    groups: NDArray[np.str_],
+    *,
+    sample_groups: ArrayLike | None = None,
+    seed: int = 0,
 ) -> dict[str, PairedTest | None]:
     """Test whether two classifiers differ on the same images, over all images, over classes and by group.
 
@@ -66,11 +77,17 @@ def paired_metric_tests(
     every class or only on average, got a p below 0.05 in at most 5 of 100 cases (docs/concepts.md). The interval is
     that of `TiltedMean`.
 
+    Of rows that come in groups the test is that of `FlippedMean`: the difference of a whole group changes its sign, and
+    the interval is that of effective rows. Of five groups no test can be below 0.05; where all rows are of one group p
+    is 1 and the interval is all that is possible.
+
     Args:
         labels: class indices, shape (N,).
         predictions: of one classifier, shape (N,).
         baseline: of the other, shape (N,).
         groups: "many", "medium" or "few" for each class, shape (C,).
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,). Default:
+            rows are independent.
         seed: of the draws, where there are too many outcomes to compute all.
 
     Returns:
@@ -102,8 +119,16 @@ def paired_metric_tests(
     totals = class_counts(truth, len(groups))
     gained = class_counts(truth[(first == truth) & (second != truth)], len(groups))
     lost = class_counts(truth[(first != truth) & (second == truth)], len(groups))
+    together, cells = check_sample_groups(sample_groups, len(truth)), None
+    if together is not None:
+        signs = (first == truth).astype(np.int64) - (second == truth)
+        cells = GroupCells.of_rows(signs, truth, together, len(groups))
     return {
-        name: None if weights is None else _test(gained, lost, totals, weights, groups, seed)
+        name: None
+        if weights is None
+        else _test(gained, lost, totals, weights, groups, seed)
+        if cells is None
+        else _grouped_test(cells, weights, groups, seed)
         for name, weights in metric_weights(totals, groups).items()
     }
 
@@ -114,6 +139,7 @@ def paired_differences(
     baseline: ArrayLike,
     groups: NDArray[np.str_],
     *,
+    sample_groups: ArrayLike | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, dict[str, Any] | None]:
@@ -124,6 +150,7 @@ def paired_differences(
         predictions: of the method, shape (N,).
         baseline: of what it is compared with, shape (N,).
         groups: "many", "medium" or "few" for each class, shape (C,).
+        sample_groups: as in `paired_metric_tests`.
         level: coverage of the intervals, above 0 and below 1.
         seed: of what is drawn.
 
@@ -134,11 +161,12 @@ def paired_differences(
     Raises:
         InputError: as `paired_metric_tests`.
     """
+    tests = paired_metric_tests(labels, predictions, baseline, groups, sample_groups=sample_groups, seed=seed)
     return {
         name: None
         if result is None
         else {"difference": result.difference, "interval": result.interval(level), "p": result.p}
-        for name, result in paired_metric_tests(labels, predictions, baseline, groups, seed=seed).items()
+        for name, result in tests.items()
     }
 
 
@@ -198,13 +226,38 @@ def _test(
     seed: int,
 ) -> PairedTest:
     observed = float(weights @ (gained - lost))
-    # what each class adds to the spread of the metric, per share of images on which the two differ
-    spread = weights**2 * totals
-    unseen = UNSEEN * spread / spread.sum()
-    differing = np.where(weights > 0, shrunk_shares(gained + lost, totals, groups), 0)
-    share = (differing * (totals + 2) + unseen) / (totals + 2 + unseen)
+    share = _differing(gained + lost, totals, weights, groups)
     outcomes = ImageOutcomes.of_classes(weights, totals, share / 2, share / 2)
     # the draws are those of the better one, so that exchanging the two changes the sign and nothing else
     sign = -1.0 if observed < 0 else 1.0
     mean = TiltedMean(outcomes, abs(observed), seed=seed)
     return PairedTest(100 * observed, mean.p_value, mean, sign)
+
+
+def _grouped_test(cells: GroupCells, weights: FloatArray, groups: NDArray[np.str_], seed: int) -> PairedTest:
+    totals, differing = cells.by_class(cells.rows), cells.by_class(cells.squares)
+    # of all classes, whatever counts in the metric
+    likeness = Likeness.of_cells(cells, np.sqrt(shrunk_shares(differing, totals, groups)))
+    effective = likeness.effective_images(cells)
+    each = weights * totals / np.maximum(effective, 1)
+    share = _differing(effective * differing / np.maximum(totals, 1), effective, each, groups)
+    outcomes = ImageOutcomes.of_classes(each, effective, share / 2, share / 2)
+    spread = likeness.spread(cells, weights, np.sqrt(share))
+    parts = cells.by_group(weights[cells.label] * cells.total)
+    sign = -1.0 if parts.sum() < 0 else 1.0
+    mean = FlippedMean(outcomes, sign * parts, spread, seed=seed)
+    return PairedTest(100 * float(parts.sum()), mean.p_value, mean, sign, spread)
+
+
+def _differing(
+    differing: NDArray[np.int64] | FloatArray,
+    totals: NDArray[np.int64] | FloatArray,
+    weights: FloatArray,
+    groups: NDArray[np.str_],
+) -> FloatArray:
+    """Return the share of each class's images on which two equally good classifiers are taken to differ."""
+    # what each class adds to the spread of the metric, per share of images on which the two differ
+    spread = weights**2 * totals
+    unseen = UNSEEN * spread / spread.sum()
+    share = np.where(weights > 0, shrunk_shares(differing, totals, groups), 0)
+    return np.asarray((share * (totals + 2) + unseen) / (totals + 2 + unseen))

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax
 
-from longtail.arguments import as_array, as_numbers
+from longtail.arguments import as_array, as_numbers, brief
 from longtail.counts import class_counts
 from longtail.errors import InputError
+from longtail.evaluation.sample_groups import check_sample_groups
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, fit_calibrator, image_weights
 from longtail.holdout import stratified_folds
 
@@ -47,7 +48,8 @@ def choose_calibrator(
     prior: ArrayLike | None = None,
     implied_prior: ArrayLike | None = None,
     shrinkage: float = 10.0,
-    folds: int = 5,
+    folds: int | ArrayLike = 5,
+    sample_groups: ArrayLike | None = None,
     seed: int = 0,
 ) -> ScalingChoice:
     """Fit each calibration to all folds but one, measure it on that one, and take the best that costs no class.
@@ -65,7 +67,10 @@ def choose_calibrator(
         prior: as in `fit_calibrator`; the log-loss is then weighed by it.
         implied_prior: as in `fit_calibrator`.
         shrinkage: as in `fit_calibrator`.
-        folds: at least 2.
+        folds: how many, at least 2, drawn by class; or the number of each row's fold, -1 for none, shape (N,): of rows
+            that come in groups, folds that keep each group whole.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,), for the
+            standard error. Default: rows are independent.
         seed: of the folds.
 
     Raises:
@@ -96,13 +101,13 @@ def choose_calibrator(
     if len(ordered) == 1 or ("none" in ordered and len(truth) < FEWEST_IMAGES):
         return ScalingChoice(fit_calibrator(given, truth, ordered[0], **settings), {}, {}, {}, ())
     class_counts(truth, given.shape[1])
-    fold_of = stratified_folds(truth, folds, seed)
+    fold_of = _fold_of(truth, folds, seed)
     seen = fold_of >= 0
     if not seen.any():
         raise InputError("no class has two images to choose a calibration on. Name one: `method` temperature.")
     losses, decisions = {}, {}
     for method in ordered:
-        result = out_of_fold_logits(given, truth, method, folds=folds, seed=seed, **settings)[seen]
+        result = out_of_fold_logits(given, truth, method, folds=fold_of, **settings)[seen]
         losses[method] = -log_softmax(result, axis=1)[np.arange(len(result)), truth[seen]]
         decisions[method] = result.argmax(axis=1)
     truth_seen = truth[seen]
@@ -112,14 +117,22 @@ def choose_calibrator(
     balanced = {method: _balanced(decided == truth_seen, truth_seen) for method, decided in decisions.items()}
     fair = [method for method in ordered if balanced[method] >= balanced[ordered[0]] - 1e-9]
     best = min(fair, key=lambda method: means[method])
-    errors = {method: _standard_error(losses[method] - losses[best], weights) for method in ordered}
+    together = check_sample_groups(sample_groups, len(truth))
+    together = None if together is None else together[seen]
+    errors = {method: _standard_error(losses[method] - losses[best], weights, together) for method in ordered}
     chosen = next(method for method in fair if means[method] - means[best] <= errors[method])
     refused = tuple(method for method in ordered if method not in fair and means[method] < means[chosen])
     return ScalingChoice(fit_calibrator(given, truth, chosen, **settings), means, errors, balanced, refused)
 
 
 def out_of_fold_logits(
-    logits: ArrayLike, labels: ArrayLike, method: ScalingMethod, *, folds: int = 5, seed: int = 0, **settings: Any
+    logits: ArrayLike,
+    labels: ArrayLike,
+    method: ScalingMethod,
+    *,
+    folds: int | ArrayLike = 5,
+    seed: int = 0,
+    **settings: Any,
 ) -> NDArray[np.float64]:
     """Calibrate each image by a calibration that was fitted to the other folds.
 
@@ -130,7 +143,7 @@ def out_of_fold_logits(
         logits: of images that the classifier was not fitted to, shape (N, C).
         labels: class indices, shape (N,).
         method: what to fit.
-        folds: at least 2.
+        folds: how many, at least 2, or the number of each row's fold, -1 for none, shape (N,).
         seed: of the folds.
         settings: further ones of `fit_calibrator`.
 
@@ -141,7 +154,7 @@ def out_of_fold_logits(
         InputError: what `fit_calibrator` refuses.
     """
     given, truth = as_numbers(logits, "logits"), as_array(labels, "labels")
-    fold_of = stratified_folds(truth, folds, seed)
+    fold_of = _fold_of(truth, folds, seed)
     calibrated = np.empty(given.shape)
     for fold in np.unique(fold_of):
         rows, rest = fold_of == fold, (fold_of != fold) | (fold < 0)
@@ -149,12 +162,31 @@ def out_of_fold_logits(
     return calibrated
 
 
+def _fold_of(labels: NDArray[np.int64], folds: int | ArrayLike, seed: int) -> NDArray[np.int64]:
+    if isinstance(folds, int | np.integer):
+        return stratified_folds(labels, int(folds), seed)
+    given = as_array(folds, "folds")
+    if given.shape != labels.shape or given.dtype.kind not in "iu" or len(np.unique(given[given >= 0])) < 2:
+        raise InputError(
+            f"folds are {brief(folds)}; expected how many, or the fold of each of the {len(labels)} rows, two at least."
+        )
+    return given.astype(np.int64)
+
+
 def _balanced(right: NDArray[np.bool_], labels: NDArray[np.int64]) -> float:
     counts = np.bincount(labels)
     return float(100 * np.average(right, weights=1 / counts[labels]))
 
 
-def _standard_error(differences: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+def _standard_error(
+    differences: NDArray[np.float64], weights: NDArray[np.float64], sample_groups: NDArray[np.int64] | None
+) -> float:
     shares = weights / weights.sum()
     deviations = differences - shares @ differences
-    return float(np.sqrt((shares**2 * deviations**2).sum()))
+    if sample_groups is None:
+        return float(np.sqrt((shares**2 * deviations**2).sum()))
+    of_groups = np.bincount(sample_groups, weights=shares * deviations)
+    number = np.count_nonzero(np.bincount(sample_groups))
+    if number == 1:  # deviations from the mean of all sum to 0: the group counts as one row
+        return float(np.sqrt(shares @ deviations**2))
+    return float(np.sqrt((of_groups**2).sum() * number / (number - 1)))

@@ -1,5 +1,6 @@
 """Choose between classifiers by what they predict on data that none of them was fitted to."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.arguments import as_array, as_numbers, brief
 from longtail.counts import check_groups, class_counts
 from longtail.errors import InputError
+from longtail.evaluation.likeness import Likeness
+from longtail.evaluation.sample_groups import GroupCells, check_sample_groups
 
 __all__ = ["Choice", "Metric", "check_costs", "choose", "class_weights", "image_values"]
 
@@ -44,6 +47,7 @@ def choose(
     metric: Metric = "balanced",
     groups: NDArray[np.str_] | None = None,
     costs: ArrayLike | None = None,
+    sample_groups: ArrayLike | None = None,
     one_standard_error: bool = False,
 ) -> Choice:
     """Choose the candidate with the best score, or the simplest that is not measurably worse.
@@ -59,6 +63,9 @@ def choose(
     Of classes with one image the variance is taken to be the mean of the others' and, as one class more, of the mean
     square of the differences: all there is where every class has one image.
 
+    Of rows that come in groups se^2 is multiplied by the design effect of the differences (`Likeness`); where all rows
+    are of one group they count as one.
+
     Args:
         predictions: for each candidate its classes, shape (N,) or, repeated on the same images, (R, N); the simplest
             candidate first, and of equals the first is taken.
@@ -68,6 +75,8 @@ def choose(
         groups: "many", "medium" or "few" for each class, shape (C,); needed by those metrics.
         costs: what it costs to take class i (row) for class j (column), at least 0, shape (C, C); instead of counting
             errors.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,). Default:
+            rows are independent.
         one_standard_error: take the first candidate whose score is within one standard error of the best.
 
     Raises:
@@ -94,7 +103,8 @@ def choose(
     # of equal worst classes, the better mean decides
     means = class_weights(truth, num_classes, "balanced", groups)
     best = max(scores, key=lambda name: (scores[name], _score(values[name], truth, means, "balanced")))
-    errors = {name: _standard_error(values[best] - value, truth, weights) for name, value in values.items()}
+    together = check_sample_groups(sample_groups, len(truth))
+    errors = {name: _standard_error(values[best] - value, truth, weights, together) for name, value in values.items()}
     chosen = best
     if one_standard_error and metric != "worst":
         chosen = next(name for name in values if scores[best] - scores[name] <= errors[name] + 1e-9)
@@ -210,11 +220,24 @@ def _class_means(values: Values, labels: NDArray[np.int64], num_classes: int) ->
     return totals / np.maximum(np.bincount(labels, minlength=num_classes), 1)
 
 
-def _standard_error(differences: Values, labels: NDArray[np.int64], weights: NDArray[np.float64]) -> float:
+def _standard_error(
+    differences: Values,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    sample_groups: NDArray[np.int64] | None,
+) -> float:
+    if not differences.any():
+        return 0.0
     counts = np.bincount(labels, minlength=len(weights))
     deviations = differences - _class_means(differences, labels, len(weights))[labels]
     squares = np.bincount(labels, weights=deviations**2, minlength=len(weights))
     mean_square = _class_means(differences**2, labels, len(weights))[counts > 0].mean()
     variances = squares / np.maximum(counts - 1, 1)
     variances[counts == 1] = np.append(variances[counts > 1], mean_square).mean()
-    return float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
+    alone = float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
+    if sample_groups is None:
+        return alone
+    cells = GroupCells.of_rows(differences, labels, sample_groups, len(weights))
+    likeness = Likeness.of_cells(cells, np.sqrt(variances))
+    spread = likeness.spread(cells, weights / np.maximum(counts, 1), np.sqrt(variances))
+    return alone * math.sqrt(spread.design_effect)

@@ -14,6 +14,8 @@ from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores, checked_confidence
 from longtail.evaluation.coverage import binomial_interval
+from longtail.evaluation.grouped_share import GroupedShare, grouped_binomial_interval
+from longtail.evaluation.sample_groups import check_sample_groups
 from longtail.evaluation.scaling import AGAIN
 from longtail.files.json_file import check_kind
 
@@ -128,7 +130,12 @@ class _Stored(TypedDict):
 
 
 def threshold_for_accuracy(
-    confidence: ArrayLike, right: ArrayLike, accuracy: float, *, level: float = 0.95
+    confidence: ArrayLike,
+    right: ArrayLike,
+    accuracy: float,
+    *,
+    sample_groups: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> AcceptanceRule:
     """Choose on held-out images the confidence from which on predictions are as accurate as wanted.
 
@@ -138,14 +145,19 @@ def threshold_for_accuracy(
 
     The promise is on average over images drawn as these were. It says nothing of a class or a group by itself.
 
+    Of rows that come in groups the bounds are those of `GroupedShare`, with rows of a group as alike among the accepted
+    ones as there or among all, whichever is more.
+
     Args:
         confidence: of the predictions, shape (N,).
         right: are they right, shape (N,).
         accuracy: wanted among accepted images, above 0 and below 1.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,). Default:
+            rows are independent.
         level: probability with which the promise holds, above 0 and below 1.
 
     Raises:
-        InputError: a share out of range, or no image.
+        InputError: a share out of range, groups that are none, or no image.
 
     Reference:
         Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test: Calibrating Predictive Algorithms to Achieve Risk
@@ -164,7 +176,12 @@ def threshold_for_accuracy(
     accepted = np.rint(curve.coverage * len(as_array(confidence, "confidences")))
     hits = np.rint((1 - curve.risk) * accepted)
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
-    bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
+    together = check_sample_groups(sample_groups, int(accepted[-1]))
+    if together is None:
+        bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
+    else:
+        sure, hit = as_array(confidence, "confidences"), np.asarray(right) > 0
+        bounds = _grouped_bounds(sure, hit, together, curve.threshold[tried], (1 - level) / TRIED)
     sufficient = np.flatnonzero(bounds >= accuracy)
     attainable = float(100 * bounds.max())
     if not len(sufficient):
@@ -174,8 +191,23 @@ def threshold_for_accuracy(
     return AcceptanceRule(threshold, 100 * accuracy, 100 * bound, level, coverage, attainable)
 
 
+def _grouped_bounds(
+    confidence: Floats, hit: NDArray[np.bool_], sample_groups: NDArray[np.int64], thresholds: Floats, tail: float
+) -> Floats:
+    """Return the lower bound of the accuracy from each threshold on."""
+    alike = GroupedShare.of_rows(hit, sample_groups).within
+    accepted = [confidence >= threshold for threshold in thresholds]
+    shares = [GroupedShare.of_rows(hit[rows], sample_groups[rows], alike) for rows in accepted]
+    return np.array([share.bounds(tail)[0] for share in shares])
+
+
 def selective_report(
-    scores: ImageScores, labels: ArrayLike, groups: NDArray[np.str_], rule: AcceptanceRule
+    scores: ImageScores,
+    labels: ArrayLike,
+    groups: NDArray[np.str_],
+    rule: AcceptanceRule,
+    *,
+    sample_groups: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Measure what a rule accepts, over images and by group: are the rejected ones the rare ones?
 
@@ -184,6 +216,8 @@ def selective_report(
         labels: class indices, shape (N,).
         groups: "many", "medium" or "few" for each class, shape (C,).
         rule: chosen on other images.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,); the
+            intervals are then those of `grouped_binomial_interval`. Default: rows are independent.
 
     Returns:
         `area` under the risk-coverage curve and `balanced_area` (each class counts alike), in percent; for `all`,
@@ -206,7 +240,7 @@ def selective_report(
     if truth.shape != scores.right.shape or not len(truth):
         raise InputError(f"{truth.shape} labels for {scores.right.shape} images; expected one each.")
     class_counts(truth, len(groups))
-    accepted = rule.accepts(scores.confidence)
+    accepted, together = rule.accepts(scores.confidence), check_sample_groups(sample_groups, len(truth))
     fair = 1.0 / np.bincount(truth, minlength=len(groups))[truth]
     report: dict[str, Any] = {
         "area": 100 * risk_coverage(scores.confidence, scores.right).area,
@@ -219,10 +253,17 @@ def selective_report(
             continue
         accepted_members = members & accepted
         hits, total = int(scores.right[accepted_members].sum()), int(accepted_members.sum())
+        interval = None
+        if total:
+            interval = (
+                binomial_interval(hits, total)
+                if together is None
+                else grouped_binomial_interval(scores.right[accepted_members], together[accepted_members])
+            )
         report[name] = {
             "images": int(members.sum()),
             "accepted": 100 * total / int(members.sum()),
             "accuracy": 100 * hits / total if total else None,
-            "interval": binomial_interval(hits, total) if total else None,
+            "interval": interval,
         }
     return report

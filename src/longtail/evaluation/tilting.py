@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ class TiltedMean:
         outcomes: at tilt 0.
         observed: the sum that was observed.
         seed: of the draws.
+        between: the observed sum may lie between two that are possible; tails are then drawn straight from one to the
+            other.
 
     Reference:
         Efron, "Nonparametric standard errors and confidence intervals", Canadian Journal of Statistics 9, 1981, section
@@ -52,16 +55,29 @@ class TiltedMean:
         [0.555, 0.997]
     """
 
-    def __init__(self, outcomes: ImageOutcomes, observed: float, *, seed: int = 0) -> None:
+    def __init__(self, outcomes: ImageOutcomes, observed: float, *, seed: int = 0, between: bool = False) -> None:
         self.outcomes, self.observed = outcomes, observed
         self._start = self._centre()
         self._above = self._below = None
+        self._least = (0.0, 0.0)  # to which the tails below and above fall, whatever the tilt
         if len(outcomes.weights) <= FEW_KINDS:
             values, logs = outcomes.tilted(self._start).distribution(seed)
             # so that a further term tilt * T - log E exp(tilt T) gives the log probability at that tilt
             logs = logs - self._start * values + outcomes.log_total(self._start)
             above, below = values >= observed - TOLERANCE, values <= observed + TOLERANCE
             self._above, self._below = (values[above], logs[above]), (values[below], logs[below])
+            if between and not (above & below).any() and above.any() and below.any():
+                self._add_neighbours(values, logs)
+
+    def _add_neighbours(self, values: FloatArray, logs: FloatArray) -> None:
+        """Let each tail have a part of the next value on the other side, the larger the nearer it is."""
+        lower, upper = values[values < self.observed].max(), values[values > self.observed].min()
+        part = (self.observed - lower) / (upper - lower)
+        lowest, highest = self.outcomes.bounds
+        self._least = (1 - part if lower <= lowest + TOLERANCE else 0.0, part if upper >= highest - TOLERANCE else 0.0)
+        at_lower, at_upper = np.abs(values - lower) <= TOLERANCE, np.abs(values - upper) <= TOLERANCE
+        self._above = _joined(self._above, (values[at_lower], logs[at_lower] + math.log(1 - part)))
+        self._below = _joined(self._below, (values[at_upper], logs[at_upper] + math.log(part)))
 
     def at_least(self, tilt: float) -> float:
         """Return P_tilt(T >= observed)."""
@@ -82,12 +98,23 @@ class TiltedMean:
         Args:
             level: coverage, above 0 and below 1.
         """
+        return self.limits((1 - level) / 2)
+
+    def limits(self, tail: float) -> tuple[float, float]:
+        """Return the expected sums at which what was observed, or more, or less, is as rare as this.
+
+        Args:
+            tail: probability on each side, above 0 and below 1/2.
+        """
         lowest, highest = self.outcomes.bounds
-        tail = (1 - level) / 2
         low = high = self.observed
-        if self.observed > lowest + TOLERANCE:
+        if self._least[0] >= tail:
+            low = lowest
+        elif self.observed > lowest + TOLERANCE:
             low = self._expected(self._solve(self.at_least, tail, -1.0))
-        if self.observed < highest - TOLERANCE:
+        if self._least[1] >= tail:
+            high = highest
+        elif self.observed < highest - TOLERANCE:
             high = self._expected(self._solve(self.at_most, tail, 1.0))
         # sums of rounded weights may leave the bounds by a bit
         return max(low, lowest), min(high, highest)
@@ -130,11 +157,16 @@ class TiltedMean:
         # the sign of the tilt is the outcome of the test: it is decided by the tail at 0 itself, not by rounding
         if min(near, far) < 0 < max(near, far):
             near, far = (0.0, far) if tail_at(0.0) >= tail else (near, 0.0)
-        return float(brentq(lambda tilt: tail_at(tilt) - tail, near, far, xtol=1e-12 * max(abs(near), abs(far))))
+        xtol = 1e-12 * max(abs(near), abs(far))
+        return float(brentq(lambda tilt: tail_at(tilt) - tail, near, far, xtol=xtol, maxiter=500))
 
     @property
     def _unit(self) -> float:
         return 1 / float(self.outcomes.weights.max())
+
+
+def _joined(part: Any, further: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    return np.append(part[0], further[0]), np.append(part[1], further[1])
 
 
 def _beyond(holds: Callable[[float], bool], start: float, direction: float, step: float) -> float:
