@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from longtail.comparison.evidence import Answers, Evidence, evidence_of
+from longtail.comparison.evidence import Answers, Asked, Evidence, evidence_of
 from longtail.comparison.methods import METHODS
 from longtail.comparison.opened_problem import check_opened
 from longtail.comparison.protocol import Protocol
@@ -54,7 +54,7 @@ class World:
 
     def evidence(self, labels: Labels, rng: np.random.Generator) -> Evidence:
         """Draw the evidence of rows of these labels, scaled as `auto` scales it."""
-        return evidence_of(self.protocol, [(self.answers(labels, rng), labels)], ["made up"])
+        return evidence_of(self.protocol, [Asked(self.answers(labels, rng), labels)], ["made up"])
 
 
 def made_up_world(num_classes: int, candidates: int, rng: np.random.Generator) -> World:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from longtail.cli import main
-from longtail.comparison.paired_comparisons import paired_comparisons
+from longtail.comparison.paired_comparisons import Measured, paired_comparisons
 from longtail.comparison.verdict import verdict
 from longtail.evaluation import corrected, paired_metric_tests
 from longtail.features import write_features
@@ -59,7 +59,7 @@ def test_the_other_correction_is_an_option(folder):
 
 
 def results_of(labels, predictions, best="tau"):
-    comparisons = paired_comparisons(labels, predictions, GROUPS, best)
+    comparisons = paired_comparisons(Measured(labels, predictions), GROUPS, best)
     pair = comparisons["pairs"][0]
     counts = np.bincount(labels, minlength=3)
     recall = {
@@ -156,7 +156,7 @@ def test_intervals_and_corrected_p_agree_for_every_pair(correction):
             name: np.where(rng.random(67) < rate[labels], labels, (labels + 1) % 3)
             for name, rate in zip(names, rates, strict=True)
         }
-        found = paired_comparisons(labels, predictions, GROUPS, "tau", correction=correction)
+        found = paired_comparisons(Measured(labels, predictions), GROUPS, "tau", correction=correction)
         for pair in found["pairs"]:
             for cell in pair["metrics"].values():
                 low, high = cell["interval"]

@@ -78,7 +78,11 @@ def decide(evidence: Evidence, protocol: Protocol) -> Decision:
     if together and (len(weights) > 1 or protocol.rules.metric == "all"):
         decisions[TOGETHER] = evidence.together(weights, tau)
     rules = protocol.rules
-    how = {**protocol.choose_by, "one_standard_error": rules.one_standard_error}
+    how = {
+        **protocol.choose_by,
+        "one_standard_error": rules.one_standard_error,
+        "sample_groups": evidence.sample_groups,
+    }
     choice = choose(decisions, evidence.labels, len(protocol.groups), **how)
     if TOGETHER in decisions and not rules.one_standard_error and rules.costs is None:
         behind = choice.scores[choice.best] - choice.scores[TOGETHER]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from longtail.comparison.cross_validation import out_of_fold_answers, promising
-from longtail.comparison.evidence import Evidence, answers_of, evidence_of
+from longtail.comparison.evidence import Asked, Evidence, answers_of, evidence_of
 from longtail.comparison.protocol import Protocol
 from longtail.heads.base import Head
 from longtail.heads.feature_transform import TransformKind
@@ -43,14 +43,14 @@ def gathered_evidence(protocol: Protocol, candidates: Mapping[str, Candidate]) -
     if protocol.select_on != "train":
         split = protocol.problem.splits[protocol.select_on]
         answers = {name: answers_of(candidates[name].head, split.features) for name in names}
-        parts.append((answers, np.asarray(split.labels)))
+        parts.append(Asked(answers, np.asarray(split.labels), split.groups))
         sources.append(str(protocol.select_on))
-    known = parts[0][1] if parts else np.empty(0, dtype=np.int64)
+    known = parts[0].labels if parts else np.empty(0, dtype=np.int64)
     if protocol.looks_at_train:
         if parts:
             names = promising(evidence_of(protocol, parts, sources))
         asked = out_of_fold_answers(protocol, {name: candidates[name].transform for name in names}, known)
-        parts.append((asked.answers, asked.labels))
+        parts.append(asked.asked)
         sources.append(_of_folds(asked.folds, protocol))
     return evidence_of(protocol, parts, sources)
 

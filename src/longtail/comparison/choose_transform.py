@@ -47,7 +47,10 @@ def choose_transforms(names: Sequence[str], fitter: Fitter) -> dict[str, Transfo
     split = protocol.problem.splits[protocol.select_on]
     # a fifth of train, with heads of the rest
     rest = fitter.without_a_fifth() if protocol.looks_at_train and cheap else None
-    labels = [np.asarray(split.labels)] * on_split + ([] if rest is None else [rest[2]])
+    judged = [split] * on_split + ([] if rest is None else [rest[1]])
+    labels = np.concatenate([np.asarray(one.labels) for one in judged]) if judged else np.empty(0, dtype=np.int64)
+    groups = [one.groups for one in judged if one.groups is not None]
+    together = np.concatenate(groups) if groups and len(groups) == len(judged) else None
     predictions: dict[str, dict[str, ArrayLike]] = {name: {} for name in cheap}
     heads: dict[tuple[str, str], Head] = {}
     seconds = dict.fromkeys(cheap, 0.0)
@@ -59,12 +62,13 @@ def choose_transforms(names: Sequence[str], fitter: Fitter) -> dict[str, Transfo
                 heads[name, kind] = fitter.fit(name, kind)
                 parts.append(heads[name, kind].predict(split.features))
             if rest is not None:
-                parts.append(rest[0].fit(name, kind).predict(rest[1]))
+                parts.append(rest[0].fit(name, kind).predict(rest[1].features))
             predictions[name][kind] = np.concatenate(parts)
             seconds[name] += time.perf_counter() - started
     choices = {}
     for name in cheap:
-        choice = choose(predictions[name], np.concatenate(labels), len(protocol.groups), **protocol.choose_by)
+        how = {**protocol.choose_by, "sample_groups": together}
+        choice = choose(predictions[name], labels, len(protocol.groups), **how)
         chosen: Any = choice.chosen
         head = heads[name, chosen] if on_split else fitter.fit(name, chosen)
         choices[name] = TransformChoice(chosen, choice.scores, head, seconds[name])

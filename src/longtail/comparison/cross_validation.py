@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from longtail.comparison.blend import log_losses, loss_error
-from longtail.comparison.evidence import Answers, Evidence, answers_of, evidence_of
+from longtail.comparison.evidence import Answers, Asked, Evidence, answers_of, evidence_of
 from longtail.comparison.fitter import Fitter
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
@@ -28,13 +28,11 @@ class OutOfFold:
     """What methods say about rows of train that they were not fitted to.
 
     Attributes:
-        answers: of each method that is left, about N' rows; rows come again in each repeat.
-        labels: of those rows, shape (N',).
+        asked: of each method that is left, about N' rows; rows come again in each repeat.
         folds: how many were asked about.
     """
 
-    answers: dict[str, Answers]
-    labels: NDArray[np.int64]
+    asked: Asked
     folds: int
 
 
@@ -56,6 +54,7 @@ def out_of_fold_answers(
     names = list(transforms)
     parts: dict[str, list[Answers]] = {name: [] for name in names}
     asked: list[NDArray[np.int64]] = []
+    together: list[NDArray[np.int64]] = []
     for repeat in range(rules.cv_repeats):
         folds = stratified_folds(labels, rules.cv_folds, protocol.seed + repeat, train.groups)
         for fold in range(rules.cv_folds):
@@ -68,11 +67,14 @@ def out_of_fold_answers(
             for name in names:
                 parts[name].append(answers_of(fitter.fit(name, transforms[name]), features))
             asked.append(labels[rows])
+            if train.groups is not None:
+                together.append(train.groups[rows])
             if len(asked) == 1:
-                names = promising(evidence_of(protocol, [({n: parts[n][0] for n in names}, labels[rows])], ()))
+                names = promising(evidence_of(protocol, [Asked({n: parts[n][0] for n in names}, labels[rows])], ()))
     nothing = Answers(torch.empty(0, len(protocol.groups)), np.empty(0, dtype=np.int64))
     answers = {name: _joined([nothing, *parts[name]]) for name in names}
-    return OutOfFold(answers, np.concatenate([nothing.decisions, *asked]), len(asked))
+    groups = np.concatenate([nothing.decisions, *together]) if train.groups is not None else None
+    return OutOfFold(Asked(answers, np.concatenate([nothing.decisions, *asked]), groups), len(asked))
 
 
 def _is_done(protocol: Protocol, known: NDArray[np.int64], asked: Sequence[NDArray[np.int64]]) -> bool:

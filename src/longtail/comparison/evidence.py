@@ -16,7 +16,7 @@ from longtail.heads.ensemble import log_prior_of
 from longtail.heads.left_out import fitted_scale
 from longtail.priors import prior_of_counts
 
-__all__ = ["Answers", "Evidence", "answers_of", "evidence_of"]
+__all__ = ["Answers", "Asked", "Evidence", "answers_of", "evidence_of"]
 
 
 class Answers(NamedTuple):
@@ -31,6 +31,20 @@ class Answers(NamedTuple):
     decisions: NDArray[np.int64]
 
 
+class Asked(NamedTuple):
+    """What candidates say about some rows.
+
+    Attributes:
+        answers: of each candidate.
+        labels: class indices, shape (N,).
+        sample_groups: a number for each row, equal for rows that belong together, shape (N,); None: independent rows.
+    """
+
+    answers: Mapping[str, Answers]
+    labels: NDArray[np.int64]
+    sample_groups: NDArray[np.int64] | None = None
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Probabilities that candidates give to rows which none of them was fitted to, each as sure as it may be.
@@ -43,6 +57,7 @@ class Evidence:
         row_weights: part of each row in the score, of sum 1, shape (N',).
         sources: where the rows come from.
         class_counts: training images of each class, shape (C,).
+        sample_groups: a number for each row, equal for rows that belong together, shape (N',); None: independent rows.
     """
 
     log_probabilities: dict[str, NDArray[np.float32]]
@@ -52,6 +67,7 @@ class Evidence:
     row_weights: NDArray[np.float64]
     sources: tuple[str, ...]
     class_counts: NDArray[np.int64]
+    sample_groups: NDArray[np.int64] | None = None
 
     @cached_property
     def of_labels(self) -> NDArray[np.float64]:
@@ -83,6 +99,7 @@ class Evidence:
             decisions={name: decided[rows] for name, decided in self.decisions.items()},
             labels=self.labels[rows],
             row_weights=weights / total,
+            sample_groups=None if self.sample_groups is None else self.sample_groups[rows],
         )
 
 
@@ -93,9 +110,7 @@ def answers_of(head: Head, features: ArrayLike) -> Answers:
     return Answers(scores - log_prior_of(head).to(scores), logits.argmax(axis=1))
 
 
-def evidence_of(
-    protocol: Protocol, parts: Sequence[tuple[Mapping[str, Answers], NDArray[np.int64]]], sources: Sequence[str]
-) -> Evidence:
+def evidence_of(protocol: Protocol, parts: Sequence[Asked], sources: Sequence[str]) -> Evidence:
     """Put together what candidates say about several sets of rows.
 
     Each candidate's scores are multiplied by the number that makes their softmax fit the labels best, all classes
@@ -104,19 +119,22 @@ def evidence_of(
 
     Args:
         protocol: of the choice: metric and groups.
-        parts: what candidates answer, and labels; those count that are asked about all.
+        parts: what candidates answer about which rows; those count that are asked about all.
         sources: where each part comes from.
     """
-    labels = np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, labels in parts)])
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(part.labels for part in parts)])
+    groups = [part.sample_groups for part in parts if part.sample_groups is not None]
     num_classes = len(protocol.groups)
-    shared = [name for name in (parts[0][0] if parts else ()) if all(name in answers for answers, _ in parts)]
+    shared = [name for name in (parts[0].answers if parts else ()) if all(name in part.answers for part in parts)]
     balance = torch.from_numpy(1 / np.maximum(np.bincount(labels, minlength=num_classes), 1))
     world = np.log(prior_of_counts(protocol.problem.train_counts)) if protocol.rules.metric == "all" else 0.0
     tables, scales, decisions, counts = {}, {}, {}, protocol.problem.train_counts
     for name in shared:
-        scores = torch.cat([answers[name].scores for answers, _ in parts])
-        decisions[name] = np.concatenate([answers[name].decisions for answers, _ in parts])
+        scores = torch.cat([part.answers[name].scores for part in parts])
+        decisions[name] = np.concatenate([part.answers[name].decisions for part in parts])
         scales[name] = fitted_scale(scores, torch.from_numpy(labels), balance)
         moved = scales[name] * scores + torch.as_tensor(world).to(scores)
         tables[name] = torch.log_softmax(moved, dim=1).numpy()
-    return Evidence(tables, scales, decisions, labels, protocol.row_weights(labels), tuple(sources), counts)
+    together = np.concatenate(groups) if groups and len(groups) == len(parts) else None
+    weights = protocol.row_weights(labels)
+    return Evidence(tables, scales, decisions, labels, weights, tuple(sources), counts, together)

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from longtail.comparison.evidence import Evidence
 from longtail.counts import class_counts
+from longtail.evaluation.grouped_mean import GroupedMean
 from longtail.evaluation.image_outcomes import ImageOutcomes
-from longtail.evaluation.intervals import shrunk_shares
+from longtail.evaluation.intervals import mean_by_groups, shrunk_shares
+from longtail.evaluation.sample_groups import GroupCells, check_sample_groups
 from longtail.evaluation.tilting import TiltedMean
 
 __all__ = ["expected_score", "unseen_hits"]
@@ -52,11 +54,19 @@ def expected_score(
         return None
     totals = class_counts(evidence.labels, len(class_parts))
     of_image = _of_shown(class_parts, totals > 0, groups) / np.maximum(totals, 1)
-    hits = np.bincount(evidence.labels, unseen_hits(evidence, decide, seed=seed), len(totals))
+    unseen = unseen_hits(evidence, decide, seed=seed)
+    hits = np.bincount(evidence.labels, unseen, len(totals))
+    together = check_sample_groups(evidence.sample_groups, len(evidence.labels))
     right = decide(evidence)(evidence) == evidence.labels
     score, counted = float(of_image @ hits), float(of_image[evidence.labels] @ right)
-    outcomes = ImageOutcomes.of_classes(of_image, totals, shrunk_shares(hits, totals, groups), np.zeros(len(totals)))
-    low, high = TiltedMean(outcomes, score, seed=seed).interval()
+    shares = shrunk_shares(hits, totals, groups)
+    mean: GroupedMean | TiltedMean
+    if together is None:
+        mean = TiltedMean(ImageOutcomes.of_classes(of_image, totals, shares, np.zeros(len(totals))), score, seed=seed)
+    else:
+        cells = GroupCells.of_rows(unseen, evidence.labels, together, len(totals))
+        mean = mean_by_groups(cells, of_image, shares, groups, seed=seed)
+    low, high = mean.interval()
     return {
         "score": 100 * score,
         "interval": [100 * low, min(100 * high, 100.0)],
@@ -70,6 +80,8 @@ def unseen_hits(evidence: Evidence, decide: Callable[[Evidence], Decided], *, se
     Rows are drawn with replacement, 40 times, members are chosen by what was drawn, and asked about the other rows:
 
     h_i = mean over the draws without row i of [the members chosen there are right about i]
+
+    Of rows that come in groups whole groups are drawn.
 
     The mean is taken by row, so that each counts as in the score. A mean over classes in each draw would hide most of
     what a choice owes to chance: the only row of a class, to which it owes most, is left out of one draw in three, a
@@ -89,14 +101,22 @@ def unseen_hits(evidence: Evidence, decide: Callable[[Evidence], Decided], *, se
     """
     rng, size = np.random.default_rng(seed), len(evidence.labels)
     hits, times = np.zeros(size), np.zeros(size)
+    together = check_sample_groups(evidence.sample_groups, size)
     for _ in range(DRAWS):
-        drawn = rng.integers(size, size=size)
+        drawn = rng.integers(size, size=size) if together is None else _drawn_groups(together, rng)
         left = np.setdiff1d(np.arange(size), drawn)
         if not evidence.row_weights[drawn].any():
             continue  # nothing to choose by
         hits[left] += decide(evidence.of_rows(drawn))(evidence)[left] == evidence.labels[left]
         times[left] += 1
     return np.where(times > 0, hits / np.maximum(times, 1), decide(evidence)(evidence) == evidence.labels)
+
+
+def _drawn_groups(sample_groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw as many groups as there are, with replacement; return their rows, which may come again."""
+    number = int(sample_groups.max()) + 1
+    times = np.bincount(rng.integers(number, size=number), minlength=number)
+    return np.repeat(np.arange(len(sample_groups)), times[sample_groups])
 
 
 def _of_shown(class_parts: FloatArray, shown: NDArray[np.bool_], groups: NDArray[np.str_]) -> FloatArray:

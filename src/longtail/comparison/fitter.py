@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from longtail.comparison.method_settings import unfitted_head
 from longtail.comparison.methods import METHODS
@@ -55,12 +54,12 @@ class Fitter:
             joint = self._transformed_joint
         return Transformed.of(transform, fit_method(name, inner, joint))
 
-    def without_a_fifth(self) -> tuple["Fitter", NDArray[Any], NDArray[np.int64]]:
-        """Hold a fifth of train out, class by class: a fitter to the rest, and features and labels of the fifth."""
+    def without_a_fifth(self) -> tuple["Fitter", FeatureFile]:
+        """Hold a fifth of train out, class by class: a fitter to the rest, and the rows of the fifth."""
         train = self.protocol.problem.splits["train"]
         labels = np.asarray(train.labels)
         rest, held_out = fifth_for_choices(labels, self.protocol.seed, train.groups)
-        return Fitter(self.protocol.on_train(rest)), np.asarray(train.features[held_out]), labels[held_out]
+        return Fitter(self.protocol.on_train(rest)), train.take(held_out)
 
     def _transformed(self, kind: TransformKind) -> tuple[FeatureTransform, Protocol]:
         if self._transformed_for is None or self._transformed_for[0] != kind:

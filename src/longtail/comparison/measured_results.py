@@ -12,8 +12,9 @@ from longtail.comparison.confusion import confusions
 from longtail.comparison.fit_methods import FittedMethod, FittedMethods
 from longtail.comparison.fitter import core
 from longtail.comparison.methods import METHODS
-from longtail.comparison.paired_comparisons import paired_comparisons
+from longtail.comparison.paired_comparisons import Measured, paired_comparisons
 from longtail.comparison.probabilities import calibration_of
+from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.rare_classes import rare_classes
 from longtail.comparison.shared_row_facts import shared_row_facts
@@ -46,8 +47,9 @@ def results_of(protocol: Protocol, fitted: FittedMethods) -> dict[str, Any]:
     if "test" in problem.splits:
         labels = problem.splits["test"].labels
         on_test = {name: predicted["test"] for name, predicted in predictions.items()}
+        measured = Measured(labels, on_test, problem.splits["test"].groups)
         comparisons = paired_comparisons(
-            labels, on_test, groups, best, correction=protocol.rules.correction, seed=protocol.seed
+            measured, groups, best, correction=protocol.rules.correction, seed=protocol.seed
         )
         shown = [name for name in ("joint", best) if name in on_test]
         confusion = confusions(labels, on_test, len(groups), shown)
@@ -98,7 +100,7 @@ def _metrics(protocol: Protocol, method: FittedMethod) -> dict[str, Any]:
         report = accuracy_report(
             labels, predicted, problem.train_counts, many_above=rules.many_above, few_below=rules.few_below
         )
-        counted = tally(labels, predicted, len(protocol.groups))
+        counted = tally(labels, predicted, len(protocol.groups), sample_groups=problem.splits[split].groups)
         head = method.measured_by.get(split)
         measured[split] = {
             **report,
@@ -151,4 +153,16 @@ def _data_facts(protocol: Protocol) -> dict[str, Any]:
         "group_thresholds": {"many_above": rules.many_above, "few_below": rules.few_below},
         "group_of_class": protocol.groups.tolist(),
         "notes": list(problem.notes),
+        **_kept_together(problem),
     }
+
+
+def _kept_together(problem: FeatureProblem) -> dict[str, Any]:
+    """Return how many groups each split has, and how many of them are in train too; nothing where nobody gave any."""
+    groups = {split: file.groups for split, file in problem.splits.items()}
+    train = groups["train"]
+    if train is None:
+        return {}
+    there = {split: np.unique(codes) for split, codes in groups.items() if codes is not None}
+    crossing = {split: len(np.intersect1d(codes, train)) for split, codes in there.items() if split != "train"}
+    return {"together": {"groups": {split: len(codes) for split, codes in there.items()}, "in_train_too": crossing}}

@@ -1,7 +1,7 @@
 """Which differences between methods the test images show, and which they cannot show."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,28 @@ from numpy.typing import NDArray
 from longtail.evaluation import corrected, group_discordance, paired_metric_tests, smallest_differences
 from longtail.evaluation.paired_tests import Correction
 
-__all__ = ["LEVEL", "POWER", "paired_comparisons"]
+__all__ = ["LEVEL", "POWER", "Measured", "paired_comparisons"]
 
 LEVEL = 0.05
 POWER = 0.8
 
 
+class Measured(NamedTuple):
+    """What methods predict on the test split.
+
+    Attributes:
+        labels: class indices, shape (N,).
+        predictions: of each method, shape (N,).
+        sample_groups: a number for each row, equal for rows that belong together, shape (N,); None: independent rows.
+    """
+
+    labels: NDArray[np.int64]
+    predictions: Mapping[str, NDArray[np.int64]]
+    sample_groups: NDArray[np.int64] | None = None
+
+
 def paired_comparisons(
-    labels: NDArray[np.int64],
-    predictions: Mapping[str, NDArray[np.int64]],
+    measured: Measured,
     groups: NDArray[np.str_],
     best: str,
     *,
@@ -31,8 +44,7 @@ def paired_comparisons(
     corrected p is below LEVEL.
 
     Args:
-        labels: class indices of the test split, shape (N,).
-        predictions: of each method, shape (N,).
+        measured: labels and predictions of the test split.
         groups: "many", "medium" or "few" for each class, shape (C,).
         best: the recommended method.
         correction: for several comparisons.
@@ -44,11 +56,14 @@ def paired_comparisons(
         "smallest" is the difference that would be found at the corrected level with that power, None where none would
         be.
     """
+    labels, predictions, together = measured
     pairs = [(name, "joint") for name in predictions if "joint" in predictions and name != "joint"]
     if best != "joint":
         pairs += [(name, best) for name in predictions if name not in ("joint", best)]
     tests = [
-        paired_metric_tests(labels, predictions[method], predictions[baseline], groups, seed=seed)
+        paired_metric_tests(
+            labels, predictions[method], predictions[baseline], groups, sample_groups=together, seed=seed
+        )
         for method, baseline in pairs
     ]
     totals = np.bincount(labels, minlength=len(groups))
@@ -64,7 +79,8 @@ def paired_comparisons(
                 cells[place][metric] = None
                 continue
             level = LEVEL * test.p / p if p > 0 else LEVEL / len(pairs)
-            could_show = smallest_differences(totals, shares[place], groups, power=POWER, level=level)
+            spreads = {name: None if one is None else one.spread for name, one in tests[place].items()}
+            could_show = smallest_differences(totals, shares[place], groups, power=POWER, level=level, spreads=spreads)
             cells[place][metric] = {
                 "difference": test.difference,
                 "interval": test.interval(1 - level),

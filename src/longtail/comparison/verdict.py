@@ -6,6 +6,7 @@ import numpy as np
 
 from longtail.comparison.choice_sentence import choice_sentence
 from longtail.comparison.doubts import further_doubts, leak
+from longtail.comparison.grouping_sentence import grouping_sentence
 from longtail.counts import GROUPS
 
 __all__ = ["recommended", "verdict", "verdict_lines"]
@@ -45,7 +46,9 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None, "doubt": what the test images do
-        not show of it, or None, "leak": rows that stand in two splits, or None, "doubts": what else is to be doubted}.
+        not show of it, or None, "leak": rows that stand in two splits, or None, "doubts": what else is to be doubted,
+        "together": whether groups
+        were kept whole, where there are any}.
     """
     methods = results["methods"]
     best, selected_on = recommended(methods)
@@ -58,6 +61,7 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         "doubt": _unsupported(results, best),
         "leak": leak(results, best),
         "doubts": further_doubts(results),
+        **({} if (sentence := grouping_sentence(results["data"])) is None else {"together": sentence}),
     }
 
 
@@ -68,7 +72,7 @@ def verdict_lines(verdict: dict[str, Any]) -> list[str]:
         verdict: that part of results.json.
     """
     sentences = [verdict.get("choice"), verdict.get("sentence"), verdict.get("doubt"), verdict.get("leak")]
-    return [line for line in (*sentences, *verdict.get("doubts", ())) if line]
+    return [line for line in (*sentences, *verdict.get("doubts", ()), verdict.get("together")) if line]
 
 
 def _unsupported(results: dict[str, Any], best: str) -> str | None:

@@ -179,6 +179,8 @@ def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
     Raises:
         InputError: no such folder, no training features, or features of different dimensions.
     """
+    from longtail.features.grouped_tables import grouped_alike
+
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder. Expected one with feature_train.h5 and feature_test.h5.")
@@ -201,7 +203,7 @@ def open_feature_folder(folder: Path | str) -> dict[str, FeatureFile]:
                 f"{dimension}. "
                 "Extract all splits with the same network."
             )
-    return files
+    return grouped_alike(files, [])
 
 
 def check_finite(

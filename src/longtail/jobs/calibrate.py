@@ -109,7 +109,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     test = problem.splits.get("test")
     entries = {}
     for path, head, wishes, doubts, result in fitted:
-        measured = None if test is None else Images(head.logits(test.features), test.labels, "test")
+        measured = None if test is None else Images(head.logits(test.features), test.labels, "test", test.groups)
         facts = measure_calibration(result, measured, groups, wishes)
         doubts = [*doubts, *few_images(facts), *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}

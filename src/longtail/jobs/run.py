@@ -57,11 +57,11 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     from longtail.jobs import export
     from longtail.jobs.launch import launch
     from longtail.jobs.seeds import summarize
-    from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.images import open_splits, with_signs
 
     config = checked(config)
     folder = run_folder(config)
-    splits = open_splits(*data_of(config))
+    splits = with_signs(open_splits(*data_of(config)))
     fabric = launch(config.runtime)
     results = run_seeds(fabric, config, splits, folder, table=table)
     if fabric.is_global_zero:
@@ -272,6 +272,7 @@ def _compared(
     stage_facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Fit and measure the heads, and write all that comes of them into a folder."""
+    from longtail.data.parts import DATA_NAMES
     from longtail.jobs.class_examples import add_examples
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
@@ -281,6 +282,8 @@ def _compared(
     runtime = replace(config.runtime, quiet=True)
     results = compared_in(folder, problem, config.heads, runtime, title=title, ready=ready)
     results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
+    if splits.record.get("source") not in DATA_NAMES and "together" not in results["data"]:
+        results["data"]["split_by"] = "images"
     results["stage1"] = stage_facts
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)

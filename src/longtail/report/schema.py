@@ -26,6 +26,13 @@ class Thresholds(TypedDict):
     few_below: Number
 
 
+class Together(TypedDict):
+    """Groups that were kept whole: how many each split has, and how many of them are in train too."""
+
+    groups: dict[str, Count]
+    in_train_too: dict[str, Count]
+
+
 class Data(TypedDict):
     """What was learnt from and measured on."""
 
@@ -38,6 +45,8 @@ class Data(TypedDict):
     imbalance_ratio: NotRequired[Positive | None]
     notes: NotRequired[list[str] | None]
     feature_names: NotRequired[list[str] | None]
+    together: NotRequired[Together]
+    split_by: NotRequired[Literal["images"]]
 
 
 class Epoch(TypedDict):
@@ -208,6 +217,7 @@ class Verdict(TypedDict):
     doubt: NotRequired[Text]
     leak: NotRequired[Text]
     doubts: NotRequired[list[str]]
+    together: NotRequired[Text]
 
 
 class Results(TypedDict):

@@ -14,6 +14,7 @@ from longtail.evaluation.probability_report import probability_report, probabili
 from longtail.evaluation.scaling import SCALINGS, Calibrator, ScalingMethod, image_weights
 from longtail.evaluation.scaling_choice import ScalingChoice, choose_calibrator, out_of_fold_logits
 from longtail.evaluation.selective import selective_report, threshold_for_accuracy
+from longtail.holdout import stratified_folds
 from longtail.jobs.calibrating.file import StoredCalibration
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ MOST_TRIED = 5_000_000  # scores on which auto tries every calibration; beyond, 
 Floats = NDArray[np.float64]
 
 
+FOLDS = 5  # of images in groups
+
+
 @dataclass(frozen=True)
 class Images:
     """The scores of a head for some images, with the truth.
@@ -34,11 +38,13 @@ class Images:
         logits: shape (N, C).
         labels: class indices, shape (N,).
         name: of the split.
+        sample_groups: a number for each image, equal for those that belong together, shape (N,); None: independent.
     """
 
     logits: NDArray[np.floating]
     labels: NDArray[np.int64]
     name: str
+    sample_groups: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,12 @@ def calibrate(images: Images, groups: NDArray[np.str_], wishes: Wishes, calibrat
     # a bias a class takes minutes to try where images times classes are many
     tried = SCALINGS if np.size(images.logits) <= MOST_TRIED else SCALINGS[:3]
     methods = tried if wishes.method == "auto" else (wishes.method,)
-    choice = choose_calibrator(images.logits, images.labels, methods, seed=wishes.seed, **settings)
+    together = images.sample_groups
+    if together is not None:
+        settings["folds"] = stratified_folds(images.labels, FOLDS, wishes.seed, together)
+    choice = choose_calibrator(
+        images.logits, images.labels, methods, sample_groups=together, seed=wishes.seed, **settings
+    )
     calibrator = choice.calibrator
     held_out = _softmax(
         out_of_fold_logits(images.logits, images.labels, calibrator.method, seed=wishes.seed, **settings)
@@ -118,11 +129,12 @@ def calibrate(images: Images, groups: NDArray[np.str_], wishes: Wishes, calibrat
             score=wishes.score,
             groups=groups,
             prior=calibrator.prior,
+            sample_groups=together,
         )
         for kind in SET_KINDS
     }
     sure = image_scores(held_out, images.labels)
-    rule = threshold_for_accuracy(sure.confidence, sure.right, wishes.accuracy)
+    rule = threshold_for_accuracy(sure.confidence, sure.right, wishes.accuracy, sample_groups=together)
     stored = StoredCalibration(calibrator, kinds[wishes.sets], rule, calibrated_on)
     return Calibration(images, choice, held_out, kinds, stored)
 
@@ -168,14 +180,14 @@ def measure_calibration(
         "stored_sets": wishes.sets,
         "sets": {
             kind: {
-                **coverage_report(sets.contains(after), target.labels, groups),
+                **coverage_report(sets.contains(after), target.labels, groups, sample_groups=target.sample_groups),
                 "always": int(np.isinf(sets.thresholds).sum()),
                 "images_missing": sets.images_missing.tolist(),
             }
             for kind, sets in calibration.kinds.items()
         },
         "rule": vars(rule),
-        "reject": selective_report(scores["after"], target.labels, groups, rule),
+        "reject": selective_report(scores["after"], target.labels, groups, rule, sample_groups=target.sample_groups),
     }
 
 

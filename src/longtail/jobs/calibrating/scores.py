@@ -61,7 +61,7 @@ def unseen_scores(
                 "settings, each fitted without a part of val, on that part."
             )
         else:
-            images = Images(head.logits(val.features), val.labels, "val")
+            images = Images(head.logits(val.features), val.labels, "val", val.groups)
     elif split_val is not None:
         images = _held_out(head, problem, split_val, seed, doubts)
     else:
@@ -92,7 +92,7 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
             second = fitted_like(head, features, labels, network_head=problem.head, seed=seed)
             logits[rows] = second.logits(np.asarray(val.features[rows]))
     seen = fold_of >= 0
-    return Images(logits[seen], val.labels[seen], "val")
+    return Images(logits[seen], val.labels[seen], "val", None if val.groups is None else val.groups[seen])
 
 
 def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, doubts: list[str]) -> Images:
@@ -104,15 +104,16 @@ def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, d
         rest, held_out = grouped_holdout(train.labels, train.groups, fraction, seed)
     rows = np.asarray(train.features[held_out])
     name = f"{len(held_out):,} images held out of train"
+    together = None if train.groups is None else train.groups[held_out]
     if problem.head is not None:
         doubts.append(
             "The network's own classifier has seen all of train: on its training images it is surer than on new ones, "
             "and what is calibrated there stays too sure. A validation split would mend that."
         )
-        return Images(head.logits(rows), train.labels[held_out], name)
+        return Images(head.logits(rows), train.labels[held_out], name, together)
     second = fitted_like(head, np.asarray(train.features[rest]), train.labels[rest], seed=seed)
     doubts.append(
         f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
         f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."
     )
-    return Images(second.logits(rows), train.labels[held_out], name)
+    return Images(second.logits(rows), train.labels[held_out], name, together)

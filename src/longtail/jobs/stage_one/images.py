@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.data.preprocessing_choice import choose_preprocessing
-from longtail.data.source import DataSplits, ImageSource
+from longtail.data.source import DataSplits, ImageSource, groups_of
 from longtail.data.transforms import Preprocessing
 from longtail.jobs.flags import as_typed, naming_flags
 from longtail.jobs.options import DataOptions, StageOneOptions
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from longtail.training.inference import EvaluationBatches
 
-__all__ = ["Images", "open_splits", "prepare", "stage_preprocessing"]
+__all__ = ["Images", "open_splits", "prepare", "stage_preprocessing", "with_signs"]
 
 
 @dataclass
@@ -102,6 +102,18 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
             progress=progress,
         )
     return replace(splits, notes=tuple(as_typed(note, root=root) for note in splits.notes))
+
+
+def with_signs(splits: DataSplits) -> DataSplits:
+    """Note down where the names of images say that some belong together, and nobody gave groups."""
+    from longtail.data.open import DATA_NAMES
+    from longtail.data.signs_of_groups import signs_of_groups
+
+    if splits.record.get("source") in DATA_NAMES or groups_of(splits.train) is not None:
+        return splits
+    parts = {"train": splits.train, "val": splits.val, "test": splits.test}
+    signs = signs_of_groups({name: part for name, part in parts.items() if part is not None}, pictures=False)
+    return replace(splits, notes=(*splits.notes, *(as_typed(sign.sentence()) for sign in signs)))
 
 
 def stage_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preprocessing:
