@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from forked import ForkServer
+
 # how long an example takes says more about the machine than about the code
 settings.register_profile("longtail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("longtail")
@@ -24,6 +26,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here: it holds data that may be read but not shipped")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def fork_server():
+    """Starts processes that need no seconds for imports."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def forked(fork_server):
+    """The same, and what a test leaves running ends with it."""
+    yield fork_server
+    fork_server.kill_all()
 
 
 @pytest.fixture
