@@ -62,12 +62,15 @@ class ForkServer:
         process.wait()
         return process
 
-    def ranks(self, number, *words):
-        """Start as many processes as torchrun would, tell them so, and wait for all; give what they wrote."""
+    def start_ranks(self, number, *words):
+        """Start as many processes as torchrun would, and tell them so."""
         shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "TORCHELASTIC_RUN_ID": "none"}
         shared |= {"WORLD_SIZE": str(number), "LOCAL_WORLD_SIZE": str(number), "GROUP_RANK": "0"}
-        processes = [self.start(*words, RANK=str(rank), LOCAL_RANK=str(rank), **shared) for rank in range(number)]
-        for process in processes:
+        return [self.start(*words, RANK=str(rank), LOCAL_RANK=str(rank), **shared) for rank in range(number)]
+
+    def run_ranks(self, number, *words):
+        """Start them, wait for the end of all, and make sure that it was a good one."""
+        for process in self.start_ranks(number, *words):
             assert process.wait() == 0, process.told()
 
     def ask(self, **request):

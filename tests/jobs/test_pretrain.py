@@ -1,9 +1,6 @@
 """`longtail pretrain` as a user types it, and what goes on from it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch

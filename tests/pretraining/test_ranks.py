@@ -11,7 +11,7 @@ BATCH, STEPS = 8, 3
 
 @pytest.mark.distributed
 def test_two_ranks_see_shuffled_batch_norm_and_fill_one_queue(forked, tmp_path):
-    forked.ranks(2, HERE / "rank_script.py", tmp_path)
+    forked.run_ranks(2, HERE / "rank_script.py", tmp_path)
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     everyone = 2 * BATCH
     for step in range(STEPS):

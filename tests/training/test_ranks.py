@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 def evaluate(server, folder, ranks):
     folder.mkdir()
-    server.ranks(ranks, HERE / "rank_script.py", folder)
+    server.run_ranks(ranks, HERE / "rank_script.py", folder)
     return [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(ranks)]
 
 
@@ -45,9 +45,9 @@ def test_a_run_goes_on_with_another_number_of_ranks(forked, tmp_path):
         assert checkpoint["state"]["epoch"] == 3
         return checkpoint["task"]
 
-    forked.ranks(1, HERE / "train_script.py", tmp_path / "alone", -1)
+    forked.run_ranks(1, HERE / "train_script.py", tmp_path / "alone", -1)
     for ranks, stop_after in ((2, 3), (4, 6), (1, -1)):  # in the first epoch, then in the second, then to the end
-        forked.ranks(ranks, HERE / "train_script.py", tmp_path / "changing", stop_after)
+        forked.run_ranks(ranks, HERE / "train_script.py", tmp_path / "changing", stop_after)
     alone, changing = weights(tmp_path / "alone"), weights(tmp_path / "changing")
     for name, tensor in alone.items():
         # the same images in the same steps; only the order of the sums over a batch differs
