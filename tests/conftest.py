@@ -20,6 +20,11 @@ torch.set_num_threads(1)
 SHARED = Path(os.environ.get("LONGTAIL_SHARED", Path(__file__).parents[1] / "../shared")).resolve()
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what starts processes: it takes longest, and one worker with one server does what comes first."""
+    items.sort(key=lambda item: "forked" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of data and reference outputs; tests that need it are skipped where it is not."""
