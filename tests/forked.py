@@ -48,11 +48,14 @@ class ForkServer:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._output = tempfile.TemporaryDirectory()
         self._started = []
 
     def start(self, *words, **environment):
         """Start what `python WORDS` would, with further variables of the environment."""
-        process = Forked(self, list(map(str, words)), {**os.environ, "OMP_NUM_THREADS": "1", **environment})
+        output = tempfile.mkdtemp(dir=self._output.name)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        process = Forked(self, Path(output), words=list(map(str, words)), environment=environment)
         self._started.append(process)
         return process
 
@@ -88,16 +91,17 @@ class ForkServer:
         """End what still runs, and the server."""
         self.kill_all()
         self._server.communicate()
+        self._output.cleanup()
 
 
 class Forked:
     """A process that was started, much like `subprocess.Popen`."""
 
-    def __init__(self, server, words, environment):
+    def __init__(self, server, output, **request):
         self.returncode, self._server = None, server
-        self._out, self._err = (tempfile.NamedTemporaryFile("r") for _ in range(2))  # noqa: SIM115
-        output = {"out": self._out.name, "err": self._err.name}
-        self.pid = server.ask(words=words, environment=environment, folder=os.fspath(Path.cwd()), **output)
+        self._out, self._err = output / "out", output / "err"
+        files = {"out": os.fspath(self._out), "err": os.fspath(self._err)}
+        self.pid = server.ask(folder=os.fspath(Path.cwd()), **files, **request)
 
     def poll(self):
         if self.returncode is None:
@@ -122,11 +126,11 @@ class Forked:
 
     def said(self):
         """Return what it wrote to stdout."""
-        return Path(self._out.name).read_text()
+        return self._out.read_text()
 
     def told(self):
         """Return what it wrote to stderr."""
-        return Path(self._err.name).read_text()
+        return self._err.read_text()
 
 
 def free_port():
@@ -157,7 +161,7 @@ def serve():
 def become(words, environment, folder, out, err):
     """Be the process that `python WORDS` would be, to its end."""
     for number, path, flags in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
-        os.dup2(os.open(path, flags), number)
+        os.dup2(os.open(path, flags | os.O_CREAT), number)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
