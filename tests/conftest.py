@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from forked import ForkServer
+
 # how long an example takes says more about the machine than about the code
 settings.register_profile("longtail", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("longtail")
@@ -18,12 +20,32 @@ torch.set_num_threads(1)
 SHARED = Path(os.environ.get("LONGTAIL_SHARED", Path(__file__).parents[1] / "../shared")).resolve()
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what starts processes: it takes longest, and one worker with one server does what comes first."""
+    items.sort(key=lambda item: "forked" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of data and reference outputs; tests that need it are skipped where it is not."""
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here: it holds data that may be read but not shipped")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def fork_server():
+    """Starts processes that need no seconds for imports."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def forked(fork_server):
+    """The same, and what a test leaves running ends with it."""
+    yield fork_server
+    fork_server.kill_all()
 
 
 @pytest.fixture

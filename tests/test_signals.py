@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -38,20 +36,19 @@ def test_who_asks_twice_does_not_wait():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_what_was_written_is_whole_and_goes_on(tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "longtail", *WORDS, "--quiet", "--out", tmp_path, "--epochs", "3"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+def test_what_was_written_is_whole_and_goes_on(forked, tmp_path):
+    words = [*WORDS, "--quiet", "--out", str(tmp_path), "--epochs", "3"]
+    process = forked.start("-m", "longtail", *words)
     last = tmp_path / "checkpoints" / "last.pt"
     while not last.exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=120)[1].splitlines()
-    assert (process.returncode, len(told)) == (143, 1)
+    status, told = process.wait(), process.told().splitlines()
+    assert (status, len(told)) == (143, 1)
     assert told[0].startswith("longtail: stopped.")
     assert not list(tmp_path.rglob("*.part"))
     stopped = load_checkpoint(last)["state"]
-    assert main([*map(str, command[3:]), "--resume"]) == 0
+    assert main([*words, "--resume"]) == 0
     finished = load_checkpoint(last)["state"]
     assert (finished["epoch"], finished["step"]) == (3, 0)
     assert (stopped["epoch"], stopped["step"]) < (3, 0)

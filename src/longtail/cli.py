@@ -209,12 +209,14 @@ def _parse(
     join_help_lines(kind)
     command.settings = flag_names(kind)
     # nested groups of settings are for the code; a person types --epochs, not --stage.epochs
-    markers: tuple[Any, ...] = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    # that what it says of a setting stands in a comment, tyro would look up in the sources anew each time
+    conf = tyro.conf
+    markers: tuple[Any, ...] = (conf.OmitArgPrefixes, conf.HelptextFromCommentsOff, conf.FlagCreatePairsOff)
     if command.file is not None:
         from longtail.config_file import with_settings
 
         default = with_settings(kind, default, command.file.settings(kind), tyro.MISSING)
-        markers = markers[:1]  # what the file switches on, or off, can be typed to be the contrary
+        markers = markers[:2]  # what the file switches on, or off, can be typed to be the contrary
     if "-h" in arguments or "--help" in arguments:
         width = max(min(shutil.get_terminal_size().columns, 120), 60)
         print(help_text(kind, program, description, default, width=width))

@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -103,7 +104,7 @@ def join_help_lines(kind: type) -> None:
         ['Folder of the run, or its results.json.', 'Silence about where the page is.']
     """
     # a class has the words of those that it inherits from, which stand in their own source
-    words = {name: text for base in reversed(kind.__mro__) for name, text in _attribute_docs(base)}
+    words = {name: text for base in reversed(kind.__mro__) for name, text in _attribute_docs(base).items()}
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in words:
@@ -216,13 +217,16 @@ def _lines(option: _Option, width: int) -> Iterator[str]:
     yield from text.replace("| ", "|").splitlines()
 
 
-def _attribute_docs(kind: type) -> Iterator[tuple[str, str]]:
+@cache
+def _attribute_docs(kind: type) -> dict[str, str]:
     try:
         source = inspect.getsource(kind)
     except (OSError, TypeError):  # installed without its source, or built in
-        return
+        return {}
     definition: Any = ast.parse(textwrap.dedent(source)).body[0]
+    result = {}
     for setting, words in pairwise(definition.body):
         match setting, words:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, " ".join(text.split())
+                result[name] = " ".join(text.split())
+    return result

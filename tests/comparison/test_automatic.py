@@ -76,10 +76,10 @@ def test_the_refit_has_the_settings_that_were_found(folder):
 
 def test_test_labels_change_nothing_but_their_own_metrics(folder):
     """The same features with other test labels: the same choice, the same heads, the same predictions."""
-    before = fit(folder, "--methods", "auto")
+    before = fit(folder, "--methods", "auto", "--set", "mlp.epochs=5")
     file = open_feature_file(folder / "feature_test.h5")
     write_features(folder / "feature_test.h5", np.array(file.features), 4 - np.array(file.labels))
-    after = fit(folder, "--methods", "auto", out="again")
+    after = fit(folder, "--methods", "auto", "--set", "mlp.epochs=5", out="again")
     assert before["methods"]["auto"]["choice"] == after["methods"]["auto"]["choice"]
     rows = [
         np.loadtxt(folder / out / "predictions" / "test.csv", delimiter=",", skiprows=1) for out in ("fit", "again")

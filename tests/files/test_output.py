@@ -1,8 +1,5 @@
 """A disk that fills up while HDF5 is being written: an exception, nothing half-written, and no crash."""
 
-import subprocess
-import sys
-
 import h5py
 import numpy as np
 import pytest
@@ -26,11 +23,10 @@ gc.collect()
 
 
 @pytest.mark.parametrize("limit", [100, 5_000, 1_100_000, 2_900_000])
-def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path, limit):
+def test_a_full_disk_is_told_and_leaves_the_old_file(forked, tmp_path, limit):
     (tmp_path / "p.h5").write_text("before")
-    command = [sys.executable, "-c", FULL, str(tmp_path / "p.h5"), str(limit)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "told 27\n"), done.stderr
+    done = forked.run("-c", FULL, tmp_path / "p.h5", limit)
+    assert (done.returncode, done.said()) == (0, "told 27\n"), done.told()
     assert [path.name for path in tmp_path.iterdir()] == ["p.h5"]
     assert (tmp_path / "p.h5").read_text() == "before"
 

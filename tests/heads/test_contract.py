@@ -16,11 +16,28 @@ from longtail.errors import InputError
 from longtail.features import open_feature_file, write_features
 
 KINDS = [kind for name in heads.__all__ if inspect.isclass(kind := getattr(heads, name))]
-CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{getattr(check, 'func', check).__name__}")
-    for kind in KINDS
-    for estimator, check in estimator_checks_generator(kind())
-]
+# of heads that are trained for long, or choose among much, a fit that takes a fifth of the time
+QUICK = {
+    "CosineClassifier": {"epochs": 10},
+    "DLSA": {"flow_epochs": 4, "epochs": 6, "clusters": 10},
+    "DisAlign": {"epochs": 3, "grid": (1.0, 1.5)},
+    "Distilled": {"penalties": (0.1, 0.01), "teacher": heads.LinearDiscriminant(shrinkage=0.1)},
+    "MarginCalibration": {"epochs": 3, "grid": (1.0, 1.5)},
+    "MaxNorm": {"epochs": 2},
+    "MultilayerPerceptron": {"epochs": 5},
+    "RandomFeatureRidge": {"num_features": 256},
+}
+
+
+def checks(kind, marks=(), **parameters):
+    for estimator, check in estimator_checks_generator(kind(**parameters)):
+        yield pytest.param(
+            estimator, check, id=f"{kind.__name__}-{getattr(check, 'func', check).__name__}", marks=marks
+        )
+
+
+CHECKS = [one for kind in KINDS for one in checks(kind, **QUICK.get(kind.__name__, {}))]
+THOROUGH = [one for kind in KINDS if kind.__name__ in QUICK for one in checks(kind, pytest.mark.slow)]
 
 # two settings of a head; of one that is not named here its first parameter, as it is, twice
 GRIDS = {
@@ -34,7 +51,6 @@ GRIDS = {
     "TauNormalized": {"tau": [0.5, 1.0]},
     "VectorScaled": {"tau": [0.5, 1.0]},
 }
-QUICK = {"DLSA": {"flow_epochs": 1, "epochs": 2}}
 
 every_head = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -42,12 +58,18 @@ every_head = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name
 def seeded(kind, **parameters):
     if "random_state" in inspect.signature(kind).parameters:
         parameters.setdefault("random_state", 0)
-    return kind(**parameters)
+    return kind(**QUICK.get(kind.__name__, {}) | parameters)
 
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(("estimator", "check"), THOROUGH)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_contract_as_heads_are_by_themselves(estimator, check):
     check(estimator)
 
 
@@ -122,7 +144,7 @@ def test_in_a_pipeline_and_better_than_chance(kind, tailed):
 def test_in_cross_validation_and_grid_search(kind, tailed):
     """Scikit-learn may set a head's parameters; the best one, refitted, predicts."""
     (train, labels), (test, truth) = tailed
-    head = seeded(kind, **QUICK.get(kind.__name__, {}))
+    head = seeded(kind)
     name, value = next(iter(head.get_params(deep=False).items()))
     scores = cross_val_score(head, train, labels, cv=2, scoring="balanced_accuracy")
     assert (scores > 1 / 6).all()
@@ -143,14 +165,13 @@ def test_zero_features_give_finite_probabilities(kind, tailed):
 @every_head
 def test_rows_and_columns_may_run_backwards(kind, tailed):
     (train, labels), (test, _) = tailed
-    head = seeded(kind, **QUICK.get(kind.__name__, {})).fit(train[::-1, ::-1], labels[::-1])
+    head = seeded(kind).fit(train[::-1, ::-1], labels[::-1])
     np.testing.assert_allclose(head.logits(test[::-1, ::-1]), head.logits(test[::-1, ::-1].copy()), rtol=1e-6)
 
 
 @every_head
 def test_classes_of_a_single_row_can_be_fitted(kind):
-    parameters = QUICK.get(kind.__name__, {})
-    head = seeded(kind, **parameters).fit(np.eye(4, 5), list("abcd"))
+    head = seeded(kind).fit(np.eye(4, 5), list("abcd"))
     assert np.isfinite(head.predict_proba(np.eye(4, 5))).all()
 
 
@@ -163,7 +184,7 @@ def test_validation_that_does_not_go_with_training_is_told(kind, tailed):
     (train, labels), (test, truth) = tailed
     for features, classes in ((test[:, :3], truth), (test, truth[:9]), (test, truth[:, None])):
         with pytest.raises(InputError, match="as in training"):
-            seeded(kind, **QUICK.get(kind.__name__, {})).fit(train, labels, validation=(features, classes))
+            seeded(kind).fit(train, labels, validation=(features, classes))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +192,7 @@ def test_validation_that_does_not_go_with_training_is_told(kind, tailed):
 )
 def test_a_head_of_a_gpu_predicts_where_there_is_none(kind, tailed, tmp_path, monkeypatch):
     (train, labels), (test, _) = tailed
-    head = seeded(kind, **QUICK.get(kind.__name__, {})).fit(train, labels)
+    head = seeded(kind).fit(train, labels)
     expected = head.predict(test)
     for one in (head, *getattr(head, "heads_", ()), *filter(None, [getattr(head, "head_", None)])):
         if "device" in one.get_params(deep=False):

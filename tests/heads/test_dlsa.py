@@ -561,7 +561,7 @@ def fixture_features(shared):
     return [(file.features, file.labels) for file in files]
 
 
-@pytest.mark.parametrize(("depth", "theirs"), [(1, 57.5), (3, 48.2)])
+@pytest.mark.parametrize(("depth", "theirs"), [(1, 57.5), pytest.param(3, 48.2, marks=pytest.mark.slow)])
 def test_the_original_is_met_within_two_points(fixture_features, depth, theirs):
     """Chosen on test, as it does, at its settings; the mean of three seeds."""
     train, test = fixture_features

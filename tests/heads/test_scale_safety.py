@@ -14,7 +14,13 @@ BY_DISTANCE = {  # or by a penalty that is the same for every feature
     heads.RandomFeatureRidge,
     *(heads.Ensemble, heads.Transformed),  # by default of those
 }
-QUICK = {"DLSA": {"clusters": 4, "flow_epochs": 2, "epochs": 5}, "MultilayerPerceptron": {"hidden": 32}}
+QUICK = {
+    "DLSA": {"clusters": 4, "flow_epochs": 2, "epochs": 5},
+    "DisAlign": {"grid": (1.0, 2.0)},
+    "Distilled": {"penalties": (0.1, 0.01, 0.001)},
+    "MarginCalibration": {"grid": (1.0, 2.0)},
+    "MultilayerPerceptron": {"hidden": 32},
+}
 PROBLEMS = {"balanced": [50] * 4, "1:100": [300, 60, 15, 3], "1:482": [482, 60, 12, 1]}
 WIDTH = 12
 

@@ -287,26 +287,19 @@ def test_no_arguments_and_a_reader_that_stops(capsys):
     assert done.stderr == ""
 
 
-def test_control_c_says_how_to_go_on(tmp_path):
-    command = [sys.executable, "-m", "longtail", "train", "digits", "--backbone", "digits_cnn", "--epochs", "500"]
+def test_control_c_says_how_to_go_on(forked, tmp_path):
+    command = ["-m", "longtail", "train", "digits", "--backbone", "digits_cnn", "--epochs", "500"]
     command += ["--device", "cpu", "--quiet", "--save-every", "0", "--out", str(tmp_path / "t")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def heed_interrupts():
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests themselves run in the background
-
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed_interrupts
-    ) as process:
-        deadline = time.monotonic() + 150
-        while not (tmp_path / "t" / "checkpoints" / "last.pt").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        while process.poll() is None and time.monotonic() < deadline:
-            # Python drops an interrupt that falls into a finaliser: a person would press the keys again
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=15)
-        told = process.communicate(timeout=60)[1]
+    process = forked.start(*command)
+    deadline = time.monotonic() + 150
+    while not (tmp_path / "t" / "checkpoints" / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    while process.poll() is None and time.monotonic() < deadline:
+        # Python drops an interrupt that falls into a finaliser: a person would press the keys again
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=15)
+    told = process.told()
     assert process.returncode == 130
     assert "`train --resume`, goes on from there" in told
     assert "Traceback" not in told

@@ -1,9 +1,6 @@
 """`longtail pretrain` as a user types it, and what goes on from it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -174,13 +171,12 @@ def test_mistakes_are_told_in_one_sentence(capsys, tmp_path):
 
 
 @pytest.mark.distributed
-def test_two_processes_pretrain_together(tmp_path):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "longtail", "pretrain", "digits", *MOCO[:-1], "--epochs", "1", "--out", str(tmp_path)]
-    done = subprocess.run(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+def test_two_processes_pretrain_together(forked, tmp_path):
+    """Under torchrun itself, which starts two interpreters anew."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "longtail", "pretrain", "digits", *MOCO[:-1], "--epochs", "1", "--out", tmp_path]
+    done = forked.run(*command)
+    assert done.returncode == 0, done.told()
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "last.pt")
     assert int(checkpoint["task"]["position"]) == 10 * 32 % 320
     assert checkpoint["state"]["history"][0]["val_balanced"] > 10

@@ -22,16 +22,10 @@ ENDLESS = ["train", "digits", "--epochs", "100000", "--device", "cpu", "--quiet"
 
 
 class Started:
-    """A command on two processes, which is ended whatever happens to the test."""
+    """A command on two processes, which is ended whatever happens to the test; it starts the second by itself."""
 
-    def __init__(self, words, **environment):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "longtail", *map(str, words)],
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, forked, words):
+        self.process = forked.start("-m", "longtail", *words)
 
     def __enter__(self):
         return self
@@ -50,17 +44,16 @@ class Started:
         deadline = time.monotonic() + 240
         while not path.exists():
             assert time.monotonic() < deadline, "it does not begin"
-            assert self.process.poll() is None, self.process.communicate()
+            assert self.process.poll() is None, self.process.told()
             time.sleep(0.05)
 
     def end(self):
         """Give status and the lines that were told."""
-        told = self.process.communicate(timeout=240)[1].splitlines()
-        return self.process.returncode, told
+        return self.process.wait(), self.process.told().splitlines()
 
 
-def stopped(tmp_path, number, rank, *words):
-    with Started([*ENDLESS, "--out", tmp_path, *words]) as started:
+def stopped(forked, tmp_path, number, rank, *words):
+    with Started(forked, [*ENDLESS, "--out", tmp_path, *words]) as started:
         started.wait_for(tmp_path / "checkpoints" / "last.pt")
         (other,) = started.others()
         os.kill(other if rank else started.process.pid, number)
@@ -71,7 +64,7 @@ def stopped(tmp_path, number, rank, *words):
 
 
 @pytest.mark.distributed
-def test_a_damaged_image_that_one_process_meets_is_one_sentence(tmp_path):
+def test_a_damaged_image_that_one_process_meets_is_one_sentence(forked, tmp_path):
     for name, number in itertools.product("ab", range(16)):
         image = torch.full((3, 66, 66), 10 * number, dtype=torch.uint8)
         for split in ("train", "val", "test"):
@@ -81,32 +74,33 @@ def test_a_damaged_image_that_one_process_meets_is_one_sentence(tmp_path):
     damaged = tmp_path / "photos" / "train" / "ab"[drawn // 16] / f"{drawn % 16:02}.png"
     damaged.write_bytes(damaged.read_bytes()[:70])
     words = ["train", tmp_path / "photos", "--backbone", "digits_cnn", "--image-size", "66", "--batch-size", "4"]
-    words += ["--devices", "2", "--device", "cpu", "--workers", "1", "--epochs", "2", "--out", tmp_path / "run"]
-    with Started([*words, "--quiet"]) as started:
-        status, told = started.end()
-    assert (status, len(told)) == (2, 1), told
+    words += ["--device", "cpu", "--workers", "1", "--epochs", "2", "--quiet", "--out", tmp_path / "run"]
+    both = forked.start_ranks(2, "-m", "longtail", *words)
+    assert [process.wait() for process in both] == [2, 2]
+    told = [line for process in both for line in process.told().splitlines()]
+    assert len(told) == 1, told
     assert told[0].startswith(f"longtail: {damaged}: cannot be read as an image")
 
 
 @pytest.mark.distributed
-def test_a_killed_process_is_told(tmp_path):
-    status, told = stopped(tmp_path, signal.SIGKILL, rank=1)
+def test_a_killed_process_is_told(forked, tmp_path):
+    status, told = stopped(forked, tmp_path, signal.SIGKILL, rank=1)
     assert (status, len(told)) == (2, 1), told
     assert told[0].startswith("longtail: process 1 of the 2 (counted from 0) is gone: killed")
 
 
 @pytest.mark.distributed
 @pytest.mark.slow
-def test_that_the_first_was_killed_is_told_by_the_other(tmp_path):
-    status, told = stopped(tmp_path, signal.SIGKILL, rank=0)
+def test_that_the_first_was_killed_is_told_by_the_other(forked, tmp_path):
+    status, told = stopped(forked, tmp_path, signal.SIGKILL, rank=0)
     assert (status, len(told)) == (-signal.SIGKILL, 1), told
     assert told[0].startswith("longtail: process 0 of the 2 (counted from 0) is gone")
 
 
 @pytest.mark.distributed
 @pytest.mark.slow
-def test_a_process_that_stands_still_is_given_up(tmp_path):
-    status, told = stopped(tmp_path, signal.SIGSTOP, 1, "--timeout", "0.1")
+def test_a_process_that_stands_still_is_given_up(forked, tmp_path):
+    status, told = stopped(forked, tmp_path, signal.SIGSTOP, 1, "--timeout", "0.1")
     assert (status, len(told)) == (2, 1), told
     assert "process 1 of the 2 (counted from 0) has given no sign of life for 0.1 minutes (--timeout)" in told[0]
 
@@ -114,8 +108,8 @@ def test_a_process_that_stands_still_is_given_up(tmp_path):
 @pytest.mark.distributed
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
-def test_sigterm_to_one_stops_all(tmp_path, rank):
-    status, told = stopped(tmp_path, signal.SIGTERM, rank)
+def test_sigterm_to_one_stops_all(forked, tmp_path, rank):
+    status, told = stopped(forked, tmp_path, signal.SIGTERM, rank)
     assert (status, len(told)) == (143, 1), told
     assert told[0].startswith("longtail: stopped.")
 

@@ -1,9 +1,9 @@
 """A second result in a folder: the whole new one or the whole old one; and no folder is shared by accident."""
 
 import json
+import resource
 import shutil
-import subprocess
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -76,22 +76,27 @@ def test_a_head_of_another_run_is_told(rows, capsys, words):
     assert told in " ".join(capsys.readouterr().out.split())
 
 
-LIMITED = """
-import resource, sys
-from longtail.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-sys.exit(main(["fit", "one/birds.npz", "--methods", "joint,ncm", "--seed", "5", "--out", "r", "--quiet"]))
-"""
+@contextmanager
+def files_up_to(limit):
+    """A limit on the size of files fails a write just as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("limit", [100, 2_000, 20_000])
-def test_a_full_disk_leaves_the_earlier_one_as_it_was(rows, limit):
+def test_a_full_disk_leaves_the_earlier_one_as_it_was(rows, capsys, limit):
     assert fit("one/birds.npz", "--methods", "ncm", "--out", "r") == 0
     before = content(rows / "r")
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(limit)], capture_output=True, text=True)
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.count("\n") == 1
-    assert "nothing half-written was left" in done.stderr
+    with files_up_to(limit):
+        status = fit("one/birds.npz", "--methods", "joint,ncm", "--seed", "5", "--out", "r")
+    told = capsys.readouterr().err
+    assert status == 2, told
+    assert told.count("\n") == 1
+    assert "nothing half-written was left" in told
     assert content(rows / "r") == before
 
 

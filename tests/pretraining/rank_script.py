@@ -1,4 +1,4 @@
-"""Started by test_ranks.py under torchrun: steps of MoCo, each image marked by its first pixel."""
+"""Started by test_ranks.py in processes of their own: steps of MoCo, each image marked by its first pixel."""
 
 import os
 import sys

@@ -1,8 +1,5 @@
 """MoCo on two processes: key batches shuffled across them, one queue, one network."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,16 +10,8 @@ BATCH, STEPS = 8, 3
 
 
 @pytest.mark.distributed
-def test_two_ranks_see_shuffled_batch_norm_and_fill_one_queue(tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, HERE / "rank_script.py", tmp_path],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=300,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+def test_two_ranks_see_shuffled_batch_norm_and_fill_one_queue(forked, tmp_path):
+    forked.run_ranks(2, HERE / "rank_script.py", tmp_path)
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     everyone = 2 * BATCH
     for step in range(STEPS):

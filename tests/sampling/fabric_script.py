@@ -1,4 +1,4 @@
-"""Started by test_other_loops.py under torchrun: what each process sees of two epochs through Fabric's data loaders."""
+"""Started by test_other_loops.py as two processes: what each sees of two epochs through Fabric's data loaders."""
 
 import json
 import sys

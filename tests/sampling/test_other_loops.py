@@ -1,9 +1,6 @@
 """The sampler in others' loops over several processes: no draw is left out, none comes twice."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +12,8 @@ SCRIPT = Path(__file__).parent / "fabric_script.py"
 
 
 @pytest.mark.distributed
-def test_two_processes_share_the_stream_through_fabric(tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", SCRIPT, tmp_path]
-    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_two_processes_share_the_stream_through_fabric(forked, tmp_path):
+    forked.run_ranks(2, SCRIPT, tmp_path)
     first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2))
     stream = Sampler(np.repeat([0, 1], [60, 40]), strategy="class", seed=0)
     assert first.keys() == second.keys() == {"shared by Fabric", "by itself", "switched off"}

@@ -1,4 +1,4 @@
-"""Started by test_ranks.py under torchrun: validate and extract on however many processes there are."""
+"""Started by test_ranks.py in processes of their own: validate and extract on however many processes there are."""
 
 import json
 import os

@@ -2,9 +2,6 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -126,45 +123,22 @@ def test_with_workers_and_accumulated_batches(tmp_path):
     assert_same(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
 
 
-def test_kill_nine(tmp_path):
+def test_kill_nine(forked, tmp_path):
     """`longtail train`, killed at random steps, resumed as a user would, against an uninterrupted run."""
-    command = [
-        sys.executable,
-        "-m",
-        "longtail",
-        "train",
-        "digits",
-        "--backbone",
-        "digits_cnn",
-        "--epochs",
-        "4",
-    ]
-    command += [
-        "--batch-size",
-        "8",
-        "--ratio",
-        "40",
-        "--profile",
-        "exp",
-        "--device",
-        "cpu",
-        "--save-every",
-        "0",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = ["-m", "longtail", "train", "digits", "--backbone", "digits_cnn", "--epochs", "4", "--quiet"]
+    command += ["--batch-size", "8", "--ratio", "40", "--profile", "exp", "--device", "cpu", "--save-every", "0"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run([*command, "--out", whole, "--quiet"], env=environment, check=True, timeout=300)
+    assert forked.run(*command, "--out", whole).returncode == 0
     last = cut / "checkpoints" / "last.pt"
     rng = random.Random(os.getpid())
     resume = []
     for _ in range(2):
-        process = subprocess.Popen([*command, "--out", cut, "--quiet", *resume], env=environment)
+        process = forked.start(*command, "--out", cut, *resume)
         wait_for_checkpoints(last, rng.randint(1, 60), process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
         resume = ["--resume"]
         load_checkpoint(last)  # whole, whenever the kill came
-    subprocess.run([*command, "--out", cut, "--quiet", "--resume"], env=environment, check=True, timeout=300)
+    assert forked.run(*command, "--out", cut, "--resume").returncode == 0
     assert_same(whole / "checkpoints" / "last.pt", last)
     assert_same(whole / "checkpoints" / "best.pt", cut / "checkpoints" / "best.pt")
 

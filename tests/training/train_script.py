@@ -1,4 +1,4 @@
-"""Started by test_ranks.py under torchrun: train a network without batch norm, stop after some steps, or go on."""
+"""Started by test_ranks.py as several processes: train a network without batch norm, stop after some steps or go on."""
 
 import sys
 from pathlib import Path

@@ -7,7 +7,7 @@ import numpy as np
 
 from longtail.comparison.fitter import fit_method
 from longtail.comparison.method_names import is_alone, is_named, wanted_methods
-from longtail.comparison.method_settings import MethodSettings
+from longtail.comparison.method_settings import MethodSettings, settable
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem, check_problem
 from longtail.comparison.protocol import Protocol
@@ -18,6 +18,8 @@ from longtail.heads.base import Head
 from longtail.heads.linear import LinearHead
 
 __all__ = ["is_linear", "linear_methods"]
+
+_heads: dict[tuple[str, str], Head] = {}  # that were tried, by method and settings
 
 
 def linear_methods(methods: str, settings: MethodSettings, *, has_bias: bool) -> tuple[str, ...]:
@@ -68,8 +70,14 @@ def is_linear(head: Head) -> bool:
 
 
 def _tried(name: str, settings: MethodSettings) -> Head:
-    problem, joint = _made_up()
-    return fit_method(name, Protocol(problem, settings=settings), joint)
+    """Return a method's head after two epochs, which show its kind as well as hundreds do."""
+    short = {parameter: 2 for parameter in settable(METHODS[name]) if parameter == "epochs"}
+    wanted = {**settings.get(name, {}), **short}
+    key = name, repr(wanted)
+    if key not in _heads:
+        problem, joint = _made_up()
+        _heads[key] = fit_method(name, Protocol(problem, settings={name: wanted}), joint)
+    return _heads[key]
 
 
 @cache

@@ -1,6 +1,7 @@
 """The HTML page of a run: one file that opens anywhere."""
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,9 @@ def render_report(results: dict[str, Any], folder: Path | str) -> str:
     return page_environment().get_template("report.html.j2").render(view, contents=_contents(view))
 
 
+@cache
 def page_environment() -> "Environment":
-    """Return what templates need: strict names, everything escaped, filters for numbers."""
+    """Return what templates need: strict names, everything escaped, filters for numbers; each is compiled once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
