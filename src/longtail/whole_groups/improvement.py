@@ -13,8 +13,8 @@ IntArray = NDArray[np.int64]
 
 _SMALLEST_GAIN = 1e-12
 _SWEEPS = 3
-# a group is exchanged with the best of so many others; in one sweep so many groups look for one
-_OTHERS, _SWAPPING = 64, 8_000
+# a group is exchanged with the best of so many others, in so many parts; in one sweep so many groups look for one
+_OTHERS, _PARTS, _SWAPPING = 64, 3, 5_000
 # few groups are shaken: some are put anywhere, promises mended, and what is not better is taken back
 _SHAKEN = 300
 
@@ -80,9 +80,10 @@ def _move_all(assignment: Assignment, order: IntArray) -> None:
 
 def _swap_all(assignment: Assignment, rng: np.random.Generator) -> None:
     """Exchange groups, each with the best of some others."""
+    num_parts = assignment.present.shape[1]
     for group in rng.permutation(assignment.counts.num_groups)[:_SWAPPING].tolist():
         pool = _others(assignment.counts, group, rng)
-        for part in range(assignment.present.shape[1]):
+        for part in rng.permutation(num_parts)[:_PARTS].tolist():
             others = pool[assignment.part_of[pool] == part]
             if part == assignment.part_of[group] or not len(others):
                 continue
