@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -117,7 +118,7 @@ def _found(base: Path, names: list[str]) -> tuple[list[str], int, list[int]]:
     paths, nowhere = list(names), []
     by_name, by_stem = _below(base)
     for at in absent:
-        word = names[at].partition("?")[0] if remote(names[at]) else names[at]
+        word = unquote(names[at].partition("?")[0]) if remote(names[at]) else names[at]
         name = PurePosixPath(word.replace("\\", "/"))
         ways = by_name.get(name.name) or by_stem.get(name.name) or []
         if not ways and name.suffix.lower() not in IMAGE_SUFFIXES:
