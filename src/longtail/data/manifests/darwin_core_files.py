@@ -18,8 +18,11 @@ from longtail.files.xml_file import parse_xml
 __all__ = ["ArchiveTable", "read_archive"]
 
 _META, _MOST_BYTES = "meta.xml", 2**24
-_MEDIA = ("http://rs.tdwg.org/ac/terms/multimedia", "http://rs.gbif.org/terms/1.0/multimedia")
-_MEDIA += ("http://rs.gbif.org/terms/1.0/image",)
+_MEDIA = (
+    "http://rs.tdwg.org/ac/terms/multimedia",
+    "http://rs.gbif.org/terms/1.0/multimedia",
+    "http://rs.gbif.org/terms/1.0/image",
+)
 _EXPECTED = "a Darwin Core archive: meta.xml, a core and an extension of multimedia"
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\\\\": "\\"}
 
@@ -141,13 +144,13 @@ def _rows(element: Element, file: IO[bytes], origin: str) -> Iterator[tuple[int,
     heading = element.get("ignoreHeaderLines", "0")
     skipped = int(heading) if heading.isdecimal() else 0
     try:
-        text = io.TextIOWrapper(file, encoding=element.get("encoding", "utf-8"), newline="")
-        first = next(text, "").removeprefix("\ufeff")
         csv.field_size_limit(_MOST_BYTES)
-        reader = csv.reader(islice(chain([first], text), skipped, None), delimiter=delimiter, **dialect)
-        for cells in reader:
-            if cells:
-                yield reader.line_num + skipped, [cell.strip() for cell in cells]
+        with io.TextIOWrapper(file, encoding=element.get("encoding", "utf-8"), newline="") as text:
+            first = next(text, "").removeprefix("\ufeff")
+            reader = csv.reader(islice(chain([first], text), skipped, None), delimiter=delimiter, **dialect)
+            for cells in reader:
+                if cells:
+                    yield reader.line_num + skipped, [cell.strip() for cell in cells]
     except LookupError as error:
         raise InputError(f"{origin}: {_META} names an encoding that there is not ({error}).") from error
     except UnicodeError as error:
