@@ -91,7 +91,7 @@ def _image_column(table: WordTable) -> str:
         return telling or usual[0]
     raise InputError(
         f"{printable(table.path)}: which column names the images cannot be told. Say it: `image_column`. Columns: "
-        f"{', '.join(table.names)}."
+        f"{', '.join(table.names)}. Features go to `longtail fit`."
     )
 
 
