@@ -177,7 +177,7 @@ def class_column(columns: Iterable[str]) -> str | None:
 
 
 _SUFFIXES = re.compile(
-    r"\.(csv|tsv|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
+    r"\.(csv|tsv|tab|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
 )
 # the first of these that is there
 _CLASS_COLUMNS = (

@@ -13,7 +13,7 @@ from longtail.files.text import encoding_of, printable, read_text
 
 __all__ = ["TABLE_SUFFIXES", "WordTable", "read_word_table"]
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
 _LINES, _LARGEST_CELL, _AT_ONCE = (".jsonl", ".ndjson"), 2**24, 2**12
 
 

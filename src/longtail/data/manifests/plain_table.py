@@ -29,7 +29,7 @@ _PERHAPS_GROUPS = (
     *("specimen", "specimen_id", "individual", "individual_id", "subject", "subject_id", "seq_id", "sequence"),
     *("sequence_id", "burst", "object_id", "slide", "slide_id", "well", "plate"),
 )
-_SPECIES = ("species", "scientific_name", "scientificname")
+_RANKS_BELOW = ("species", "scientific_name", "scientificname", "genus", "family", "order")
 _ONES = frozenset({"1", "1.0", "true", "True", "TRUE"})
 _MARKS = _ONES | {"0", "0.0", "false", "False", "FALSE"}
 
@@ -106,10 +106,10 @@ def _label_column(table: WordTable, choice: ManifestChoice, image: str) -> str |
     name = class_column(column for column in table.names if column not in taken)
     if name is None:
         return None
-    above = next(filter(None, map(table.first_of, _SPECIES)), None)
-    if name.lower() in ("class", "y") and above is not None:
+    below = next(filter(None, map(table.first_of, _RANKS_BELOW)), None)
+    if name.lower() in ("class", "y") and below is not None:
         raise InputError(
-            f"{printable(table.path)}: {name!r} may be the class or a rank above {above!r}. Say which column holds the "
+            f"{printable(table.path)}: {name!r} may be the class or a rank above {below!r}. Say which column holds the "
             f"label: `label_column`. Columns: {', '.join(table.names)}."
         )
     return name
