@@ -1,4 +1,4 @@
-"""A table of a million rows: seconds and memory from the command to its first image, beside what others do first.
+"""A table of a million rows: seconds and memory from the call to its first image, beside what others do first.
 
     python benchmarks/speed/manifest.py
     python benchmarks/speed/manifest.py --rows 50000
@@ -26,7 +26,8 @@ HERE = Path(__file__).parents[2]
 IN_A_FOLDER, LINKS = 1000, 50_000
 BEFORE = "import sys, time, resource\npath = sys.argv[1]\n"
 AFTER = """
-print(time.perf_counter() - clock, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+print(time.perf_counter() - clock, time.process_time() - cpu, memory)
 """
 START = "clock, cpu = time.perf_counter(), time.process_time()\n"
 CHILDREN = {
