@@ -72,6 +72,7 @@ BENCHMARKS = {
     "predict_rows": Benchmark("predict against the bare product", "share|times|rows", ("--quick",)),
     "photographs": Benchmark("JPEGs of photographs against a plain loop", "times|ours", ("--quick",)),
     "forward_passes": Benchmark("forward passes on a CPU", "times", ("--quick",)),
+    "manifest": Benchmark("a table of a million rows to its first image", "image|Reader", ("--quick",)),
     "report_page": Benchmark("the report page", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
     "threads": Benchmark("one thread or two", "taken", ("--rounds", "1", "--seconds", "0.05")),
     "small_fit": Benchmark("a small fit", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),

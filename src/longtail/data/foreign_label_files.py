@@ -4,64 +4,20 @@ import csv
 import io
 import re
 import tarfile
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.data.image_kinds import IMAGE_SUFFIXES
-from longtail.files.text import encoding_of, printable
+from longtail.data.other_format import READ_TODAY, OtherFormat
+from longtail.files.text import encoding_of
 
 __all__ = ["READ_TODAY", "OtherFormat", "class_column", "formats_in", "label_files", "recognised"]
 
-READ_TODAY = (
-    "What is read: a folder with a sub-folder for each class, a list file (.txt, `path number` a line), or an image "
-    "pack (.h5, as `longtail pack` makes them)."
-)
 _PEEK = 2**16  # bytes at both ends
 _MOST_OF_A_KIND, _MOST_FILES = 3, 60
-
-
-@dataclass(frozen=True)
-class OtherFormat:
-    """A file of labels, or of images with labels, that is not read here.
-
-    Attributes:
-        path: of the file.
-        name: of its format, in words.
-        images: column or key that names the images, where that is known.
-        classes: column or key that names their classes, where that is known.
-        is_known: a program or data set is known by it; else any table of images.
-    """
-
-    path: Path
-    name: str
-    images: str | None = None
-    classes: str | None = None
-    is_known: bool = True
-
-    @property
-    def are_results(self) -> bool:
-        """Whether a model wrote it, and no person: its answers need not be those of the folders."""
-        return self.name.startswith("results of ")
-
-    def heading(self) -> str:
-        """Return the name of the file and of its format."""
-        return f"{printable(self.path.name)} ({self.name})"
-
-    def sentence(self) -> str:
-        """Return what the file is, and how to make of it what is read."""
-        return f"{printable(self.path)}: {self.name}, and not read as data. {self.remedy()}"
-
-    def remedy(self) -> str:
-        """Return what is read, and how to make that of this file."""
-        where = (
-            f" Make a list of it: the images stand in `{self.images}`, the classes in `{self.classes}`; number the "
-            "classes from 0, and put their names into classes.txt beside the list."
-            if self.images and self.classes
-            else ""
-        )
-        return f"{READ_TODAY}{where}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +54,7 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
     ("a data package (Frictionless)", lambda g: g.name == "datapackage.json", None, None),
     ("an export of Wildlife Insights", lambda g: g.any_of("wi_taxon_id", "is_blank"), None, None),
     ("a table of Snapshot Serengeti", lambda g: g.has("capture_id"), "image_path_rel", "question__species"),
+    ("a table of ISIC", lambda g: g.has("image_name", "benign_malignant"), "image_name", None),
     ("the metadata of HAM10000", lambda g: g.has("image_id", "dx"), "image_id", "dx"),
     ("a table of Roboflow with a column for each class", lambda g: g.name == "_classes.csv", None, None),
     ("an export of Label Studio", lambda g: g.any_of("completed_by", "was_cancelled", "lead_time"), None, None),
@@ -220,7 +177,7 @@ def class_column(columns: Iterable[str]) -> str | None:
 
 
 _SUFFIXES = re.compile(
-    r"\.(csv|tsv|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
+    r"\.(csv|tsv|tab|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
 )
 # the first of these that is there
 _CLASS_COLUMNS = (
@@ -250,7 +207,8 @@ def _glimpse(path: Path) -> _Glimpse | None:
 
 def _first_rows(text: str, suffix: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     lines = text.splitlines()[:3]
-    if suffix not in (".csv", ".tsv", ".txt") or not lines:
+    # the Dataverse gives HAM10000_metadata without an ending
+    if suffix not in (".csv", ".tsv", ".txt", ".tab", "") or not lines:
         return (), ()
     delimiter = max("\t,;", key=lines[0].count)
     if delimiter not in lines[0]:
@@ -283,8 +241,9 @@ def _binary(path: Path, glimpse: _Glimpse) -> str | None:
     if glimpse.first.startswith(b"SQLite format 3"):
         return "a database of SQLite"
     if glimpse.first.startswith(b"PK\x03\x04"):
-        kind = "an array file of NumPy (features go to `longtail fit`)"
-        return kind if path.suffix.lower() == ".npz" else "an archive (zip), to be unpacked first"
+        if path.suffix.lower() == ".npz":
+            return "an array file of NumPy (features go to `longtail fit`)"
+        return "a Darwin Core Archive" if _is_darwin_core(path) else "an archive (zip), to be unpacked first"
     if glimpse.first.startswith(b"\x1f\x8b"):
         return "a file compressed by gzip, to be unpacked first"
     if glimpse.first.startswith(b"MATLAB 5.0"):
@@ -299,6 +258,14 @@ def _is_web_dataset(path: Path) -> bool:
     except (tarfile.TarError, OSError, ValueError):
         return False
     return any(name.endswith((".cls", ".json", ".index")) for name in names)
+
+
+def _is_darwin_core(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("meta.xml") as file:
+            return b"rs.tdwg.org" in file.read(_PEEK)
+    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError):
+        return False
 
 
 def _is_coco(glimpse: _Glimpse) -> bool:

@@ -71,7 +71,8 @@ def open_parts(
         perhaps = "" if dataset in DATA_NAMES else did_you_mean(dataset.replace("_", ""), DATA_NAMES)
         raise InputError(
             f"no data '{printable(path)}': no such file or folder.{perhaps} "
-            f"Expected {', '.join(DATA_NAMES)}, or the path of an image folder, list file (.txt) or image pack (.h5)."
+            f"Expected {', '.join(DATA_NAMES)}, or the path of an image folder, table of images, list file (.txt) or "
+            "image pack (.h5)."
         )
     choice = table or ManifestChoice(root=root)
     opened = partial(open_manifest, path, choice, alike_names=alike_names, bits=bits, skip_missing=skip_missing)

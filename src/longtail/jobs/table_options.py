@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableFormat", "TableOptions"]
 
-TableFormat = Literal["table"]
+TableFormat = Literal["table", "roboflow", "isic", "ecotaxa", "darwin-core", "label-studio", "cvat"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class TableOptions:
     """Several labels of an image: refuse, take the rarest, or a row for each."""
     drop_labels: tuple[str, ...] = ()
     """Labels that are no classes, such as blank: left out."""
+    label_status: tuple[str, ...] = ("validated",)
+    """States of EcoTaxa whose labels count, such as validated,predicted."""
 
     @property
     def table(self) -> "ManifestChoice":
@@ -65,6 +67,7 @@ class TableOptions:
             box_columns=self.box_columns,
             several=self.several_labels,
             drop_labels=self.drop_labels,
+            label_status=self.label_status,
             box_file=self.box_file,
             box_confidence=self.box_confidence,
             padding=self.box_padding,

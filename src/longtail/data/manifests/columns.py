@@ -2,8 +2,9 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from longtail.files.text import encoding_of, printable, read_text
 
 __all__ = ["TABLE_SUFFIXES", "WordTable", "read_word_table"]
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_LINES, _LARGEST_CELL = (".jsonl", ".ndjson"), 2**24
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet")
+_LINES, _LARGEST_CELL, _AT_ONCE = (".jsonl", ".ndjson"), 2**24, 2**12
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,15 @@ def read_word_table(path: Path, *, delimiter: str | None = None, strip: bool = T
         return _of_parquet(path)
     if suffix in _LINES:
         return _of_lines(path)
-    names, rows, lines = _cells(path, delimiter, strip)
-    return WordTable(path, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines)
+    names, columns, lines = _cells(path, delimiter, strip)
+    return WordTable(path, dict(zip(names, columns, strict=True)), lines)
 
 
 def _cells(path: Path, delimiter: str | None, strip: bool) -> tuple[list[str], list[list[str]], list[int]]:
+    """Return the names of the columns, the cells of each, and the number of each row's line."""
     origin, expected = printable(path), "a table: a line with the names of the columns, then a row a line"
     reader: Any = None
-    rows: list[list[str]] = []
+    columns: list[list[str]] = []
     lines: list[int] = []
     try:
         with path.open("rb") as raw:
@@ -107,16 +109,12 @@ def _cells(path: Path, delimiter: str | None, strip: bool) -> tuple[list[str], l
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter or _delimiter(path, heading), strict=True)
             names = [name.strip() if strip else name for name in next(reader, [])]
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(names):
-                    raise InputError(
-                        f"{origin}: line {reader.line_num} has {len(cells)} values; expected {len(names)}, as the "
-                        "first line has names."
-                    )
-                rows.append([cell.strip() for cell in cells] if strip else cells)
-                lines.append(reader.line_num)
+            columns = [[] for _ in names]
+            rows = _rows(reader, len(names), lines, origin)
+            # some thousand rows at once become columns: a list for each of a million rows would take half a gigabyte
+            while some := list(islice(rows, _AT_ONCE)):
+                for column, cells in zip(columns, zip(*some, strict=True), strict=True):
+                    column.extend(map(str.strip, cells) if strip else cells)
     except UnicodeError as error:
         raise InputError(f"{origin}: is no text in UTF-8 ({error}). Save it as UTF-8. Expected {expected}.") from error
     except csv.Error as error:
@@ -126,16 +124,32 @@ def _cells(path: Path, delimiter: str | None, strip: bool) -> tuple[list[str], l
         raise InputError(f"{origin}: no such file. Expected {expected}.") from error
     except OSError as error:
         raise InputError(f"{origin}: cannot be read ({error.strerror}). Expected {expected}.") from error
-    if not rows:
+    if not lines:
         raise InputError(f"{origin}: holds no row. Expected {expected}.")
     _check_names(names, origin)
-    again = next((line for line, cells in zip(lines, rows, strict=True) if cells == names), None)
-    if again is not None:
-        raise InputError(
-            f"{origin}: line {again} repeats the names of the columns, as where two files were put together. Take that "
-            "line out."
-        )
-    return names, rows, lines
+    for row, cell in enumerate(columns[0]):
+        if cell == names[0] and all(column[row] == name for column, name in zip(columns, names, strict=True)):
+            raise InputError(
+                f"{origin}: line {lines[row]} repeats the names of the columns, as where two files were put together. "
+                "Take that line out."
+            )
+    return names, columns, lines
+
+
+def _rows(reader: Any, width: int, lines: list[int], origin: str) -> Iterator[list[str]]:
+    """Read the rows below the heading, without empty ones; each one's line goes to `lines`."""
+    for cells in reader:
+        if len(cells) != width:
+            if not any(map(str.strip, cells)):
+                continue
+            raise InputError(
+                f"{origin}: line {reader.line_num} has {len(cells)} values; expected {width}, as the first line has "
+                "names."
+            )
+        if not any(cells):  # spreadsheets leave rows of commas below a table
+            continue
+        lines.append(reader.line_num)
+        yield cells
 
 
 def _check_names(names: Sequence[str], origin: str) -> None:

@@ -50,35 +50,40 @@ class FileContents:
     """Images that are files.
 
     Args:
-        paths: of the images, M of them.
+        root: folder that the paths are relative to.
+        paths: of the images, M of them; words, since a million of `Path` would take a gigabyte.
         names: of the images, relative to the data.
     """
 
-    def __init__(self, paths: Sequence[Path], names: Sequence[str]) -> None:
-        self.paths, self.names = paths, names
+    def __init__(self, root: Path, paths: Sequence[str], names: Sequence[str]) -> None:
+        self.root, self.paths, self.names = root, paths, names
 
     def __len__(self) -> int:
         return len(self.paths)
 
+    def path(self, image: int) -> Path:
+        """Return where one image lies."""
+        return self.root / self.paths[image]
+
     def open(self, image: int) -> AbstractContextManager[tuple[IO[bytes], int]]:
         """Open one image; the file, and its size in bytes."""
-        return open_image_file(self.paths[image])
+        return open_image_file(self.path(image))
 
     def encoded(self, image: int) -> bytes:
         """Return the bytes of one image."""
-        return read_image_file(self.paths[image])
+        return read_image_file(self.path(image))
 
     def name(self, image: int) -> str:
         """Return the path of one image, in letters that any terminal can show."""
-        return printable(self.paths[image])
+        return printable(self.path(image))
 
     def fingerprint(self, image: int) -> bytes:
         """Return 16 bytes that say what the image holds."""
-        return fingerprint_of_file(self.paths[image])
+        return fingerprint_of_file(self.path(image))
 
     def status(self, image: int) -> os.stat_result | None:
         """Return size and times of one image file; None where it is not there."""
         try:
-            return self.paths[image].stat()
+            return self.path(image).stat()
         except OSError:
             return None

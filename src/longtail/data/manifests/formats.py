@@ -6,12 +6,18 @@ from pathlib import Path
 
 from longtail.data.foreign_label_files import OtherFormat, formats_in, recognised
 from longtail.data.manifests.columns import TABLE_SUFFIXES
+from longtail.data.manifests.cvat import read_cvat
+from longtail.data.manifests.darwin_core import read_darwin_core
+from longtail.data.manifests.ecotaxa import read_ecotaxa
+from longtail.data.manifests.isic import ISIC_KINDS, read_isic
+from longtail.data.manifests.label_studio import LABEL_STUDIO_KINDS, read_label_studio
 from longtail.data.manifests.plain_table import read_table
+from longtail.data.manifests.roboflow import ROBOFLOW_KIND, read_roboflow
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
 
-__all__ = ["FORMATS", "Format", "format_in_folder", "format_of"]
+__all__ = ["FORMATS", "Format", "format_in_folder", "format_of", "format_of_file"]
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,50 @@ FORMATS: dict[str, Format] = {
     "table": Format(
         "a table of images",
         read_table,
-        (
-            "a table of images",
-            "a Parquet file",
-            "a table of Roboflow with a column for each class",
-            "a one-hot table with a column for each class, as of ISIC",
-            "the metadata of HAM10000",
-        ),
+        ("a table of images", "a Parquet file"),
         source="docs/how-to/your-data.md",
+    ),
+    "roboflow": Format(
+        "a classification export of Roboflow",
+        read_roboflow,
+        (ROBOFLOW_KIND,),
+        in_folders=True,
+        source="https://docs.roboflow.com",
+    ),
+    "isic": Format(
+        "a table of ISIC or HAM10000",
+        read_isic,
+        ISIC_KINDS,
+        in_folders=True,
+        source="https://challenge.isic-archive.com/data",
+    ),
+    "ecotaxa": Format(
+        "an export of EcoTaxa",
+        read_ecotaxa,
+        ("an export of EcoTaxa",),
+        in_folders=True,
+        source="https://github.com/ecotaxa/ecotaxa_back",
+    ),
+    "darwin-core": Format(
+        "a Darwin Core archive",
+        read_darwin_core,
+        ("a Darwin Core Archive", "a table of a Darwin Core Archive"),
+        in_folders=True,
+        source="https://dwc.tdwg.org/text/",
+    ),
+    "label-studio": Format(
+        "an export of Label Studio",
+        read_label_studio,
+        LABEL_STUDIO_KINDS,
+        in_folders=True,
+        source="https://labelstud.io/guide/export",
+    ),
+    "cvat": Format(
+        "an export of CVAT",
+        read_cvat,
+        ("annotations of CVAT",),
+        in_folders=True,
+        source="https://docs.cvat.ai/docs/manual/advanced/xml_format/",
     ),
 }
 
@@ -67,11 +109,18 @@ def format_of(path: Path, name: str | None = None) -> Format | None:
         return FORMATS[name]
     if path.is_dir():
         return format_in_folder(path)
-    kind = recognised(path)
-    by_kind = _by_kind(None if kind is None else kind.name)
-    if by_kind is None and path.suffix.lower() in TABLE_SUFFIXES and (kind is None or not kind.is_known):
-        return FORMATS["table"]
-    return by_kind
+    return format_of_file(recognised(path) or OtherFormat(path, "a file", is_known=False))
+
+
+def format_of_file(file: OtherFormat) -> Format | None:
+    """Return the format of a file that was looked at; None where it is none of these.
+
+    Args:
+        file: as `recognised` names it; one that is not known is a plain table where it ends like one.
+    """
+    by_kind = _by_kind(file.name)
+    is_table = not file.is_known and file.path.suffix.lower() in TABLE_SUFFIXES
+    return FORMATS["table"] if by_kind is None and is_table else by_kind
 
 
 def format_in_folder(folder: Path) -> Format | None:
@@ -91,9 +140,7 @@ def format_in_folder(folder: Path) -> Format | None:
     return next((result for _, result in there.values()), None)
 
 
-def _by_kind(kind: str | None) -> Format | None:
-    if kind is None:
-        return None
+def _by_kind(kind: str) -> Format | None:
     return next(
         (one for one in FORMATS.values() if any(kind == name or kind.startswith(f"{name} (") for name in one.kinds)),
         None,

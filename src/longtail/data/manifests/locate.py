@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def locate(rows: Rows, root: Path | None = None, *, skip_missing: bool = False, 
         image_numbers = [int(moved[image_numbers[row]]) for row in keep]
     else:
         names_left = list(numbers)
-    contents = FileContents([base / path for path in paths], names_left)
+    contents = FileContents(base, paths, names_left)
     images = RowImages(contents, np.array(image_numbers, dtype=np.int64))
     return images, Rows(**{**vars(rows), "notes": notes})
 
@@ -86,22 +87,26 @@ def _check_inside(
 ) -> None:
     """Refuse paths that lead out of the root; whole paths are those of the person who made the table."""
     for at, name in enumerate(names):
-        path = PurePosixPath(name.replace("\\", "/"))
-        where = rows.place(image_numbers.index(at)) if ".." in path.parts or not name or remote(name) else ""
+        if name and ".." not in name and not remote(name):
+            continue
         if not name:
+            where = rows.place(image_numbers.index(at))
             raise InputError(f"{origin}: {where} names no image. Expected its path, or take the line out.")
         if remote(name):
+            if is_given:
+                continue
             raise InputError(
-                f"{origin}: {where}: {printable(name)} is an address, and images are read from a disk. Download them, "
-                "and say in which folder they lie: `root`; they are found there by their names."
+                f"{origin}: {rows.place(image_numbers.index(at))}: {printable(name)} is an address, and images are "
+                "read from a disk. Download them, and say in which folder they lie: `root`; they are found there by "
+                "their names."
             )
-        if path.is_absolute() and not is_given:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if ".." not in path.parts or (path.is_absolute() and not is_given):
             continue
-        inside = os.path.normpath(base / path)
-        if ".." in path.parts and not Path(inside).is_relative_to(os.path.normpath(base)):
+        if not Path(os.path.normpath(base / path)).is_relative_to(os.path.normpath(base)):
             raise InputError(
-                f"{origin}: {where}: {printable(name)} leads out of {printable(base)}. Say the folder that all paths "
-                "are below, `root`, and write them relative to it."
+                f"{origin}: {rows.place(image_numbers.index(at))}: {printable(name)} leads out of {printable(base)}. "
+                "Say the folder that all paths are below, `root`, and write them relative to it."
             )
 
 
@@ -113,7 +118,8 @@ def _found(base: Path, names: list[str]) -> tuple[list[str], int, list[int]]:
     paths, nowhere = list(names), []
     by_name, by_stem = _below(base)
     for at in absent:
-        name = PurePosixPath(names[at].replace("\\", "/"))
+        word = unquote(names[at].partition("?")[0]) if remote(names[at]) else names[at]
+        name = PurePosixPath(word.replace("\\", "/"))
         ways = by_name.get(name.name) or by_stem.get(name.name) or []
         if not ways and name.suffix.lower() not in IMAGE_SUFFIXES:
             ways = by_stem.get(name.stem, [])

@@ -1,7 +1,8 @@
 """A table with a row an image, or a crop of one, as people make them: columns are found by their names, or given."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ _PERHAPS_GROUPS = (
     *("specimen", "specimen_id", "individual", "individual_id", "subject", "subject_id", "seq_id", "sequence"),
     *("sequence_id", "burst", "object_id", "slide", "slide_id", "well", "plate"),
 )
-_NUMBERS = frozenset({"0", "1", "0.0", "1.0"})
+_RANKS_BELOW = ("species", "scientific_name", "scientificname", "genus", "family", "order")
+_ONES = frozenset({"1", "1.0", "true", "True", "TRUE"})
+_MARKS = _ONES | {"0", "0.0", "false", "False", "FALSE"}
 
 
 def read_table(path: Path, choice: ManifestChoice) -> Rows:
@@ -56,68 +59,87 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
     """
     image = choice.image_column or _image_column(table)
     images = table.column(image, "image_column")
-    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
-    labels, class_names, notes = _labels(table, choice, taken)
     groups, grouped_by = _belonging(table, choice.group_column, "group_column", _GROUPS)
     events, _ = _belonging(table, choice.event_column, "event_column", _EVENTS)
     splits, _ = _belonging(table, choice.split_column, "split_column", _SPLITS)
-    if groups is None and choice.group_column is None:
-        notes += _perhaps_grouped(table)
     boxes = _boxes(table, choice.box_columns)
-    lines: Sequence[int] = table.lines
-    if isinstance(labels[0], tuple):
-        place = [row for row, several in enumerate(labels) for _ in several or ("",)]
-        rows = Rows(images, [""] * len(images), table.path.parent, lines, splits, groups, grouped_by, events, boxes)
-        flat = [label for several in labels for label in several or ("",)]
-        rows = rows.take(place)
-        rows = Rows(**{**vars(rows), "labels": flat})
-    else:
-        rows = Rows(images, labels, table.path.parent, lines, splits, groups, grouped_by, events, boxes)  # type: ignore[arg-type]
-    unit = "pixels" if boxes is not None and np.nanmax(boxes, initial=0) > 1 else "shares"
-    return Rows(**{**vars(rows), "box_unit": unit, "class_names": class_names, "notes": notes})
+    is_in_pixels = boxes is not None and bool((boxes > 1).any())
+    rows = Rows(
+        images=images,
+        labels=images,  # until they are known
+        root=table.path.parent,
+        lines=table.lines,
+        splits=splits,
+        groups=groups,
+        grouped_by=grouped_by,
+        events=events,
+        boxes=boxes,
+        box_unit="pixels" if is_in_pixels else "shares",
+        notes=_perhaps_grouped(table) if groups is None and choice.group_column is None else (),
+    )
+    label = choice.label_column or _label_column(table, choice, image)
+    if label is not None:
+        return replace(rows, labels=table.column(label, "label_column"))
+    return _of_ones(rows, table, _columns_of_ones(table, choice, image))
 
 
 def _image_column(table: WordTable) -> str:
-    name = table.first_of(*_IMAGES)
-    if name is not None:
-        return name
-    for column, cells in table.columns.items():
-        some = [cell for cell in cells[:20] if cell]
-        if some and all(Path(cell).suffix.lower() in IMAGE_SUFFIXES for cell in some):
-            return column
+    usual = [name for name in map(table.first_of, _IMAGES) if name is not None]
+    others = [name for name in table.names if name not in usual]
+    telling = next((name for name in (*usual, *others) if _names_images(table.columns[name])), None)
+    if telling is not None or usual:
+        return telling or usual[0]
     raise InputError(
         f"{printable(table.path)}: which column names the images cannot be told. Say it: `image_column`. Columns: "
-        f"{', '.join(table.names)}."
+        f"{', '.join(table.names)}. Features go to `longtail fit`."
     )
 
 
-def _labels(
-    table: WordTable, choice: ManifestChoice, taken: set[str | None]
-) -> tuple[Sequence[str] | list[tuple[str, ...]], tuple[str, ...] | None, tuple[str, ...]]:
-    """Return the label of each row, or several; the classes in the order of their columns; and notes."""
-    if choice.label_column is not None:
-        return table.column(choice.label_column, "label_column"), None, ()
+def _names_images(cells: Sequence[str]) -> bool:
+    some = [cell for cell in cells[:20] if cell]
+    return bool(some) and all(PurePosixPath(cell).suffix.lower() in IMAGE_SUFFIXES for cell in some)
+
+
+def _label_column(table: WordTable, choice: ManifestChoice, image: str) -> str | None:
+    """Return the column with the class; None where there is a column for each."""
+    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
     name = class_column(column for column in table.names if column not in taken)
-    if name is not None:
-        others = [other for other in ("species", "scientific_name", "scientificname") if table.first_of(other)]
-        if name.lower() in ("class", "y") and others:
-            raise InputError(
-                f"{printable(table.path)}: {name!r} may be the class or a rank above {others[0]!r}. Say which column "
-                f"holds the label: `label_column`. Columns: {', '.join(table.names)}."
-            )
-        return table.columns[name], None, ()
-    ones = [column for column in table.names if column not in taken and set(table.columns[column]) <= _NUMBERS]
-    if len(ones) >= 2:
-        marked = np.array([[cell[0] == "1" for cell in table.columns[column]] for column in ones])
-        names = [tuple(ones[at] for at in np.flatnonzero(row)) for row in marked.T]
-        note = f"{table.path.name}: labels are ones and zeros, a column a class: {', '.join(ones[:5])}" + (
-            f" and {len(ones) - 5} more" if len(ones) > 5 else ""
+    if name is None:
+        return None
+    below = next(filter(None, map(table.first_of, _RANKS_BELOW)), None)
+    if name.lower() in ("class", "y") and below is not None:
+        raise InputError(
+            f"{printable(table.path)}: {name!r} may be the class or a rank above {below!r}. Say which column holds the "
+            f"label: `label_column`. Columns: {', '.join(table.names)}."
         )
-        return names, tuple(ones), (note,)
-    raise InputError(
-        f"{printable(table.path)}: which column holds the class cannot be told. Say it: `label_column`. Columns: "
-        f"{', '.join(table.names)}."
-    )
+    return name
+
+
+def _columns_of_ones(table: WordTable, choice: ManifestChoice, image: str) -> list[str]:
+    """Return the columns of ones and zeros, one a class."""
+    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
+    ones = [
+        name
+        for name, cells in table.columns.items()
+        if name and name not in taken and not name.endswith("_weight") and set(cells) <= _MARKS
+    ]
+    if len(ones) < 2:
+        raise InputError(
+            f"{printable(table.path)}: which column holds the class cannot be told. Say it: `label_column`. Columns: "
+            f"{', '.join(table.names)}."
+        )
+    return ones
+
+
+def _of_ones(rows: Rows, table: WordTable, names: Sequence[str]) -> Rows:
+    """Give each row the classes whose columns say one: a row for each; one without a label where none does."""
+    marked = np.array([[cell in _ONES for cell in table.columns[name]] for name in names])
+    row, column = np.nonzero(np.vstack([marked, ~marked.any(axis=0)]).T)
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    note = f"{table.path.name}: labels are ones and zeros, a column a class: {', '.join(names[:5])}{more}"
+    each = rows if len(row) == len(rows) else rows.take(row.tolist())
+    labels = [(*names, "")[at] for at in column]
+    return replace(each, labels=labels, class_names=tuple(names), notes=(*rows.notes, note))
 
 
 def _belonging(
@@ -131,10 +153,7 @@ def _belonging(
 
 def _perhaps_grouped(table: WordTable) -> tuple[str, ...]:
     """Tell of a column that says what belongs together, by its name and by what stands in it."""
-    for usual in _PERHAPS_GROUPS:
-        name = table.first_of(usual)
-        if name is None:
-            continue
+    for name in filter(None, map(table.first_of, _PERHAPS_GROUPS)):
         number = len(set(table.columns[name]))
         if 1 < number < len(table):
             return (
@@ -152,14 +171,25 @@ def _boxes(table: WordTable, names: Sequence[str]) -> NDArray[np.float64] | None
         raise InputError(
             f"`box_columns` names {len(names)} columns; expected four: left edge, upper edge, width, height."
         )
-    boxes = np.full((len(table), 4), np.nan)
-    for at, name in enumerate(names):
-        for row, cell in enumerate(table.column(name, "box_columns")):
-            try:
-                boxes[row, at] = float(cell) if cell else np.nan
-            except ValueError:
-                raise InputError(
-                    f"{printable(table.path)}: line {table.lines[row]}: {cell[:40]!r} in the column {name!r} is no "
-                    "number. Expected the edge or size of a box."
-                ) from None
-    return boxes
+    columns = [table.column(name, "box_columns") for name in names]
+    try:
+        return np.array([[float(cell or "nan") for cell in cells] for cells in columns]).T
+    except ValueError:
+        name, row = next(
+            (name, row)
+            for name, cells in zip(names, columns, strict=True)
+            for row, cell in enumerate(cells)
+            if not _is_number(cell or "nan")
+        )
+        raise InputError(
+            f"{printable(table.path)}: line {table.lines[row]}: {table.columns[name][row][:40]!r} in the column "
+            f"{name!r} is no number. Expected the edge or size of a box, with a point before its decimals."
+        ) from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -30,6 +30,7 @@ class ManifestChoice:
         box_columns: left edge, upper edge, width and height of crops; four names, or none.
         several: labels of one image: "refuse" them, take the "rarest", or a row for "each".
         drop_labels: rows of these labels are left out: what is no class, such as blank or unknown.
+        label_status: rows of these states have a label, the others none: of EcoTaxa validated, predicted, dubious.
         box_file: results of a detector, MegaDetector's or SpeciesNet's, whose boxes are cut out of the images.
         box_confidence: detections below it are no boxes, 0 to 1.
         padding: added around each box, as a share of its longer side, at least 0.
@@ -46,6 +47,7 @@ class ManifestChoice:
     box_columns: tuple[str, ...] = ()
     several: SeveralLabels = "refuse"
     drop_labels: tuple[str, ...] = ()
+    label_status: tuple[str, ...] = ("validated",)
     box_file: Path | None = None
     box_confidence: float = 0.2
     padding: float = 0.0
@@ -61,6 +63,7 @@ class Rows:
         labels: class of each row, as it stands; "" where it has none.
         root: folder that the paths are relative to.
         lines: where each row stands in its file: number of the line, or of the entry; None where there are none.
+        files: name of the file that each row stands in, where there are several.
         splits: "train", "val", "test", or another word for one of them, of each row; None where nothing says so.
         groups: what each row belongs to; "" for a group of its own; None where nothing says so.
         grouped_by: what the groups are, in words: "location".
@@ -89,13 +92,15 @@ class Rows:
     class_ids: tuple[str, ...] | None = None
     contents: Contents | None = None
     notes: tuple[str, ...] = field(default=())
+    files: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def place(self, row: int) -> str:
         """Return where a row stands, in words for messages."""
-        return f"entry {row + 1}" if self.lines is None else f"line {self.lines[row]}"
+        place = f"entry {row + 1}" if self.lines is None else f"line {self.lines[row]}"
+        return place if self.files is None else f"{place} of {self.files[row]}"
 
     def take(self, rows: Sequence[int]) -> Self:
         """Return some of the rows, in the order asked for."""
@@ -113,4 +118,5 @@ class Rows:
             events=some(self.events),
             boxes=None if self.boxes is None else self.boxes[np.asarray(rows, dtype=np.int64)],
             ids=some(self.ids),
+            files=some(self.files),
         )

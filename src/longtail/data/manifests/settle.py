@@ -68,13 +68,14 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
     order = rows.class_names
     if order is None:
         order = class_order([Labels(tuple(names), np.empty(0, dtype=np.int64))])
-    unknown = [name for name in names if name not in set(order)]
+    unknown = sorted(set(names) - set(order))
     if unknown:
         raise InputError(f"{origin}: the class {unknown[0]!r} stands in no list of its classes.")
-    used = [name for name in order if name in set(names)]
+    in_use = set(names)
+    used = [name for name in order if name in in_use]
     settled, numbers = settled_names(used, alike_names, origin) if used else ((), ())
     place = dict(zip(used, numbers, strict=True)) | {"": -1}
-    labels = np.array([place[name] for name in words], dtype=np.int64)
+    labels = np.fromiter(map(place.__getitem__, words), dtype=np.int64, count=len(words))
     empty = int((labels < 0).sum())
     if empty and names:
         notes.append(f"{origin}: {counted(empty, 'row')} without a label: unlabelled, learnt from only by `unlabelled`")
@@ -93,7 +94,8 @@ def _without(rows: Rows, labels: Sequence[str], notes: list[str], origin: str) -
     if unknown:
         listed = ", ".join(sorted(name for name in there if name)[:8])
         raise InputError(f"{origin}: `drop_labels` {unknown[0]!r} is the label of no row. Labels: {listed}.")
-    keep = [row for row, label in enumerate(rows.labels) if label not in set(labels)]
+    dropped = set(labels)
+    keep = [row for row, label in enumerate(rows.labels) if label not in dropped]
     notes.append(f"{origin}: {counted(len(rows) - len(keep), 'row')} of {', '.join(labels)} left out")
     return rows.take(keep)
 
@@ -101,12 +103,13 @@ def _without(rows: Rows, labels: Sequence[str], notes: list[str], origin: str) -
 def _one_label_each(rows: Rows, choice: ManifestChoice, notes: list[str], origin: str) -> Rows:
     """Refuse rows that stand there twice; answer for images that have several labels."""
     boxes = None if rows.boxes is None else [tuple(box) for box in np.nan_to_num(rows.boxes, nan=-1).tolist()]
-    members: dict[object, list[int]] = defaultdict(list)
-    for row, image in enumerate(rows.images):
-        members[image if boxes is None else (image, boxes[row])].append(row)
-    several = [same for same in members.values() if len(same) > 1]
-    if not several:
+    keys: Sequence[object] = rows.images if boxes is None else list(zip(rows.images, boxes, strict=True))
+    if len(set(keys)) == len(keys):
         return rows
+    members: dict[object, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        members[key].append(row)
+    several = [same for same in members.values() if len(same) > 1]
     for same in several:
         seen: dict[str, int] = {}
         for row in same:
@@ -137,19 +140,18 @@ def _one_label_each(rows: Rows, choice: ManifestChoice, notes: list[str], origin
 def _splits(rows: Rows, origin: str) -> NDArray[np.str_] | None:
     if rows.splits is None or not any(rows.splits):
         return None
-    result = []
-    for row, word in enumerate(rows.splits):
-        split = _SPLIT_OF.get(word.strip().lower())
-        if split is None:
-            what = f"split {word!r}" if word else "no split, as others have"
-            raise InputError(
-                f"{origin}: {rows.place(row)}: {what}; expected train, val or test. Where that column says something "
-                "else: `split_column` none."
-            )
-        result.append(split)
-    if "train" not in result:
+    splits = {word: _SPLIT_OF.get(word.strip().lower()) for word in set(rows.splits)}
+    if None in splits.values():
+        row = next(row for row, word in enumerate(rows.splits) if splits[word] is None)
+        word = rows.splits[row]
+        what = f"split {word!r}" if word else "no split, as others have"
+        raise InputError(
+            f"{origin}: {rows.place(row)}: {what}; expected train, val or test. Where that column says something "
+            "else: `split_column` none."
+        )
+    if "train" not in splits.values():
         raise InputError(f"{origin}: no row is of the split train.")
-    return np.array(result)
+    return np.array([splits[word] for word in rows.splits])
 
 
 def _crops(rows: Rows, choice: ManifestChoice, origin: str) -> Crops | None:
