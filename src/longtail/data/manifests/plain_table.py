@@ -1,13 +1,14 @@
 """A table with a row an image, or a crop of one, as people make them: columns are found by their names, or given."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from longtail.data.foreign_label_files import class_column
 from longtail.data.image_kinds import IMAGE_SUFFIXES
+from longtail.data.manifests.box_columns import boxes_of
 from longtail.data.manifests.columns import WordTable, read_word_table
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
@@ -21,6 +22,7 @@ _IMAGES = (
 )
 _SPLITS = ("split", "splits", "subset", "partition")
 _GROUPS, _EVENTS = ("group", "groups", "group_id"), ("event", "event_id", "eventid")
+_IDS = ("id", "ids")
 # usual names of what belongs together, which a person is asked about
 _PERHAPS_GROUPS = (
     *("site", "location", "location_id", "deployment", "deployment_id", "deploymentid", "camera", "camera_id"),
@@ -56,25 +58,36 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
     """
     image = choice.image_column or _image_column(table)
     images = table.column(image, "image_column")
-    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
-    labels, class_names, notes = _labels(table, choice, taken)
+    boxes, box_notes = boxes_of(table, choice.box_columns)
+    taken = {image, choice.split_column, choice.group_column, choice.event_column, choice.id_column}
+    labels, class_names, notes = _labels(table, choice, taken | set(choice.box_columns))
+    notes += box_notes
+    ids, _ = _belonging(table, choice.id_column, "id_column", _IDS)
     groups, grouped_by = _belonging(table, choice.group_column, "group_column", _GROUPS)
     events, _ = _belonging(table, choice.event_column, "event_column", _EVENTS)
     splits, _ = _belonging(table, choice.split_column, "split_column", _SPLITS)
     if groups is None and choice.group_column is None:
         notes += _perhaps_grouped(table)
-    boxes = _boxes(table, choice.box_columns)
-    lines: Sequence[int] = table.lines
-    if isinstance(labels[0], tuple):
-        place = [row for row, several in enumerate(labels) for _ in several or ("",)]
-        rows = Rows(images, [""] * len(images), table.path.parent, lines, splits, groups, grouped_by, events, boxes)
-        flat = [label for several in labels for label in several or ("",)]
-        rows = rows.take(place)
-        rows = Rows(**{**vars(rows), "labels": flat})
-    else:
-        rows = Rows(images, labels, table.path.parent, lines, splits, groups, grouped_by, events, boxes)  # type: ignore[arg-type]
-    unit = "pixels" if boxes is not None and np.nanmax(boxes, initial=0) > 1 else "shares"
-    return Rows(**{**vars(rows), "box_unit": unit, "class_names": class_names, "notes": notes})
+    rows = Rows(
+        images,
+        [""] * len(images),
+        table.path.parent,
+        table.lines,
+        splits,
+        groups,
+        grouped_by,
+        events,
+        boxes,
+        "pixels" if boxes is not None and np.nanmax(boxes, initial=0) > 1 else "shares",
+        ids,
+        class_names,
+        notes=notes,
+    )
+    several = [label if isinstance(label, tuple) else (label,) for label in labels]
+    flat = [label for of_row in several for label in of_row or ("",)]
+    if len(flat) > len(rows):
+        rows = rows.take([row for row, of_row in enumerate(several) for _ in of_row or ("",)])
+    return replace(rows, labels=flat)
 
 
 def _image_column(table: WordTable) -> str:
@@ -95,12 +108,14 @@ def _labels(
     table: WordTable, choice: ManifestChoice, taken: set[str | None]
 ) -> tuple[Sequence[str] | list[tuple[str, ...]], tuple[str, ...] | None, tuple[str, ...]]:
     """Return the label of each row, or several; the classes in the order of their columns; and notes."""
+    if choice.label_column == "none":
+        return [""] * len(table), None, ()
     if choice.label_column is not None:
         return table.column(choice.label_column, "label_column"), None, ()
     name = class_column(column for column in table.names if column not in taken)
     if name is not None:
         others = [other for other in ("species", "scientific_name", "scientificname") if table.first_of(other)]
-        if name.lower() in ("class", "y") and others:
+        if name.lower() in ("class", "y") and others and choice.labelled:
             raise InputError(
                 f"{printable(table.path)}: {name!r} may be the class or a rank above {others[0]!r}. Say which column "
                 f"holds the label: `label_column`. Columns: {', '.join(table.names)}."
@@ -114,6 +129,8 @@ def _labels(
             f" and {len(ones) - 5} more" if len(ones) > 5 else ""
         )
         return names, tuple(ones), (note,)
+    if not choice.labelled:
+        return [""] * len(table), None, ()
     raise InputError(
         f"{printable(table.path)}: which column holds the class cannot be told. Say it: `label_column`. Columns: "
         f"{', '.join(table.names)}."
@@ -143,23 +160,3 @@ def _perhaps_grouped(table: WordTable) -> tuple[str, ...]:
                 "none says that they are apart",
             )
     return ()
-
-
-def _boxes(table: WordTable, names: Sequence[str]) -> NDArray[np.float64] | None:
-    if not names:
-        return None
-    if len(names) != 4:
-        raise InputError(
-            f"`box_columns` names {len(names)} columns; expected four: left edge, upper edge, width, height."
-        )
-    boxes = np.full((len(table), 4), np.nan)
-    for at, name in enumerate(names):
-        for row, cell in enumerate(table.column(name, "box_columns")):
-            try:
-                boxes[row, at] = float(cell) if cell else np.nan
-            except ValueError:
-                raise InputError(
-                    f"{printable(table.path)}: line {table.lines[row]}: {cell[:40]!r} in the column {name!r} is no "
-                    "number. Expected the edge or size of a box."
-                ) from None
-    return boxes
