@@ -1,6 +1,6 @@
 """What is known of the inputs beside their features: names, ids, groups, events, boxes, and the sizes of images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,18 @@ def box_in_shares(inputs: InputRows, row: int) -> NDArray[np.float64] | None:
     return shares
 
 
-def box_in_pixels(inputs: InputRows, row: int) -> NDArray[np.float64] | None:
-    """Return a row's box in pixels of its upright image; None where it is the whole image."""
+def box_in_pixels(inputs: InputRows, row: int, size_of: Callable[[int], tuple[int, int]]) -> NDArray[np.float64] | None:
+    """Return a row's box in pixels of its upright image; None where it is the whole image.
+
+    Args:
+        inputs: all rows.
+        row: of the box.
+        size_of: width and height of a row's image.
+    """
     boxes = inputs.rows.boxes
     if boxes is None or np.isnan(boxes[row]).any():
         return None
     box: NDArray[np.float64] = boxes[row].astype(np.float64)
     if inputs.rows.box_unit == "shares":
-        box = box * np.tile(inputs.size_of(row), 2)
+        box = box * np.tile(size_of(row), 2)
     return box.round(3)

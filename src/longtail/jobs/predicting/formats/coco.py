@@ -37,7 +37,7 @@ def write_coco(path: Path, blocks: Blocks, about: About) -> tuple[str, ...]:
         row = 0
         for _, probabilities in blocks:
             for (best, *_), (value, *_) in zip(*ranked(probabilities, 1), strict=True):
-                box = box_in_pixels(about.inputs, row)
+                box = box_in_pixels(about.inputs, row, ids.size_of)
                 bbox = [0, 0, *ids.size_of(row)] if box is None else box.tolist()
                 result = {
                     "image_id": ids.images[row],
