@@ -59,8 +59,9 @@ def labels_of_events(
         first = int(mixed[0])
         named = ", ".join(class_names[c] for c in np.flatnonzero(images[first])[:4])
         raise InputError(
-            f"the images of event {printable(list(numbers)[first])!r} are of several classes: {named}, and so are those "
-            f"of {len(mixed) - 1:,} others. Say `event_labels` majority: an event is of the class of most of its images."
+            f"the images of event {printable(list(numbers)[first])!r} are of several classes: {named}, and so are "
+            f"those of {len(mixed) - 1:,} others. Say `event_labels` majority: an event is of the class of most of its "
+            "images."
         )
     # of classes with as many images, the rarest in training
     order = np.argsort(class_counts, kind="stable")

@@ -10,14 +10,12 @@ import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.evaluation.event_labels import SeveralInEvent
 from longtail.jobs.options import OutputOptions
 from longtail.ranges import Count, Range
 
 if TYPE_CHECKING:
     from longtail.features import FeatureFile
     from longtail.heads.base import Head
-    from longtail.jobs.predicting.event_accuracy import Pooled
     from longtail.jobs.predicting.target_prior import TargetPrior
 
 __all__ = ["EvaluateConfig", "run"]
@@ -55,7 +53,7 @@ class EvaluateConfig:
     """Column of the event of each row; default: event, or what the features have."""
     event_by: str | None = None
     """Event of a row by its name: a pattern, folder:1 (-1: the last), or a table of name and event."""
-    event_labels: SeveralInEvent = "refuse"
+    event_labels: Literal["refuse", "majority"] = "refuse"
     """Events whose images are of several classes: refuse them, or take that of the majority."""
     runtime: OutputOptions = field(default_factory=OutputOptions)
 
