@@ -35,6 +35,7 @@ VERBS = {
         "labels worth a look: near-duplicates, likely mistakes",
     ),
     "pack": ("longtail.jobs.pack", "PackConfig", "one image pack out of a folder or list of images"),
+    "convert": ("longtail.jobs.convert", "ConvertConfig", "a table of images, or a pack, out of any data that is read"),
     "pretrain": ("longtail.jobs.pretrain", "PretrainConfig", "stage 1 without labels: rotation, MoCo v2, SimSiam"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
     "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),

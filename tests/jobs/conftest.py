@@ -8,6 +8,7 @@ import torch
 from torchvision import models
 
 from longtail.backbones import SplitNetwork, replace_last_layer
+from longtail.cli import main
 from longtail.data.decode import write_png
 from longtail.data.transforms import Preprocessing, normalize
 from longtail.features import write_features
@@ -102,3 +103,19 @@ def network(of_torchvision, tmp_path):
     torch.save(model.state_dict(), tmp_path / "net.pt")
     Colours.write(tmp_path / "embeddings", features, labels)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def bees_and_cows(tmp_path_factory):
+    """photos/ with images of two classes, 20 of each, and the run/ of a network that has seen them."""
+    folder = tmp_path_factory.mktemp("bees_and_cows")
+    rng = np.random.default_rng(0)
+    for name in ("bee", "cow"):
+        for number in range(20):
+            image = torch.from_numpy(rng.integers(0, 255, (3, 16, 16), dtype=np.uint8))
+            write_png(image, folder / "photos" / name / f"{number:02d}.png")
+    words = ["run", "folder", "--data", str(folder / "photos"), "--methods", "joint", "--label-check", "none"]
+    words += ["--image-size", "16", "--backbone", "digits_cnn", "--batch-size", "16", "--warmup-epochs", "0"]
+    words += ["--augmentation", "none", "--device", "cpu", "--epochs", "1", "--workers", "0"]
+    assert main([*words, "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder

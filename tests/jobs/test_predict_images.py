@@ -4,40 +4,15 @@ import csv
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from longtail.cli import main
 from longtail.features import FeatureBlock
 from longtail.jobs.predicting.inputs import some_rows
 
-FAST = [
-    "--image-size",
-    "16",
-    "--backbone",
-    "digits_cnn",
-    "--batch-size",
-    "16",
-    "--warmup-epochs",
-    "0",
-    "--workers",
-    "0",
-]
 
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """A folder with images of two classes and a network that has seen them."""
-    folder = tmp_path_factory.mktemp("network")
-    rng = np.random.default_rng(0)
-    for name in ("bee", "cow"):
-        (folder / "photos" / name).mkdir(parents=True)
-        for number in range(20):
-            image = Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8))
-            image.save(folder / "photos" / name / f"{number:02d}.png")
-    words = ["run", "folder", "--data", str(folder / "photos"), "--methods", "joint", "--label-check", "none", *FAST]
-    words += ["--augmentation", "none", "--device", "cpu", "--epochs", "1"]
-    assert main([*words, "--out", str(folder / "run"), "--quiet"]) == 0
-    return folder
+@pytest.fixture
+def network(bees_and_cows):
+    return bees_and_cows
 
 
 def predict(network, inputs, out, *words):

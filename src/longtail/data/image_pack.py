@@ -1,7 +1,7 @@
 """The image pack: all encoded images of a data set in one HDF5 file."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from longtail.errors import InputError
 from longtail.files.atomic import atomic_path
 from longtail.files.hdf5 import check_dataset, create_hdf5, open_hdf5, read_dataset
 from longtail.files.text import printable
+from longtail.grouping import Grouping
 
 __all__ = ["PACK_SUFFIXES", "SPLIT_CODES", "ImagePack", "pack_splits", "write_pack"]
 
 PACK_SUFFIXES = (".h5", ".hdf5")
+BELONGING = ("groups", "events")
 SPLIT_CODES = {"train": 0, "test": 1, "val": 2}
 MOST_IN_MEMORY = 2**30
 _NEEDED = ("bytes", "offset", "label", "class_names")
@@ -31,7 +33,8 @@ class ImagePack:
 
     Args:
         path: HDF5 with `bytes`, `offset`, `label`, `class_names` and, perhaps, `split` (0 train, 1 test, 2 val; all
-            train where it is missing).
+            train where it is missing); and, perhaps, `groups` and `events`: the number of each image's among
+            `group_names` and `event_names`.
         bits: of grey images of more than 8 bits, as of `decode_image`.
 
     Raises:
@@ -58,8 +61,9 @@ class ImagePack:
             self._offsets = _whole_numbers(file, "offset")
             self._labels = _whole_numbers(file, "label")
             self.split = _whole_numbers(file, "split") if "split" in file else np.zeros_like(self._labels)
-            self.class_names = _names(file)
+            self.class_names = _names(file, "class_names")
             _check_parts(self._offsets, self._labels, self.split, stored.size)
+            self.groups, self.events = (_grouping(file, what, len(self._labels)) for what in BELONGING)
         number = len(self.class_names)
         if self._labels.min() < 0 or self._labels.max() >= number:
             raise InputError(f"{printable(path)}: labels outside 0 .. {number - 1}. {_AGAIN}")
@@ -139,19 +143,29 @@ def _whole_numbers(file: h5py.File, name: str) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def _names(file: h5py.File) -> tuple[str, ...]:
-    stored = check_dataset(file["class_names"], "class_names")
+def _names(file: h5py.File, name: str) -> tuple[str, ...]:
+    stored = check_dataset(file[name], name)
     if h5py.check_string_dtype(stored.dtype) is None or stored.ndim != 1:
-        raise InputError(
-            f"class_names is of shape {stored.shape} and type {stored.dtype}; expected a row of text. {_AGAIN}"
-        )
+        raise InputError(f"{name} is of shape {stored.shape} and type {stored.dtype}; expected a row of text. {_AGAIN}")
     # names of variable length are not counted among what the file holds
     if stored.size > max(stored.id.get_storage_size(), 1):
-        raise InputError(f"class_names promises {stored.size:,} names, more than the file holds. {_AGAIN}")
+        raise InputError(f"{name} promises {stored.size:,} names, more than the file holds. {_AGAIN}")
     try:
         return tuple(stored.asstr("utf-8")[()].tolist())
     except UnicodeDecodeError as error:
-        raise InputError(f"class_names holds a name that is no text in UTF-8. {_AGAIN}") from error
+        raise InputError(f"{name} holds a name that is no text in UTF-8. {_AGAIN}") from error
+
+
+def _grouping(file: h5py.File, what: str, images: int) -> Grouping | None:
+    names = f"{what.removesuffix('s')}_names"
+    if what not in file:
+        return None
+    if names not in file:
+        raise InputError(f"{what} without {names}, which say what the numbers mean. {_AGAIN}")
+    codes, words = _whole_numbers(file, what), _names(file, names)
+    if len(codes) != images or codes.min() < 0 or codes.max() >= len(words):
+        raise InputError(f"{what} are no numbers from 0 to {len(words) - 1}, one for each of {images} images. {_AGAIN}")
+    return Grouping(words, codes, what)
 
 
 def _check_parts(offsets: NDArray[np.int64], labels: NDArray[np.int64], split: NDArray[np.int64], total: int) -> None:
@@ -183,6 +197,7 @@ def write_pack(
     *,
     source: str,
     note: str = "",
+    belonging: Mapping[str, Grouping | None] | None = None,
 ) -> int:
     """Write a pack, whole or not at all.
 
@@ -192,6 +207,7 @@ def write_pack(
         class_names: C names.
         source: where the images come from.
         note: anything else worth keeping.
+        belonging: "groups" and "events" of the images, where there are any.
 
     Returns:
         The number of images.
@@ -217,6 +233,13 @@ def write_pack(
         file["label"] = np.array(labels, dtype=np.int16 if len(class_names) < 2**15 else np.int32)
         file["split"] = np.array(codes, dtype=np.uint8)
         file["class_names"] = np.array([name.encode() for name in class_names])
+        for what, grouping in (belonging or {}).items():
+            if grouping is not None:
+                used, codes_of = np.unique(grouping.codes, return_inverse=True)
+                file[what] = codes_of.reshape(-1).astype(np.int32)
+                file[f"{what.removesuffix('s')}_names"] = np.array(
+                    [printable(grouping.names[code]).encode() for code in used.tolist()]
+                )
         file.attrs["source"], file.attrs["note"] = printable(source), printable(note)
         file.attrs["split_meaning"] = "0=train 1=test 2=val"
     return len(labels)

@@ -16,7 +16,7 @@ from longtail.data.image_kinds import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_readabl
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack
 from longtail.data.manifests.formats import Format, format_of
 from longtail.data.manifests.opened import read_manifest
-from longtail.data.manifests.rows import ManifestChoice
+from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.data.readable import find_unreadable
 from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
@@ -34,6 +34,7 @@ class UnlabelledImages(Subset):
         left_out: name and reason of each of the others.
         notes: sentences for people on what was passed over.
         channels: 1 or 3, of the images that `load` returns.
+        table: the rows of the table that names the images, where there is one.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class UnlabelledImages(Subset):
         left_out: tuple[tuple[str, str], ...],
         notes: tuple[str, ...],
         channels: int,
+        table: Rows | None = None,
     ) -> None:
         super().__init__(source, rows)
-        self.left_out, self.notes, self.channels = left_out, notes, channels
+        self.left_out, self.notes, self.channels, self.table = left_out, notes, channels, table
 
     def load(self, index: int, *, least: int | None = None) -> torch.Tensor:
         """Decode one image: uint8, shape (channels, H, W)."""
@@ -85,14 +87,15 @@ def open_unlabelled(
         InputError: no image there, or none that can be read.
     """
     check_bits(bits)
-    form = _format(path, table)
+    form, named = _format(path, table), None
     if form is None:
         source, notes = _source(path, bits)
     else:
-        manifest = read_manifest(path, replace(table or ManifestChoice(), several="each"), bits=bits)
+        choice = replace(table or ManifestChoice(), several="each", labelled=not all_rows)
+        manifest = read_manifest(path, choice, bits=bits, skip_missing=skip_bad)
         labels = manifest.settled.labels
-        source = manifest.source(np.arange(len(labels)) if all_rows else np.flatnonzero(labels < 0))
-        notes = manifest.notes
+        taken = np.arange(len(labels)) if all_rows else np.flatnonzero(labels < 0)
+        source, named, notes = manifest.source(taken), manifest.settled.rows.take(taken.tolist()), manifest.notes
         if not len(source):
             raise InputError(f"{printable(path)}: each of its {len(labels):,} rows has a label. Expected some without.")
     bad = find_unreadable(source) if skip_bad else []
@@ -104,7 +107,9 @@ def open_unlabelled(
         )
     rows = np.setdiff1d(np.arange(len(source)), [index for index, _ in bad])
     left_out = tuple((source.identify(index), reason) for index, reason in bad)
-    return UnlabelledImages(source, rows, left_out, notes, channels)
+    return UnlabelledImages(
+        source, rows, left_out, notes, channels, None if named is None else named.take(rows.tolist())
+    )
 
 
 def _format(path: Path, table: ManifestChoice | None) -> Format | None:

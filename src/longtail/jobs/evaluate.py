@@ -14,6 +14,7 @@ from longtail.jobs.options import OutputOptions
 from longtail.ranges import Count, Range
 
 if TYPE_CHECKING:
+    from longtail.features import FeatureFile
     from longtail.heads.base import Head
     from longtail.jobs.predicting.target_prior import TargetPrior
 
@@ -46,6 +47,14 @@ class EvaluateConfig:
     """Training images above which a class is many."""
     few_below: Annotated[int, Range(0)] = 20
     """Training images below which a class is few."""
+    by_event: bool = False
+    """Measure pooled predictions of events besides."""
+    event_column: str | None = None
+    """Column of the event of each row; default: event, or what the features have."""
+    event_by: str | None = None
+    """Event of a row by its name: a pattern, folder:1 (-1: the last), or a table of name and event."""
+    event_labels: Literal["refuse", "majority"] = "refuse"
+    """Events whose images are of several classes: refuse them, or take that of the majority."""
     runtime: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -53,20 +62,35 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
     from longtail.evaluation import tally
     from longtail.files.atomic import write_json
+    from longtail.jobs.predicting.event_accuracy import Pooled, events_of_features, read_predicted_table
     from longtail.jobs.predicting.target_prior import find_prior
     from longtail.jobs.predictions_file import read_predictions
     from longtail.runs import Run
 
+    if not config.by_event and (config.event_column or config.event_by):
+        raise InputError("--event-column and --event-by are for --by-event. Say it too, or leave them out.")
     if config.model.is_dir():
         config = replace(config, model=Run(config.model).head_path())
     content: dict[str, Any] = {"split": config.split}
     prior: TargetPrior | None = None
     opened: _Opened | None = None
+    pooled: Pooled | None = None
     if config.model.suffix == ".csv":
         if config.shift:
             raise InputError(f"--shift needs a head, which can predict for a prior; {config.model} holds predictions.")
-        labels, predictions = read_predictions(config.model)
-        counts = _counts_for_file(config, max(int(part.max()) for part in (labels, *predictions.values())))
+        if config.by_event:
+            table = read_predicted_table(config.model, config.event_column, config.event_by)
+            labels, predictions = table.labels, {"prediction": table.probabilities.argmax(axis=1)}
+            counts = _counts_for_file(config, len(table.class_names) - 1)
+            if len(counts) != len(table.class_names):
+                raise InputError(
+                    f"{config.model}: has probabilities of {len(table.class_names)} classes, and {len(counts)} are "
+                    "known; expected one for each."
+                )
+            pooled = Pooled({"prediction": table.probabilities}, table.events, table.class_names)
+        else:
+            labels, predictions = read_predictions(config.model)
+            counts = _counts_for_file(config, max(int(part.max()) for part in (labels, *predictions.values())))
         if config.prior is not None:
             prior = find_prior(config.prior, [str(number) for number in range(len(counts))], counts)
     else:
@@ -80,6 +104,11 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             prior = _prior(config, opened)
             adjusted = opened.head.predict(opened.features, prior=prior.shares).astype(np.int64)
             predictions[f"{config.model.stem} for that prior"] = adjusted
+        if config.by_event:
+            shares = [None] if prior is None else [None, prior.shares]
+            probabilities = [_probabilities(config, opened, share) for share in shares]
+            events = events_of_features(opened.file, config.event_column, config.event_by)
+            pooled = Pooled(dict(zip(predictions, probabilities, strict=True)), events, opened.class_names)
     if prior is not None:
         print(prior.told, *(f"  note: {note}" for note in prior.notes), sep="\n")
         if prior.facts is not None:
@@ -97,6 +126,10 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
             measured[name]["without_known_rows"] = without
         if prior is not None:
             measured[name]["at_prior"] = _expected(tally(labels, predicted, len(counts)), prior, config.runtime.seed)
+        if pooled is not None:
+            of_events, answers = pooled.of_events(name, labels, counts, config.event_labels)
+            title = f"{name} on {config.split}, pooled by event"
+            measured[name]["by_event"] = _measured(config, title, of_events, answers, counts, "events")
     content["methods"] = measured
     if prior is not None:
         content["prior"] = {"told": prior.told, "shares": prior.shares.tolist(), **(prior.facts or {})}
@@ -113,6 +146,7 @@ def _measured(
     labels: NDArray[np.int64],
     predicted: NDArray[np.int64],
     counts: NDArray[np.int64],
+    things: str = "images",
 ) -> dict[str, Any]:
     """Measure predictions, and print what came out."""
     from longtail.counts import group_of_class
@@ -121,7 +155,7 @@ def _measured(
     report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
     groups = group_of_class(counts, config.many_above, config.few_below)
     intervals = accuracy_intervals(tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed)
-    print(f"{title}, {report['images']:,} images")
+    print(f"{title}, {report['images']:,} {things}")
     for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):
         value, interval = report[metric], intervals.get(metric)
         formatted = "-" if value is None else f"{value:6.2f} %"
@@ -143,6 +177,7 @@ class _Opened:
     notes: tuple[str, ...]
     learnt: NDArray[np.bool_]
     known: str
+    file: "FeatureFile"
 
 
 def _open(config: EvaluateConfig) -> _Opened:
@@ -188,8 +223,19 @@ def _open(config: EvaluateConfig) -> _Opened:
     if not hasattr(head, "class_counts_"):  # saved by an older longtail
         head.class_counts_ = counts
     return _Opened(
-        head, file.features, file.labels, counts, names, validation, (*predictor.notes, *notes), learnt, known
+        head, file.features, file.labels, counts, names, validation, (*predictor.notes, *notes), learnt, known, file
     )
+
+
+def _probabilities(config: EvaluateConfig, opened: _Opened, prior: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return the probabilities of all rows, calibrated where the head was."""
+    from longtail.features import FeatureBlock
+    from longtail.jobs.predicting.probabilities import block_probabilities, stored_calibration
+
+    calibration = stored_calibration(config.model, tuple(opened.class_names))
+    blocks = iter([FeatureBlock(opened.features, [""] * len(opened.features))])
+    ((_, probabilities),) = block_probabilities(opened.head, blocks, calibration, prior)
+    return probabilities.astype(np.float64)
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":

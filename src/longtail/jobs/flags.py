@@ -22,7 +22,8 @@ _ARGUMENTS = (
     ),
     *("lists", "original_splits", "other_counts", "layout", "alike_names", "bits", "image_size", "augmentation"),
     *("format", "image_column", "label_column", "split_column", "group_column", "event_column", "group_by"),
-    *("box_columns", "box_file", "box_confidence", "drop_labels", "label_status", "unlabelled"),
+    *("box_columns", "box_file", "box_confidence", "drop_labels", "label_status", "unlabelled", "id_column"),
+    *("event_by", "by_event", "event_labels"),
     "feature_transform",
     "budget",
 )
@@ -36,12 +37,13 @@ _FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {
 }
 
 
-def as_typed(message: str, *, root: str = "data") -> str:
+def as_typed(message: str, *, root: str = "data", form: str = "format") -> str:
     """Write arguments of the library as the command line has them.
 
     Args:
         message: names arguments as `skip_bad=True`, `layout='classes'` or `root`, between backquotes.
         root: flag of the folder that paths are relative to.
+        form: flag of the format of a table.
 
     Example:
         >>> as_typed("leave such images out with `skip_bad=True`, or say `layout='classes'`; `features` stay.")
@@ -49,13 +51,13 @@ def as_typed(message: str, *, root: str = "data") -> str:
         >>> as_typed("cifar10 needs `root`: the folder of torchvision's files.")
         "cifar10 needs --data: the folder of torchvision's files."
     """
-    return with_flags(message, _FLAGS | {"root": root})
+    return with_flags(message, _FLAGS | {"root": root, "format": form})
 
 
 @contextmanager
-def naming_flags(*, root: str = "data") -> Iterator[None]:
-    """Let errors of the library leave in the words that a person types; `root` as of `as_typed`."""
+def naming_flags(*, root: str = "data", form: str = "format") -> Iterator[None]:
+    """Let errors of the library leave in the words that a person types; `root` and `form` as of `as_typed`."""
     try:
         yield
     except InputError as error:
-        raise InputError(as_typed(str(error), root=root)) from error
+        raise InputError(as_typed(str(error), root=root, form=form)) from error

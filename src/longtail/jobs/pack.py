@@ -1,10 +1,8 @@
 """`longtail pack`: one image pack out of a folder or list of images."""
 
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
 
@@ -41,6 +39,7 @@ def run(config: PackConfig) -> Path:
     from longtail.data.image_pack import PACK_SUFFIXES, write_pack
     from longtail.data.parts import open_parts
     from longtail.jobs.flags import as_typed
+    from longtail.jobs.packing import packed_images, unreadable_images
 
     if config.out.suffix not in PACK_SUFFIXES:
         raise InputError(f"--out {printable(config.out)}: expected a file that ends in .h5.")
@@ -48,14 +47,14 @@ def run(config: PackConfig) -> Path:
         sources, notes = open_parts(
             str(config.folder), config.data, layout=config.layout, alike_names=config.alike_names
         )
-        bad = _unreadable(sources, quiet=config.quiet)
+        bad = unreadable_images(sources, quiet=config.quiet)
         reasons = [reason for split_reasons in bad.values() for reason in split_reasons.values()]
         if reasons and not config.skip_bad:
             raise InputError(reasons[0] + (f" ({len(reasons) - 1:,} more like it.)" if len(reasons) > 1 else ""))
         for reason in reasons:
             print(f"left out: {as_typed(reason)}", file=sys.stderr)
         class_names = next(iter(sources.values())).class_names
-        images = _images(sources, bad, quiet=config.quiet)
+        images = packed_images(sources, bad, quiet=config.quiet)
         name = printable(config.folder.resolve().name)
         number = write_pack(config.out, images, class_names, source=name, note="; ".join(notes))
     except InputError as error:
@@ -65,26 +64,3 @@ def run(config: PackConfig) -> Path:
             print(note)
         print(f"{number:,} images of {len(class_names)} classes in {printable(config.out)}")
     return config.out
-
-
-def _unreadable(sources: Mapping[str, Any], *, quiet: bool) -> dict[str, dict[int, str]]:
-    """Return the reason for each image that cannot be read, by split and place; what white is need not be known yet."""
-    from longtail.data.readable import find_unreadable
-    from longtail.training.progress import progress_bar
-
-    with progress_bar("check", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
-        return {
-            split: dict(find_unreadable(source, unstated=False, advance=bar.advance))
-            for split, source in sources.items()
-        }
-
-
-def _images(sources: Mapping[str, Any], bad: Mapping[str, Any], *, quiet: bool) -> Iterator[tuple[bytes, int, str]]:
-    from longtail.training.progress import progress_bar
-
-    with progress_bar("pack", sum(len(source) for source in sources.values()), quiet=quiet) as bar:
-        for split, source in sources.items():
-            for index, label in enumerate(source.labels):
-                bar.advance(1)
-                if index not in bad[split]:
-                    yield source.encoded(index), int(label), split

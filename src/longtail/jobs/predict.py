@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.jobs.input_options import InputOptions
 from longtail.jobs.options import RuntimeOptions, Workers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
     from longtail.jobs.calibrating.file import StoredCalibration
     from longtail.jobs.predicting.inputs import Inputs
+    from longtail.jobs.predicting.outputs import Output
     from longtail.jobs.predicting.predictor import Predictor
     from longtail.jobs.predicting.target_prior import TargetPrior
 
@@ -34,13 +36,19 @@ class PredictConfig:
     model: tyro.conf.Positional[Path]
     """Run, head (RUN/heads/tau.npz), or checkpoint (.pt) with its own classifier."""
     inputs: tyro.conf.Positional[Path]
-    """Image, folder of images, image pack (.h5), or features as `fit` takes them, without labels too."""
+    """Image, folder or table of images, image pack (.h5), or features as `fit` takes them, without labels too."""
     method: str | None = None
     """Head of the run; default: the one that its report recommends."""
     prior: str | None = None
     """Class shares of the inputs: uniform, train, a CSV, or estimated (-em, -bbse); default: the head's."""
     top: Count | None = None
-    """Most likely classes to write with their probabilities; default: all."""
+    """Most likely classes to write with their probabilities; default: all, or 5 in other formats than csv."""
+    format: Literal["csv", "manifest", "camtrap-dp", "ecotaxa", "megadetector", "coco", "wildlife-insights"] = "csv"
+    """Format of the predictions."""
+    by_event: bool = False
+    """Pool the predictions of each event, and write a row for each of them besides."""
+    model_name: str | None = None
+    """What the model is called in other formats; default: longtail, its version, run and head."""
     sets: bool = False
     """Add a column `set` of classes that it may be, by `longtail calibrate`."""
     reject: bool = False
@@ -51,6 +59,7 @@ class PredictConfig:
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
     """Leave unreadable images out and name them; else: stop."""
+    inputs_table: InputOptions = field(default_factory=InputOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 
@@ -60,8 +69,10 @@ def run(config: PredictConfig) -> Path:
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
     from longtail.files.text import printable
-    from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport, write_predicted
+    from longtail.jobs.predicting.outputs import write_outputs
+    from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
     from longtail.jobs.predicting.predictor import open_predictor
+    from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
@@ -78,17 +89,37 @@ def run(config: PredictConfig) -> Path:
         print(target.told, *(f"  note: {note}" for note in target.notes), sep="\n")
         write_prior(target, predictor.class_names, path.with_suffix(".prior.json"))
     prior = None if target is None else target.shares
-    top = None if config.top is None else min(config.top, len(predictor.class_names))
     report = PredictionReport(calibration, sets=config.sets, reject=config.reject)
-    blocks = _probabilities(predictor, inputs, calibration, prior)
-    write_predicted(path, _some(blocks, config.inputs), predictor.class_names, report, top)
+    blocks = _some(block_probabilities(predictor.head, inputs.blocks(), calibration, prior), config.inputs)
+    output = _output(config, predictor, path)
+    notes = write_outputs(output, blocks, inputs, report)
     if not config.runtime.quiet:
         print(*report.first, sep="\n") if report.rows <= MOST_FIRST else None
         word = "prediction" if report.rows == 1 else "predictions"
         again = f"; replaced the {replaced}" if replaced else ""
-        details = "; ".join([_how(calibration, prior), *report.promises()])
+        details = "; ".join([how_calibrated(calibration, prior), *report.promises()])
         print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({details}){again}")
+        print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
     return path
+
+
+def _output(config: PredictConfig, predictor: "Predictor", path: Path) -> "Output":
+    from longtail import __version__
+    from longtail.jobs.predicting.outputs import Output
+
+    run = predictor.run.folder.resolve().name
+    usual = f"longtail {__version__} {run}/{predictor.path.stem}"
+    top = None if config.top is None else min(config.top, len(predictor.class_names))
+    return Output(
+        path,
+        config.format,
+        predictor.class_names,
+        config.model_name or usual,
+        config.inputs,
+        config.inputs_table.box_file or config.inputs,
+        top,
+        config.by_event,
+    )
 
 
 def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
@@ -97,6 +128,7 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
     Nothing is printed or written.
     """
     from longtail.jobs.predicting.predictor import open_predictor
+    from longtail.jobs.predicting.probabilities import block_probabilities
 
     predictor = open_predictor(config.model, config.method)
     config = _as_balanced(config, predictor)
@@ -104,7 +136,8 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
     inputs = _inputs(config, predictor)
     target = _target_prior(config, predictor, inputs)
     prior = None if target is None else target.shares
-    return predictor.class_names, _some(_probabilities(predictor, inputs, calibration, prior), config.inputs)
+    blocks = block_probabilities(predictor.head, inputs.blocks(), calibration, prior)
+    return predictor.class_names, _some(blocks, config.inputs)
 
 
 def _some(blocks: Blocks, path: Path) -> Blocks:
@@ -133,14 +166,20 @@ def _beside(path: Path, inputs: "Inputs") -> Path:
 
 def _out(config: PredictConfig) -> tuple[Path, str | None]:
     """Return the file to write, and what it takes the place of; the default one never takes another's."""
+    from longtail.jobs.predicting.outputs import output_path
+
     out = config.runtime.out
-    path = DEFAULT_OUT if out is None else out if out.suffix == ".csv" else out / DEFAULT_OUT
-    if not path.is_file():
+    if config.format != "csv" and (config.sets or config.reject):
+        raise InputError(f"--sets and --reject are columns of --format csv, and {config.format} has none such.")
+    path = output_path(config.format, out, DEFAULT_OUT)
+    if not path.exists():
         return path, None
     if out is None:
         raise InputError(
             f"{path} is there already. Say where these predictions go: `out` FILE.csv (the same name replaces it)."
         )
+    if not path.is_file():
+        return path, "predictions that were there"
     with path.open("rb") as file:
         lines = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
     return path, f"file that was there, of {max(lines - 1, 0):,} rows"
@@ -174,63 +213,30 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
     )
 
 
-def _probabilities(
-    predictor: "Predictor",
-    inputs: "Inputs",
-    calibration: "StoredCalibration | None",
-    prior: NDArray[np.float64] | None,
-) -> Blocks:
-    """Walk over what inputs are called and their probabilities (B, C)."""
-    from scipy.special import softmax
-
-    from longtail.priors import prior_of_counts, shift_logits
-
-    for block in inputs.blocks():
-        if calibration is None:
-            yield block.names, predictor.head.predict_proba(block.values, prior=prior)
-            continue
-        scores = calibration.calibrator.apply(predictor.head.logits(block.values))
-        if prior is not None:
-            # the calibrated probabilities are those of the world that they were calibrated for; a class without an
-            # image there counts as one of which half an image was seen
-            calibrator = calibration.calibrator
-            world = prior_of_counts(np.maximum(calibrator.prior, 0.5 / calibrator.images))
-            scores = shift_logits(scores, world, prior)
-        yield block.names, softmax(scores, axis=1)
-
-
-def _how(calibration: "StoredCalibration | None", prior: NDArray[np.float64] | None) -> str:
-    """Return how probabilities came about."""
-    if calibration is None:
-        return "softmax of the scores, not calibrated"
-    moved = "" if prior is None else ", moved to the prior"
-    if calibration.calibrator.method == "none":
-        reason = f"{calibration.calibrated_on} gave no reason to change the scores"
-        return f"softmax of the scores, not calibrated: {reason}{moved}"
-    return f"probabilities calibrated on {calibration.calibrated_on}{moved}"
-
-
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
-    from longtail.jobs.calibrating.file import read_calibration
+    from longtail.jobs.predicting.probabilities import stored_calibration
 
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    stored = None if config.uncalibrated or head.suffix != ".npz" else read_calibration(head, names)
+    stored = None if config.uncalibrated else stored_calibration(head, names)
     if stored is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
     return stored
 
 
 def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
-    from longtail.jobs.predicting.inputs import are_features, inputs_of_features
+    from longtail.jobs.predicting.inputs import inputs_of_features
+    from longtail.jobs.predicting.kind_of_inputs import are_features
 
-    if are_features(config.inputs):
+    table = config.inputs_table.table
+    if are_features(config.inputs, table, predictor.feature_names, predictor.head.n_features_in_):
         return inputs_of_features(
             config.inputs,
             predictor.run,
             predictor.feature_names,
             predictor.head.n_features_in_,
             str(predictor.path),
+            config.inputs_table.event_by,
         )
     return _inputs_of_images(config, predictor)
 
@@ -240,7 +246,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
-    from longtail.jobs.flags import as_typed
+    from longtail.jobs.flags import as_typed, naming_flags
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
@@ -259,7 +265,9 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         )
     else:
         model = open_model(predictor.checkpoint, fabric.device)
-    source = open_unlabelled(config.inputs, channels=model.preprocessing.channels, skip_bad=config.skip_bad)
+    channels, table = model.preprocessing.channels, config.inputs_table
+    with naming_flags(root="root", form="input-format"):
+        source = open_unlabelled(config.inputs, channels=channels, skip_bad=config.skip_bad, table=table.table)
     if model.dimension != predictor.head.n_features_in_:
         raise InputError(
             f"{predictor.path} was fitted on {predictor.head.n_features_in_} features, the network in "
@@ -274,10 +282,11 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
                 bar.advance(len(rows))
 
     left_out = tuple(f"left out: {as_typed(reason)}" for _, reason in source.left_out)
-    notes = (*source.notes, *left_out[:MOST_NAMED])
+    told = (as_typed(note, root="root", form="input-format") for note in source.notes)
+    notes = (*told, *left_out[:MOST_NAMED])
     if len(left_out) > MOST_NAMED:
         notes = (*notes, f"left out besides: {len(left_out) - MOST_NAMED:,} images that cannot be read either")
     if config.prior in ESTIMATED:  # they are needed twice
         all_blocks = list(blocks())
-        return Inputs(lambda: iter(all_blocks), notes, is_first=fabric.is_global_zero)
-    return Inputs(blocks, notes, is_first=fabric.is_global_zero)
+        return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
+    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by)

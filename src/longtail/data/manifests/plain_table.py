@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 
 from longtail.data.foreign_label_files import class_column
 from longtail.data.image_kinds import IMAGE_SUFFIXES
+from longtail.data.manifests.box_columns import boxes_of
 from longtail.data.manifests.columns import WordTable, read_word_table
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
@@ -22,6 +22,7 @@ _IMAGES = (
 )
 _SPLITS = ("split", "splits", "subset", "partition")
 _GROUPS, _EVENTS = ("group", "groups", "group_id"), ("event", "event_id", "eventid")
+_IDS = ("id", "ids")
 # usual names of what belongs together, which a person is asked about
 _PERHAPS_GROUPS = (
     *("site", "location", "location_id", "deployment", "deployment_id", "deploymentid", "camera", "camera_id"),
@@ -62,7 +63,8 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
     groups, grouped_by = _belonging(table, choice.group_column, "group_column", _GROUPS)
     events, _ = _belonging(table, choice.event_column, "event_column", _EVENTS)
     splits, _ = _belonging(table, choice.split_column, "split_column", _SPLITS)
-    boxes = _boxes(table, choice.box_columns)
+    boxes, box_notes = boxes_of(table, choice.box_columns)
+    ids, _ = _belonging(table, choice.id_column, "id_column", _IDS)
     is_in_pixels = boxes is not None and bool((boxes > 1).any())
     rows = Rows(
         images=images,
@@ -75,12 +77,16 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
         events=events,
         boxes=boxes,
         box_unit="pixels" if is_in_pixels else "shares",
-        notes=_perhaps_grouped(table) if groups is None and choice.group_column is None else (),
+        ids=ids,
+        notes=(*box_notes, *(_perhaps_grouped(table) if groups is None and choice.group_column is None else ())),
     )
+    if choice.label_column == "none":
+        return replace(rows, labels=[""] * len(rows))
     label = choice.label_column or _label_column(table, choice, image)
     if label is not None:
         return replace(rows, labels=table.column(label, "label_column"))
-    return _of_ones(rows, table, _columns_of_ones(table, choice, image))
+    ones = _columns_of_ones(table, choice, image)
+    return _of_ones(rows, table, ones) if ones else replace(rows, labels=[""] * len(rows))
 
 
 def _image_column(table: WordTable) -> str:
@@ -100,14 +106,20 @@ def _names_images(cells: Sequence[str]) -> bool:
     return bool(some) and all(PurePosixPath(cell).suffix.lower() in IMAGE_SUFFIXES for cell in some)
 
 
+def _taken(choice: ManifestChoice, image: str) -> set[str | None]:
+    """Return the columns that are something else than a class."""
+    others = choice.split_column, choice.group_column, choice.event_column, choice.id_column
+    return {image, *others, *choice.box_columns}
+
+
 def _label_column(table: WordTable, choice: ManifestChoice, image: str) -> str | None:
     """Return the column with the class; None where there is a column for each."""
-    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
+    taken = _taken(choice, image)
     name = class_column(column for column in table.names if column not in taken)
     if name is None:
         return None
     below = next(filter(None, map(table.first_of, _RANKS_BELOW)), None)
-    if name.lower() in ("class", "y") and below is not None:
+    if name.lower() in ("class", "y") and below is not None and choice.labelled:
         raise InputError(
             f"{printable(table.path)}: {name!r} may be the class or a rank above {below!r}. Say which column holds the "
             f"label: `label_column`. Columns: {', '.join(table.names)}."
@@ -116,14 +128,16 @@ def _label_column(table: WordTable, choice: ManifestChoice, image: str) -> str |
 
 
 def _columns_of_ones(table: WordTable, choice: ManifestChoice, image: str) -> list[str]:
-    """Return the columns of ones and zeros, one a class."""
-    taken = {image, choice.split_column, choice.group_column, choice.event_column, *choice.box_columns}
+    """Return the columns of ones and zeros, one a class; none where there need not be a class."""
+    taken = _taken(choice, image)
     ones = [
         name
         for name, cells in table.columns.items()
         if name and name not in taken and not name.endswith("_weight") and set(cells) <= _MARKS
     ]
     if len(ones) < 2:
+        if not choice.labelled:
+            return []
         raise InputError(
             f"{printable(table.path)}: which column holds the class cannot be told. Say it: `label_column`. Columns: "
             f"{', '.join(table.names)}."
@@ -162,34 +176,3 @@ def _perhaps_grouped(table: WordTable) -> tuple[str, ...]:
                 "none says that they are apart",
             )
     return ()
-
-
-def _boxes(table: WordTable, names: Sequence[str]) -> NDArray[np.float64] | None:
-    if not names:
-        return None
-    if len(names) != 4:
-        raise InputError(
-            f"`box_columns` names {len(names)} columns; expected four: left edge, upper edge, width, height."
-        )
-    columns = [table.column(name, "box_columns") for name in names]
-    try:
-        return np.array([[float(cell or "nan") for cell in cells] for cells in columns]).T
-    except ValueError:
-        name, row = next(
-            (name, row)
-            for name, cells in zip(names, columns, strict=True)
-            for row, cell in enumerate(cells)
-            if not _is_number(cell or "nan")
-        )
-        raise InputError(
-            f"{printable(table.path)}: line {table.lines[row]}: {table.columns[name][row][:40]!r} in the column "
-            f"{name!r} is no number. Expected the edge or size of a box, with a point before its decimals."
-        ) from None
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -23,11 +23,14 @@ class ManifestChoice:
         format: key of `longtail.data.manifests.FORMATS`; None: by what the file holds.
         root: folder that paths are relative to; None: the table's own, or what its format says.
         image_column: names the images; None looks for one by its name.
-        label_column: holds the class; None looks for one by its name, or for a column of ones and zeros a class.
+        label_column: holds the class; None looks for one by its name, or for a column of ones and zeros a class, "none"
+            takes none.
         split_column: of train, val and test; None looks for one called so, "none" takes none.
         group_column: what belongs together; None takes what the format says of it, "none" takes none.
         event_column: which rows are of one event, whose predictions may be pooled; as `group_column`.
-        box_columns: left edge, upper edge, width and height of crops; four names, or none.
+        id_column: what the rows are called in other tables; None looks for one by its name, "none" takes none.
+        box_columns: left edge, upper edge, width and height of crops; four names, or ("none",) for whole images. Empty
+            takes x, y, width and height where these are shares of the image.
         several: labels of one image: "refuse" them, take the "rarest", or a row for "each".
         drop_labels: rows of these labels are left out: what is no class, such as blank or unknown.
         label_status: rows of these states have a label, the others none: of EcoTaxa validated, predicted, dubious.
@@ -35,6 +38,7 @@ class ManifestChoice:
         box_confidence: detections below it are no boxes, 0 to 1.
         padding: added around each box, as a share of its longer side, at least 0.
         square: make boxes square, by adding to the shorter side.
+        labelled: whether there has to be a class: of images that are to be predicted there need not.
     """
 
     format: str | None = None
@@ -44,6 +48,7 @@ class ManifestChoice:
     split_column: str | None = None
     group_column: str | None = None
     event_column: str | None = None
+    id_column: str | None = None
     box_columns: tuple[str, ...] = ()
     several: SeveralLabels = "refuse"
     drop_labels: tuple[str, ...] = ()
@@ -52,6 +57,7 @@ class ManifestChoice:
     box_confidence: float = 0.2
     padding: float = 0.0
     square: bool = False
+    labelled: bool = True
 
 
 @dataclass(frozen=True)

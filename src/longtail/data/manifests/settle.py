@@ -83,7 +83,8 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
     if groups is not None:
         notes.append(f"{origin}: {groups.number:,} groups by {rows.grouped_by or 'its groups'}: each stays on one side")
     events = None if rows.events is None else grouping_of(rows.events)
-    return SettledRows(rows, labels, settled, _splits(rows, origin), groups, events, crops, tuple(notes))
+    splits = _splits(rows, origin) if choice.labelled else None  # nothing is learnt from what is to be predicted
+    return SettledRows(rows, labels, settled, splits, groups, events, crops, tuple(notes))
 
 
 def _without(rows: Rows, labels: Sequence[str], notes: list[str], origin: str) -> Rows:
@@ -109,6 +110,8 @@ def _one_label_each(rows: Rows, choice: ManifestChoice, notes: list[str], origin
     members: dict[object, list[int]] = defaultdict(list)
     for row, key in enumerate(keys):
         members[key].append(row)
+    if not choice.labelled:
+        return rows.take([same[0] for same in members.values()])  # each image is predicted once
     several = [same for same in members.values() if len(same) > 1]
     for same in several:
         seen: dict[str, int] = {}

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features import SUFFIXES, FeatureBlock, are_probabilities, check_finite, feature_blocks, log_probabilities
-from longtail.files.hdf5 import open_hdf5
+from longtail.features import FeatureBlock, are_probabilities, check_finite, feature_blocks, log_probabilities
 from longtail.files.text import printable
-from longtail.files.zarr_file import is_zarr
+from longtail.jobs.predicting.input_rows import InputRows, rows_of_images, rows_of_names
 from longtail.runs import Run
 
-__all__ = ["Inputs", "are_features", "inputs_of_features", "some_rows"]
+__all__ = ["Inputs", "inputs_of_features", "some_rows"]
 
 ENOUGH = 2**26  # numbers of features that the shares of classes are estimated from: 256 MiB
 
@@ -28,25 +27,25 @@ class Inputs:
         blocks: walks over the features from the first row on, as often as it is called.
         notes: what a person should know.
         is_first: whether this process tells and writes; others compute along.
+        source: the images, as `open_unlabelled` opens them; None of features.
+        event_by: what says by their names which are of one event, or None.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
     notes: tuple[str, ...] = ()
     is_first: bool = True
+    source: Any = None
+    event_by: str | None = None
 
+    def described(self) -> InputRows:
+        """Return what is known of the inputs beside their features.
 
-def are_features(path: Path) -> bool:
-    """Return whether a path holds features, and not images.
-
-    Raises:
-        InputError: an HDF5 file that cannot be read.
-    """
-    if path.suffix.lower() not in SUFFIXES or (path.is_dir() and not is_zarr(path)):
-        return False
-    if path.suffix.lower() not in (".h5", ".hdf5"):
-        return True
-    with open_hdf5(path, expected="images, a folder of them, a pack, or features") as file:
-        return "bytes" not in file  # an image pack
+        Raises:
+            InputError: `event_by` that fits none.
+        """
+        if self.source is not None:
+            return rows_of_images(self.source, self.event_by)
+        return rows_of_names((name for block in self.blocks() for name in block.names), self.event_by)
 
 
 def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[Any]:
@@ -75,7 +74,9 @@ def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[A
     return np.concatenate(parts)
 
 
-def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str) -> Inputs:
+def inputs_of_features(
+    path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str, event_by: str | None = None
+) -> Inputs:
     """Open a file of features for a head.
 
     Args:
@@ -84,6 +85,7 @@ def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dime
         names: of the columns that the head was fitted on, or None: columns are then matched by their places.
         dimension: D of the head.
         origin: the head, for messages.
+        event_by: what says by the rows' names which are of one event, or None.
 
     Raises:
         InputError: unusable, or of other columns than the head's.
@@ -103,4 +105,4 @@ def inputs_of_features(path: Path, run: Run, names: tuple[str, ...] | None, dime
                 values = log_probabilities(values)  # as `fit` took them
             yield FeatureBlock(np.asarray(values), block.names)
 
-    return Inputs(blocks)
+    return Inputs(blocks, event_by=event_by)

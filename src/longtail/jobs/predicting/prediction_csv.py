@@ -14,7 +14,7 @@ from longtail.files.atomic import atomic_path
 if TYPE_CHECKING:
     from longtail.jobs.calibrating.file import StoredCalibration
 
-__all__ = ["MOST_FIRST", "PredictionReport", "write_predicted"]
+__all__ = ["MOST_FIRST", "PredictionReport", "most_likely", "write_predicted"]
 
 MOST_FIRST = 5  # predictions that are printed, where there are no more
 Blocks = Iterator[tuple[list[str], NDArray[Any]]]
@@ -106,7 +106,7 @@ def _rows(
     top: int | None,
     further: dict[str, list[str]],
 ) -> Iterator[list[str]]:
-    best = _most_likely(probabilities, top or 1)
+    best = most_likely(probabilities, top or 1)
     # numbers of Python are formatted several times faster than those of numpy
     values = (probabilities if top is None else np.take_along_axis(probabilities, best, axis=1)).tolist()
     besides = zip(*further.values(), strict=True) if further else repeat(())
@@ -118,7 +118,7 @@ def _rows(
             yield [identity, *more, *[text for c, p in pairs for text in (names[c], f"{p:.6g}")]]
 
 
-def _most_likely(probabilities: NDArray[Any], top: int) -> NDArray[np.intp]:
+def most_likely(probabilities: NDArray[Any], top: int) -> NDArray[np.intp]:
     """Return the most likely classes of each row, the first of equals first, shape (B, top)."""
     if top == 1:
         return np.asarray(probabilities.argmax(axis=1, keepdims=True))
