@@ -93,11 +93,32 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
         "img_file_name",
         "object_annotation_category",
     ),
-    ("a table of Camtrap DP", lambda g: "deploymentID" in g.columns, None, None),
+    (
+        "a table of Camtrap DP",
+        lambda g: (
+            "deploymentID" in g.columns
+            and not {"mediaID", "observationID", "deploymentStart", "latitude"}.isdisjoint(g.columns)
+        ),
+        None,
+        None,
+    ),
     ("a package of Camtrap DP", lambda g: "camtrap-dp" in g.text and g.has("resources"), None, None),
     ("a data package (Frictionless)", lambda g: g.name == "datapackage.json", None, None),
-    ("an export of Wildlife Insights", lambda g: g.any_of("wi_taxon_id", "is_blank"), None, None),
-    ("a table of Snapshot Serengeti", lambda g: g.has("capture_id"), "image_path_rel", "question__species"),
+    (
+        "an export of Wildlife Insights",
+        lambda g: g.has("wi_taxon_id") or g.has("is_blank", "deployment_id"),
+        None,
+        None,
+    ),
+    (
+        "a table of Snapshot Serengeti",
+        lambda g: (
+            (g.has("capture_id") and g.any_of("image_path_rel", "question__species"))
+            or (g.has("captureeventid") and g.any_of("species", "url_info"))
+        ),
+        "image_path_rel",
+        "question__species",
+    ),
     ("the metadata of HAM10000", lambda g: g.has("image_id", "dx"), "image_id", "dx"),
     ("a table of Roboflow with a column for each class", lambda g: g.name == "_classes.csv", None, None),
     ("an export of Label Studio", lambda g: g.any_of("completed_by", "was_cancelled", "lead_time"), None, None),
@@ -116,7 +137,7 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
         "label",
     ),
     ("results of MegaDetector", lambda g: g.has("detection_categories"), None, None),
-    ("results of SpeciesNet", lambda g: g.has("predictions") and g.any_of("classifications", "prediction"), None, None),
+    ("results of SpeciesNet", lambda g: g.has("predictions", "filepath"), None, None),
     ("an export of Datumaro or CVAT", lambda g: g.has("items", "categories"), None, None),
     ("annotations of labelme", lambda g: g.has("shapes", "imagepath"), None, None),
     ("annotations of Create ML", lambda g: g.has("annotations", "coordinates"), None, None),

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TableFormat", "TableOptions"]
 
-TableFormat = Literal["table"]
+TableFormat = Literal[
+    "table", "coco", "camtrap-dp", "wildlife-insights", "snapshot-serengeti", "megadetector", "speciesnet"
+]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+"""Images that a table names by an address: found on the disk by one of the names that they may have there."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from longtail.data.image_kinds import IMAGE_SUFFIXES
+from longtail.data.manifests.locate import images_below, remote
+
+__all__ = ["names_on_disk"]
+
+
+def names_on_disk(names: Sequence[Sequence[str]], base: Path) -> list[str]:
+    """Return what each image is called on the disk.
+
+    Args:
+        names: of each image: its path or address, then other names that a download may have given it, such as its id;
+            "" for none.
+        base: folder that they are looked for below, where one is named by an address.
+
+    Returns:
+        Of each image the first of its names that one file has, without regard to its ending where the name has none;
+        the first of all where none has.
+    """
+    if not any(remote(ways[0]) for ways in names):
+        return [ways[0] for ways in names]
+    by_name, by_stem = images_below(base)
+    result = []
+    for ways in names:
+        if not remote(ways[0]):
+            result.append(ways[0])
+            continue
+        tail = ways[0].partition("://")[2].partition("?")[0]
+        there = []
+        for way in (tail, *ways[1:]):
+            name = PurePosixPath(way.replace("\\", "/")).name
+            files = by_name.get(name) or (
+                [] if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else by_stem.get(name, [])
+            )
+            if files:
+                there.append((len(files) > 1, way))
+        # a name that several files have is the last resort: the folders in front of it may still tell
+        result.append(min(there, key=lambda way: way[0])[1] if there else ways[0])
+    return result
