@@ -139,13 +139,20 @@ def _classes(
     known = {name for category in categories.values() for name in category}
     if label_field is not None and label_field not in known:
         raise InputError(
-            f"{origin}: its categories have no field {label_field!r} (`label_column`).{did_you_mean(label_field, known)}"
-            f" Fields: {', '.join(sorted(known))}."
+            f"{origin}: its categories have no field {label_field!r} (`label_column`)."
+            f"{did_you_mean(label_field, known)} Fields: {', '.join(sorted(known))}."
         )
     ordered = sorted(categories, key=lambda number: (isinstance(number, str), number))
     names = {number: _word(categories[number].get(label_field or "name", number)) for number in ordered}
     if label_field is None:
         check_names(tuple(names.values()), origin)
+        twice = [name for name, times in Counter(names.values()).items() if times > 1]
+        if twice:
+            same = " and ".join(str(number) for number, name in names.items() if name == twice[0])
+            raise InputError(
+                f"{origin}: the categories {same} are both called {twice[0]!r}. Say `label_column` id, which keeps "
+                "them apart, or give them names of their own."
+            )
     order = tuple(dict.fromkeys(name for name in names.values() if name))
     return names, order, tuple(map(str, ordered)) if len(order) == len(ordered) else None
 

@@ -18,26 +18,27 @@ def names_on_disk(names: Sequence[Sequence[str]], base: Path) -> list[str]:
         base: folder that they are looked for below, where one is named by an address.
 
     Returns:
-        Of each image the first of its names that one file has, without regard to its ending where the name has none;
-        the first of all where none has.
+        Of each image the first of its names that one file has, without regard to its ending where the name has none.
+        Where no file has any of them, addresses stay what they are.
     """
     if not any(remote(ways[0]) for ways in names):
         return [ways[0] for ways in names]
     by_name, by_stem = images_below(base)
-    result = []
+    result, number = [], 0
     for ways in names:
         if not remote(ways[0]):
             result.append(ways[0])
             continue
         tail = ways[0].partition("://")[2].partition("?")[0]
-        there = []
-        for way in (tail, *ways[1:]):
-            name = PurePosixPath(way.replace("\\", "/")).name
-            files = by_name.get(name) or (
-                [] if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES else by_stem.get(name, [])
-            )
-            if files:
-                there.append((len(files) > 1, way))
+        there = [(len(files) > 1, way) for way in (tail, *ways[1:]) if (files := _files(way, by_name, by_stem))]
+        number += bool(there)
         # a name that several files have is the last resort: the folders in front of it may still tell
-        result.append(min(there, key=lambda way: way[0])[1] if there else ways[0])
-    return result
+        result.append(min(there, key=lambda way: way[0])[1] if there else tail)
+    return result if number else [ways[0] for ways in names]
+
+
+def _files(way: str, by_name: dict[str, list[str]], by_stem: dict[str, list[str]]) -> list[str]:
+    name = PurePosixPath(way.replace("\\", "/")).name
+    if name in by_name or PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES:
+        return by_name.get(name, [])
+    return by_stem.get(name, [])

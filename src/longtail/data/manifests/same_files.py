@@ -50,8 +50,8 @@ def same_files(names: Sequence[str], files: Sequence[str], *, origin: str) -> li
         if len(nearest) > 1:
             listed = ", ".join(printable(files[way]) for way in nearest[:3])
             raise InputError(
-                f"{origin}: {printable(name)} may be any of {len(nearest)} files in it: {listed}. Write paths with their "
-                "folders into both."
+                f"{origin}: {printable(name)} may be any of {len(nearest)} files in it: {listed}. Write paths with "
+                "their folders into both."
             )
         result.append(nearest[0] if nearest else -1)
         likeness.append(shared)
