@@ -14,9 +14,7 @@ def detection(names, labels, first=0, **changes):
     """Return a file of COCO detection with a box in the upper left quarter for each label of each image."""
     pairs = [(k, label) for k, own in enumerate(labels) for label in own]
     content = {
-        "images": [
-            {"id": first + k, "file_name": name, "width": 16, "height": 16} for k, name in enumerate(names)
-        ],
+        "images": [{"id": first + k, "file_name": name, "width": 16, "height": 16} for k, name in enumerate(names)],
         "annotations": [
             {"id": 900 + n, "image_id": first + k, "category_id": label, "bbox": [n % 4, 0, 8, 8], "iscrowd": 0}
             for n, (k, label) in enumerate(pairs)
@@ -53,7 +51,9 @@ def test_pixels_stay_pixels_where_the_size_is_unknown(tmp_path):
 
 def test_boxes_are_cut_to_their_image_and_those_of_nothing_left_out(tmp_path):
     content = detection(["a.png", "b.png"], [(5, 5, 5), (17,)])
-    for annotation, box in zip(content["annotations"], ([-2, -2, 10, 40], [3, 3, 0, 5], [1, 1, 2, 2], [20, 0, 4, 4]), strict=True):
+    for annotation, box in zip(
+        content["annotations"], ([-2, -2, 10, 40], [3, 3, 0, 5], [1, 1, 2, 2], [20, 0, 4, 4]), strict=True
+    ):
         annotation["bbox"] = box
     content["annotations"][2]["iscrowd"] = 1
     rows = read_coco_rows(write_json(tmp_path / "x.json", content), ManifestChoice())
@@ -124,7 +124,14 @@ def test_names_of_inaturalist_2021_begin_with_the_split(tmp_path):
             "images": [{"id": k, "width": 16, "height": 16, "file_name": name} for k, name in enumerate(names)],
             "annotations": [{"id": k, "image_id": k, "category_id": k % 2} for k in range(number)],
             "categories": [
-                {"id": k, "name": f"Avis {k}", "common_name": f"bird {k}", "genus": "Avis", "image_dir_name": "x", **ranks}
+                {
+                    "id": k,
+                    "name": f"Avis {k}",
+                    "common_name": f"bird {k}",
+                    "genus": "Avis",
+                    "image_dir_name": "x",
+                    **ranks,
+                }
                 for k in range(2)
             ],
         }
@@ -171,7 +178,10 @@ def wrong(**changes):
         (wrong(categories=[{"id": k, "name": "A"} for k in range(3)]), "0 and 1 and 2 are both called 'A'"),
         (wrong(categories=[{"id": 0, "name": "A"}, {"id": "1", "name": "B"}]), "Expected one kind"),
         (wrong(images=[{"id": "im0", "file_name": "\ud800.jpg"}], annotations=[]), "no text in Unicode"),
-        (wrong(images=[{"id": "im0", "file_name": "../../x.jpg"}], annotations=[]), r"entry 1: \.\./\.\./x\.jpg leads out"),
+        (
+            wrong(images=[{"id": "im0", "file_name": "../../x.jpg"}], annotations=[]),
+            r"entry 1: \.\./\.\./x\.jpg leads out",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_sentence(content, told, tmp_path):

@@ -11,13 +11,15 @@ from longtail.files.text import printable
 __all__ = ["same_files"]
 
 _EXACT = 10**6
+_ASKED = 200  # names, and files of each, that tell which folders stand in front
 
 
 def same_files(names: Sequence[str], files: Sequence[str], *, origin: str) -> list[int]:
     """Find the files of one table in another.
 
-    Paths that are equal are the same file. Else of those with the same name the one is that has the most folders in
-    common with it, counted from the name upwards; and where several names would be one file, it is the nearest of them.
+    Paths that are equal are the same file, also behind a folder that nearly all of one table have in front. Else of
+    those with the same name the one is that has the most folders in common with it, counted from the name upwards; and
+    where several names would be one file, it is the nearest of them.
 
     Args:
         names: paths, without their endings perhaps; all different.
@@ -41,8 +43,17 @@ def same_files(names: Sequence[str], files: Sequence[str], *, origin: str) -> li
         by_name[name].append(place)
         by_stem[PurePosixPath(name).stem].append(place)
     result, likeness = [], []
+    place_of = {tuple(steps): place for place, steps in enumerate(parts)}
+    ours, theirs = _folders_in_front(names, by_name, parts)
     for name in names:
         steps = _parts(name)
+        # what is below our folder lies below theirs
+        moved = steps[: len(steps) - len(ours)] + theirs if steps[len(steps) - len(ours) :] == ours else steps
+        exact = place_of.get(tuple(steps), place_of.get(tuple(moved)))
+        if exact is not None:
+            result.append(exact)
+            likeness.append(_EXACT)
+            continue
         ways = by_name.get(steps[0], [])
         if not ways and PurePosixPath(steps[0]).suffix.lower() not in IMAGE_SUFFIXES:
             ways = by_stem.get(steps[0], [])
@@ -83,9 +94,26 @@ def _one_each(
 
 def _nearest(steps: list[str], ways: list[int], parts: list[list[str]]) -> tuple[list[int], int]:
     """Return the nearest of some files, and how near they are."""
-    shared = [_EXACT if parts[way] == steps else _shared(parts[way], steps) for way in ways]
+    shared = [_shared(parts[way], steps) for way in ways]
     most = max(shared, default=0)
     return [way for way, near in zip(ways, shared, strict=True) if near == most], most
+
+
+def _folders_in_front(
+    names: Sequence[str], by_name: dict[str, list[int]], parts: list[list[str]]
+) -> tuple[list[str], list[str]]:
+    """Return the folders that stand in front of the names, and of the files, where they are the same files."""
+    votes: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
+    for name in names[:_ASKED]:
+        steps = _parts(name)
+        for way in by_name.get(steps[0], [])[:_ASKED]:
+            same = 1 + _shared(parts[way], steps)
+            votes[tuple(steps[same:]), tuple(parts[way][same:])] += 1
+    best = [*votes.most_common(2), (((), ()), 0)]
+    if best[0][1] < 2 or best[0][1] == best[1][1]:  # nothing that they agree on
+        return [], []
+    ours, theirs = best[0][0]
+    return list(ours), list(theirs)
 
 
 def _parts(path: str) -> list[str]:
