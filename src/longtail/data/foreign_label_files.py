@@ -93,32 +93,11 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
         "img_file_name",
         "object_annotation_category",
     ),
-    (
-        "a table of Camtrap DP",
-        lambda g: (
-            "deploymentID" in g.columns
-            and not {"mediaID", "observationID", "deploymentStart", "latitude"}.isdisjoint(g.columns)
-        ),
-        None,
-        None,
-    ),
+    ("a table of Camtrap DP", lambda g: g.has("deploymentid") and g.any_of("mediaid", "latitude"), None, None),
     ("a package of Camtrap DP", lambda g: "camtrap-dp" in g.text and g.has("resources"), None, None),
     ("a data package (Frictionless)", lambda g: g.name == "datapackage.json", None, None),
-    (
-        "an export of Wildlife Insights",
-        lambda g: g.has("wi_taxon_id") or g.has("is_blank", "deployment_id"),
-        None,
-        None,
-    ),
-    (
-        "a table of Snapshot Serengeti",
-        lambda g: (
-            (g.has("capture_id") and g.any_of("image_path_rel", "question__species"))
-            or (g.has("captureeventid") and g.any_of("species", "url_info"))
-        ),
-        "image_path_rel",
-        "question__species",
-    ),
+    ("an export of Wildlife Insights", lambda g: g.has("wi_taxon_id"), None, None),
+    ("a table of Snapshot Serengeti", lambda g: _is_serengeti(g), "image_path_rel", "question__species"),
     ("the metadata of HAM10000", lambda g: g.has("image_id", "dx"), "image_id", "dx"),
     ("a table of Roboflow with a column for each class", lambda g: g.name == "_classes.csv", None, None),
     ("an export of Label Studio", lambda g: g.any_of("completed_by", "was_cancelled", "lead_time"), None, None),
@@ -328,6 +307,11 @@ def _is_coco(glimpse: _Glimpse) -> bool:
         and glimpse.any_of("annotations", "categories")
         and glimpse.any_of("file_name", "image_id")
     )
+
+
+def _is_serengeti(glimpse: _Glimpse) -> bool:
+    of_lila = glimpse.has("capture_id") and glimpse.any_of("image_path_rel", "question__species")
+    return of_lila or (glimpse.has("captureeventid") and glimpse.any_of("species", "url_info"))
 
 
 def _is_one_hot(glimpse: _Glimpse) -> bool:

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from data.manifests.samples_camera import LABELS, NAMES, SAMPLES, SITES, write_json
 
+from data.manifests.samples_camera import LABELS, NAMES, SAMPLES, SITES, write_json
 from longtail.cli import main
 from longtail.data import open_data
 from longtail.data.manifests import FORMATS, ManifestChoice, format_of, read_manifest
@@ -69,7 +69,7 @@ def test_results_of_a_detector_are_boxes_to_predict(key, tmp_path):
         open_data(str(path))
 
 
-@pytest.mark.parametrize("key", ["coco", "wildlife-insights"])
+@pytest.mark.parametrize("key", ["coco"])
 def test_the_command_describes_it(key, tmp_path, capsys):
     path = SAMPLES[key](tmp_path / "data")
     assert main(["describe", str(path), "--out", str(tmp_path / "out"), "--quiet"]) == 0

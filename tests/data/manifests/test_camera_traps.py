@@ -1,6 +1,7 @@
 """Camtrap DP, Wildlife Insights and Snapshot Serengeti: what their tables leave to be joined, and what is wrong."""
 
 import pytest
+
 from data.manifests.samples_camera import (
     BOX,
     DEPLOYMENTS,
@@ -15,7 +16,6 @@ from data.manifests.samples_camera import (
     wildlife_rows,
     write_table,
 )
-
 from longtail.data.manifests import ManifestChoice, read_manifest
 from longtail.data.manifests.camtrap_dp import read_camtrap_dp
 from longtail.data.manifests.serengeti import read_serengeti
@@ -77,7 +77,7 @@ def test_media_on_the_web_are_found_by_the_names_that_they_have_here(tmp_path):
     media[5]["filePath"] = "https://example.org/clip.mp4"
     media[6]["fileMediatype"] = "video/mp4"
     path = camtrap_package(tmp_path / "package", media=media)
-    with pytest.raises(InputError, match="is an address.*Download them"):
+    with pytest.raises(InputError, match=r"is an address.*Download them"):
         read_manifest(path)
     here = tmp_path / "here"
     pictures(here, [f"{row['deploymentID']}/{row['fileName']}" for row in media[:4]])
@@ -179,7 +179,7 @@ def test_tables_of_wildlife_insights_that_are_wrong(tmp_path):
         read_wildlife_insights(path, ManifestChoice())
     write_table(tmp_path / "deployments.csv", [{"deployment_id": f"d-{s}", "placename": "hill"} for s in "pqrs"])
     assert set(read_wildlife_insights(path, ManifestChoice(group_column="placename")).groups) == {"hill"}
-    with pytest.raises(InputError, match="has its own columns for that. Leave `image_column` out"):
+    with pytest.raises(InputError, match=r"has its own columns for that\. Leave `image_column` out"):
         read_wildlife_insights(path, ManifestChoice(image_column="filename"))
     write_table(tmp_path / "images_7.csv", wildlife_rows())
     with pytest.raises(InputError, match=r"images_2004252\.csv, .*images_7\.csv\. Name the one"):
