@@ -110,16 +110,7 @@ def yolo(root):
     return root
 
 
-@layout("train2017/, val2017/ are no classes", "a COCO file", "train2017/ holds deer, fox, hare by it")
-def coco_folders(root):
-    names = {split: [f"{split}_{k}.png" for k in range(6)] for split in ("train2017", "val2017")}
-    for start, (split, own) in enumerate(names.items()):
-        pictures(root / split, own, start=10 * start)
-        write_json(root / "annotations" / f"instances_{split}.json", coco(own))
-    return root
-
-
-@layout("annotations.json: a COCO file", "What is read: a folder", "`file_name`, the classes in `category_id`")
+@layout(r"annotations\.json: .*a\.jpg")
 def coco_file(root):
     return write_json(root / "annotations.json", coco(["a.jpg"]))
 
@@ -190,7 +181,7 @@ def camtrap_dp(root):
     return root
 
 
-@layout("an export of Wildlife Insights")
+@layout("has no column order, family.*a download of Wildlife Insights")
 def wildlife_insights(root):
     pictures(root / "images", [f"{k}.jpg" for k in range(4)])
     columns = ("project_id", "deployment_id", "image_id", "filename", "location", "is_blank", "wi_taxon_id", "class")
@@ -199,7 +190,7 @@ def wildlife_insights(root):
     return root / "images_2001.csv"
 
 
-@layout("a table of Snapshot Serengeti")
+@layout(r"holds images\.csv\. Expected one table of images .* and one of species")
 def serengeti(root):
     pictures(root / "S1", [f"B04/{k}.jpg" for k in range(4)])
     rows = [(k, f"SER_S1#{k}", 1, f"S1/B04/{k}.jpg") for k in range(4)]
@@ -207,14 +198,14 @@ def serengeti(root):
     return root
 
 
-@layout("results of MegaDetector")
+@layout(r"results\.json: .*a\.jpg")
 def megadetector(root):
     box = {"category": "1", "conf": 0.9, "bbox": [0, 0, 1, 1], "classifications": [["3", 0.9]]}
     content = {"images": [{"file": "a.jpg", "detections": [box]}], "detection_categories": {"1": "animal"}}
     return write_json(root / "results.json", {**content, "info": {"format_version": "1.6"}})
 
 
-@layout("results of SpeciesNet")
+@layout(r"predictions\.json: .*a\.jpg")
 def speciesnet(root):
     row = {"filepath": "a.jpg", "classifications": {"classes": ["x"], "scores": [1]}, "prediction": "guid;;;;;;blank"}
     return write_json(root / "predictions.json", {"predictions": [row]})

@@ -222,7 +222,7 @@ SAID = {
     "metadata.jsonl": write_lines,
     "annotations/coco.json": lambda path, images: write_json(path, coco(images)),
 }
-OPENED = {"_classes.csv", "onehot.csv"}  # these formats say of a folder what it is
+OPENED = {"_classes.csv", "onehot.csv", "annotations/coco.json"}  # these formats say of a folder what it is
 # what names these images, and whose labels are not read
 UNCLEAR = {
     "an export of Wildlife Insights": lambda path: table(
@@ -260,8 +260,7 @@ def by_place(tmp_path):
     return root
 
 
-@pytest.mark.parametrize("above", [False, True], ids=["in it", "above it"])
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize(("name", "above"), [(name, above) for name in SAID for above in (False, True)])
 def test_whatever_file_says_that_folders_are_no_classes_is_heard(by_place, name, above):
     path = (by_place.parent if above else by_place) / name
     path.parent.mkdir(exist_ok=True)

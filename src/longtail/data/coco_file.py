@@ -10,7 +10,7 @@ from longtail.errors import InputError
 from longtail.files.json_file import read_json
 from longtail.files.text import printable
 
-__all__ = ["read_coco"]
+__all__ = ["check_file_names", "read_coco"]
 
 Id = int | str
 _NOTHING = re.compile(r"\s*(empty|blank|nothing|none|no[ _-]?animal|background|unknown|unclassified)\s*", re.IGNORECASE)
@@ -76,7 +76,7 @@ def read_coco(path: Path) -> tuple[list[str], list[int], tuple[str, ...], tuple[
             f"{where}: {len(without):,} of {len(images):,} images have no annotation, {without[0]} for example. "
             "Expected one class an image; the competition's test file states none."
         )
-    _check_file_names([image["file_name"] for image in images], where)
+    check_file_names([image["file_name"] for image in images], where)
     repeated = [name for name, times in Counter(image["file_name"] for image in images).items() if times > 1]
     if repeated:
         raise InputError(
@@ -88,7 +88,16 @@ def read_coco(path: Path) -> tuple[list[str], list[int], tuple[str, ...], tuple[
     return [image["file_name"] for image in images], labels, names, notes
 
 
-def _check_file_names(names: list[str], where: str) -> None:
+def check_file_names(names: list[str], where: str) -> None:
+    """Refuse names of files that no file can have.
+
+    Args:
+        names: of images.
+        where: they stand, for messages.
+
+    Raises:
+        InputError: one is no text in Unicode.
+    """
     for name in names:
         try:
             name.encode()

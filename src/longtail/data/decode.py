@@ -28,6 +28,7 @@ __all__ = [
     "decode_image",
     "needs_a_white_level",
     "number_of_pictures",
+    "upright_size",
     "write_png",
 ]
 
@@ -87,6 +88,18 @@ def needs_a_white_level(encoded: bytes) -> bool:
             return is_deep(image, io.BytesIO(encoded))
     except Exception:  # as above; whoever loads it is told
         return False
+
+
+def upright_size(file: bytes | IO[bytes]) -> tuple[int, int] | None:
+    """Return width and height that an image states, turned as its EXIF data say; None where it cannot be read."""
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
+    try:
+        with _opened(stream) as image:
+            return image.size if _orientation(image) < 5 else image.size[::-1]
+    except Exception:  # as above; whoever decodes it is told
+        return None
+    finally:
+        stream.seek(0)
 
 
 def number_of_pictures(encoded: bytes) -> int:

@@ -49,11 +49,11 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
         "img_file_name",
         "object_annotation_category",
     ),
-    ("a table of Camtrap DP", lambda g: "deploymentID" in g.columns, None, None),
+    ("a table of Camtrap DP", lambda g: g.has("deploymentid") and g.any_of("mediaid", "latitude"), None, None),
     ("a package of Camtrap DP", lambda g: "camtrap-dp" in g.text and g.has("resources"), None, None),
     ("a data package (Frictionless)", lambda g: g.name == "datapackage.json", None, None),
-    ("an export of Wildlife Insights", lambda g: g.any_of("wi_taxon_id", "is_blank"), None, None),
-    ("a table of Snapshot Serengeti", lambda g: g.has("capture_id"), "image_path_rel", "question__species"),
+    ("an export of Wildlife Insights", lambda g: g.has("wi_taxon_id"), None, None),
+    ("a table of Snapshot Serengeti", lambda g: _is_serengeti(g), "image_path_rel", "question__species"),
     ("a table of ISIC", lambda g: g.has("image_name", "benign_malignant"), "image_name", None),
     ("the metadata of HAM10000", lambda g: g.has("image_id", "dx"), "image_id", "dx"),
     ("a table of Roboflow with a column for each class", lambda g: g.name == "_classes.csv", None, None),
@@ -73,7 +73,7 @@ _FORMATS: tuple[tuple[str, Callable[[_Glimpse], bool], str | None, str | None], 
         "label",
     ),
     ("results of MegaDetector", lambda g: g.has("detection_categories"), None, None),
-    ("results of SpeciesNet", lambda g: g.has("predictions") and g.any_of("classifications", "prediction"), None, None),
+    ("results of SpeciesNet", lambda g: g.has("predictions", "filepath"), None, None),
     ("an export of Datumaro or CVAT", lambda g: g.has("items", "categories"), None, None),
     ("annotations of labelme", lambda g: g.has("shapes", "imagepath"), None, None),
     ("annotations of Create ML", lambda g: g.has("annotations", "coordinates"), None, None),
@@ -274,6 +274,11 @@ def _is_coco(glimpse: _Glimpse) -> bool:
         and glimpse.any_of("annotations", "categories")
         and glimpse.any_of("file_name", "image_id")
     )
+
+
+def _is_serengeti(glimpse: _Glimpse) -> bool:
+    of_lila = glimpse.has("capture_id") and glimpse.any_of("image_path_rel", "question__species")
+    return of_lila or (glimpse.has("captureeventid") and glimpse.any_of("species", "url_info"))
 
 
 def _is_one_hot(glimpse: _Glimpse) -> bool:

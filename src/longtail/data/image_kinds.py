@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-__all__ = ["IMAGE_SUFFIXES", "OTHER_SUFFIXES", "is_readable", "kind_of_content", "other_suffix"]
+__all__ = ["IMAGE_SUFFIXES", "OTHER_SUFFIXES", "is_readable", "is_video", "kind_of_content", "other_suffix"]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -55,6 +55,17 @@ _STARTS = (
     (b"<html", "a web page, as a download that failed leaves it"),
 )
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF"}
+
+
+def is_video(name: str) -> bool:
+    """Return whether a file is a video, by its name.
+
+    Example:
+        >>> is_video("a/B.MP4"), is_video("a/b.jpg")
+        (True, False)
+    """
+    suffix = other_suffix(name)
+    return suffix is not None and OTHER_SUFFIXES[suffix] == _VIDEO
 
 
 def other_suffix(name: str) -> str | None:

@@ -11,7 +11,21 @@ if TYPE_CHECKING:
 
 __all__ = ["TableFormat", "TableOptions"]
 
-TableFormat = Literal["table", "roboflow", "isic", "ecotaxa", "darwin-core", "label-studio", "cvat"]
+TableFormat = Literal[
+    "table",
+    "coco",
+    "camtrap-dp",
+    "wildlife-insights",
+    "snapshot-serengeti",
+    "megadetector",
+    "speciesnet",
+    "roboflow",
+    "isic",
+    "ecotaxa",
+    "darwin-core",
+    "label-studio",
+    "cvat",
+]
 
 
 @dataclass(frozen=True)

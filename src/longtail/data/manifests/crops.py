@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from longtail.errors import InputError
 
 __all__ = ["Crops"]
 
@@ -60,20 +63,31 @@ class Crops:
             np.minimum.at(result, image[is_part], np.clip(shares[is_part], 1e-3, 1))
         return result
 
-    def cut(self, row: int, image: Tensor) -> Tensor:
+    def cut(self, row: int, image: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Cut a row's part out of its image.
 
         Args:
             row: of the crop.
             image: upright, shape (channels, H, W).
+            size: width and height of the image's file, where it was decoded smaller: what pixels of boxes are of.
 
         Returns:
-            Shape (channels, h, w), at least one pixel each way.
+            Shape (channels, h, w), at least one pixel each way; a copy.
+
+        Raises:
+            InputError: the box has nothing of the image in it.
         """
         if self.is_whole(row):
-            return image
+            return image.clone()
         height, width = image.shape[1:]
-        left, top, wide, high = self.boxes[row] * (1.0 if self.unit == "pixels" else np.array([width, height] * 2))
+        whole = size or (width, height)
+        scale = (width / whole[0], height / whole[1]) if self.unit == "pixels" else (width, height)
+        left, top, wide, high = self.boxes[row] * np.array(scale * 2)
+        if left >= width or top >= height or left + wide <= 0 or top + high <= 0:
+            raise InputError(
+                f"the box {self.words(row)} has nothing of the image in it, which has {whole[0]} x {whole[1]} pixels. "
+                "Expected left edge, upper edge, width and height within it."
+            )
         added = self.padding * max(wide, high)
         left, top, wide, high = left - added, top - added, wide + 2 * added, high + 2 * added
         if self.square:
@@ -83,7 +97,7 @@ class Crops:
             top, high = _moved_inside(top, side, height)
         first, last = _pixels(left, wide, width)
         upper, lower = _pixels(top, high, height)
-        return image[:, upper:lower, first:last].contiguous()
+        return image[:, upper:lower, first:last].clone(memory_format=torch.contiguous_format)
 
     def take(self, rows: NDArray[np.int64]) -> "Crops":
         """Return the crops of some rows."""

@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.data.foreign_label_files import OtherFormat, formats_in, recognised
+from longtail.data.manifests.camtrap_dp import read_camtrap_dp
+from longtail.data.manifests.coco import read_coco_rows
+from longtail.data.manifests.coco_files import COCO_KINDS
 from longtail.data.manifests.columns import TABLE_SUFFIXES
 from longtail.data.manifests.cvat import read_cvat
 from longtail.data.manifests.darwin_core import read_darwin_core
+from longtail.data.manifests.detector_tables import read_detector
 from longtail.data.manifests.ecotaxa import read_ecotaxa
 from longtail.data.manifests.isic import ISIC_KINDS, read_isic
 from longtail.data.manifests.label_studio import LABEL_STUDIO_KINDS, read_label_studio
 from longtail.data.manifests.plain_table import read_table
 from longtail.data.manifests.roboflow import ROBOFLOW_KIND, read_roboflow
 from longtail.data.manifests.rows import ManifestChoice, Rows
+from longtail.data.manifests.serengeti import read_serengeti
+from longtail.data.manifests.wildlife_insights import read_wildlife_insights
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
 
@@ -87,6 +93,46 @@ FORMATS: dict[str, Format] = {
         ("annotations of CVAT",),
         in_folders=True,
         source="https://docs.cvat.ai/docs/manual/advanced/xml_format/",
+    ),
+    "coco": Format(
+        "a COCO-style file (COCO, COCO Camera Traps, iNaturalist 2017 to 2021)",
+        read_coco_rows,
+        COCO_KINDS,
+        in_folders=True,
+        source="https://lila.science/coco-camera-traps, https://github.com/visipedia/inat_comp",
+    ),
+    "camtrap-dp": Format(
+        "a package of Camtrap DP 1.0",
+        read_camtrap_dp,
+        ("a package of Camtrap DP", "a table of Camtrap DP"),
+        in_folders=True,
+        source="https://camtrap-dp.tdwg.org",
+    ),
+    "wildlife-insights": Format(
+        "a download of Wildlife Insights",
+        read_wildlife_insights,
+        ("an export of Wildlife Insights",),
+        in_folders=True,
+        source="https://www.wildlifeinsights.org",
+    ),
+    "snapshot-serengeti": Format(
+        "the tables of Snapshot Serengeti (LILA 2.1, Dryad 2015)",
+        read_serengeti,
+        ("a table of Snapshot Serengeti",),
+        in_folders=True,
+        source="https://lila.science/datasets/snapshot-serengeti, https://doi.org/10.5061/dryad.5pt92",
+    ),
+    "megadetector": Format(
+        "results of MegaDetector (output format up to 1.6)",
+        read_detector,
+        ("results of MegaDetector",),
+        source="https://lila.science/megadetector-output-format",
+    ),
+    "speciesnet": Format(
+        "results of SpeciesNet (also of format 20261015)",
+        read_detector,
+        ("results of SpeciesNet",),
+        source="https://github.com/google/cameratrapai",
     ),
 }
 

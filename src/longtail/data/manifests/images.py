@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from longtail.data.decode import decode_image
+from longtail.data.decode import decode_image, upright_size
 from longtail.data.fingerprint import Marks
 from longtail.data.manifests.contents import Contents
 from longtail.data.manifests.crops import Crops
+from longtail.errors import InputError
 from longtail.files.text import printable
 from longtail.grouping import Grouping
 
@@ -48,7 +49,8 @@ class RowImages:
 class ManifestImages:
     """An image source over the rows of a table.
 
-    The image that a thread decoded last is kept, so that crops of one image that follow each other cost one decoding.
+    The last image that a thread decoded is kept where several crops are of it: those that follow each other cost one
+    decoding.
 
     Args:
         images: which image, or part of one, each row is.
@@ -75,6 +77,9 @@ class ManifestImages:
         self._marks = Marks(len(images.contents))
         # one number of pixels is enough for all crops of an image, so that they share its decoding
         self._smallest = None if images.crops is None else images.crops.smallest_share(images.image, len(self._marks))
+        self._several = np.zeros(len(self._marks), dtype=bool)
+        if images.crops is not None:
+            self._several = np.bincount(images.image, minlength=len(self._marks)) > 1
         self._last = threading.local()
 
     @property
@@ -96,10 +101,14 @@ class ManifestImages:
         """Decode one image, or cut its part out: uint8, shape (3, H, W); `least` as of `decode_image`."""
         image, crops = int(self.images.image[index]), self.images.crops
         if crops is None or self._smallest is None:
-            return self._decoded(image, least)
+            return self._decoded(image, least)[0]
         share = float(self._smallest[image])
         enough = None if least is None or not share else int(np.ceil(least / share))
-        return crops.cut(index, self._decoded(image, enough))
+        decoded, size = self._decoded(image, enough)
+        try:
+            return crops.cut(index, decoded, size)
+        except InputError as error:
+            raise InputError(f"{self.images.contents.name(image)}: {error}") from None
 
     def image_of(self, index: int) -> int:
         """Return a number that rows of the same image share."""
@@ -136,14 +145,19 @@ class ManifestImages:
     def _box(self, index: int) -> str:
         return "" if self.images.crops is None else self.images.crops.words(index)
 
-    def _decoded(self, image: int, least: int | None) -> Tensor:
+    def _decoded(self, image: int, least: int | None) -> tuple[Tensor, tuple[int, int] | None]:
+        """Return an image, which others may be cut out of, and its size as pixels of boxes mean it."""
         key = image, least
-        if getattr(self._last, "key", None) != key:
-            with self.images.contents.open(image) as (file, size):
-                # small ones at once: the disk may be far away
-                content = file.read() if size < _AT_ONCE else file
-                origin = self.images.contents.name(image)
-                self._last.image = decode_image(content, origin, bits=self.images.bits, least=least)
-            self._last.key = key
-        result: Tensor = self._last.image
+        if getattr(self._last, "key", None) == key:
+            kept: tuple[Tensor, tuple[int, int] | None] = self._last.image
+            return kept
+        with self.images.contents.open(image) as (file, size):
+            # small ones at once: the disk may be far away
+            content = file.read() if size < _AT_ONCE else file
+            crops = self.images.crops
+            whole = upright_size(content) if crops is not None and crops.unit == "pixels" else None
+            origin = self.images.contents.name(image)
+            result = decode_image(content, origin, bits=self.images.bits, least=least), whole
+        if self._several[image]:
+            self._last.key, self._last.image = key, result
         return result

@@ -17,7 +17,7 @@ from longtail.data.missing import absent_files, missing_report, why_missing
 from longtail.errors import InputError
 from longtail.files.text import printable
 
-__all__ = ["locate", "remote"]
+__all__ = ["images_below", "locate", "remote"]
 
 
 def locate(rows: Rows, root: Path | None = None, *, skip_missing: bool = False, origin: str) -> tuple[RowImages, Rows]:
@@ -116,7 +116,7 @@ def _found(base: Path, names: list[str]) -> tuple[list[str], int, list[int]]:
     if not absent:
         return names, 0, []
     paths, nowhere = list(names), []
-    by_name, by_stem = _below(base)
+    by_name, by_stem = images_below(base)
     for at in absent:
         word = unquote(names[at].partition("?")[0]) if remote(names[at]) else names[at]
         name = PurePosixPath(word.replace("\\", "/"))
@@ -145,7 +145,7 @@ def _shared_folders(first: Sequence[str], second: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _below(base: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def images_below(base: Path) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return the images below a folder by their names, and by their names without ending."""
     by_name: dict[str, list[str]] = defaultdict(list)
     by_stem: dict[str, list[str]] = defaultdict(list)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames
 from longtail.data.folder_names import SPLIT_NAMES
+from longtail.data.manifests.boxes import with_boxes
 from longtail.data.manifests.formats import FORMATS, format_of
 from longtail.data.manifests.images import ManifestImages, RowImages
 from longtail.data.manifests.locate import locate
+from longtail.data.manifests.one_image import crops_together
 from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.manifests.settle import SettledRows, settle
 from longtail.errors import InputError
@@ -90,7 +92,7 @@ def read_manifest(
             f"{printable(path)}: no table of images that is known. Say what it is: `format` {', '.join(FORMATS)}."
         )
     origin = printable(path)
-    rows = form.read(path, choice)
+    rows = crops_together(with_boxes(form.read(path, choice), choice, origin=origin), choice)
     settled = settle(rows, choice, alike_names, origin=origin)
     images, located = locate(settled.rows, choice.root, skip_missing=skip_missing, origin=origin)
     if len(located) < len(settled.rows):  # some are not there: their classes and groups may be gone with them
