@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableFormat", "TableOptions"]
 
-TableFormat = Literal["table"]
+TableFormat = Literal["table", "imagefolder", "hf-parquet", "webdataset"]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from longtail.data.foreign_label_files import OtherFormat, formats_in, recognised
 from longtail.data.manifests.columns import TABLE_SUFFIXES
+from longtail.data.manifests.hugging_face_parquet import read_hugging_face_parquet
+from longtail.data.manifests.image_folder import read_image_folder
 from longtail.data.manifests.plain_table import read_table
 from longtail.data.manifests.rows import ManifestChoice, Rows
+from longtail.data.manifests.shards import is_pattern, shard_files
+from longtail.data.manifests.web_dataset import read_web_dataset
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
 
@@ -46,6 +50,27 @@ FORMATS: dict[str, Format] = {
         ),
         source="docs/how-to/your-data.md",
     ),
+    "imagefolder": Format(
+        "an imagefolder of Hugging Face datasets with metadata",
+        read_image_folder,
+        ("metadata of a Hugging Face imagefolder",),
+        in_folders=True,
+        source="https://huggingface.co/docs/datasets/image_dataset",
+    ),
+    "hf-parquet": Format(
+        "Parquet files of Hugging Face datasets with images inside",
+        read_hugging_face_parquet,
+        ("a Parquet file of Hugging Face datasets",),
+        in_folders=True,
+        source="https://huggingface.co/docs/hub/datasets-image",
+    ),
+    "webdataset": Format(
+        "shards of WebDataset",
+        read_web_dataset,
+        ("a WebDataset shard",),
+        in_folders=True,
+        source="https://huggingface.co/docs/hub/datasets-webdataset",
+    ),
 }
 
 
@@ -67,6 +92,8 @@ def format_of(path: Path, name: str | None = None) -> Format | None:
         return FORMATS[name]
     if path.is_dir():
         return format_in_folder(path)
+    if is_pattern(str(path)) and not path.is_file():
+        path = shard_files(path, path.suffix)[0]
     kind = recognised(path)
     by_kind = _by_kind(None if kind is None else kind.name)
     if by_kind is None and path.suffix.lower() in TABLE_SUFFIXES and (kind is None or not kind.is_known):

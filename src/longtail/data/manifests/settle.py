@@ -147,8 +147,6 @@ def _splits(rows: Rows, origin: str) -> NDArray[np.str_] | None:
                 "else: `split_column` none."
             )
         result.append(split)
-    if "train" not in result:
-        raise InputError(f"{origin}: no row is of the split train.")
     return np.array(result)
 
 
