@@ -6,7 +6,7 @@ be mapped by its offset in the file and be read, or written by several processes
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ __all__ = [
     "SPLITS",
     "FeatureFile",
     "FeatureRows",
-    "Words",
     "check_finite",
     "create_feature_file",
     "open_feature_file",
@@ -207,25 +206,6 @@ class FeatureRows:
             file.write(np.ascontiguousarray(features, dtype=self._dtype).data)
 
 
-@dataclass(frozen=True)
-class Words:
-    """A column of words beside the features, a few rows at a time.
-
-    Attributes:
-        width: bytes of the longest word.
-        blocks: of words in UTF-8, from the first row on.
-    """
-
-    width: int
-    blocks: Iterable[NDArray[np.bytes_]]
-
-    @classmethod
-    def of(cls, words: Sequence[str]) -> "Words":
-        """Take words that are there already; what no terminal can show is written so that it can."""
-        stored = np.array([printable(word).encode() for word in words], dtype=np.bytes_)
-        return cls(stored.dtype.itemsize, [stored])
-
-
 def create_feature_file(
     path: Path,
     labels: NDArray[np.int64],
@@ -233,8 +213,6 @@ def create_feature_file(
     dtype: str,
     attributes: dict[str, Any],
     ids: Sequence[str] | None = None,
-    *,
-    words: Mapping[str, Words] | None = None,
 ) -> None:
     """Lay out a feature file whose rows are still to be written.
 
@@ -245,7 +223,6 @@ def create_feature_file(
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
-        words: further columns, by name.
 
     Raises:
         OSError: the disk has no room for all rows.
@@ -262,8 +239,6 @@ def create_feature_file(
         file.create_dataset("labels", data=labels.astype(np.int64))
         if ids is not None:
             file.create_dataset("ids", data=np.array([printable(name).encode() for name in ids]))
-        for name, column in (words or {}).items():
-            _write_words(file.create_dataset(name, (len(labels),), dtype=f"S{max(column.width, 1)}"), column)
         for name, value in attributes.items():
             file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
     with path.open("rb+") as reserved:
@@ -272,13 +247,6 @@ def create_feature_file(
             os.posix_fallocate(reserved.fileno(), offset, size)
         else:  # macOS and Windows promise no room, but the file has its length
             reserved.truncate(max(offset + size, reserved.seek(0, os.SEEK_END)))
-
-
-def _write_words(stored: h5py.Dataset, column: Words) -> None:
-    start = 0
-    for block in column.blocks:
-        stored[start : start + len(block)] = block
-        start += len(block)
 
 
 def write_features(

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames, settled_names
 from longtail.errors import InputError
-from longtail.features.feature_file import SPLITS, FeatureRows, Words, create_feature_file
+from longtail.features.feature_file import SPLITS, FeatureRows, create_feature_file
 from longtail.features.labels import Labels, class_order
 from longtail.features.shard_file import ShardFacts, read_column, read_shard
+from longtail.features.word_columns import Words, append_words
 from longtail.files.atomic import atomic_path
 from longtail.files.text import printable
 
@@ -123,7 +124,9 @@ def _classes(
 ) -> tuple[tuple[str, ...], tuple[NDArray[np.int64], ...]]:
     used = {name for one in shards for name in one.class_names}
     stated = shards[0].stated_classes
-    order = stated or class_order([Labels(tuple(one.class_names), np.empty(0, dtype=np.int64)) for one in shards])
+    order: Sequence[str] = stated or class_order(
+        [Labels(tuple(one.class_names), np.empty(0, dtype=np.int64)) for one in shards]
+    )
     if used == set(classes):
         order = classes
     names, numbers = settled_names([name for name in order if name in used], alike_names, "the shards")
@@ -174,7 +177,7 @@ def _write(merged: MergedShards, split: int, path: Path) -> None:
     )
     columns = {
         name: Words(max(one.widths.get(name, 1) for one in merged.shards), _words(merged, name, masks))
-        for name in ("ids", "groups")
+        for name in ("ids", "groups", "events")
         if any(name in one.widths for one in merged.shards)
     }
     images = sha256("".join(str(one.attributes.get("images")) for one in merged.shards).encode()).hexdigest()
@@ -182,7 +185,8 @@ def _write(merged: MergedShards, split: int, path: Path) -> None:
     attributes |= {"split": SPLITS[split], "class_names": list(merged.class_names), "images": images}
     if "groups" in columns:
         attributes["grouped_by"] = first.attributes.get("grouped_by", "")
-    create_feature_file(path, labels, first.dimension, first.dtype, attributes, words=columns)
+    create_feature_file(path, labels, first.dimension, first.dtype, attributes)
+    append_words(path, len(labels), columns)
     rows_of_file, start = FeatureRows(path), 0
     for one, mask in zip(merged.shards, masks, strict=True):
         if mask.any():

@@ -1,7 +1,7 @@
 """The features of one shard of a data set: a feature file with more columns, whole or not there at all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features.feature_file import FeatureRows, Words, create_feature_file
+from longtail.features.feature_file import FeatureRows, create_feature_file
+from longtail.features.word_columns import Words, append_words
 from longtail.files.hdf5 import create_hdf5, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
 from longtail.files.text import printable
 
 __all__ = ["COLUMNS", "ShardFacts", "create_shard_file", "read_column", "read_shard"]
 
-COLUMNS = ("ids", "marks", "groups", "splits")  # of words; the first two are always there
+COLUMNS = ("ids", "marks", "groups", "events", "splits")  # of words; the first two are always there
 _EXPECTED = "the features of a shard, as `longtail extract --shards` writes them"
 
 
@@ -63,7 +64,7 @@ def create_shard_file(
     dimension: int,
     dtype: str,
     attributes: dict[str, Any],
-    columns: dict[str, Sequence[str]],
+    columns: Mapping[str, Sequence[str]],
 ) -> FeatureRows | None:
     """Lay out the features of a shard.
 
@@ -82,8 +83,8 @@ def create_shard_file(
         OSError: the disk has no room for all rows.
     """
     if len(labels):
-        words = {name: Words.of(column) for name, column in columns.items()}
-        create_feature_file(path, labels, dimension, dtype, attributes, words=words)
+        create_feature_file(path, labels, dimension, dtype, attributes)
+        append_words(path, len(labels), {name: Words.of(column) for name, column in columns.items()})
         return FeatureRows(path)
     with create_hdf5(path) as (file, _):
         file.create_dataset("features", (0, dimension), dtype=dtype)

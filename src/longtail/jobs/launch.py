@@ -47,7 +47,7 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
 
     ask_for_threads(runtime.threads)
     result = processes(os.environ, runtime.devices)
-    Fabric = _fabric_class()
+    kind = _fabric_class()
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
     flag: Any = _FLAGS[precision]
@@ -57,7 +57,7 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
         if result.local > torch.cuda.device_count():
             raise InputError(f"--devices {result.local}: there are {torch.cuda.device_count()} GPUs here.")
     if result.number == 1:
-        fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
+        fabric: Fabric = kind(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
         fabric.launch()
     else:
         fabric = _launch_several(result, device, flag, runtime.timeout)
@@ -78,12 +78,13 @@ def launch_alone(runtime: "RuntimeOptions") -> "Fabric":
 
     ask_for_threads(runtime.threads)
     processes(os.environ, runtime.devices)  # refuses numbers that are none, before Lightning stumbles over them
-    Fabric = _fabric_class()
+    kind = _fabric_class()
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
     local = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
     devices: Any = [local % torch.cuda.device_count()] if device == "cuda" else 1
-    fabric = Fabric(accelerator=device, devices=devices, precision=_FLAGS[precision], plugins=_environment(_ALONE))
+    alone = _environment(_ALONE)
+    fabric: Fabric = kind(accelerator=device, devices=devices, precision=_FLAGS[precision], plugins=alone)
     fabric.launch()
     if runtime.precision == "auto":
         _with_chosen_precision.add(fabric)

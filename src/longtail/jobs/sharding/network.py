@@ -1,7 +1,7 @@
 """The network that shards are taken through: of a checkpoint, or of timm with its own weights."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import device
@@ -32,7 +32,7 @@ def pretrained_network(name: str, place: "device") -> "TrainedModel":
     model = create_backbone(name, num_classes=1, pretrained=True).eval()
     usual = preprocessing_for(LARGE_INPUT.size, 3, LARGE_INPUT.statistics, "none")
     preprocessing = configured_preprocessing(getattr(model, "pretrained_cfg", None) or {}, usual)
-    settings = {"dataset": None, "data": {}, "classifier_is_drawn": True}
+    settings: dict[str, Any] = {"dataset": None, "data": {}, "classifier_is_drawn": True}
     about = about_network(name, ["none"], preprocessing, settings)
     moved = model.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainedModel(moved, preprocessing, about, Path(name))  # type: ignore[arg-type]
+    return TrainedModel(moved, preprocessing, about, Path(name))

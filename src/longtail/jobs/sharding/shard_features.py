@@ -137,13 +137,14 @@ def _marks(source: "ManifestImages", manifest: "Manifest", rows: NDArray[np.int6
 def _columns(
     shard: Shard, manifest: "Manifest", rows: NDArray[np.int64], split_column: str | None
 ) -> dict[str, list[str]]:
-    """Return groups and splits, where anything says so: the rows themselves, or the name of the shard."""
+    """Return groups, events and splits, where anything says so: the rows themselves, or the name of the shard."""
     from longtail.data.manifests.shards import split_of_name
 
     columns = {}
     settled = manifest.settled
-    if settled.groups is not None:
-        columns["groups"] = [printable(settled.groups.names[settled.groups.codes[row]]) for row in rows]
+    for name, grouping in (("groups", settled.groups), ("events", settled.events)):
+        if grouping is not None:
+            columns[name] = [printable(grouping.names[grouping.codes[row]]) for row in rows]
     split = None if split_column == "none" else split_of_name(shard.name)
     if settled.splits is not None:
         columns["splits"] = [str(settled.splits[row]) for row in rows]
