@@ -62,6 +62,7 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "stage_one": {"options", "pace", "head_options", "flags", "launch"},
     "calibrating": set(),
     "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
+    "sharding": {"stage_one", "options", "launch", "processes", "precision"},
     "balancing": {"stage_one", "options", "launch", "extract", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

@@ -42,6 +42,7 @@ VERBS = {
     "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts, ONNX too"),
     "balance": ("longtail.jobs.balance", "BalanceConfig", "a model in, the same model with a fair last layer out"),
     "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
+    "merge": ("longtail.jobs.merge", "MergeConfig", "features of many shards into feature files"),
     "fit": ("longtail.jobs.fit", "FitConfig", "stage 2: heads on feature files, compared"),
     "evaluate": (
         "longtail.jobs.evaluate",

@@ -110,6 +110,9 @@ def extract(
     from longtail.features import open_feature_folder
     from longtail.jobs import extract as job
 
+    if "shards" in settings or "backbone" in settings:
+        raise InputError("`shards` are for any number of workers: start them as `longtail extract --shards`.")
+
     typed = {
         "checkpoint": _place(checkpoint, "checkpoint"),
         **({} if data is None else {"dataset": str(data)}),

@@ -196,11 +196,6 @@ def hot(kind, number=int):
     return [number(kind == one) for one in KINDS]
 
 
-def write_lines(path, images):
-    rows = ({"file_name": f"{stem}.jpg", "label": kind} for _, stem, kind in images)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 SAID = {
     "train_labels.csv": lambda path, images: table(path, [("id", "breed"), *((s, kind) for _, s, kind in images)]),
     "gt.csv": lambda path, images: table(path, [("Photo", "Art"), *((f"{s}.jpg", kind) for _, s, kind in images)]),
@@ -219,7 +214,6 @@ SAID = {
         path, [("File", "RelativePath", "Species"), *((f"{s}.jpg", place, kind) for place, s, kind in images)]
     ),
     "train.txt": lambda path, images: table(path, [(f"{p}/{s}.jpg", KINDS.index(kind)) for p, s, kind in images], " "),
-    "metadata.jsonl": write_lines,
     "annotations/coco.json": lambda path, images: write_json(path, coco(images)),
 }
 OPENED = {"_classes.csv", "onehot.csv", "annotations/coco.json"}  # these formats say of a folder what it is

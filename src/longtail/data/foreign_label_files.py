@@ -177,7 +177,7 @@ def class_column(columns: Iterable[str]) -> str | None:
 
 
 _SUFFIXES = re.compile(
-    r"\.(csv|tsv|tab|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
+    r"\.(csv|tsv|tab|txt|lst|list|jsonl?|ndjson|xml|ya?ml|parquet|arrow|tar|tfrecords?|mdb|mat|xlsx?|ods|ddb|sqlite3?|db)"
 )
 # the first of these that is there
 _CLASS_COLUMNS = (
@@ -226,6 +226,8 @@ def _first_rows(text: str, suffix: str) -> tuple[tuple[str, ...], tuple[str, ...
 def _binary(path: Path, glimpse: _Glimpse) -> str | None:
     if glimpse.first.startswith(b"PAR1"):
         is_of_datasets = "huggingface" in glimpse.text
+        if glimpse.name == "metadata.parquet" and "file_name" in glimpse.text:
+            return "metadata of a Hugging Face imagefolder"
         kind = "a Parquet file (features go to `longtail fit`)"
         return "a Parquet file of Hugging Face datasets" if is_of_datasets else kind
     if glimpse.first.startswith(b"ARROW1") or path.suffix.lower() == ".arrow":

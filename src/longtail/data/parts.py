@@ -18,6 +18,7 @@ from longtail.data.manifests.formats import format_in_folder, format_of
 from longtail.data.manifests.images import ManifestImages
 from longtail.data.manifests.opened import open_manifest
 from longtail.data.manifests.rows import ManifestChoice
+from longtail.data.manifests.shards import is_pattern
 from longtail.data.published import PUBLISHED
 from longtail.data.source import ImageSource, Relabelled
 from longtail.errors import InputError, did_you_mean
@@ -67,7 +68,7 @@ def open_parts(
         path = Path(root)
     else:
         path = Path(dataset)
-    if not exists(path):
+    if not exists(path) and not is_pattern(str(path)):
         perhaps = "" if dataset in DATA_NAMES else did_you_mean(dataset.replace("_", ""), DATA_NAMES)
         raise InputError(
             f"no data '{printable(path)}': no such file or folder.{perhaps} "

@@ -15,6 +15,7 @@ __all__ = [
     "SMALL_INPUT",
     "UsualInput",
     "choose_preprocessing",
+    "configured_preprocessing",
     "preprocessing_for",
     "pretrained_preprocessing",
     "stored_preprocessing",
@@ -189,6 +190,19 @@ def pretrained_preprocessing(
         InputError: as `choose_preprocessing`.
     """
     usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation, decode=decode)
+    return configured_preprocessing(config, usual, image_size=image_size)
+
+
+def configured_preprocessing(
+    config: Mapping[str, Any], usual: Preprocessing, *, image_size: int | None = None
+) -> Preprocessing:
+    """Return how a network of timm sees images, as its configuration says, where it does.
+
+    Args:
+        config: timm's `pretrained_cfg` of the network; may be empty.
+        usual: where it says nothing.
+        image_size: height and width that the network sees, in pixels; default: the configuration's.
+    """
     if not config.get("mean") or len(config["mean"]) != usual.channels:
         return usual
     stored_size = config.get("test_input_size", config.get("input_size", (3, usual.size, usual.size)))[-1]

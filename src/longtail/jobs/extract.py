@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -13,6 +13,7 @@ from longtail.data.source import DataSplits, events_of, groups_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
+from longtail.ranges import Range
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -27,7 +28,7 @@ __all__ = ["ExtractConfig", "Extraction", "extract_splits", "images_key", "run"]
 class ExtractConfig:
     """Run a trained network over images and keep its features."""
 
-    checkpoint: tyro.conf.Positional[Path]
+    checkpoint: tyro.conf.Positional[Path | None] = None
     """Checkpoint file, or the folder of a run."""
     dataset: tyro.conf.Positional[str | None] = None
     """Data as in `train`; default: data and splits that the checkpoint was trained with."""
@@ -37,15 +38,25 @@ class ExtractConfig:
     """Number format of the stored features."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
+    shards: tuple[str, ...] = ()
+    """In place of DATA: .tar or .parquet files, folders, patterns, s3:// ...; workers share them through --out."""
+    backbone: str | None = None
+    """With --shards: network of timm with its weights, in place of a checkpoint."""
+    takeover: Annotated[float, Range(above=0, most=1e6)] = 180.0
+    """Seconds of silence after which a shard of another worker is done again."""
 
 
 def run(config: ExtractConfig) -> Path:
-    """Write feature_{train,val,test}.h5 and joint_head.npz."""
+    """Write feature_{train,val,test}.h5 and joint_head.npz; or, of shards, a file for each."""
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
     from longtail.jobs.stage_one.known_images import as_known
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
 
+    if config.shards:
+        return _extract_shards(config)
+    if config.checkpoint is None or config.backbone is not None:
+        raise InputError("extract needs a checkpoint. --backbone NAME stands for one with --shards alone.")
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)
     model = open_model(path, fabric.device)
@@ -73,6 +84,28 @@ def run(config: ExtractConfig) -> Path:
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
     return folder
+
+
+def _extract_shards(config: ExtractConfig) -> Path:
+    from longtail.jobs.sharding.extraction import ShardedExtraction, extract_shards
+    from longtail.jobs.sharding.network import pretrained_network
+    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+
+    if config.dataset is not None:
+        raise InputError(f"{config.dataset} and --shards are both data. Leave one of them out.")
+    if (config.checkpoint is None) == (config.backbone is None):
+        raise InputError("--shards needs a network: a checkpoint, or --backbone NAME for one of timm; not both.")
+
+    def open_network(device: Any) -> "TrainedModel":
+        if config.checkpoint is None:
+            return pretrained_network(str(config.backbone), device)
+        return open_model(find_checkpoint(config.checkpoint), device)
+
+    return extract_shards(
+        ShardedExtraction(
+            config.shards, open_network, config.data, config.runtime, config.dtype, config.workers, config.takeover
+        )
+    )
 
 
 def _as_trained(given: DataOptions, trained: dict[str, Any]) -> DataOptions:
@@ -111,13 +144,11 @@ def extract_splits(
 
     A file that holds the features of these images by these weights already is left as it is.
     """
-    from longtail.backbones import linear_parameters
     from longtail.data.fingerprint import identities
-    from longtail.files.atomic import atomic_path
     from longtail.jobs.pace import Work, settle_threads
     from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
-    from longtail.jobs.stage_one.objective import trained_prior
+    from longtail.jobs.stage_one.trained_model import write_joint_head
     from longtail.training.checkpoints import weights_fingerprint
     from longtail.training.extraction import FeatureLayout, extract_features
     from longtail.training.unfinished import threads_begun_with
@@ -159,10 +190,7 @@ def extract_splits(
         # untrained, and so no head to start from
         head.unlink(missing_ok=True)
     elif fabric.is_global_zero and is_new:
-        weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
-        with atomic_path(head) as temporary, temporary.open("wb") as file:
-            prior = np.array(trained_prior(model.about["settings"]))
-            np.savez(file, weight=weight, bias=bias, prior=prior, class_names=np.array(splits.class_names))
+        write_joint_head(head, model, splits.class_names)
     fabric.barrier()
 
 

@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
     from longtail.jobs.options import RuntimeOptions
 
-__all__ = ["has_chosen_precision", "launch", "resolve_device", "resolve_precision", "restored_threads", "together"]
+__all__ = [
+    "has_chosen_precision",
+    "launch",
+    "launch_alone",
+    "resolve_device",
+    "resolve_precision",
+    "restored_threads",
+    "together",
+]
 
+_FLAGS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+_ALONE = Processes("nobody", 1)
 _with_chosen_precision: "WeakSet[Fabric]" = WeakSet()
 _watches: list[Watch] = []  # of this process: one, where it works with others
 
@@ -33,30 +43,21 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
         InputError: a device that is not there, float16 on a CPU, or an environment that does not fit together.
         LongtailError: the processes do not find each other.
     """
-    import logging
-    import warnings
-
     from longtail.jobs.pace import ask_for_threads
 
     ask_for_threads(runtime.threads)
     result = processes(os.environ, runtime.devices)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        from lightning.fabric import Fabric
-
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they announce what was asked for
+    kind = _fabric_class()
     device = resolve_device(runtime.device)
     precision = resolve_precision(runtime.precision, device)
-    flag: Any = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[precision]
+    flag: Any = _FLAGS[precision]
     if device == "cuda":
         import torch
 
         if result.local > torch.cuda.device_count():
             raise InputError(f"--devices {result.local}: there are {torch.cuda.device_count()} GPUs here.")
     if result.number == 1:
-        fabric = Fabric(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
+        fabric: Fabric = kind(accelerator=device, devices=1, precision=flag, plugins=_environment(result))
         fabric.launch()
     else:
         fabric = _launch_several(result, device, flag, runtime.timeout)
@@ -65,9 +66,48 @@ def launch(runtime: "RuntimeOptions") -> "Fabric":
     return fabric
 
 
+def launch_alone(runtime: "RuntimeOptions") -> "Fabric":
+    """Place this process on its device, whatever others torchrun or SLURM have started: it will not hear of them.
+
+    Raises:
+        InputError: as `launch`.
+    """
+    import torch
+
+    from longtail.jobs.pace import ask_for_threads
+
+    ask_for_threads(runtime.threads)
+    processes(os.environ, runtime.devices)  # refuses numbers that are none, before Lightning stumbles over them
+    kind = _fabric_class()
+    device = resolve_device(runtime.device)
+    precision = resolve_precision(runtime.precision, device)
+    local = int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0")))
+    devices: Any = [local % torch.cuda.device_count()] if device == "cuda" else 1
+    alone = _environment(_ALONE)
+    fabric: Fabric = kind(accelerator=device, devices=devices, precision=_FLAGS[precision], plugins=alone)
+    fabric.launch()
+    if runtime.precision == "auto":
+        _with_chosen_precision.add(fabric)
+    return fabric
+
+
 def has_chosen_precision(fabric: "Fabric") -> bool:
     """Return whether nobody named the precision that a launch computes in."""
     return fabric in _with_chosen_precision
+
+
+def _fabric_class() -> Any:
+    import logging
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        from lightning.fabric import Fabric
+
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they announce what was asked for
+    return Fabric
 
 
 def _environment(world: Processes) -> Any:

@@ -25,6 +25,9 @@ TableFormat = Literal[
     "darwin-core",
     "label-studio",
     "cvat",
+    "imagefolder",
+    "hf-parquet",
+    "webdataset",
 ]
 
 

@@ -13,12 +13,16 @@ from longtail.data.manifests.cvat import read_cvat
 from longtail.data.manifests.darwin_core import read_darwin_core
 from longtail.data.manifests.detector_tables import read_detector
 from longtail.data.manifests.ecotaxa import read_ecotaxa
+from longtail.data.manifests.hugging_face_parquet import read_hugging_face_parquet
+from longtail.data.manifests.image_folder import read_image_folder
 from longtail.data.manifests.isic import ISIC_KINDS, read_isic
 from longtail.data.manifests.label_studio import LABEL_STUDIO_KINDS, read_label_studio
 from longtail.data.manifests.plain_table import read_table
 from longtail.data.manifests.roboflow import ROBOFLOW_KIND, read_roboflow
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.data.manifests.serengeti import read_serengeti
+from longtail.data.manifests.shards import is_pattern, shard_files
+from longtail.data.manifests.web_dataset import read_web_dataset
 from longtail.data.manifests.wildlife_insights import read_wildlife_insights
 from longtail.errors import InputError, did_you_mean
 from longtail.files.text import printable
@@ -134,6 +138,27 @@ FORMATS: dict[str, Format] = {
         ("results of SpeciesNet",),
         source="https://github.com/google/cameratrapai",
     ),
+    "imagefolder": Format(
+        "an imagefolder of Hugging Face datasets with metadata",
+        read_image_folder,
+        ("metadata of a Hugging Face imagefolder",),
+        in_folders=True,
+        source="https://huggingface.co/docs/datasets/image_dataset",
+    ),
+    "hf-parquet": Format(
+        "Parquet files of Hugging Face datasets with images inside",
+        read_hugging_face_parquet,
+        ("a Parquet file of Hugging Face datasets",),
+        in_folders=True,
+        source="https://huggingface.co/docs/hub/datasets-image",
+    ),
+    "webdataset": Format(
+        "shards of WebDataset",
+        read_web_dataset,
+        ("a WebDataset shard",),
+        in_folders=True,
+        source="https://huggingface.co/docs/hub/datasets-webdataset",
+    ),
 }
 
 
@@ -155,6 +180,8 @@ def format_of(path: Path, name: str | None = None) -> Format | None:
         return FORMATS[name]
     if path.is_dir():
         return format_in_folder(path)
+    if is_pattern(str(path)) and not path.is_file():
+        path = shard_files(path, path.suffix)[0]
     return format_of_file(recognised(path) or OtherFormat(path, "a file", is_known=False))
 
 

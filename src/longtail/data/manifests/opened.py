@@ -119,10 +119,14 @@ def open_manifest(
         A source for each split that is there, "train" among them; and notes for people.
 
     Raises:
-        InputError: as `read_manifest`; or no row has a label.
+        InputError: as `read_manifest`; or no row has a label, or none of train.
     """
     manifest = read_manifest(path, choice, alike_names=alike_names, bits=bits, skip_missing=skip_missing)
     rows = manifest.splits
-    if not len(rows.get("train", ())):
+    if not any(map(len, rows.values())):
         raise InputError(f"{printable(path)}: no row has a label. Expected the class of each image to learn from.")
+    if "train" not in rows:
+        raise InputError(
+            f"{printable(path)}: no row with a label is of the split train, but of {', '.join(rows)} alone."
+        )
     return {split: manifest.source(part) for split, part in rows.items()}, manifest.notes

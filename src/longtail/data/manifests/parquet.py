@@ -1,12 +1,14 @@
 """Parquet files, by a library that only those need who have some."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from longtail.errors import InputError
 from longtail.files.text import printable
 
-__all__ = ["open_parquet"]
+__all__ = ["open_parquet", "telling_damage"]
 
 
 def open_parquet(path: Path) -> Any:
@@ -29,3 +31,23 @@ def open_parquet(path: Path) -> Any:
     except (ArrowException, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(f"{printable(path)}: cannot be read as Parquet ({reason}).") from error
+
+
+@contextmanager
+def telling_damage(path: Path, what: str = "it") -> Iterator[None]:
+    """Let what is damaged inside of a Parquet file be told as other files' damage is.
+
+    Args:
+        path: of the file.
+        what: cannot be read.
+
+    Raises:
+        InputError: naming both.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:  # all errors of Arrow are one of these
+        reason = (str(error).strip().splitlines() or [""])[0][:160]
+        raise InputError(f"{printable(path)}: damaged: {what} cannot be read ({reason}).") from error

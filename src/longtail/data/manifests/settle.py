@@ -152,8 +152,6 @@ def _splits(rows: Rows, origin: str) -> NDArray[np.str_] | None:
             f"{origin}: {rows.place(row)}: {what}; expected train, val or test. Where that column says something "
             "else: `split_column` none."
         )
-    if "train" not in splits.values():
-        raise InputError(f"{origin}: no row is of the split train.")
     return np.array([splits[word] for word in rows.splits])
 
 

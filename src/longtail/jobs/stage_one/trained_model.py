@@ -1,6 +1,6 @@
 """A trained network from its checkpoint: weights, classes, preprocessing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from longtail.errors import InputError
 from longtail.jobs.stage_one.settings import read_about
 from longtail.training.checkpoints import load_checkpoint, load_weights
 
-__all__ = ["TrainedModel", "find_checkpoint", "open_model"]
+__all__ = ["TrainedModel", "find_checkpoint", "open_model", "write_joint_head"]
 
 
 @dataclass
@@ -70,3 +70,23 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     load_weights(model, weights, str(path))
     model.eval()
     return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
+
+
+def write_joint_head(path: Path, model: TrainedModel, class_names: Sequence[str]) -> None:
+    """Write the classifier that a network was trained with, and the prior that it means, for heads that begin there.
+
+    Args:
+        path: of the file, joint_head.npz.
+        model: in evaluation mode.
+        class_names: of its outputs.
+    """
+    import numpy as np
+
+    from longtail.backbones import linear_parameters
+    from longtail.files.atomic import atomic_path
+    from longtail.jobs.stage_one.objective import trained_prior
+
+    weight, bias = (part.cpu().numpy() for part in linear_parameters(model.model))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        prior = np.array(trained_prior(model.about["settings"]))
+        np.savez(file, weight=weight, bias=bias, prior=prior, class_names=np.array(class_names))
