@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from longtail.class_names import AlikeNames, settled_names
 from longtail.errors import InputError
-from longtail.features.feature_file import SPLITS, FeatureRows, create_feature_file
+from longtail.features.feature_file import SPLITS
+from longtail.features.feature_writing import FeatureRows, create_feature_file
 from longtail.features.labels import Labels, class_order
 from longtail.features.shard_file import ShardFacts, read_column, read_shard
 from longtail.features.word_columns import Words, append_words

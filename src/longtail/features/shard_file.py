@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
-from longtail.features.feature_file import FeatureRows, create_feature_file
+from longtail.features.feature_writing import FeatureRows, create_feature_file
 from longtail.features.word_columns import Words, append_words
 from longtail.files.hdf5 import create_hdf5, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
