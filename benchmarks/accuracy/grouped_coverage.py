@@ -162,7 +162,7 @@ def test_row(world: World, draws: int, seed: int) -> dict[str, Floats]:
     """Return by metric how many of 100 tests find equally good classifiers different: without and with groups."""
     rng, found = np.random.default_rng(seed), {name: np.zeros(2) for name in ("all", "balanced", "few")}
     wrong = (world.labels + 1) % len(world.recall)
-    # the first half of the classes gains what the other half loses
+    # equally often in favour of either, in each class
     better = np.linspace(0.05, 0.2, len(world.recall))
     for _ in range(draws):
         heights = world.heights(rng)
