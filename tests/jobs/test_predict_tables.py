@@ -11,9 +11,10 @@ from longtail.cli import main
 from longtail.data.manifests import ManifestChoice
 from longtail.errors import InputError
 from longtail.evaluation.event_labels import labels_of_events
+from longtail.evaluation.event_pooling import pooled_by_event
 from longtail.features import write_features
 from longtail.jobs.predicting.kind_of_inputs import are_features
-from longtail.jobs.predicting.units import complete_units, pool, pooled_units
+from longtail.jobs.predicting.units import complete_units, pooled_units
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_pooling_is_that_of_a_loop():
     p = rng.dirichlet(np.ones(4), size=40)
     p[3] = [0, 0.5, 0.5, 0]
     events = rng.integers(0, 9, size=40)
-    pooled, event = pool(p, events)
+    pooled, event = pooled_by_event(p, events)
     order = list(dict.fromkeys(events.tolist()))
     assert [order[e] for e in event] == events.tolist()
     for number, name in enumerate(order):
@@ -162,7 +163,7 @@ def test_units_come_as_soon_as_they_are_whole():
     units = list(complete_units(iter(blocks), codes))
     assert [rows.tolist() for rows, _ in units] == [[0, 1], [2, 4, 5], [3, 7], [6, 8]]
     assert all(np.array_equal(values, p[rows]) for rows, values in units)
-    whole, event = pool(p, codes)
+    whole, event = pooled_by_event(p, codes)
     for rows, values in pooled_units(iter(blocks), codes):
         np.testing.assert_allclose(values, whole[event[rows[0]]])
 

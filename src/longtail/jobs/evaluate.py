@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import tyro
@@ -14,6 +14,7 @@ from longtail.jobs.options import OutputOptions
 from longtail.ranges import Count, Range
 
 if TYPE_CHECKING:
+    from longtail.evaluation import ClassTally
     from longtail.features import FeatureFile
     from longtail.heads.base import Head
     from longtail.jobs.predicting.target_prior import TargetPrior
@@ -60,7 +61,6 @@ class EvaluateConfig:
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
-    from longtail.evaluation import tally
     from longtail.files.atomic import write_json
     from longtail.jobs.predicting.event_accuracy import Pooled, events_of_features, read_predicted_table
     from longtail.jobs.predicting.target_prior import find_prior
@@ -114,22 +114,24 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         if prior.facts is not None:
             print("  note: `at that prior` weighs by the estimate itself; of these very images, `all` is what is right")
     measured = {}
+    together = None if opened is None else opened.file.groups
     for name, predicted in predictions.items():
-        measured[name] = _measured(config, f"{name} on {config.split}", labels, predicted, counts)
+        answers = _Answers(labels, predicted, together)
+        measured[name] = _measured(config, f"{name} on {config.split}", answers, counts)
         if opened is not None and opened.known:
             rows, title = ~opened.learnt, f"{name} without the rows that the run was made of ({opened.known})"
-            without = None if not rows.any() else _measured(config, title, labels[rows], predicted[rows], counts)
+            without = None if not rows.any() else _measured(config, title, answers.take(rows), counts)
             if without is None:
                 print(
                     f"note: the run was made of all of these rows ({opened.known}): the numbers say nothing of others"
                 )
             measured[name]["without_known_rows"] = without
         if prior is not None:
-            measured[name]["at_prior"] = _expected(tally(labels, predicted, len(counts)), prior, config.runtime.seed)
+            measured[name]["at_prior"] = _expected(answers.tally(len(counts)), prior, config.runtime.seed)
         if pooled is not None:
-            of_events, answers = pooled.of_events(name, labels, counts, config.event_labels)
+            by_event = _Answers(*pooled.of_events(name, labels, counts, config.event_labels))
             title = f"{name} on {config.split}, pooled by event"
-            measured[name]["by_event"] = _measured(config, title, of_events, answers, counts, "events")
+            measured[name]["by_event"] = _measured(config, title, by_event, counts, "events")
     content["methods"] = measured
     if prior is not None:
         content["prior"] = {"told": prior.told, "shares": prior.shares.tolist(), **(prior.facts or {})}
@@ -140,21 +142,35 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     return measured
 
 
+class _Answers(NamedTuple):
+    """Class indices of rows, what a method says of them, and what they belong to; all of shape (N,)."""
+
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    sample_groups: NDArray[np.int64] | None = None
+
+    def tally(self, num_classes: int) -> "ClassTally":
+        """Count the hits of each class."""
+        from longtail.evaluation import tally
+
+        return tally(self.labels, self.predicted, num_classes, sample_groups=self.sample_groups)
+
+    def take(self, rows: NDArray[np.bool_]) -> "_Answers":
+        """Return those of some rows."""
+        return _Answers(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
+
+
 def _measured(
-    config: EvaluateConfig,
-    title: str,
-    labels: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    things: str = "images",
+    config: EvaluateConfig, title: str, answers: _Answers, counts: NDArray[np.int64], things: str = "images"
 ) -> dict[str, Any]:
     """Measure predictions, and print what came out."""
     from longtail.counts import group_of_class
-    from longtail.evaluation import accuracy_intervals, accuracy_report, tally
+    from longtail.evaluation import accuracy_intervals, accuracy_report
 
-    report = accuracy_report(labels, predicted, counts, many_above=config.many_above, few_below=config.few_below)
+    bounds = {"many_above": config.many_above, "few_below": config.few_below}
+    report = accuracy_report(answers.labels, answers.predicted, counts, **bounds)
     groups = group_of_class(counts, config.many_above, config.few_below)
-    intervals = accuracy_intervals(tally(labels, predicted, len(counts)), groups, seed=config.runtime.seed)
+    intervals = accuracy_intervals(answers.tally(len(counts)), groups, seed=config.runtime.seed)
     print(f"{title}, {report['images']:,} {things}")
     for metric in ("all", "balanced", "many", "medium", "few", "macro_f1", "geometric_mean"):
         value, interval = report[metric], intervals.get(metric)

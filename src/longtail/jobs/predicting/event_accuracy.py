@@ -11,10 +11,10 @@ from longtail.data.group_by import group_words
 from longtail.data.manifests.columns import WordTable, read_word_table
 from longtail.errors import InputError
 from longtail.evaluation.event_labels import SeveralInEvent, labels_of_events
+from longtail.evaluation.event_pooling import pooled_by_event
 from longtail.features import FeatureFile, is_number
 from longtail.files.text import printable
 from longtail.jobs.predicting.input_rows import rows_of_names
-from longtail.jobs.predicting.units import pool
 
 __all__ = ["Pooled", "PredictedTable", "events_of_features", "read_predicted_table"]
 
@@ -69,7 +69,7 @@ class Pooled:
             InputError: an event of several classes that is refused.
         """
         of_events, event = labels_of_events(labels, self.events, class_counts, self.class_names, several)
-        pooled, _ = pool(self.probabilities[method], event)
+        pooled, _ = pooled_by_event(self.probabilities[method], event)
         return of_events, pooled.argmax(axis=1).astype(np.int64)
 
 

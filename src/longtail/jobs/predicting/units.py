@@ -6,44 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["complete_units", "pool", "pooled_units"]
+from longtail.evaluation.event_pooling import pooled_by_event
+
+__all__ = ["complete_units", "pooled_units"]
 
 Blocks = Iterator[tuple[list[str], NDArray[Any]]]
 Unit = tuple[NDArray[np.int64], NDArray[Any]]
-
-
-def pool(probabilities: NDArray[Any], events: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Pool the probabilities of the rows of each event: their geometric mean.
-
-    p_ec proportional to exp(mean_(i in e) log p_ic)
-
-    Where the probabilities were moved to a prior before, that prior counts once an event.
-
-    Args:
-        probabilities: rows that sum to 1, shape (N, C).
-        events: a whole number for each row, equal for rows of one event, shape (N,).
-
-    Returns:
-        Pooled probabilities, shape (E, C), of the events in the order of their first rows; and the event of each row, 0
-        to E - 1, shape (N,).
-
-    Example:
-        >>> pooled, event = pool(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]), np.array([7, 3, 7]))
-        >>> pooled.round(2).tolist(), event.tolist()
-        ([[0.6, 0.4], [0.5, 0.5]], [0, 1, 0])
-    """
-    _, first, inverse = np.unique(events, return_index=True, return_inverse=True)
-    place = np.argsort(np.argsort(first))
-    event = place[inverse.reshape(-1)].astype(np.int64)
-    number = len(first)
-    logs = np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny).astype(np.float64))
-    mean, possible = np.zeros((number, logs.shape[1])), np.zeros((number, logs.shape[1]), dtype=bool)
-    np.add.at(mean, event, logs)
-    np.logical_or.at(possible, event, probabilities > 0)
-    mean /= np.bincount(event, minlength=number)[:, None]
-    mean[~possible] = -np.inf
-    pooled = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return pooled / pooled.sum(axis=1, keepdims=True), event
 
 
 def complete_units(blocks: Blocks, codes: NDArray[np.int64]) -> Iterator[Unit]:
@@ -84,4 +52,4 @@ def pooled_units(blocks: Blocks, codes: NDArray[np.int64]) -> Iterator[Unit]:
         if len(rows) == 1:
             yield rows, probabilities[0]
         else:
-            yield rows, pool(probabilities, np.zeros(len(rows), dtype=np.int64))[0][0]
+            yield rows, pooled_by_event(probabilities, np.zeros(len(rows), dtype=np.int64))[0][0]
