@@ -68,10 +68,12 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
     order = rows.class_names
     if order is None:
         order = class_order([Labels(tuple(names), np.empty(0, dtype=np.int64))])
-    unknown = [name for name in names if name not in set(order)]
+    listed = set(order)
+    unknown = [name for name in names if name not in listed]
     if unknown:
         raise InputError(f"{origin}: the class {unknown[0]!r} stands in no list of its classes.")
-    used = [name for name in order if name in set(names)]
+    with_rows = set(names)
+    used = [name for name in order if name in with_rows]
     settled, numbers = settled_names(used, alike_names, origin) if used else ((), ())
     place = dict(zip(used, numbers, strict=True)) | {"": -1}
     labels = np.array([place[name] for name in words], dtype=np.int64)
