@@ -85,7 +85,7 @@ def test_media_on_the_web_are_found_by_the_names_that_they_have_here(tmp_path):
     manifest = read_manifest(path, ManifestChoice(root=here))
     assert len(manifest.settled.labels) == 10
     assert manifest.settled.rows.images[:5] == [f"d-{site}/IMG_0.JPG" for site in "pqrs"] + ["m4"]
-    assert any("2 videos left out" in note for note in manifest.notes)
+    assert any("2 videos and sounds left out" in note for note in manifest.notes)
 
 
 def test_deployments_of_a_location_are_told(tmp_path):

@@ -45,7 +45,9 @@ def read_camtrap_dp(path: Path, choice: ManifestChoice) -> Rows:
     seen = seen_media(package)
     taken, labels, boxes, told = _rows(package, seen, choice)
     if not taken:
-        raise InputError(f"{printable(media.path)}: holds no image, but {counted(told['videos'], 'video')}.")
+        raise InputError(
+            f"{printable(media.path)}: holds no image, but {told['videos and sounds']:,} videos and sounds."
+        )
     rows = [medium for medium, _ in taken]
     joined = (
         (media, rows),
@@ -91,8 +93,8 @@ def _rows(
     boxes: list[Box | None] = []
     told: Counter[str] = Counter()
     for medium, observations in enumerate(seen.observations):
-        if kinds[medium].startswith("video") or is_video(package.media.columns["filePath"][medium]):
-            told["videos"] += 1
+        if kinds[medium].startswith(("video", "audio")) or is_video(package.media.columns["filePath"][medium]):
+            told["videos and sounds"] += 1
             continue
         rows = observations or [-1]
         its_labels = ["" if row < 0 else words[row] for row in rows]

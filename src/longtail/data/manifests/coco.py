@@ -174,7 +174,7 @@ def _gather(columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, s
                 )
         of_image[annotation["image_id"]].append(annotation)
     for image in content["images"]:
-        about = dict[str, Any](image)
+        about: dict[str, Any] = image  # type: ignore[assignment]  # as above
         if about.get("corrupt") is True:
             columns.told["images that are marked as corrupt"] += 1
             continue
@@ -182,11 +182,12 @@ def _gather(columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, s
         own = of_image.get(image["id"], [])
         usable: list[tuple[dict[str, Any], CocoBox | None]] = []
         for annotation in own:
-            box = box_of(dict[str, Any](annotation), size, origin)
+            facts: dict[str, Any] = annotation  # type: ignore[assignment]  # with fields that no type names
+            box = box_of(facts, size, origin)
             if isinstance(box, str):
                 columns.told[box] += 1
             else:
-                usable.append((dict[str, Any](annotation), box))
+                usable.append((facts, box))
         if own and not usable:
             continue
         usable = usable or [({}, None)]

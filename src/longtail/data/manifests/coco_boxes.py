@@ -31,8 +31,9 @@ class CocoBox:
 def size_of(image: dict[str, Any]) -> Size | None:
     """Return width and height of an image, where both stand there."""
     width, height = image.get("width"), image.get("height")
-    there = all(isinstance(side, int | float) and side > 0 for side in (width, height))
-    return (float(width), float(height)) if there else None  # type: ignore[arg-type]
+    if not isinstance(width, int | float) or not isinstance(height, int | float) or width <= 0 or height <= 0:
+        return None
+    return float(width), float(height)
 
 
 def box_of(annotation: dict[str, Any], size: Size | None, origin: str) -> CocoBox | str | None:

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from longtail.data.image_kinds import IMAGE_SUFFIXES
 from longtail.errors import InputError
@@ -41,7 +40,7 @@ def same_files(names: Sequence[str], files: Sequence[str], *, origin: str) -> li
     by_stem: dict[str, list[int]] = defaultdict(list)
     for place, (name, *_) in enumerate(parts):
         by_name[name].append(place)
-        by_stem[PurePosixPath(name).stem].append(place)
+        by_stem[name.rpartition(".")[0]].append(place)
     result, likeness = [], []
     place_of = {tuple(steps): place for place, steps in enumerate(parts)}
     ours, theirs = _folders_in_front(names, by_name, parts)
@@ -55,7 +54,7 @@ def same_files(names: Sequence[str], files: Sequence[str], *, origin: str) -> li
             likeness.append(_EXACT)
             continue
         ways = by_name.get(steps[0], [])
-        if not ways and PurePosixPath(steps[0]).suffix.lower() not in IMAGE_SUFFIXES:
+        if not ways and f".{steps[0].rpartition('.')[2].lower()}" not in IMAGE_SUFFIXES:
             ways = by_stem.get(steps[0], [])
         nearest, shared = _nearest(steps, ways, parts)
         if len(nearest) > 1:
