@@ -129,6 +129,15 @@ def test_images_are_predicted(finished, tmp_path):
     assert predictions.probabilities.shape == (1, 10)
 
 
+def test_a_table_of_images_is_predicted(finished, tmp_path):
+    for number in range(3):
+        Image.new("L", (8, 8), 80 * number).save(tmp_path / f"{number}.png")
+    (tmp_path / "t.csv").write_text("photo,x,y,w,h\n" + "".join(f"{number}.png,0,0,0.5,1\n" for number in range(3)))
+    boxes = ("x", "y", "w", "h")
+    predictions = verbs.predict(finished, tmp_path / "t.csv", image_column="photo", box_columns=boxes, workers=0)
+    assert predictions.inputs[0] == f"{tmp_path / '0.png'}[0,0,0.5x1]"
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -148,6 +157,7 @@ def test_images_are_predicted(finished, tmp_path):
         (lambda path: verbs.run(path, recipe="digits"), "`data`: digits are scikit-learn's own images"),
         (lambda path: verbs.predict(path, np.eye(3)), "`inputs` is ndarray; expected a path"),
         (lambda path: verbs.predict(path, path, top=3), "`top` is of the file"),
+        (lambda path: verbs.predict(path, path, format="coco"), "`format` is of the file"),
         (lambda path: verbs.extract(path / "x.pt"), "no such checkpoint"),
     ],
 )

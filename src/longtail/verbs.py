@@ -130,8 +130,9 @@ def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> P
     Args:
         model: a run or its folder, one of its heads (RUN/heads/tau.npz), a checkpoint (.pt), or the folder of
             `longtail balance`.
-        inputs: an image, a folder of images, an image pack, or a file of features.
-        settings: of `longtail predict` by name: method="tau", prior="estimated", uncalibrated=True, ...
+        inputs: an image, a folder or table of images, an image pack, or a file of features.
+        settings: of `longtail predict` by name: method="tau", prior="estimated", uncalibrated=True,
+            image_column="file", box_columns=("x", "y", "w", "h"), ...
 
     Returns:
         The probabilities, calibrated where the head was.
@@ -141,7 +142,8 @@ def predict(model: "Path | str | Run", inputs: Path | str, **settings: Any) -> P
     """
     from longtail.jobs import predict as job
 
-    refused = next((name for name in ("out", "top", "sets", "reject") if name in settings), None)
+    of_files = ("out", "top", "sets", "reject", "format", "by_event", "event_by", "model_name")
+    refused = next((name for name in of_files if name in settings), None)
     if refused is not None:
         raise InputError(f"`{refused}` is of the file that `longtail predict` writes. Leave it out here.")
     typed = {"model": _place(model, "model"), "inputs": _place(inputs, "inputs"), **settings}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ class InputRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def shares(self) -> list[list[float]] | None:
+        """Boxes as their table has them; those that are shares of their images are cut off at its edges."""
+        if self.rows.boxes is None:
+            return None
+        boxes = self.rows.boxes.astype(np.float64)
+        shares: list[list[float]] = (_cut(boxes) if self.rows.box_unit == "shares" else boxes).tolist()
+        return shares
 
     def event_words(self) -> list[str]:
         """Return the name of each row's event; an event without a name is called as its first input.
@@ -104,17 +114,22 @@ def _events(names: Sequence[str], event_by: str | None) -> Grouping | None:
         raise InputError(str(error).replace("`group_by`", "`event_by`")) from error
 
 
-def box_in_shares(inputs: InputRows, row: int) -> NDArray[np.float64] | None:
+def box_in_shares(inputs: InputRows, row: int) -> list[float] | None:
     """Return a row's box as shares of its image, cut off at the edges; None where it is the whole image."""
-    boxes = inputs.rows.boxes
-    if boxes is None or np.isnan(boxes[row]).any():
+    shares = inputs.shares
+    if shares is None or shares[row][0] != shares[row][0]:  # NaN
         return None
-    box = boxes[row].astype(np.float64)
-    if inputs.rows.box_unit == "pixels":
-        box = box / np.tile(inputs.size_of(row), 2)
-    first, last = np.clip(box[:2], 0, 1), np.clip(box[:2] + box[2:], 0, 1)
-    shares: NDArray[np.float64] = np.concatenate([first, np.maximum(last - first, 1e-6)]).round(6)
-    return shares
+    if inputs.rows.box_unit == "shares":
+        return shares[row]
+    cut: list[float] = _cut(np.array([shares[row]]) / np.tile(inputs.size_of(row), 2))[0].tolist()
+    return cut
+
+
+def _cut(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut boxes off at the edges of their images, shape (N, 4)."""
+    first, last = np.clip(boxes[:, :2], 0, 1), np.clip(boxes[:, :2] + boxes[:, 2:], 0, 1)
+    cut: NDArray[np.float64] = np.concatenate([first, np.maximum(last - first, 1e-6)], axis=1).round(6)
+    return cut
 
 
 def box_in_pixels(inputs: InputRows, row: int, size_of: Callable[[int], tuple[int, int]]) -> NDArray[np.float64] | None:

@@ -89,7 +89,7 @@ def _by_medium(blocks: Blocks, about: About, media: list[Medium]) -> Iterator[di
     for _, probabilities in blocks:
         for one in probabilities:
             medium, box = media[row], box_in_shares(inputs, row)
-            place = {} if box is None else dict(zip(OBSERVATIONS[18:22], box.tolist(), strict=True))
+            place = {} if box is None else dict(zip(OBSERVATIONS[18:22], box, strict=True))
             event = "" if inputs.events is None else inputs.events.names[inputs.events.codes[row]]
             yield {
                 "observationID": _id(about, "media", f"{medium.id}/{row}"),

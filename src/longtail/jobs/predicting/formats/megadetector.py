@@ -70,7 +70,7 @@ def _detections(
     result, others = [], detector.of_file(file)
     for row, classes, values in zip(members.tolist(), *ranked(probabilities, about.top), strict=True):
         box = box_in_shares(about.inputs, row)
-        found = None if box is None else others.take(box.tolist())
-        detection = found or {"category": detector.usual, "conf": 1.0, "bbox": _WHOLE if box is None else box.tolist()}
+        found = None if box is None else others.take(box)
+        detection = found or {"category": detector.usual, "conf": 1.0, "bbox": _WHOLE if box is None else box}
         result.append(detection | {"classifications": [[str(c), p] for c, p in zip(classes, values, strict=True)]})
     return [*result, *others.rest]
