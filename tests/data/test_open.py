@@ -84,7 +84,7 @@ class TestUnlabelled:
         ("name", "content", "told"),
         [
             ("a.heic", b"x", r"this is HEIC \(\.heic\)"),
-            ("a.csv", b"path,label\na.jpg,ant\n", "this is a table of images"),
+            ("a.csv", b"path,label\na.jpg,ant\n", "1 of 1 listed .a.jpg. images are not in"),
             ("a.txt", b"hello", "this is no image"),
             ("a.jpg", b"", "cannot be read as an image .it is an empty file"),
             ("a.jpg", b"\0\0\0\x18ftypheic" + bytes(20), "it is HEIC"),

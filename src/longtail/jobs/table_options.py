@@ -66,7 +66,7 @@ class TableOptions:
     drop_labels: tuple[str, ...] = ()
     """Labels that are no classes, such as blank: left out."""
     label_status: tuple[str, ...] = ("validated",)
-    """States of EcoTaxa whose labels count, such as validated,predicted."""
+    """States of EcoTaxa whose labels count, such as validated predicted."""
 
     @property
     def table(self) -> "ManifestChoice":

@@ -42,7 +42,8 @@ def test_addresses_are_found_by_their_names_below_the_root(tmp_path, capsys):
         read_manifest(path)
     manifest = read_manifest(path, ManifestChoice(root=path.parent / "pictures"))
     assert len(manifest.settled.rows) == 12
-    assert main(["describe", str(path), "--root", str(path.parent / "pictures")]) == 0
+    words = ["describe", str(path), "--root", str(path.parent / "pictures"), "--out", str(tmp_path / "out")]
+    assert main(words) == 0
     assert "12 images were found by their names" in "".join(capsys.readouterr()).replace("\n", " ")
 
 

@@ -48,7 +48,7 @@ def test_only_validated_labels_count_and_others_are_told(export):
     assert labels_of(manifest) == ["", "", "", *LABELS[3:]]
     note = next(note for note in manifest.notes if "only labels" in note)
     assert "1 dubious, 1 predicted do not" in note or "1 of no state, 1 dubious, 1 predicted do not" in note
-    assert "`label_status` validated,predicted,dubious takes them too" in note
+    assert "`label_status` validated predicted dubious takes them too" in note
     both = read_manifest(path, ManifestChoice(label_status=("validated", "predicted")))
     assert labels_of(both) == [LABELS[0], "", "", *LABELS[3:]]
     with pytest.raises(InputError, match=r"`label_status` 'wrong' is the state of no label. States: dubious"):

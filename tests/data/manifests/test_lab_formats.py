@@ -44,7 +44,7 @@ def test_a_folder_that_holds_it_is_opened(tmp_path, name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_describe_shows_it(tmp_path, capsys, name):
     path = SAMPLES[name](tmp_path / "data")
-    assert main(["describe", str(path)]) == 0
+    assert main(["describe", str(path), "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr()
     assert "worm" in shown.out + shown.err
 
@@ -54,12 +54,12 @@ def test_a_folder_whose_classes_a_table_denies_says_how_to_read_the_table(tmp_pa
     pictures(tmp_path / "data", names)
     rows = [(name, LABELS[at % 5 * 2]) for at, name in enumerate(names)]
     table = write(tmp_path / "data" / "labels.csv", [("file", "species"), *rows])
-    assert main(["describe", str(tmp_path / "data")]) == 2
+    assert main(["describe", str(tmp_path / "data"), "--out", str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
     assert "are no classes" in shown
     assert f"give it as the data: --data {table}" in shown
     assert "not read" not in shown
-    assert main(["describe", str(table)]) == 0
+    assert main(["describe", str(table), "--out", str(tmp_path / "out")]) == 0
 
 
 def test_a_format_that_nobody_knows_is_named(tmp_path):

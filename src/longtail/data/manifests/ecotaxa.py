@@ -108,7 +108,7 @@ def _of_status(
     if not others:
         return labels, []
     listed = ", ".join(f"{number:,} {state or 'of no state'}" for state, number in sorted(others.items()))
-    taken, all_of_them = " and ".join(choice.label_status), ",".join((*choice.label_status, *filter(None, others)))
+    taken, all_of_them = " and ".join(choice.label_status), " ".join((*choice.label_status, *filter(None, others)))
     way = f": `label_status` {all_of_them} takes them too" if any(others) else ""
     return labels, [f"{origin}: only labels that are {taken} count, {listed} do not{way}"]
 
