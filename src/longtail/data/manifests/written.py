@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from longtail.data.image_size import image_size
 from longtail.data.manifests.box_columns import OUR_BOXES
 from longtail.data.manifests.columns import TABLE_SUFFIXES
+from longtail.data.manifests.contents import FileContents
 from longtail.data.manifests.opened import Manifest
 from longtail.data.source import ImageSource, events_of, groups_of
 from longtail.errors import InputError
@@ -139,7 +140,8 @@ def _file_of(source: Any, row: int) -> Path | None:
         source, row = source.source, int(source.indices[row])
     images = getattr(source, "images", None)
     if images is not None:
-        source, row = images.contents, int(images.image[row])
+        contents = images.contents
+        return contents.path(int(images.image[row])) if isinstance(contents, FileContents) else None
     paths = getattr(source, "paths", None)
     return None if paths is None else Path(paths[row])
 
