@@ -179,6 +179,30 @@ def test_parquet_at_an_address(network, tmp_path):
     assert np.bincount(file.labels).tolist() == [6, 4, 2]
 
 
+def test_names_of_classes_are_fetched_with_a_shard(done, network, shards, tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for path in shards.iterdir():
+        memory.pipe(f"/tars/{path.name}", path.read_bytes())
+    try:
+        assert extract(network, tmp_path / "out", "memory://tars/data-00*.tar", "--group-column", "site") == 0
+    finally:
+        memory.rm("/tars", recursive=True)
+    assert merge(tmp_path / "out", tmp_path / "merged", "--quiet") == 0
+    assert (tmp_path / "merged" / "joint_head.npz").is_file()
+
+
+def test_images_that_cannot_be_read(network, tmp_path, capsys):
+    members = [*sample_members(range(11)), ("x.cls", b"1"), ("x.png", b"no image"), ("x.json", b"{}")]
+    write_tar(tmp_path / "a.tar", members)
+    assert extract(network, tmp_path / "out", tmp_path / "a.tar") == 2
+    assert "a.tar[x.png]" in capsys.readouterr().err
+    assert extract(network, tmp_path / "other", tmp_path / "a.tar", "--skip-bad") == 0
+    assert merge(tmp_path / "other", tmp_path / "merged") == 0
+    assert len(open_feature_file(tmp_path / "merged" / "feature_train.h5").labels) == 11
+    assert "the network's own classifier was left out: it knows 3 classes (A, B, C, ...)" in capsys.readouterr().err
+
+
 def test_a_network_of_timm(tmp_path, shards, monkeypatch):
     from longtail.backbones import create
 

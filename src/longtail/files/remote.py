@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from longtail.errors import InputError
@@ -58,11 +58,11 @@ def local_copy(address: str, beside: Sequence[str] = ()) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="longtail-") as folder:
         with _telling(address):
             system, path = _opened(address)
-            above = PurePosixPath(path)
-            target = Path(folder) / above.name
+            above, _, own = path.rpartition("/")
+            target = Path(folder) / own
             system.get_file(path, str(target))
             for name in beside:
-                other = str(above.with_name(name))
+                other = f"{above}/{name}"
                 if system.exists(other):
                     system.get_file(other, str(target.with_name(name)))
         yield target

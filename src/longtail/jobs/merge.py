@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def run(config: MergeConfig) -> Path:
         shutil.copyfile(head, config.out / head.name)
     elif head.is_file() and not config.quiet:
         print(
-            f"the network's own classifier knows {len(plan['classes'])} classes, and the shards hold "
-            f"{len(merged.class_names)} or others: it was left out.",
+            f"the network's own classifier was left out: it knows {_some(plan['classes'])}; the shards hold "
+            f"{_some(merged.class_names)}.",
             file=sys.stderr,
         )
     if not config.quiet:
@@ -62,6 +63,10 @@ def run(config: MergeConfig) -> Path:
         print(f"{sizes} rows of {len(merged.class_names)} classes, from {counted(len(paths), 'shard')}")
         print(config.out)
     return config.out
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{len(names)} classes ({', '.join(map(printable, names[:3]))}, ...)"
 
 
 def _check_unchanged(shard: Path, size: object, features: Path) -> None:
