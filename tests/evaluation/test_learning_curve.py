@@ -128,3 +128,19 @@ def test_nothing_to_leave_out_is_told():
         fit_learning_curves(np.ones((3, 2)), (0.5, 1), [0, 1, 2], np.array(["few"] * 3))
     with pytest.raises(InputError, match="at most 1"):
         rotated_subsamples([0, 1], (0.5, 2.0), 0)
+
+
+def test_a_class_loses_one_group_after_the_other():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [120, 40])
+    together = np.concatenate([np.repeat(np.arange(30), 4), np.repeat(np.arange(30, 40), 4)])
+    order = rng.permutation(160)
+    labels, together = labels[order], together[order]
+    for rows, levels in rotated_subsamples(labels, (0.25, 0.5, 1.0), 3, sample_groups=together):
+        for c in (0, 1):
+            sizes = np.unique(together[rows][labels[rows] == c], return_counts=True)[1]
+            assert (sizes == 4).sum() >= len(sizes) - 1
+            assert len(rows[labels[rows] == c]) == (0.25, 0.5, 1.0)[levels[c]] * (120, 40)[c]
+    plain = rotated_subsamples(labels, (0.5, 1.0), 3)
+    alone = rotated_subsamples(labels, (0.5, 1.0), 3, sample_groups=np.arange(160))
+    assert all(np.array_equal(one[0], other[0]) for one, other in zip(plain, alone, strict=True))

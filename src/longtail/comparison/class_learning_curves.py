@@ -89,7 +89,8 @@ def _measured(
         pool = np.arange(len(labels)) if folds is None else np.flatnonzero(folds != draw)
         rows = np.arange(len(truth)) if folds is None else np.flatnonzero(folds == draw)
         measured = features[rows] if val is None else np.asarray(val.features)
-        for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw):
+        together = None if train.groups is None else train.groups[pool]
+        for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw, sample_groups=together):
             training_rows = pool[part]
             # no network's classifier is taken: it has seen all of train
             right = fitted_like(head, features[training_rows], labels[training_rows]).predict(measured) == truth[rows]

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.arguments import as_array, as_numbers, brief, check_whole
 from longtail.counts import GROUPS, check_groups, class_counts
 from longtail.errors import InputError
+from longtail.evaluation.sample_groups import check_sample_groups
 
 __all__ = ["EXPONENTS", "LearningCurves", "fit_learning_curves", "rotated_subsamples"]
 
@@ -63,7 +64,9 @@ class LearningCurves:
         return mean, mean - half, mean + half
 
 
-def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: int) -> list[tuple[IntArray, IntArray]]:
+def rotated_subsamples(
+    labels: ArrayLike, fractions: tuple[float, ...], seed: int, *, sample_groups: ArrayLike | None = None
+) -> list[tuple[IntArray, IntArray]]:
     """Draw subsamples in which each class keeps every fraction once, classes independently of each other.
 
     In subsample j class c keeps ceil(f n_c) of its rows, f = fractions[(j + s_c) mod J] with a random shift s_c: what
@@ -74,6 +77,9 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
         labels: class indices, shape (N,).
         fractions: above 0, at most 1; J of them.
         seed: of the order of rows and of the shifts.
+        sample_groups: a whole number for each row, equal for rows of one site, lesion or sequence, shape (N,): a class
+            then loses one group after the other, as who has fewer images has seen fewer sites. Default: rows are
+            independent.
 
     Returns:
         J times the row numbers, rising, and for each class the index of its fraction, shape (C,).
@@ -95,6 +101,10 @@ def rotated_subsamples(labels: ArrayLike, fractions: tuple[float, ...], seed: in
     classes = as_array(labels, "labels").astype(np.int64)
     rng = np.random.default_rng(seed)
     shuffled = rng.permutation(len(classes))
+    together = check_sample_groups(sample_groups, len(classes))
+    if together is not None:
+        of_group = rng.permutation(int(together.max()) + 1)[together]
+        shuffled = shuffled[np.argsort(of_group[shuffled], kind="stable")]
     ordered = shuffled[np.argsort(classes[shuffled], kind="stable")]
     place = np.empty(len(classes), dtype=np.int64)
     place[ordered] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
