@@ -155,9 +155,17 @@ def test_names_of_classes_that_are_alike(listed, tmp_path, save):
     assert (merged.class_names, merged.train.labels.tolist()) == (("Ant", "bee"), [0, 0, 1])
 
 
-@pytest.mark.parametrize("name", ["data.csv", "data.tsv", "notes.md", "data.json"])
-def test_other_files_are_no_lists(listed, name):
-    with pytest.raises(InputError, match=r"What is read: a folder with a sub-folder for each class, a list file"):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("data.csv", "holds no row. Expected a table"),
+        ("data.tsv", "holds no row. Expected a table"),
+        ("notes.md", "What is read: a folder with a sub-folder for each class, a table of images"),
+        ("data.json", "What is read: a folder with a sub-folder for each class, a table of images"),
+    ],
+)
+def test_other_files_are_no_lists(listed, name, told):
+    with pytest.raises(InputError, match=told):
         open_data(str(listed("a.jpg,0\n", name)))
 
 

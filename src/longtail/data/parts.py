@@ -83,12 +83,12 @@ def open_parts(
         return _of_folder(path, opened, layout, alike_names, bits)
     if path.suffix.lower() in PACK_SUFFIXES:
         return _of_pack(path, dataset, alike_names, bits), ()
-    if format_of(path) is not None:
-        return _of_table(opened)
     other = recognised(path)
     if path.suffix.lower() in LIST_SUFFIXES and not (other and other.is_known):
         listed, notes = open_lists(path, root, alike_names=alike_names, bits=bits)
         return dict(listed), notes
+    if format_of(path) is not None:
+        return _of_table(opened)
     raise InputError(
         other.sentence()
         if other

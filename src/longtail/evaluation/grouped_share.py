@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
-from scipy.stats import beta
+from scipy.special import betaincinv, ndtri  # what scipy.stats has, which takes long to load
 
 from longtail.arguments import as_array, brief, check_share
 from longtail.errors import InputError
@@ -65,8 +64,8 @@ class GroupedShare:
         wider = float(ndtri(tail) / ndtri(normal_tail(tail, self.freedom))) ** 2
         rows = self.effective * wider
         hits, misses = self.share * rows, (1 - self.share) * rows
-        low = float(beta.ppf(tail, hits, misses + 1)) if hits > 0 else 0.0
-        high = float(beta.ppf(1 - tail, hits + 1, misses)) if misses > 0 else 1.0
+        low = float(betaincinv(hits, misses + 1, tail)) if hits > 0 else 0.0
+        high = float(betaincinv(hits + 1, misses, 1 - tail)) if misses > 0 else 1.0
         # of less than one row the limits may pass each other by
         return min(low, self.share), max(high, self.share)
 
