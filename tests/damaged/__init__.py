@@ -4,8 +4,9 @@ from damaged.features import FEATURES
 from damaged.images import IMAGES
 from damaged.models import MODELS
 from damaged.runs import RUNS
+from damaged.shards import SHARDS
 from damaged.tables import TABLES
 
 __all__ = ["KINDS"]
 
-KINDS = [*FEATURES, *TABLES, *RUNS, *IMAGES, *MODELS]
+KINDS = [*FEATURES, *TABLES, *RUNS, *IMAGES, *SHARDS, *MODELS]

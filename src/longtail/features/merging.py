@@ -117,7 +117,10 @@ def _check_rows(names: Sequence[str], shards: Sequence[ShardFacts]) -> None:
 
 def _marks(path: Path) -> NDArray[np.uint64]:
     words = read_column(path, "marks")
-    return np.frombuffer(bytes.fromhex(words.tobytes().decode()), dtype=np.uint64).reshape(-1, 2)
+    try:
+        return np.frombuffer(bytes.fromhex(words.tobytes().decode()), dtype=np.uint64).reshape(len(words), 2)
+    except ValueError as error:
+        raise InputError(f"{printable(path)}: its column marks is damaged. Delete it, and extract again.") from error
 
 
 def _classes(

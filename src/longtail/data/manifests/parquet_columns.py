@@ -67,7 +67,6 @@ class ParquetColumns:
         self.lengths: list[int] = []
         self.file_of_row: list[int] = []
         self._groups: list[tuple[int, int, int]] = []
-        self._empty = 0
         self.paths: list[str] = []
 
     def read(self, names: Sequence[str]) -> None:
@@ -84,9 +83,8 @@ class ParquetColumns:
                     if part.num_rows:
                         self._groups.append((number, group, start))
                     start += part.num_rows
-                    self._empty += _missing(part, self.content)
                 with telling_damage(path, "the column of labels or another"):
-                    table = file.read(columns=[*names, *inner])
+                    table = file.read(columns=[*names, *inner], use_threads=False)
             for name in names:
                 columns[name] += table.column(name).to_pylist()
             self.paths += (
@@ -115,16 +113,14 @@ class ParquetColumns:
         return [word_of(value) for value in self.columns[name]]
 
     def has_bytes(self) -> bool:
-        """Return whether the files hold the images themselves, and not only their paths."""
-        return self._empty < len(self.file_of_row)
+        """Return whether the files hold the images themselves, and not only their paths: the first ones tell."""
+        number, group, _ = self._groups[0]
+        # statistics would say so too, but Arrow 26 ends the process where those are damaged
+        with telling_damage(self.files[number], f"row group {group}"), open_parquet(self.files[number]) as file:
+            column = file.read_row_group(group, columns=[self.content], use_threads=False).column(0)
+        parts = [(chunk.field("bytes") if self.is_struct else chunk).null_count for chunk in column.chunks]
+        return sum(parts) < len(column)
 
     def row_groups(self) -> NDArray[np.int64]:
         """Return file, number there and first image of each row group, shape (G, 3)."""
         return np.array(self._groups, dtype=np.int64).reshape(-1, 3)
-
-
-def _missing(row_group: Any, column: str) -> int:
-    """Return how many values of a column are missing in a row group, as far as it says."""
-    parts = [row_group.column(at) for at in range(row_group.num_columns)]
-    known = [part.statistics for part in parts if part.path_in_schema == column and part.statistics is not None]
-    return sum(int(one.null_count) for one in known if one.has_null_count)
