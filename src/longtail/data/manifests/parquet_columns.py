@@ -118,8 +118,8 @@ class ParquetColumns:
         # statistics would say so too, but Arrow 26 ends the process where those are damaged
         with telling_damage(self.files[number], f"row group {group}"), open_parquet(self.files[number]) as file:
             column = file.read_row_group(group, columns=[self.content], use_threads=False).column(0)
-        parts = [(chunk.field("bytes") if self.is_struct else chunk).null_count for chunk in column.chunks]
-        return sum(parts) < len(column)
+        chunks = [chunk.field("bytes") if self.is_struct else chunk for chunk in column.chunks]
+        return sum(int(chunk.null_count) for chunk in chunks) < len(column)
 
     def row_groups(self) -> NDArray[np.int64]:
         """Return file, number there and first image of each row group, shape (G, 3)."""
