@@ -4,9 +4,9 @@ import sys
 import time
 
 from longtail.cli import main
-from longtail.features import feature_file
+from longtail.features import feature_writing
 
-write = feature_file.FeatureRows.write
+write = feature_writing.FeatureRows.write
 
 
 def slowly(self, first_row, features):
@@ -15,5 +15,5 @@ def slowly(self, first_row, features):
 
 
 if __name__ == "__main__":
-    feature_file.FeatureRows.write = slowly
+    feature_writing.FeatureRows.write = slowly
     sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ import pytest
 
 from longtail.cli import main
 from longtail.data import open_data
+from longtail.data.manifests import ManifestChoice
 from longtail.jobs.flags import as_typed
 from longtail.jobs.options import DataOptions
 
@@ -31,8 +32,9 @@ def test_arguments_become_flags(message, typed):
 
 def test_every_setting_of_the_data_has_a_flag():
     flags = {field.name.replace("_", "-") for field in fields(DataOptions)}
-    for name in inspect.signature(open_data).parameters:
-        if name != "progress":
+    arguments = [*inspect.signature(open_data).parameters, *(field.name for field in fields(ManifestChoice))]
+    for name in arguments:
+        if name not in ("progress", "table", "id_column", "labelled"):  # the last two are of what is predicted
             assert as_typed(f"`{name}`").removeprefix("--") in flags
 
 

@@ -33,6 +33,7 @@ _FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {
     "seed": "split-seed",
     "dataset": "data",
     "padding": "box-padding",
+    "square": "box-square",
     "several": "several-labels",
 }
 

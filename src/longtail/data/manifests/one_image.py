@@ -44,7 +44,7 @@ def distinct_labels(labels: Sequence[str], boxes: Sequence[Box | None]) -> list[
 
 
 def crops_together(rows: Rows, choice: ManifestChoice) -> Rows:
-    """Put the crops of an image into one group, where they are in none.
+    """Put the crops of an image into one group: that of another crop of it, or one of their own where none has any.
 
     Args:
         rows: as a format's reader reads them.
@@ -57,8 +57,10 @@ def crops_together(rows: Rows, choice: ManifestChoice) -> Rows:
         return rows
     if rows.groups is None:
         return replace(rows, groups=list(rows.images), grouped_by="image")
-    pairs = zip(rows.groups, rows.images, strict=True)
-    return replace(rows, groups=[group or (image if image in several else "") for group, image in pairs])
+    pairs = list(zip(rows.groups, rows.images, strict=True))
+    of_image = dict.fromkeys(several, "") | {image: group for group, image in pairs if group}
+    alone = {image: image for image, group in of_image.items() if not group}
+    return replace(rows, groups=[group or of_image.get(image) or alone.get(image, "") for group, image in pairs])
 
 
 def note_of_nothing(labels: Sequence[str], origin: str) -> tuple[str, ...]:
