@@ -13,6 +13,8 @@ from longtail.data.manifests import ManifestChoice
 from longtail.data.signs_of_groups import signs_of_groups
 from longtail.data.source import Joined, Subset, groups_of
 from longtail.errors import InputError
+from longtail.jobs.options import DataOptions, UnlabelledOptions
+from longtail.jobs.unlabelled_images import open_extra
 
 
 def write_image(path, seed, *, brighter=0, taken=None):
@@ -172,3 +174,19 @@ def test_groups_that_share_a_copy_of_an_image_go_together(tmp_path):
     assert set().union(*side.values()) == {"train", "val", "test"}
     for pair in range(10):
         assert len(side[f"s{2 * pair}"] | side[f"s{2 * pair + 1}"]) == 1
+
+
+def test_unlabelled_images_of_a_group_that_is_measured_are_not_learnt_from(tmp_path):
+    lines = ["file,label,site"]
+    for n in range(48):
+        write_image(tmp_path / f"{n}.png", n)
+        lines.append(f"{n}.png,{'ab'[n % 2] if n % 4 else ''},s{n // 4}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    options = DataOptions(group_column="site")
+    splits = open_data(str(tmp_path / "t.csv"), table=options.table)
+    extra = open_extra(splits, UnlabelledOptions(unlabelled=str(tmp_path / "t.csv")), options)
+    held_out = {word for part in (splits.val, splits.test) for word in groups_of(part).words}
+    there = set(groups_of(extra).words)
+    assert len(extra) == 12 - len(held_out)
+    assert not there & held_out
+    assert there == set(groups_of(splits.train).words)

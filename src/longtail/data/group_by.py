@@ -1,7 +1,7 @@
 """What belongs together by the paths of images: a pattern, a folder, or a table of images and groups."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from longtail.data.capture_times import bursts, capture_times
 from longtail.data.fingerprint import identities
 from longtail.data.label_pairs import image_keys
-from longtail.data.source import ImageSource, Joined, Subset
+from longtail.data.source import ImageSource, Joined, Subset, groups_of
 from longtail.errors import InputError
 from longtail.files.text import counted, printable, read_text
 from longtail.grouping import Grouping, grouping_of
 
-__all__ = ["Grouped", "group_words", "grouped_by"]
+__all__ = ["Grouped", "group_words", "grouped_by", "without_groups_of"]
 
 _TIME = re.compile(r"time:(\d{1,9}(?:\.\d+)?)")
 _FOLDER = re.compile(r"folder:(-?\d{1,3})")
@@ -73,6 +73,27 @@ def grouped_by(parts: Mapping[str, ImageSource], how: str) -> tuple[dict[str, Im
         rows: NDArray[np.int64] = np.arange(start, start + len(source))
         result[split], start = Grouped(source, groups.take(rows)), start + len(source)
     return result, note
+
+
+def without_groups_of(source: ImageSource, held_out: Iterable[ImageSource | None], how: str | None) -> ImageSource:
+    """Leave images out whose group is measured or chosen on: what learns from them has seen its fellows.
+
+    Args:
+        source: N images.
+        held_out: those that are measured or chosen on, with their groups.
+        how: `group_by`, by which images are grouped that have no groups themselves; None: they are in none.
+
+    Returns:
+        The source itself where none is left out.
+    """
+    known = [groups_of(one) for one in held_out if one is not None]
+    names = {name for one in known if one is not None for name in one.words if name}
+    groups = groups_of(source)
+    if not names or (groups is None and (how is None or _TIME.fullmatch(how))):
+        return source
+    words = group_words(identities(source), str(how)) if groups is None else groups.words
+    rows = np.array([row for row, word in enumerate(words) if word not in names], dtype=np.int64)
+    return source if len(rows) == len(words) else Subset(source, rows)
 
 
 def group_words(names: Sequence[str], how: str) -> list[str]:

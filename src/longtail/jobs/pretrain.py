@@ -71,7 +71,7 @@ def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSp
     if unlabelled.teacher is not None or unlabelled.confidence > 0:
         raise InputError("--teacher and --confidence: pre-training looks at no labels. Leave them out.")
     if unlabelled.unlabelled != HELD_BACK:
-        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data.split_seed))
+        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data))
     return as_known(splits, config.record.parent, config.data.changed)
 
 
@@ -93,7 +93,7 @@ def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "T
 
     known, unlabelled = splits, config.unlabelled
     if unlabelled.unlabelled == HELD_BACK:
-        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data.split_seed))
+        splits = replace(splits, extra=open_extra(splits, unlabelled, config.data))
     is_small = stage_preprocessing(splits, stage_of(config.pretraining)).resident
     options = resolve(config.pretraining, is_small=is_small, num_images=len(splits.learnt))
     stage = stage_of(options)

@@ -22,13 +22,13 @@ __all__ = ["HELD_BACK", "open_extra", "with_pseudo_labels"]
 HELD_BACK = "held-back"
 
 
-def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> ImageSource | None:
-    """Open the images without labels that the options name.
+def open_extra(splits: DataSplits, options: UnlabelledOptions, data: DataOptions) -> ImageSource | None:
+    """Open the images without labels that the options name, but for those of a group that is measured or chosen on.
 
     Args:
         splits: the opened data.
         options: which images.
-        seed: of the draw from those held back.
+        data: seed of the draw from those held back; how tables are read, and what belongs together.
 
     Returns:
         A source whose labels are not to be looked at, or None where no images are named.
@@ -47,16 +47,35 @@ def open_extra(splits: DataSplits, options: UnlabelledOptions, seed: int) -> Ima
         return None
     if options.unlabelled != HELD_BACK:
         channels = splits.train.load(0).shape[0]
-        return open_unlabelled(Path(options.unlabelled), channels=channels, bits=splits.record.get("bits"))
+        path, source = Path(options.unlabelled), splits.record.get("source")
+        table = data.table if path.is_file() else None
+        is_the_same = source is not None and Path(str(source)).exists() and path.exists() and path.samefile(str(source))
+        opened = open_unlabelled(
+            path, channels=channels, bits=splits.record.get("bits"), table=table, all_rows=not is_the_same
+        )
+        return _of_other_groups(opened, splits, data)
     held_back = splits.held_back
     if held_back is None or not len(held_back):
         raise InputError("--unlabelled held-back: no image was held back. It needs a --profile; --largest leaves more.")
+    held_back = _of_other_groups(held_back, splits, data)
     if options.imb_unlabelled is None:
         return held_back
     total = round(options.unlabelled_times * len(splits.train))
     counts = unlabelled_counts(len(splits.class_names), total, options.imb_unlabelled)
     true_labels = np.asarray(held_back.labels)
-    return Subset(held_back, unlabelled_indices(true_labels, counts, seed))
+    return Subset(held_back, unlabelled_indices(true_labels, counts, data.split_seed))
+
+
+def _of_other_groups(source: ImageSource, splits: DataSplits, data: DataOptions) -> ImageSource:
+    from longtail.data.group_by import without_groups_of
+
+    rest = without_groups_of(source, (splits.val, splits.test), data.group_by)
+    if not len(rest):
+        raise InputError(
+            f"--unlabelled: each of the {len(source):,} images is of a group that is measured or chosen on. Expected "
+            "some of other groups."
+        )
+    return rest
 
 
 def with_pseudo_labels(
@@ -86,7 +105,7 @@ def with_pseudo_labels(
     """
     from longtail.data.source import Relabelled
 
-    unlabelled = open_extra(splits, options, data.split_seed)
+    unlabelled = open_extra(splits, options, data)
     if unlabelled is None:
         return splits
     if options.teacher is None:

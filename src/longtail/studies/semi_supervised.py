@@ -42,7 +42,7 @@ def run(config: SemiSupervisedConfig) -> dict[str, Any]:
     for ratio in ratios:
         unlabelled = replace(asked, unlabelled="held-back", imb_unlabelled=ratio, teacher=teacher)
         # too few images held back are told before the first network is trained
-        open_extra(opened.splits, unlabelled, opened.config.data.split_seed)
+        open_extra(opened.splits, unlabelled, opened.config.data)
         variants[f"unlabelled-{ratio:g}"] = {"unlabelled": unlabelled}
     return run_variants(
         opened,
