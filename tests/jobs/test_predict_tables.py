@@ -205,7 +205,7 @@ def test_accuracy_by_event_of_a_run(network, tmp_path, capsys):
     assert main([*words, "--event-by", "^([a-z]+)/.(.)", "--out", str(tmp_path)]) == 0
     assert "pooled by event" in capsys.readouterr().out
     assert main(words) == 2
-    assert "--by-event: nothing says" in capsys.readouterr().err
+    assert "--by-event: the features in" in capsys.readouterr().err
     # an event holds both classes
     assert main([*words, "--event-by", "/0"]) == 2
     assert "--event-labels majority" in capsys.readouterr().err

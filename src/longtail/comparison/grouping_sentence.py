@@ -15,7 +15,7 @@ def grouping_sentence(data: dict[str, Any]) -> str | None:
         A sentence; None where nobody gave groups, of data in which it is known that there are none.
 
     Example:
-        >>> grouping_sentence({"together": {"groups": {"train": 9, "test": 3}, "in_train_too": {"test": 0}}})
+        >>> grouping_sentence({"together": {"groups": {"train": 9, "test": 3}, "torn": {"train/test": 0}}})
         'Whole groups were held out (9 in train, 3 in test): intervals and p-values are for new groups.'
     """
     together = data.get("together")
@@ -28,8 +28,12 @@ def grouping_sentence(data: dict[str, Any]) -> str | None:
             else None
         )
     numbers = ", ".join(f"{number:,} in {split}" for split, number in together["groups"].items())
-    crossing = {split: number for split, number in together["in_train_too"].items() if number}
-    if crossing:
-        named = " and ".join(f"{number:,} of {split}" for split, number in crossing.items())
-        return f"The splits that the data have tear groups apart ({numbers}): {named} are in train too."
+    torn = [f"{number:,} in {pair.replace('/', ' and ')}" for pair, number in together["torn"].items() if number]
+    if torn:
+        return (
+            f"The splits tear groups apart ({numbers}; {', '.join(torn)}): what is measured on them may be remembered, "
+            "and intervals are too narrow for new groups."
+        )
+    if set(together["groups"]) == {"train"}:
+        return f"Groups are kept whole ({numbers}), and none was held out: nothing is measured on others."
     return f"Whole groups were held out ({numbers}): intervals and p-values are for new groups."

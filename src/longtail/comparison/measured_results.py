@@ -1,6 +1,7 @@
 """What is measured of fitted methods: the content of results.json, but for when and where it was made."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -158,11 +159,11 @@ def _data_facts(protocol: Protocol) -> dict[str, Any]:
 
 
 def _kept_together(problem: FeatureProblem) -> dict[str, Any]:
-    """Return how many groups each split has, and how many of them are in train too; nothing where nobody gave any."""
+    """Return how many groups each split has, and how many two of them share; nothing where nobody gave any."""
     groups = {split: file.groups for split, file in problem.splits.items()}
     train = groups["train"]
     if train is None:
         return {}
     there = {split: np.unique(codes) for split, codes in groups.items() if codes is not None}
-    crossing = {split: len(np.intersect1d(codes, train)) for split, codes in there.items() if split != "train"}
-    return {"together": {"groups": {split: len(codes) for split, codes in there.items()}, "in_train_too": crossing}}
+    torn = {f"{one}/{other}": len(np.intersect1d(there[one], there[other])) for one, other in combinations(there, 2)}
+    return {"together": {"groups": {split: len(codes) for split, codes in there.items()}, "torn": torn}}

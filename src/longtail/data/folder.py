@@ -17,7 +17,12 @@ __all__ = ["open_folder"]
 
 
 def open_folder(
-    folder: Path, *, layout: FolderLayout = "auto", alike_names: AlikeNames = "ask", bits: int | None = None
+    folder: Path,
+    *,
+    layout: FolderLayout = "auto",
+    alike_names: AlikeNames = "ask",
+    bits: int | None = None,
+    known: Path | None = None,
 ) -> tuple[dict[str, ImageFiles], tuple[str, ...]]:
     """Find the images of a folder.
 
@@ -29,6 +34,7 @@ def open_folder(
         alike_names: of classes that differ in case, blanks, "_", "-" or Unicode form only: "keep" or "merge"; "ask"
             refuses them.
         bits: of grey images of more than 8 bits, as of `decode_image`.
+        known: a file of which is known that it holds no labels, such as a table of groups.
 
     Returns:
         A source for each split that is there ("train" alone for an undivided folder), and notes for people.
@@ -44,7 +50,7 @@ def open_folder(
         walked = _of_split(split, root)
         if layout == "auto":
             walked = _labelled(root, walked, notes)
-            notes += check_classes(root, walked, where.answer) if split == "train" else []
+            notes += check_classes(root, walked, where.answer, known) if split == "train" else []
         _refuse_unread(root, walked)
         images[split] = {_text(root, name): result.images for name, result in walked.items() if result.images}
         notes += _passed_over(split, root, walked)

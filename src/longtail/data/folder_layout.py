@@ -96,13 +96,14 @@ def walked_folders(root: Path) -> dict[str, Walked]:
     raise InputError(f"{message} {formats[0].sentence()}" if formats else message)
 
 
-def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list[str]:
+def check_classes(root: Path, walked: Mapping[str, Walked], answer: str, known: Path | None = None) -> list[str]:
     """Refuse sub-folders that are no classes, as their names, what lies below them, or files of labels tell.
 
     Args:
         root: whose sub-folders are to be classes.
         walked: what lies in each.
         answer: value of `layout` that overrules this.
+        known: a file of which is known that it holds no labels.
 
     Returns:
         A note on files of labels that are there and not read, if there are.
@@ -113,6 +114,8 @@ def check_classes(root: Path, walked: Mapping[str, Walked], answer: str) -> list
     full = {name: result.images for name, result in walked.items() if result.images}
     root_files = sorted(path for path in root.iterdir() if path.is_file())
     inside, above = labels_beside(root, [*root_files, *(path for result in walked.values() for path in result.others)])
+    if known is not None and known.exists():
+        inside, above = ([file for file in files if not file.path.samefile(known)] for files in (inside, above))
     files = LabelsBeside([*inside, *above], full, root)
     # beside an undivided folder anything may lie
     mentioned = [file for file in inside if file.name != "a file of another format" or file in files.naming]

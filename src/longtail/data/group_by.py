@@ -1,6 +1,7 @@
 """What belongs together by the paths of images: a pattern, a folder, or a table of images and groups."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -15,9 +16,11 @@ from longtail.errors import InputError
 from longtail.files.text import counted, printable, read_text
 from longtail.grouping import Grouping, grouping_of
 
-__all__ = ["Grouped", "group_words", "grouped_by", "without_groups_of"]
+__all__ = ["Grouped", "group_words", "grouped_by", "is_table_of_groups", "without_groups_of"]
 
 _TIME = re.compile(r"time:(\d{1,9}(?:\.\d+)?)")
+_TABLES = (".csv", ".tsv", ".txt")
+_IMAGE_OF_CROP = re.compile(r"\[[-+.,e\d]+x[-+.e\d]+\]$")  # a box behind the name of its image
 _FOLDER = re.compile(r"folder:(-?\d{1,3})")
 
 
@@ -60,12 +63,18 @@ def grouped_by(parts: Mapping[str, ImageSource], how: str) -> tuple[dict[str, Im
     """
     every = Joined(tuple(parts.values()))
     seconds = _TIME.fullmatch(how)
-    words = group_words(identities(every), how) if seconds is None else _by_time(every, float(seconds.group(1)))
+    names = [_IMAGE_OF_CROP.sub("", name) for name in identities(every)]
+    words = group_words(names, how) if seconds is None else _by_time(every, float(seconds.group(1)))
+    unknown = words.count("")
+    crops = Counter(names)
+    # crops of one image belong together whatever else does
+    words = [word or (name if crops[name] > 1 else "") for word, name in zip(words, names, strict=True)]
     groups = grouping_of(words, how)
     alone = int((np.bincount(groups.codes) == 1).sum())
+    alone_note = f"; of {unknown:,} images it says nothing: each of those is a group of its own" if unknown else ""
     note = (
         f"{counted(groups.number, 'group')} by {how} in {counted(len(every), 'image')}, {alone:,} of a single image: "
-        "each stays on one side of every split"
+        f"each stays on one side of every split{alone_note}"
     )
     result: dict[str, ImageSource] = {}
     start = 0
@@ -114,8 +123,13 @@ def group_words(names: Sequence[str], how: str) -> list[str]:
     folder = _FOLDER.fullmatch(how)
     if folder is not None:
         return _folders(names, int(folder.group(1)))
-    if Path(how).is_file():
+    if is_table_of_groups(how):
         return _of_table(names, Path(how))
+    if how.startswith(("time:", "folder:")) or Path(how).suffix.lower() in _TABLES:
+        raise InputError(
+            f"`group_by` {how!r}: no such file. Expected the path of a table, folder:1 (-1: the last), time:10, or a "
+            "pattern."
+        )
     try:
         pattern = re.compile(how)
     except re.error as error:
@@ -131,6 +145,14 @@ def group_words(names: Sequence[str], how: str) -> list[str]:
             "Expected a regular expression that is searched for in such paths."
         )
     return words
+
+
+def is_table_of_groups(how: str) -> bool:
+    """Return whether images are grouped by a table: a file of that name is there."""
+    try:
+        return Path(how).is_file()
+    except (OSError, ValueError):  # a pattern that no disk could hold
+        return False
 
 
 def _by_time(source: ImageSource, gap: float) -> list[str]:

@@ -14,7 +14,7 @@ from longtail.data.carving import Carving, Progress
 from longtail.data.decode import check_bits
 from longtail.data.digits import digits_splits
 from longtail.data.folder_layout import FolderLayout
-from longtail.data.group_by import grouped_by
+from longtail.data.group_by import grouped_by, is_table_of_groups
 from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.parts import DATA_NAMES, open_parts
@@ -31,7 +31,7 @@ DEFAULT_RATIOS = {"digits": 40.0, "cifar10": 100.0, "cifar100": 100.0}
 def open_data(
     dataset: str,
     *,
-    root: Path | None = None,
+    root: Path | str | None = None,
     profile: str = "auto",
     ratio: float | None = None,
     largest: int | None = None,
@@ -93,6 +93,7 @@ def open_data(
         >>> len(splits.test), splits.train.load(0).shape
         (400, torch.Size([1, 8, 8]))
     """
+    root = None if root is None else Path(root)
     _check_settings(dataset, ratio, largest, val_fraction, test_fraction, seed)
     _check_words(layout, alike_names)
     check_bits(bits)
@@ -134,6 +135,7 @@ def open_data(
             download=download,
             table=replace(table or ManifestChoice(), root=root),
             skip_missing=skip_bad,
+            known=Path(group_by) if group_by is not None and is_table_of_groups(group_by) else None,
         )
     if group_by is not None:
         parts, note = grouped_by(parts, group_by)

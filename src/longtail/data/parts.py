@@ -8,6 +8,7 @@ import numpy as np
 
 from longtail.class_names import AlikeNames, settled_names
 from longtail.data.cifar import open_cifar
+from longtail.data.files import ImageFiles
 from longtail.data.folder import open_folder
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.foreign_label_files import READ_TODAY, recognised
@@ -29,6 +30,7 @@ __all__ = ["DATA_NAMES", "open_parts"]
 DATA_NAMES = ("digits", "cifar10", "cifar100", *PUBLISHED)
 
 Parts = dict[str, ImageSource]
+_OF_TABLES = ("image_column", "label_column", "split_column", "group_column", "event_column", "box_columns")
 
 
 def open_parts(
@@ -41,6 +43,7 @@ def open_parts(
     download: bool = False,
     table: ManifestChoice | None = None,
     skip_missing: bool = False,
+    known: Path | None = None,
 ) -> tuple[Parts, tuple[str, ...]]:
     """Open the splits that CIFAR, a folder, a list file or a pack has.
 
@@ -53,6 +56,7 @@ def open_parts(
         download: fetch CIFAR.
         table: what a person said of a table of images.
         skip_missing: leave rows of a table out whose images are not there.
+        known: a file beside a folder of which is known that it holds no labels.
 
     Returns:
         A source for each split that is there, "train" among them; and notes for people.
@@ -80,7 +84,8 @@ def open_parts(
     if choice.format is not None:
         return _of_table(opened)
     if path.is_dir():
-        return _of_folder(path, opened, layout, alike_names, bits)
+        folders = partial(open_folder, path, layout=layout, alike_names=alike_names, bits=bits, known=known)
+        return _of_folder(path, opened, folders, choice)
     if path.suffix.lower() in PACK_SUFFIXES:
         return _of_pack(path, dataset, alike_names, bits), ()
     other = recognised(path)
@@ -104,20 +109,25 @@ def _of_table(opened: Callable[[], tuple[dict[str, ManifestImages], tuple[str, .
 def _of_folder(
     folder: Path,
     opened: Callable[[], tuple[dict[str, ManifestImages], tuple[str, ...]]],
-    layout: FolderLayout,
-    alike_names: AlikeNames,
-    bits: int | None,
+    folders: "partial[tuple[dict[str, ImageFiles], tuple[str, ...]]]",
+    choice: ManifestChoice,
 ) -> tuple[Parts, tuple[str, ...]]:
     """Open a folder by its sub-folders; where those are no classes, by the table in it that says what it holds."""
     try:
-        folders, notes = open_folder(folder, layout=layout, alike_names=alike_names, bits=bits)
-        return dict(folders), notes
+        of_classes, notes = folders()
     except InputError:
-        form = format_in_folder(folder) if layout == "auto" else None
+        form = format_in_folder(folder) if folders.keywords["layout"] == "auto" else None
         if form is None:
             raise
-    tables, notes = opened()
-    return dict(tables), (f"{printable(folder)}: read as {form.title}", *notes)
+        tables, notes = opened()
+        return dict(tables), (f"{printable(folder)}: read as {form.title}", *notes)
+    given = next((name for name in _OF_TABLES if getattr(choice, name) not in (None, (), "none")), None)
+    if given is not None:
+        raise InputError(
+            f"`{given}` is of a table, and {printable(folder)} is a folder of classes. Give the table as the data, or "
+            "say what belongs together by `group_by`."
+        )
+    return dict(of_classes), notes
 
 
 def _of_pack(path: Path, dataset: str, alike_names: AlikeNames, bits: int | None) -> Parts:

@@ -1,6 +1,7 @@
 """Signs that images belong together though nobody said so: their names, when they were taken, how alike they are."""
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -65,7 +66,7 @@ class Sign:
             if self.crossing
             else ""
         )
-        remedy = f". Keep them together: `group_by` {self.how!r}" if self.how else ""
+        remedy = f". Keep them together: `group_by` {shlex.quote(self.how)}" if self.how else ""
         return (
             f"{counted(self.images, 'image')} belong together in {counted(self.groups, 'group')}, {what}{crossing}"
             f"{remedy}"
@@ -124,7 +125,7 @@ def _of_words(
     together = sizes[codes] > 1
     several = int((sizes > 1).sum())
     num_classes = int(labels.max(initial=0)) + 1
-    if together.mean() < _FEWEST_SHARE or several < max(_FEWEST_GROUPS, num_classes):
+    if together.mean() < _FEWEST_SHARE or several < max(_FEWEST_GROUPS, 2 * num_classes):
         return None
     if together.sum() > _LARGEST_MEAN * several:
         return None

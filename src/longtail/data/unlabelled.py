@@ -14,9 +14,10 @@ from longtail.data.foreign_label_files import recognised
 from longtail.data.image_file import exists, open_image_file
 from longtail.data.image_kinds import IMAGE_SUFFIXES, OTHER_SUFFIXES, is_readable, other_suffix
 from longtail.data.image_pack import PACK_SUFFIXES, ImagePack
-from longtail.data.manifests.formats import Format, format_of
+from longtail.data.manifests.formats import Format, format_in_folder, format_of
 from longtail.data.manifests.opened import read_manifest
 from longtail.data.manifests.rows import ManifestChoice, Rows
+from longtail.data.manifests.shards import is_pattern
 from longtail.data.readable import find_unreadable
 from longtail.data.source import ImageSource, Subset
 from longtail.errors import InputError
@@ -115,7 +116,10 @@ def open_unlabelled(
 def _format(path: Path, table: ManifestChoice | None) -> Format | None:
     if table is not None and table.format is not None:
         return format_of(path, table.format)
-    return format_of(path) if path.is_file() else None
+    if path.is_file() or (is_pattern(str(path)) and not path.exists()):
+        return format_of(path)
+    # a folder of images is one, whatever tables lie in it; shards and archives hold theirs inside
+    return None if not path.is_dir() or walk(path).images else format_in_folder(path)
 
 
 def _source(path: Path, bits: int | None) -> tuple[ImageSource, tuple[str, ...]]:

@@ -79,6 +79,11 @@ def _with_groups(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
                 f"{f' that can be read; it is {file.others[name]}' if name in file.others else ''}. It holds "
                 f"{', '.join(list(file.arrays)[:8])}."
             )
+        if array is None and given is None and name in file.others:
+            raise InputError(
+                f"{printable(table.path)}: {name} is {file.others[name]}, and says which rows belong together. Save it "
+                f"as numbers or words, or leave it out: `{argument}` none."
+            )
         if array is None or given == "none":
             continue
         names_of = f"{name.removesuffix('s')}_names"

@@ -124,6 +124,7 @@ def open_features(
     if known is None:
         _check_choice(reading.columns, tables)
     tables = _settled(path, tables, reading.columns.alike_names)
+    tables = {split: _events_together(table, reading.columns) for split, table in tables.items()}
     notes = list(dict.fromkeys(note for table in tables.values() for note in table.notes))
     # over all rows of a file: of equal rows in two splits each is one of its own
     rows = {split: row_identity(table) for split, table in tables.items()} if known is None else dict(known)
@@ -140,6 +141,14 @@ def open_features(
     if reading.logits or any(table.kind == "logits" for table in tables.values()):
         splits, kind = as_logits(splits, names, notes)
     return FeatureSplits(splits, kind, tuple(notes), rows)
+
+
+def _events_together(table: Table, choice: ColumnChoice) -> Table:
+    """Keep events whole where nothing is said of groups: rows of one event are alike."""
+    if table.events is None or table.groups is not None or choice.group_column == "none":
+        return table
+    note = f"{printable(table.path)}: rows of one event are kept together, as no groups are given"
+    return replace(table, groups=table.events, group_names=table.event_names, notes=(*table.notes, note))
 
 
 def _check_choice(choice: ColumnChoice, tables: Mapping[str, Table]) -> None:

@@ -80,7 +80,8 @@ def read_dataset(file: h5py.Group, name: str) -> NDArray[Any]:
     """
     dataset = check_dataset(file.get(name), name)
     if h5py.check_string_dtype(dataset.dtype) is not None:
-        return np.array(dataset.asstr()[()]).astype(str)
+        # whatever the file says of their encoding: most programs call the bytes of UTF-8 ASCII
+        return np.array(dataset.asstr("utf-8")[()]).astype(str)
     return plain_array(np.asarray(dataset[()]), name)
 
 

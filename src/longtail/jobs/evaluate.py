@@ -129,7 +129,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         if prior is not None:
             measured[name]["at_prior"] = _expected(answers.tally(len(counts)), prior, config.runtime.seed)
         if pooled is not None:
-            by_event = _Answers(*pooled.of_events(name, labels, counts, config.event_labels))
+            of_events = pooled.of_events(name, labels, counts, config.event_labels)
+            by_event = _Answers(*of_events, pooled.of_first(together))
             title = f"{name} on {config.split}, pooled by event"
             measured[name]["by_event"] = _measured(config, title, by_event, counts, "events")
     content["methods"] = measured

@@ -241,6 +241,13 @@ def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     return _inputs_of_images(config, predictor)
 
 
+def _as_trained(table: InputOptions, data: dict[str, Any]) -> InputOptions:
+    """Cut boxes out as the run did, where nobody says otherwise."""
+    usual = InputOptions()
+    names = [name for name in ("box_padding", "box_square") if getattr(table, name) == getattr(usual, name)]
+    return replace(table, **{name: data[name] for name in names if name in data})
+
+
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
     from longtail.features import FeatureBlock
@@ -265,7 +272,8 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         )
     else:
         model = open_model(predictor.checkpoint, fabric.device)
-    channels, table = model.preprocessing.channels, config.inputs_table
+    channels = model.preprocessing.channels
+    table = _as_trained(config.inputs_table, predictor.run.group("data"))
     with naming_flags(root="root", form="input-format"):
         source = open_unlabelled(config.inputs, channels=channels, skip_bad=config.skip_bad, table=table.table)
     if model.dimension != predictor.head.n_features_in_:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.features.groups import group_words
 from longtail.files.atomic import atomic_path
 from longtail.files.text import printable, read_text
 
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read_predictions", "write_predictions"]
 
-BESIDE = ("row", "id", "label")  # columns that are no method's
+BESIDE = ("row", "id", "label", "group")  # columns that are no method's
 
 
 def write_predictions(
     path: Path, file: "FeatureFile | SealedFeatures", predictions: Mapping[str, NDArray[np.int64]]
 ) -> None:
-    """Write the number of each row in the person's file, label and predictions as class numbers, and ids last.
+    """Write the number of each row in the person's file, label and predictions as class numbers, groups, and ids last.
 
     Args:
         path: the CSV.
@@ -34,6 +35,9 @@ def write_predictions(
     rows = np.arange(len(file.labels)) if file.rows is None else file.rows
     columns = [rows.tolist(), np.asarray(file.labels).tolist(), *(result.tolist() for result in predictions.values())]
     names = ["row", "label", *predictions]
+    if file.groups is not None:
+        names.append("group")
+        columns.append([printable(name) for name in group_words(file.groups, file.group_names or ()).tolist()])
     if file.ids is not None:
         names.append("id")
         columns.append([printable(name) for name in file.ids.tolist()])

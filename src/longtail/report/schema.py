@@ -27,10 +27,10 @@ class Thresholds(TypedDict):
 
 
 class Together(TypedDict):
-    """Groups that were kept whole: how many each split has, and how many of them are in train too."""
+    """Groups that are kept whole: how many each split has, and how many two splits share ("train/test")."""
 
     groups: dict[str, Count]
-    in_train_too: dict[str, Count]
+    torn: dict[str, Count]
 
 
 class Data(TypedDict):

@@ -165,7 +165,7 @@ def leakage_study(
         was_trained: whether the network's own classifier is known, so that its features may have been learnt from these
             rows.
     """
-    from longtail.jobs.seeds import difference_text, mean_and_interval, spread_text
+    from longtail.jobs.seeds import difference_text, mean_and_interval
 
     methods = list(measured[0][HOW[0]])
     metrics = ("balanced", "all")
@@ -195,11 +195,13 @@ def leakage_study(
         "title": f"{data['name']}: how much of the accuracy is leakage?",
         "question": (
             "Rows of one group are more alike than rows of one class. How much lower is the accuracy on groups that "
-            f"nothing was learnt from? In percent, {spread_text(len(measured))} of the splits."
+            f"nothing was learnt from? In percent, mean over {len(measured)} draws of the splits and 95 % interval of "
+            "that mean."
         ),
         "answers": [
-            f"{name}: {difference_text(lost(name, 'balanced'))} balanced accuracy of its "
-            f"{cells['balanced'][HOW[0]][name]['mean']:.1f} % under random splits is leakage."
+            f"{name}: balanced accuracy {cells['balanced'][HOW[0]][name]['mean']:.1f} % under random splits, "
+            f"{cells['balanced'][HOW[1]][name]['mean']:.1f} % on whole groups; leakage: "
+            f"{difference_text(lost(name, 'balanced'))} points."
             for name in methods
         ],
         "source": "leakage",

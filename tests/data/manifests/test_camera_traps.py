@@ -84,7 +84,7 @@ def test_media_on_the_web_are_found_by_the_names_that_they_have_here(tmp_path):
     pictures(here, [f"m{k}.jpg" for k in range(4, 12)])
     manifest = read_manifest(path, ManifestChoice(root=here))
     assert len(manifest.settled.labels) == 10
-    assert manifest.settled.rows.images[:5] == [f"d-{site}/IMG_0.JPG" for site in "pqrs"] + ["m4"]
+    assert manifest.settled.rows.images[:5] == [f"d-{site}/IMG_0.JPG" for site in "pqrs"] + ["m4.jpg"]
     assert any("2 videos and sounds left out" in note for note in manifest.notes)
 
 

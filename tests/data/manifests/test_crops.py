@@ -51,7 +51,7 @@ def test_a_box_beside_its_image_is_told(box):
 def source(folder, boxes, image=None, unit="shares", files=("a.png",), **options):
     crops = Crops(np.array(boxes, dtype=float), unit)
     numbers = np.zeros(len(boxes), dtype=np.int64) if image is None else np.array(image)
-    rows = RowImages(FileContents([folder / name for name in files], files), numbers, crops)
+    rows = RowImages(FileContents(folder, files, files), numbers, crops)
     return ManifestImages(rows, np.zeros(len(boxes)), ("a",), "x", **options)
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data.manifests.samples_lab import pictures, write
 from longtail.data.manifests import ManifestChoice, read_manifest
@@ -139,7 +140,6 @@ def test_shares_of_the_image_are_told_from_pixels(table):
         ("file,label\na0.png,x\n", {"image_column": "f"}, "has no column 'f' .`image_column`."),
         ("file,class,species\na0.png,Aves,x\n", {"group_column": "gruppe"}, "has no column 'gruppe'"),
         ("file,label,split\na0.png,x,later\n", {}, "line 2: split 'later'; expected train, val or test"),
-        ("file,label,split\na0.png,x,test\n", {}, "no row is of the split train"),
         ("file,label,split\na0.png,x,train\na1.png,x,\n", {}, "line 3: no split, as others have"),
         ("file,label,x\na0.png,x,1\n", {"box_columns": ("x",)}, "names 1 columns; expected four"),
         ("file,label,x\na0.png,x,1;5\n", {"box_columns": ("x",) * 4}, "line 2: '1;5' in the column 'x' is no number"),
@@ -173,3 +173,50 @@ def test_cells_keep_their_blanks_where_that_is_asked(tmp_path):
     path = write(tmp_path / "t.csv", [("a", "b"), (" x ", "y")])
     assert read_word_table(path, strip=False).columns["a"] == [" x "]
     assert read_word_table(path).columns["a"] == ["x"]
+
+
+def test_an_image_of_another_folder_is_not_taken_for_one_that_is_not_there(tmp_path):
+    for name in ("B/IMG_0.png", "B/IMG_1.png", "IMG_2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    lines = [f"{site}/IMG_{number}.png,{site}" for site in "AB" for number in (0, 1)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label", *lines]))
+    with pytest.raises(InputError, match=r"2 of 4 listed \(A/IMG_0\.png, A/IMG_1\.png\) images are not in"):
+        read_manifest(tmp_path / "t.csv")
+    # without its folder, or in a folder that the table does not name, it is the one that is meant
+    (tmp_path / "u.csv").write_text("file,label\nIMG_0,x\nphotos/IMG_2.png,y\n")
+    manifest = read_manifest(tmp_path / "u.csv")
+    assert manifest.images.contents.paths == ["B/IMG_0.png", "IMG_2.png"]
+
+
+def test_shares_that_were_rounded_are_shares_and_a_mixture_is_refused(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    rows = ["file,label,x,y,w,h", *(f"a.png,{'ab'[n % 2]},0.{n + 1},0,1.0000002,0.5" for n in range(6))]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    choice = ManifestChoice(box_columns=("x", "y", "w", "h"))
+    manifest = read_manifest(tmp_path / "t.csv", choice)
+    assert manifest.settled.crops.unit == "shares"
+    assert manifest.source(np.arange(6)).load(0).shape[1:] == (4, 7)
+    (tmp_path / "t.csv").write_text("\n".join([*rows, "a.png,a,3,2,4,4"]))
+    with pytest.raises(InputError, match=r"line 8: the box \[3.0, 2.0, 4.0, 4.0\] is in pixels, as it seems"):
+        read_manifest(tmp_path / "t.csv", choice)
+
+
+def test_groups_that_hold_boxes_of_one_image_become_one(tmp_path):
+    for name in "ab":
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    rows = ["a.png,x,s1,0,0,.5,.5", "a.png,y,s2,.5,.5,.5,.5", "b.png,x,s2,0,0,.5,.5", "b.png,y,,.5,.5,.5,.5"]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label,group,x,y,width,height", *rows]))
+    manifest = read_manifest(tmp_path / "t.csv")
+    assert manifest.settled.groups.number == 1
+    assert any("1 groups were joined" in note for note in manifest.notes)
+
+
+def test_events_stay_whole_where_no_groups_are_given(tmp_path):
+    for number in range(4):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+    (tmp_path / "t.csv").write_text(
+        "file,label,event\n" + "".join(f"{n}.png,{'ab'[n % 2]},e{n // 2}\n" for n in range(4))
+    )
+    assert read_manifest(tmp_path / "t.csv").settled.groups.codes.tolist() == [0, 0, 1, 1]
+    assert read_manifest(tmp_path / "t.csv", ManifestChoice(group_column="none")).settled.groups is None

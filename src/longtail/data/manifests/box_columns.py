@@ -9,8 +9,9 @@ from longtail.data.manifests.columns import WordTable
 from longtail.errors import InputError
 from longtail.files.text import printable
 
-__all__ = ["OUR_BOXES", "boxes_of"]
+__all__ = ["OUR_BOXES", "boxes_of", "in_pixels"]
 
+_ROUNDED = 0.001
 OUR_BOXES = ("x", "y", "width", "height")  # as `longtail convert` writes them
 
 
@@ -53,11 +54,33 @@ def boxes_of(table: WordTable, names: Sequence[str]) -> tuple[NDArray[np.float64
     )
 
 
+def in_pixels(table: WordTable, boxes: NDArray[np.float64]) -> bool:
+    """Return whether boxes are in pixels, and not in shares of their images; edges of shares may be rounded.
+
+    Args:
+        table: that they stand in.
+        boxes: shape (N, 4), NaN for a whole image.
+
+    Raises:
+        InputError: most are shares, and some are not.
+    """
+    rows = np.flatnonzero(~np.isnan(boxes).any(axis=1))
+    beyond = (boxes[rows] > 1 + _ROUNDED).any(axis=1)
+    if beyond.any() and 2 * beyond.sum() < len(rows):
+        row, origin = int(rows[beyond][0]), printable(table.path)
+        raise InputError(
+            f"{origin}: line {table.lines[row]}: the box {boxes[row].tolist()} is in pixels, as it seems, and "
+            f"most others are shares of their images ({int(beyond.sum()):,} of {len(rows):,} are above 1). Write all "
+            "of them in one way."
+        )
+    return bool(beyond.any())
+
+
 def _are_shares(boxes: NDArray[np.float64]) -> bool:
     """Return whether all boxes lie in an image of width and height 1; edges may be rounded."""
     there = boxes[~np.isnan(boxes).any(axis=1)]
     ends = there[:, :2] + there[:, 2:]
-    return bool((there >= 0).all() and (there[:, 2:] > 0).all() and (ends <= 1.001).all())
+    return bool((there >= 0).all() and (there[:, 2:] > 0).all() and (ends <= 1 + _ROUNDED).all())
 
 
 def _numbers(table: WordTable, names: Sequence[str]) -> NDArray[np.float64]:

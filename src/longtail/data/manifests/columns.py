@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from longtail.errors import InputError, did_you_mean
+from longtail.files.long_cells import long_cells
 from longtail.files.text import encoding_of, printable, read_text
 
 __all__ = ["TABLE_SUFFIXES", "WordTable", "read_word_table"]
@@ -103,8 +104,7 @@ def _cells(path: Path, delimiter: str | None, strip: bool) -> tuple[list[str], l
     try:
         with path.open("rb") as raw:
             encoding = encoding_of(raw.read(4))
-        csv.field_size_limit(_LARGEST_CELL)
-        with path.open(encoding=encoding, newline="") as file:
+        with path.open(encoding=encoding, newline="") as file, long_cells(_LARGEST_CELL):
             heading = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter or _delimiter(path, heading), strict=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import IO, Any
 from xml.etree.ElementTree import Element
 
 from longtail.errors import InputError
+from longtail.files.long_cells import long_cells
 from longtail.files.text import printable
 from longtail.files.xml_file import parse_xml
 
@@ -68,7 +70,7 @@ def read_archive(path: Path, terms: Set[str]) -> tuple[ArchiveTable, ArchiveTabl
         try:
             with zipfile.ZipFile(path) as archive:
                 return _tables(archive, printable(path), terms)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise InputError(f"{printable(path)}: cannot be unpacked ({error}). Download it again.") from error
     folder = path if path.is_dir() else path.parent
     return _tables(folder, printable(folder), terms)
@@ -130,7 +132,7 @@ def _index(element: Element, origin: str) -> int | None:
     word = element.get("index")
     if word is None:
         return None
-    if not word.isdecimal():
+    if not word.isdecimal() or len(word) > 9:
         raise InputError(f"{origin}/{_META}: the index {word!r} of a column is no number. Expected 0, 1, 2, ...")
     return int(word)
 
@@ -142,10 +144,10 @@ def _rows(element: Element, file: IO[bytes], origin: str) -> Iterator[tuple[int,
         raise InputError(f"{origin}: {_META} has marks between cells or lines that are not read. Expected , or tab.")
     dialect: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
     heading = element.get("ignoreHeaderLines", "0")
-    skipped = int(heading) if heading.isdecimal() else 0
+    skipped = int(heading) if heading.isdecimal() and len(heading) <= 9 else 0
     try:
-        csv.field_size_limit(_MOST_BYTES)
-        with io.TextIOWrapper(file, encoding=element.get("encoding", "utf-8"), newline="") as text:
+        text = io.TextIOWrapper(file, encoding=element.get("encoding", "utf-8"), newline="")
+        with text, long_cells(_MOST_BYTES):
             first = next(text, "").removeprefix("\ufeff")
             reader = csv.reader(islice(chain([first], text), skipped, None), delimiter=delimiter, **dialect)
             for cells in reader:

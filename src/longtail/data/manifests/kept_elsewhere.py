@@ -18,7 +18,8 @@ def names_on_disk(names: Sequence[Sequence[str]], base: Path) -> list[str]:
         base: folder that they are looked for below, where one is named by an address.
 
     Returns:
-        Of each image the first of its names that one file has, without regard to its ending where the name has none.
+        Of each image the file that alone has one of its names, the first of them, without regard to its ending where
+        the name has none; a name that several files have stays what it is.
         Where no file has any of them, addresses stay what they are.
     """
     if not any(remote(ways[0]) for ways in names):
@@ -30,7 +31,8 @@ def names_on_disk(names: Sequence[Sequence[str]], base: Path) -> list[str]:
             result.append(ways[0])
             continue
         tail = ways[0].partition("://")[2].partition("?")[0]
-        there = [(len(files) > 1, way) for way in (tail, *ways[1:]) if (files := _files(way, by_name, by_stem))]
+        found = [(way, _files(way, by_name, by_stem)) for way in (tail, *ways[1:])]
+        there = [(len(files) > 1, files[0] if len(files) == 1 else way) for way, files in found if files]
         number += bool(there)
         # a name that several files have is the last resort: the folders in front of it may still tell
         result.append(min(there, key=lambda way: way[0])[1] if there else tail)

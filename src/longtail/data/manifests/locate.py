@@ -116,6 +116,8 @@ def _found(base: Path, names: list[str]) -> tuple[list[str], int, list[int]]:
     if not absent:
         return names, 0, []
     paths, nowhere = list(names), []
+    gone = set(absent)
+    taken = {os.path.normpath(name) for at, name in enumerate(names) if at not in gone}
     by_name, by_stem = images_below(base)
     for at in absent:
         word = unquote(names[at].partition("?")[0]) if remote(names[at]) else names[at]
@@ -123,21 +125,28 @@ def _found(base: Path, names: list[str]) -> tuple[list[str], int, list[int]]:
         ways = by_name.get(name.name) or by_stem.get(name.name) or []
         if not ways and name.suffix.lower() not in IMAGE_SUFFIXES:
             ways = by_stem.get(name.stem, [])
-        best = _best(ways, name)
-        if best is None:
+        best = _best(ways, name, anywhere=remote(names[at]))
+        if best is None or best in taken:  # a file that is another row's is not this one's as well
             nowhere.append(at)
         else:
             paths[at] = best
+            taken.add(best)
     return paths, len(absent) - len(nowhere), nowhere
 
 
-def _best(ways: list[str], name: PurePosixPath) -> str | None:
-    """Return the file that shares the most folders with a path; None where none or several do."""
-    if len(ways) <= 1:
-        return ways[0] if ways else None
-    shared = [_shared_folders(PurePosixPath(way).parts[-2::-1], name.parts[-2::-1]) for way in ways]
-    most = max(shared)
-    return ways[shared.index(most)] if shared.count(most) == 1 else None
+def _best(ways: list[str], name: PurePosixPath, *, anywhere: bool) -> str | None:
+    """Return the file that shares the most folders with a path; None where none or several do.
+
+    One of the two paths has to end with the other: IMG_1.jpg of site B is none of site A. Of an address the folders say
+    nothing.
+    """
+    folders = {way: PurePosixPath(way).parts[-2::-1] for way in ways}
+    own = name.parts[-2::-1]
+    shared = {way: _shared_folders(of_way, own) for way, of_way in folders.items()}
+    fitting = [way for way in ways if anywhere or shared[way] == min(len(folders[way]), len(own))]
+    most = max((shared[way] for way in fitting), default=0)
+    best = [way for way in fitting if shared[way] == most]
+    return best[0] if len(best) == 1 else None
 
 
 def _shared_folders(first: Sequence[str], second: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from longtail.data.manifests.rows import ManifestChoice, Rows
+from longtail.grouping import grouping_of, joined_groups
 
 __all__ = ["Box", "crops_together", "distinct_labels", "note_of_nothing"]
 
@@ -44,7 +45,7 @@ def distinct_labels(labels: Sequence[str], boxes: Sequence[Box | None]) -> list[
 
 
 def crops_together(rows: Rows, choice: ManifestChoice) -> Rows:
-    """Put the crops of an image into one group: that of another crop of it, or one of their own where none has any.
+    """Put the crops of an image into one group: groups that hold crops of one image become one.
 
     Args:
         rows: as a format's reader reads them.
@@ -57,10 +58,20 @@ def crops_together(rows: Rows, choice: ManifestChoice) -> Rows:
         return rows
     if rows.groups is None:
         return replace(rows, groups=list(rows.images), grouped_by="image")
-    pairs = list(zip(rows.groups, rows.images, strict=True))
-    of_image = dict.fromkeys(several, "") | {image: group for group, image in pairs if group}
-    alone = {image: image for image, group in of_image.items() if not group}
-    return replace(rows, groups=[group or of_image.get(image) or alone.get(image, "") for group, image in pairs])
+    images = grouping_of(rows.images)
+    together = joined_groups(grouping_of(rows.groups).codes, images.codes)
+    # each is called as the first of its groups that has a name, or else as its image
+    names: dict[int, str] = {}
+    for code, group in zip(together.tolist(), rows.groups, strict=True):
+        if group:
+            names.setdefault(code, group)
+    words = [
+        names.get(code) or (image if image in several else "")
+        for code, image in zip(together.tolist(), rows.images, strict=True)
+    ]
+    joined = len({group for group in rows.groups if group}) - len(set(names.values()))
+    note = f"{joined:,} groups were joined with others, as they hold boxes of the same image"
+    return replace(rows, groups=words, notes=(*rows.notes, note) if joined else rows.notes)
 
 
 def note_of_nothing(labels: Sequence[str], origin: str) -> tuple[str, ...]:

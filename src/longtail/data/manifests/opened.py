@@ -66,7 +66,7 @@ class Manifest:
 
 
 def read_manifest(
-    path: Path,
+    path: Path | str,
     choice: ManifestChoice | None = None,
     *,
     alike_names: AlikeNames = "ask",
@@ -85,7 +85,9 @@ def read_manifest(
     Raises:
         InputError: a format that cannot be told or read, or rows that cannot be used.
     """
-    choice = choice or ManifestChoice()
+    path, choice = Path(path), choice or ManifestChoice()
+    if choice.root is not None:
+        choice = replace(choice, root=Path(choice.root))
     form = format_of(path, choice.format)
     if form is None:
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from longtail.data.foreign_label_files import class_column
 from longtail.data.image_kinds import IMAGE_SUFFIXES
-from longtail.data.manifests.box_columns import boxes_of
+from longtail.data.manifests.box_columns import boxes_of, in_pixels
 from longtail.data.manifests.columns import WordTable, read_word_table
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
@@ -65,7 +65,7 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
     splits, _ = _belonging(table, choice.split_column, "split_column", _SPLITS)
     boxes, box_notes = boxes_of(table, choice.box_columns)
     ids, _ = _belonging(table, choice.id_column, "id_column", _IDS)
-    is_in_pixels = boxes is not None and bool((boxes > 1).any())
+    is_in_pixels = boxes is not None and in_pixels(table, boxes)
     rows = Rows(
         images=images,
         labels=images,  # until they are known
@@ -78,7 +78,10 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
         boxes=boxes,
         box_unit="pixels" if is_in_pixels else "shares",
         ids=ids,
-        notes=(*box_notes, *(_perhaps_grouped(table) if groups is None and choice.group_column is None else ())),
+        notes=(
+            *box_notes,
+            *(_perhaps_grouped(table) if groups is None and choice.group_column is None and choice.labelled else ()),
+        ),
     )
     if choice.label_column == "none":
         return replace(rows, labels=[""] * len(rows))

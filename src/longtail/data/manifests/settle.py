@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +79,12 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
     empty = int((labels < 0).sum())
     if empty and names:
         notes.append(f"{origin}: {counted(empty, 'row')} without a label: unlabelled, learnt from only by `unlabelled`")
+    if rows.groups is None and rows.events is not None and choice.group_column != "none" and any(rows.events):
+        rows = replace(rows, groups=rows.events, grouped_by="events")  # frames of one event are alike
     groups = None if rows.groups is None else grouping_of(rows.groups, rows.grouped_by)
     if groups is not None:
-        notes.append(f"{origin}: {groups.number:,} groups by {rows.grouped_by or 'its groups'}: each stays on one side")
+        by = rows.grouped_by or "its groups"
+        notes.append(f"{origin}: {groups.number:,} groups by {by}: each stays on one side of a split that is made")
     events = None if rows.events is None else grouping_of(rows.events)
     splits = _splits(rows, origin) if choice.labelled else None  # nothing is learnt from what is to be predicted
     return SettledRows(rows, labels, settled, splits, groups, events, crops, tuple(notes))
@@ -92,9 +95,11 @@ def _without(rows: Rows, labels: Sequence[str], notes: list[str], origin: str) -
         return rows
     there = set(rows.labels)
     unknown = [label for label in labels if label not in there]
-    if unknown:
+    if len(unknown) == len(labels):
         listed = ", ".join(sorted(name for name in there if name)[:8])
         raise InputError(f"{origin}: `drop_labels` {unknown[0]!r} is the label of no row. Labels: {listed}.")
+    if unknown:
+        notes.append(f"{origin}: no row has the label {', '.join(map(repr, unknown))}, which was to be left out")
     dropped = set(labels)
     keep = [row for row, label in enumerate(rows.labels) if label not in dropped]
     notes.append(f"{origin}: {counted(len(rows) - len(keep), 'row')} of {', '.join(labels)} left out")

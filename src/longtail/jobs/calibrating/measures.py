@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from longtail.errors import InputError
 from longtail.evaluation.calibration import ImageScores, classwise_calibration_error, image_scores
 from longtail.evaluation.conformal import SET_KINDS, ConformalSets, Score, SetKind, fit_sets
 from longtail.evaluation.coverage import coverage_report
@@ -112,7 +113,7 @@ def calibrate(images: Images, groups: NDArray[np.str_], wishes: Wishes, calibrat
     methods = tried if wishes.method == "auto" else (wishes.method,)
     together = images.sample_groups
     if together is not None:
-        settings["folds"] = stratified_folds(images.labels, FOLDS, wishes.seed, together)
+        settings["folds"] = _folds_of_groups(images.labels, together, wishes.seed)
     choice = choose_calibrator(
         images.logits, images.labels, methods, sample_groups=together, seed=wishes.seed, **settings
     )
@@ -189,6 +190,23 @@ def measure_calibration(
         "rule": vars(rule),
         "reject": selective_report(scores["after"], target.labels, groups, rule, sample_groups=target.sample_groups),
     }
+
+
+def _folds_of_groups(labels: NDArray[np.int64], together: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Share groups out to folds, also those of a class that has one group alone: a scaling can do without a class.
+
+    Raises:
+        InputError: all images are of one group.
+    """
+    folds = stratified_folds(labels, FOLDS, seed, together)
+    numbers = np.unique(together, return_inverse=True)[1]
+    folds = np.where(folds < 0, numbers % FOLDS, folds)
+    if len(np.unique(folds)) < 2:
+        raise InputError(
+            "all images to calibrate on are of one group: nothing says how sure the scores are in others. Expected "
+            "several groups in val."
+        )
+    return folds
 
 
 def _softmax(logits: NDArray[np.floating]) -> Floats:

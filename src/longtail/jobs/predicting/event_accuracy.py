@@ -72,6 +72,15 @@ class Pooled:
         pooled, _ = pooled_by_event(self.probabilities[method], event)
         return of_events, pooled.argmax(axis=1).astype(np.int64)
 
+    def of_first(self, values: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+        """Return what the first row of each event has, such as its group, in the order of the events, shape (E,)."""
+        if values is None:
+            return None
+        first: dict[str, int] = {}
+        for row, event in enumerate(self.events):
+            first.setdefault(event, row)
+        return values[list(first.values())]
+
 
 def events_of_features(file: FeatureFile, event_column: str | None, event_by: str | None) -> list[str]:
     """Return the event of each row of features.
@@ -99,7 +108,11 @@ def events_of_features(file: FeatureFile, event_column: str | None, event_by: st
         words = stored.astype(str).tolist() if names is None else [names[code] for code in stored.tolist()]
         return [word or f"row {row}" for row, word in enumerate(words)]
     if event_column is None or file.path.suffix.lower() not in _TABLES:
-        return rows_of_names(iter(())).event_words()  # says how events are named
+        raise InputError(
+            f"`by_event`: the features in {printable(file.path)} do not say which rows are of one event. Make them "
+            "with `event_column` (or an array `events`), or say it by their names: `event_by` folder:-1, a "
+            "pattern, or a table of row and event."
+        )
     words = read_word_table(file.path).column(event_column, "event_column")
     rows = np.arange(count) if file.rows is None else file.rows
     return [words[row] or f"row {row}" for row in rows.tolist()]
