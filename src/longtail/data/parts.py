@@ -121,7 +121,7 @@ def _of_folder(
             raise
         tables, notes = opened()
         return dict(tables), (f"{printable(folder)}: read as {form.title}", *notes)
-    given = next((name for name in _OF_TABLES if getattr(choice, name) not in (None, (), "none")), None)
+    given = next((name for name in _OF_TABLES if getattr(choice, name) and getattr(choice, name) != "none"), None)
     if given is not None:
         raise InputError(
             f"`{given}` is of a table, and {printable(folder)} is a folder of classes. Give the table as the data, or "

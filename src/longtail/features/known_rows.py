@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.feature_file import SPLITS
 from longtail.features.feature_table import Table
+from longtail.features.groups import group_words
 from longtail.files.text import printable
 from longtail.identity import RowIdentity, hash_content, identify_rows, match_rows
 
@@ -22,14 +23,19 @@ Changed = Literal["ask", "leave-out", "use"]
 
 
 def row_identity(table: Table) -> RowIdentity:
-    """Return by what the rows of a table are known again: their ids or, without, their values; the label may change."""
+    """Return by what the rows of a table are known again: their ids or, without, their values.
+
+    Label and group are part of what they hold: where one is another now, that is told.
+    """
+    groups = None if table.groups is None else group_words(table.groups, table.group_names or ()).tolist()
     words = None if table.labels is None else [name.encode() for name in table.labels.names]
     hashed, values = np.empty(len(table.values), dtype=np.uint64), np.empty(len(table.values), dtype=np.uint64)
     for first in range(0, len(hashed), BLOCK):
         for place, row in enumerate(np.ascontiguousarray(table.values[first : first + BLOCK]), start=first):
             label = b"" if words is None or table.labels is None else words[table.labels.codes[place]]
+            together = b"" if groups is None else f"\0{groups[place]}".encode("utf-8", "surrogateescape")
             raw = row.tobytes()
-            values[place], hashed[place] = hash_content(raw), hash_content(raw + label)
+            values[place], hashed[place] = hash_content(raw), hash_content(raw + label + together)
     return identify_rows(hashed, table.ids, known_by=values)
 
 

@@ -200,8 +200,8 @@ def leakage_study(
         ),
         "answers": [
             f"{name}: balanced accuracy {cells['balanced'][HOW[0]][name]['mean']:.1f} % under random splits, "
-            f"{cells['balanced'][HOW[1]][name]['mean']:.1f} % on whole groups; leakage: "
-            f"{difference_text(lost(name, 'balanced'))} points."
+            f"{cells['balanced'][HOW[1]][name]['mean']:.1f} % on whole groups; leakage in points: "
+            f"{difference_text(lost(name, 'balanced'))}."
             for name in methods
         ],
         "source": "leakage",

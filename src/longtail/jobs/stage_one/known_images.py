@@ -26,6 +26,7 @@ from longtail.jobs.stage_one.settings import IMAGES
 __all__ = ["as_known", "remember_images"]
 
 EXTRA = "unlabelled"
+OF_THE_DIVISION = ("no group is in two splits", "classes of one", "no test split", "no val split", "no val image of")
 PARTS = ("train", "val", "test", "held_back", "extra")
 
 
@@ -98,6 +99,11 @@ def as_known(splits: DataSplits, folder: Path, changed: ChangedImages) -> DataSp
     empty = next((split for split in known if not len(parts[split]) and len(known[split])), None)
     if empty is not None:
         raise InputError(f"{splits.name}: none of the {empty} images of {printable(folder)} is there any more.")
+    if not _in_place(places, sources):  # what is told of another division is not of this one
+        notes = (
+            *(note for note in notes if not note.startswith(OF_THE_DIVISION)),
+            f"images are divided as they were when {printable(folder)} was made",
+        )
     others: dict[str, Any] = {name: parts.get(name) for name in PARTS if name != "train"}
     return replace(splits, train=parts["train"], **others, notes=notes, shared=None)
 
@@ -112,6 +118,10 @@ def _identity(splits: DataSplits, sources: dict[str, ImageSource]) -> RowIdentit
     has_files = source.status(0) is not None
     names = [name for split, part in sources.items() for name in _names(split, part)] if has_files else None
     labels = np.array([hash_content(name.encode()) for name in splits.class_names], dtype=np.uint64)[source.labels]
+    groups = source.groups
+    if groups is not None:  # an image of another group than then is another image
+        hashed = [hash_content(f"group {name}".encode("utf-8", "surrogateescape")) for name in groups.names]
+        labels = labels ^ np.array(hashed, dtype=np.uint64)[groups.codes]
     if has_files and splits.record.get("source") in PUBLISHED:
         # hundreds of thousands of files, whose lists say what they are
         return identify_rows(labels, names)
