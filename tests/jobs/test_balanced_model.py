@@ -118,3 +118,21 @@ def test_mistakes_are_told(trained):
         longtail.balance_model(model, features, labels, methods="ncm")
     with pytest.raises(InputError, match="no linear last layer"):
         longtail.balance_model(nn.Conv2d(3, 3, 3), features, labels)
+
+
+def test_training_images_may_belong_together():
+    """What groups are called is no matter, and there is one for each row."""
+    rng = np.random.default_rng(0)
+    labels, groups = np.repeat([0, 1, 2], [120, 60, 30]), np.repeat(np.arange(42), 5)
+    features = (rng.normal(size=(42, 64))[groups] + 0.01 * rng.normal(size=(210, 64))).astype(np.float32)
+    model = longtail.create_backbone("resnet20", num_classes=3)
+    fitted = longtail.Joint(random_state=0).fit(features, labels)
+    layer = torch.from_numpy(fitted.weight_), torch.from_numpy(fitted.bias_)
+    model = longtail.backbones.replace_last_layer(model, *layer)
+    named = np.array([f"site {group}" for group in groups])
+    first, second = (
+        longtail.balance_model(model, features, labels, groups=each, methods="crt,tau") for each in (groups, named)
+    )
+    assert torch.equal(first.fc.weight, second.fc.weight)
+    with pytest.raises(InputError, match="expected one group a row"):
+        longtail.balance_model(model, features, labels, groups=groups[:5], methods="crt")

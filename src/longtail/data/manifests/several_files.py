@@ -13,6 +13,8 @@ from longtail.files.text import printable
 
 __all__ = ["files_of", "joined"]
 
+_OF_OURS = ("ecotaxa_predictions.tsv",)  # results that may lie beside what they are of
+
 
 def files_of(path: Path, kinds: Sequence[str], suffixes: Sequence[str], expected: str) -> list[Path]:
     """Return the files that hold the rows: a file itself, or those of certain formats at any depth of a folder.
@@ -28,7 +30,11 @@ def files_of(path: Path, kinds: Sequence[str], suffixes: Sequence[str], expected
     """
     if not path.is_dir():
         return [path]
-    files = [file for file in _below(path, suffixes) if (kind := recognised(file)) is not None and kind.name in kinds]
+    files = [
+        file
+        for file in _below(path, suffixes)
+        if file.name not in _OF_OURS and (kind := recognised(file)) is not None and kind.name in kinds
+    ]
     if not files:
         raise InputError(f"{printable(path)}: holds no such file. Expected {expected}.")
     return files

@@ -1,5 +1,6 @@
 """Rebalance a network that is in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from longtail.comparison.linear_methods import linear_methods
 from longtail.errors import InputError
 from longtail.evaluation.selection import Metric
 from longtail.features import FeatureFile
+from longtail.features.groups import read_groups
 from longtail.heads import Joint
 from longtail.heads.base import Head, Prior
 from longtail.heads.linear import LinearHead
@@ -32,6 +34,7 @@ def balance_model(
     labels: ArrayLike,
     *,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
+    groups: ArrayLike | None = None,
     methods: str = "all",
     metric: Metric = "balanced",
     prior: Prior | None = None,
@@ -55,6 +58,8 @@ def balance_model(
             layers, what they see laid side by side.
         labels: in the order of its outputs, 0 .. C - 1, shape (N,).
         validation: features (M, D) and labels (M,) of images that the network was not trained on.
+        groups: words or numbers that say which training images belong together, such as those of one site, shape (N,);
+            none is on both sides of a choice. Default: images are independent.
         methods: such as "tau,la", or "all" that are one linear layer; a single one is taken without a choice.
         metric: what the choice is made by: "balanced", "all", "many", "medium", "few" or "worst" (class).
         prior: how common the classes are where the network will be used: "uniform", "train", or the share of each
@@ -100,6 +105,9 @@ def balance_model(
         raise InputError(f"{origin}: has no bias, which a prior would go into. Leave the prior out.")
     parts = {"train": (features, labels), **({} if validation is None else {"val": validation})}
     splits = {split: _in_memory(split, *part) for split, part in parts.items()}
+    if groups is not None:
+        numbers, named = read_groups(np.asarray(groups), len(splits["train"].labels), origin="`groups`")
+        splits["train"] = replace(splits["train"], groups=numbers, group_names=named)
     check_shape(splits["train"], weight.shape, origin)
     problem = check_problem(splits, head=network_head)
     protocol = Protocol(problem, Rules(metric=metric, together=False), seed=seed, device=device)

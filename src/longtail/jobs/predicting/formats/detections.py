@@ -62,6 +62,10 @@ class Detections:
             (key for key, name in self.categories.items() if name == "animal"), next(iter(self.categories), "1")
         )
 
+    def is_empty(self, file: str) -> bool:
+        """Return whether it looked at an image and found nothing, however unsure."""
+        return self.entries.get(file, {}).get("detections") == []
+
     def of_file(self, file: str) -> OfImage:
         """Return the detections of an image, none where it does not know it."""
         found = self.entries.get(file, {}).get("detections")

@@ -23,7 +23,8 @@ _WHOLE = [0.0, 0.0, 1.0, 1.0]
 def write_megadetector(path: Path, blocks: Blocks, about: About) -> tuple[str, ...]:
     """Write an entry an image, with a detection for each of its boxes; a whole image is one detection of all of it.
 
-    Category and confidence of a box are the detector's where the inputs are its results, else "animal" and 1.
+    Category and confidence of a box are the detector's where the inputs are its results, else "animal" and 1. An image
+    in which the detector found nothing at all stays without detections.
 
     Args:
         path: of the JSON.
@@ -70,6 +71,8 @@ def _detections(
     result, others = [], detector.of_file(file)
     for row, classes, values in zip(members.tolist(), *ranked(probabilities, about.top), strict=True):
         box = box_in_shares(about.inputs, row)
+        if box is None and detector.is_empty(file):
+            continue  # the detector saw nothing there: no animal is made of it
         found = None if box is None else others.take(box)
         detection = found or {"category": detector.usual, "conf": 1.0, "bbox": _WHOLE if box is None else box}
         result.append(detection | {"classifications": [[str(c), p] for c, p in zip(classes, values, strict=True)]})
