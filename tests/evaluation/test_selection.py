@@ -140,3 +140,15 @@ def test_mistakes_are_told(changed, told):
         choose({}, LABELS, 4)
     with pytest.raises(InputError, match="expected one for each"):
         choose({"fair": FAIR[1:]}, LABELS, 4)
+
+
+def test_a_class_that_is_one_group_counts_as_one_row():
+    """One group of each class, right by one candidate and wrong by the other: one piece of evidence each."""
+    labels = np.repeat([0, 1, 2], 6)
+    right, wrong = labels, np.where(labels == 2, 0, labels)
+    together = choose({"a": right, "b": wrong}, labels, 3, sample_groups=labels)
+    apart = choose({"a": right, "b": wrong}, labels, 3)
+    assert apart.errors["b"] == 0
+    assert together.errors["b"] > 10
+    rows = choose({"a": right[::6], "b": wrong[::6]}, labels[::6], 3)
+    assert together.errors["b"] == pytest.approx(rows.errors["b"])

@@ -63,8 +63,8 @@ def choose(
     Of classes with one image the variance is taken to be the mean of the others' and, as one class more, of the mean
     square of the differences: all there is where every class has one image.
 
-    Of rows that come in groups se^2 is multiplied by the design effect of the differences (`Likeness`); where all rows
-    are of one group they count as one.
+    Of rows that come in groups se^2 is multiplied by the design effect of the differences (`Likeness`); the rows of a
+    class that is one group count as one.
 
     Args:
         predictions: for each candidate its classes, shape (N,) or, repeated on the same images, (R, N); the simplest
@@ -234,10 +234,14 @@ def _standard_error(
     mean_square = _class_means(differences**2, labels, len(weights))[counts > 0].mean()
     variances = squares / np.maximum(counts - 1, 1)
     variances[counts == 1] = np.append(variances[counts > 1], mean_square).mean()
-    alone = float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
     if sample_groups is None:
-        return alone
+        return float(np.sqrt((weights**2 * variances / np.maximum(counts, 1)).sum()))
     cells = GroupCells.of_rows(differences, labels, sample_groups, len(weights))
+    # of a class that is one group as little is known as of one that is one row
+    single = np.bincount(cells.label, minlength=len(weights)) == 1
+    of_singles = (weights[single] ** 2).sum() * np.append(variances[~single & (counts > 1)], mean_square).mean()
+    others = np.where(single, 0.0, weights)
+    alone = (others**2 * variances / np.maximum(counts, 1)).sum()
     likeness = Likeness.of_cells(cells, np.sqrt(variances))
-    spread = likeness.spread(cells, weights / np.maximum(counts, 1), np.sqrt(variances))
-    return alone * math.sqrt(spread.design_effect)
+    spread = likeness.spread(cells, others / np.maximum(counts, 1), np.sqrt(variances))
+    return math.sqrt(float(of_singles + alone * spread.design_effect))
