@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from longtail.counts import class_counts
 from longtail.data.fingerprint import fingerprints, same_content
-from longtail.data.grouped_split import grouped_split
 from longtail.data.readable import check_white_levels, find_unreadable, has_deep_images, note_on_stacks
 from longtail.data.shared_images import SharedImages, shared_images
 from longtail.data.source import ImageSource, Joined, Subset, groups_of
@@ -17,6 +16,7 @@ from longtail.errors import InputError
 from longtail.files.text import counted
 from longtail.grouping import joined_groups
 from longtail.holdout import stratified_holdout
+from longtail.whole_groups.grouped_split import carved_in_groups
 
 __all__ = ["Carving", "Progress"]
 
@@ -124,35 +124,25 @@ class Carving:
                 f"no {split} split: {len(held_out):,} of {len(train):,} training images were split off, class by "
                 f"class, seed {seed}"
             )
-            self._move(split, held_out, rest)
+            self._take_off({split: held_out}, rest)
 
     def _split_off_groups(self, groups: IntArray, missing: Mapping[str, float], seed: int) -> None:
         """Take splits off train at once, in whole groups; copies of an image join the groups that they are in."""
         train, content = self.sources["train"], self._content.get("train")
         together = groups if content is None else joined_groups(groups, content)
-        test = missing.get("test", 0.0)
-        # of val the share is that of what test leaves
-        wished = {split: share * (1 - test) if split == "val" else share for split, share in missing.items()}
-        result = grouped_split(np.asarray(train.labels), together, wished, seed)
+        result = carved_in_groups(np.asarray(train.labels), together, missing, seed)
         self.notes += result.sentences(train.class_names)
         if content is not None and len(np.unique(together)) < len(np.unique(groups)):
             self.notes.append("groups that hold copies of one image, byte for byte, were kept together")
-        given = {split: result.rows[split] for split in missing if split in result.rows}
-        rest = result.rows["train"]
-        for split, held_out in given.items():
-            self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
-            if content is not None:
-                self._content[split] = content[held_out]
-        self.rows["train"] = self.rows["train"][rest]
-        if content is not None:
-            self._content["train"] = content[rest]
+        self._take_off({split: result.rows[split] for split in missing if split in result.rows}, result.rows["train"])
 
-    def _move(self, split: str, held_out: IntArray, rest: IntArray) -> None:
-        self.parts[split], self.rows[split] = self.parts["train"], self.rows["train"][held_out]
-        self.rows["train"] = self.rows["train"][rest]
-        content = self._content.get("train")
-        if content is not None:
-            self._content[split], self._content["train"] = content[held_out], content[rest]
+    def _take_off(self, held_out: Mapping[str, IntArray], rest: IntArray) -> None:
+        """Move rows of train to other splits; the rest stays."""
+        for of_split in (self.rows, self._content):
+            if "train" in of_split:
+                of_split |= {split: of_split["train"][rows] for split, rows in held_out.items()}
+                of_split["train"] = of_split["train"][rest]
+        self.parts |= dict.fromkeys(held_out, self.parts["train"])
 
     def shared(self) -> SharedImages | None:
         """Return the images that several splits share, and tell of them."""

@@ -149,10 +149,11 @@ def _of_pictures(joined: Joined, labels: IntArray, split: IntArray, advance: Cal
     first = identical_rows([small])
     rows = np.flatnonzero(first == np.arange(len(first)))
     near = near_copies(small[rows], labels[rows], across=False).renumbered(rows)
-    edges = np.concatenate([near.first, np.arange(len(first))]), np.concatenate([near.second, first])
-    graph = coo_matrix((np.ones(len(edges[0])), edges), shape=(len(first), len(first)))
+    # copies are told elsewhere, and kept on one side whatever else is done: each set of them counts as one picture
+    edges = np.searchsorted(rows, near.first), np.searchsorted(rows, near.second)
+    graph = coo_matrix((np.ones(len(edges[0])), edges), shape=(len(rows), len(rows)))
     codes = connected_components(graph, directed=False)[1].astype(np.int64)
-    sign = _sign("near", codes, split, None)
+    sign = _sign("near", codes, split[rows], None)
     # a pair or two are what chance brings, or are told as equal
     return sign if sign.groups >= _FEWEST_NEAR and sign.images >= _NEAR_SHARE * len(joined) else None
 

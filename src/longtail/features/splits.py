@@ -28,7 +28,7 @@ from longtail.files.arrays import words_of_objects
 from longtail.files.text import printable
 from longtail.holdout import stratified_holdout
 from longtail.identity import RowIdentity
-from longtail.whole_groups.grouped_split import grouped_split
+from longtail.whole_groups.grouped_split import carved_in_groups
 
 __all__ = ["FeatureSplits", "Reading", "open_features", "splits_of_arrays"]
 
@@ -248,10 +248,8 @@ def _split_off_groups(
     notes: list[str],
 ) -> None:
     """Take splits off train at once, in whole groups."""
-    train, test = rows["train"], missing.get("test", 0.0)
-    # of val the share is that of what test leaves
-    wished = {split: share * (1 - test) if split == "val" else share for split, share in missing.items()}
-    result = grouped_split(labels.codes[train], np.asarray(table.groups)[train], wished, seed)
+    train = rows["train"]
+    result = carved_in_groups(labels.codes[train], np.asarray(table.groups)[train], missing, seed)
     notes += result.sentences(labels.names)
     rows |= {split: train[result.rows[split]] for split in ("train", *missing) if len(result.rows.get(split, ()))}
 

@@ -12,7 +12,7 @@ from longtail.whole_groups.folds import grouped_folds
 from longtail.whole_groups.row_arrays import checked_labels, group_codes
 from longtail.whole_groups.splits import SharedOut, share_out
 
-__all__ = ["GivenUp", "GroupedSplit", "grouped_folds", "grouped_split"]
+__all__ = ["GivenUp", "GroupedSplit", "carved_in_groups", "grouped_folds", "grouped_split"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -166,6 +166,29 @@ def grouped_split(
         given_up=tuple(GivenUp(one.label, parts[one.part], one.reason, one.needed_by) for one in shared.broken),
         distance=shared.distance,
         seed=seed,
+    )
+
+
+def carved_in_groups(labels: Any, groups: Any, missing: Mapping[str, float], seed: int) -> GroupedSplit:
+    """Take missing splits off all rows in whole groups; of val the share is that of what test leaves.
+
+    Args:
+        labels: class indices, shape (N,).
+        groups: what tells the group of each row, shape (N,).
+        missing: share of "test" and "val", as they are taken off one after the other where there are no groups.
+        seed: as of `grouped_split`.
+
+    Returns:
+        As `grouped_split`.
+
+    Example:
+        >>> split = carved_in_groups([0] * 10, range(10), {"test": 0.2, "val": 0.5}, seed=0)
+        >>> {name: len(rows) for name, rows in split.rows.items()}
+        {'train': 4, 'test': 2, 'val': 4}
+    """
+    rest = 1 - missing.get("test", 0.0)
+    return grouped_split(
+        labels, groups, {split: share * (rest if split == "val" else 1) for split, share in missing.items()}, seed
     )
 
 
