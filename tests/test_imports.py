@@ -8,7 +8,18 @@ import pytest
 import longtail
 
 ROOT = Path(longtail.__file__).parent
-PURE = {"arguments", "class_names", "counts", "grouping", "priors", "ranges", "schedules", "signals", "holdout"}
+PURE = {
+    "arguments",
+    "class_names",
+    "counts",
+    "grouping",
+    "priors",
+    "ranges",
+    "schedules",
+    "signals",
+    "holdout",
+    "row_weights",
+}
 PURE |= {"errors", "whole_groups"}
 BASE = PURE | {"files", "identity"}
 LIBRARY = BASE | {

@@ -13,7 +13,17 @@ from longtail import _HOME, _ROOMS
 
 ROOT = Path(longtail.__file__).parent
 # rooms that are no part of the API: the command line and what it does, and what the other rooms stand on
-INNER = {"arguments", "class_names", "cli", "command_errors", "command_help", "files", "grouping", "holdout"}
+INNER = {
+    "arguments",
+    "class_names",
+    "cli",
+    "command_errors",
+    "command_help",
+    "files",
+    "grouping",
+    "holdout",
+    "row_weights",
+}
 INNER |= {"identity", "jobs", "command_recipe", "config_file", "environment", "method_flags", "setting_kinds"}
 INNER |= {"typed_command", "verbs", "whole_groups"}
 INNER |= {"global_draws", "old_flags", "processor", "quick_imports", "ranges", "signals", "threads"}

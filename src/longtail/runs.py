@@ -51,6 +51,7 @@ class _Columns(TypedDict, total=False):
     alike_names: AlikeNames
     group_column: str | None
     event_column: str | None
+    weight_column: str | None
     orientation: Orientation | None
 
 

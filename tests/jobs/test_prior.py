@@ -336,3 +336,20 @@ def test_an_estimate_of_many_inputs_holds_their_probabilities_once(run_folder):
     assert found.converged
     # 4 N C bytes of probabilities, two numbers a row besides, and blocks that do not grow with N
     assert peak < 4 * 4 * len(features) + 2 * 8 * len(features) + 4e6
+
+
+def test_the_interval_of_an_estimate_draws_the_groups_of_the_rows(run_folder, tmp_path, capsys):
+    """Forty copies of each of ten rows tell of ten rows: the interval of their prior is that of few."""
+    features, labels = draw([3, 3, 2, 2], 5)
+    copies, groups = np.repeat(np.arange(10), 40), np.repeat(np.arange(10), 40)
+    widths = []
+    for name, known in (("alone", None), ("together", groups)):
+        about = {"class_names": json.dumps(NAMES)}
+        write_features(tmp_path / f"{name}.h5", features[copies], labels[copies], groups=known, attributes=about)
+        words = ["--features", str(tmp_path / f"{name}.h5"), "--prior", "estimated-em", "--out", str(tmp_path / name)]
+        assert main(["evaluate", str(run_folder / "heads" / "joint.npz"), *words]) == 0
+        prior = json.loads((tmp_path / name / "evaluation.json").read_text())["prior"]
+        widths.append(np.mean([high - low for low, high in prior["interval"].values()]))
+        assert prior.get("groups") == (None if known is None else 10)
+    assert widths[1] > 2 * widths[0]
+    assert "its interval draws the 10 groups of the inputs" in capsys.readouterr().out

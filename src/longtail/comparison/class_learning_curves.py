@@ -10,6 +10,7 @@ from longtail.comparison.fit_methods import FittedMethods
 from longtail.comparison.fitter import core
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_like
+from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.evaluation.learning_curve import LearningCurves, fit_learning_curves, rotated_subsamples
 from longtail.heads import DLSA
@@ -80,7 +81,7 @@ def _measured(
     """
     problem, draws, seed = protocol.problem, protocol.rules.curve_draws, protocol.seed
     train = problem.splits["train"]
-    features, labels = np.asarray(train.features), train.labels
+    labels = train.labels
     val = problem.splits.get("val")
     folds = None if val is not None else stratified_folds(labels, draws, seed, train.groups)
     truth = labels if val is None else val.labels
@@ -88,12 +89,12 @@ def _measured(
     for draw in range(draws):
         pool = np.arange(len(labels)) if folds is None else np.flatnonzero(folds != draw)
         rows = np.arange(len(truth)) if folds is None else np.flatnonzero(folds == draw)
-        measured = features[rows] if val is None else np.asarray(val.features)
+        measured = np.asarray(train.features[rows]) if val is None else np.asarray(val.features)
         together = None if train.groups is None else train.groups[pool]
         for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw, sample_groups=together):
-            training_rows = pool[part]
+            learnt = as_weighted(train.take(pool[part]), seed)
             # no network's classifier is taken: it has seen all of train
-            right = fitted_like(head, features[training_rows], labels[training_rows]).predict(measured) == truth[rows]
+            right = fitted_like(head, np.asarray(learnt.features), learnt.labels).predict(measured) == truth[rows]
             hits[draw, rows, level[truth[rows]]] = right
     # by cross-validation one share of each class is held out
     pooled = problem.train_counts if folds is None else np.rint(problem.train_counts * (1 - 1 / draws))

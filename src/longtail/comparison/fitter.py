@@ -11,6 +11,7 @@ from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_like
 from longtail.comparison.sealed import SealedFeatures
+from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import DLSA, Joint, Transformed
@@ -64,7 +65,7 @@ class Fitter:
     def _transformed(self, kind: TransformKind) -> tuple[FeatureTransform, Protocol]:
         if self._transformed_for is None or self._transformed_for[0] != kind:
             problem = self.protocol.problem
-            transform = FeatureTransform(kind, keep_length=True).fit(problem.splits["train"].features)
+            transform = FeatureTransform(kind, keep_length=True).fit(self.protocol.learnt.features)
             splits: dict[str, FeatureFile | SealedFeatures] = {
                 split: FeatureFile(
                     file.path,
@@ -75,6 +76,7 @@ class Fitter:
                     group_names=file.group_names,
                     events=file.events,
                     event_names=file.event_names,
+                    weights=file.weights,
                 )
                 for split, file in problem.splits.items()
                 if split in ("train", self.protocol.select_on)
@@ -88,7 +90,7 @@ class Fitter:
 
 def fitted_joint(protocol: Protocol) -> Joint:
     """Return the classifier that others are compared with: the network's own, or one that is fitted to train."""
-    problem, train = protocol.problem, protocol.problem.splits["train"]
+    problem, train = protocol.problem, protocol.learnt
     shared = {"random_state": protocol.seed, "device": protocol.device}
     joint: Any = unfitted_head("joint", protocol.settings, head=problem.head, head_prior=problem.own_prior, **shared)
     return joint.fit(train.features, train.labels)  # type: ignore[no-any-return]
@@ -121,7 +123,7 @@ def fit_method(name: str, protocol: Protocol, joint: Joint) -> Head:
         device=protocol.device,
         **_standardisation(name, problem),
     )
-    train = problem.splits["train"]
+    train = protocol.learnt
     if method.chooses and protocol.select_on != "train":
         judged = problem.splits[protocol.select_on]
         return head.fit(train.features, train.labels, validation=(judged.features, judged.labels))  # type: ignore[no-any-return]
@@ -135,16 +137,20 @@ def _chosen_on_other_groups(head: Any, protocol: Protocol, start: LinearParamete
 
     By itself a head would leave single rows out, of which others of the same group tell what they are.
     """
-    train = protocol.problem.splits["train"]
+    train, learnt = protocol.problem.splits["train"], protocol.learnt
     labels = np.asarray(train.labels)
-    rest, held_out = grouped_holdout(labels, np.asarray(train.groups), 0.2, protocol.seed)
+    groups = np.arange(len(labels)) if train.groups is None else np.asarray(train.groups)
+    rest, held_out = grouped_holdout(labels, groups, 0.2, protocol.seed)
     if not len(held_out):  # every class is a single group: nothing can be judged by others
-        return head.fit(train.features, labels)  # type: ignore[no-any-return]
+        return head.fit(learnt.features, learnt.labels)  # type: ignore[no-any-return]
     judged = np.asarray(train.features[held_out]), labels[held_out]
-    chosen: Head = head.fit(np.asarray(train.features[rest]), labels[rest], validation=judged)
+    others = as_weighted(train.take(rest), protocol.seed)
+    chosen: Head = head.fit(np.asarray(others.features), others.labels, validation=judged)
     if isinstance(core(chosen), DLSA):  # has stopped where it was best on them
         return chosen
-    again = fitted_like(chosen, train.features, labels, network_head=start, seed=protocol.seed, device=protocol.device)
+    again = fitted_like(
+        chosen, learnt.features, learnt.labels, network_head=start, seed=protocol.seed, device=protocol.device
+    )
     again.selected_on_ = "train-cv"
     curve = getattr(core(chosen), "curve_", None)
     if curve is not None:

@@ -17,6 +17,7 @@ from longtail.files.arrays import read_npz
 from longtail.files.text import counted, printable
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearParameters, check_linear
+from longtail.row_weights import check_weighted, weights_note
 
 __all__ = ["FeatureProblem", "StoredHead", "check_problem", "read_linear_head"]
 
@@ -118,6 +119,9 @@ def check_problem(
             f"{printable(train.path)}: class {first} ({class_names[first]}){more} has no training row. "
             "Expected every class in train: add rows of it, or leave the class out."
         )
+    if train.weights is not None:
+        check_weighted(train.weights, np.asarray(train.labels), origin=printable(train.path))
+        notes.append(weights_note(train.weights))
     notes += _unmeasured(checked, class_names)
     network_head = _network_head(head, train, class_names)
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}

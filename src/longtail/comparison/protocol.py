@@ -11,10 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.arguments import check_whole, plain_value, usual_device
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
+from longtail.comparison.sealed import SealedFeatures
+from longtail.comparison.weighted_rows import as_weighted
 from longtail.counts import GROUPS, group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
 from longtail.evaluation.selection import Metric, check_costs, class_weights
+from longtail.features import FeatureFile
 from longtail.heads.feature_transform import TRANSFORMS, TransformKind
 from longtail.heads.parameters import Constraints, StrOptions, check_parameters, real, whole, words
 
@@ -140,6 +143,11 @@ class Protocol:
     def select_on(self) -> SelectOn:
         """The split that choices are made on."""
         return self.rules.select_on or ("val" if "val" in self.problem.splits else "train")
+
+    @cached_property
+    def learnt(self) -> FeatureFile | SealedFeatures:
+        """Training rows as heads learn from them, each as often as its weight says."""
+        return as_weighted(self.problem.splits["train"], self.seed)
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:

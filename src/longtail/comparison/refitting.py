@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from longtail.comparison.protocol import Protocol
+from longtail.comparison.weighted_rows import as_weighted
 from longtail.heads import Ensemble, Joint, Transformed
 from longtail.heads.base import Head
 from longtail.heads.linear import LinearParameters
@@ -25,7 +26,7 @@ def fitted_again(head: Head, protocol: Protocol, splits: Sequence[str], last: Ma
         splits: such as train and val.
         last: parameters of this fit alone.
     """
-    parts = [protocol.problem.splits[split] for split in splits]
+    parts = [as_weighted(protocol.problem.splits[split], protocol.seed) for split in splits]
     features = np.concatenate([np.asarray(part.features) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     network_head, seed = protocol.problem.head, protocol.seed

@@ -93,6 +93,11 @@ class SealedFeatures:
         """Names of the events in the order of their numbers, or None."""
         return self._file.event_names
 
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """How many rows each counts for, shape (N,), or None."""
+        return self._file.weights
+
     def row_name(self, row: int) -> str:
         """Return what a person knows a row by."""
         return self._file.row_name(row)

@@ -19,9 +19,10 @@ from longtail.data.long_tailed import long_tailed_indices
 from longtail.data.manifests.rows import ManifestChoice
 from longtail.data.parts import DATA_NAMES, open_parts
 from longtail.data.published import PUBLISHED, open_published
-from longtail.data.source import DataSplits, ImageSource
+from longtail.data.source import DataSplits, ImageSource, weights_of
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.row_weights import check_weighted, weights_note
 
 __all__ = ["DATA_NAMES", "open_data"]
 
@@ -175,6 +176,10 @@ def open_data(
     carving.tell_of_crossing_groups()
     carving.split_off({"test": test_fraction, "val": val_fraction}, seed)
     _check_train(carving.sources["train"], dataset)
+    weights = weights_of(carving.sources["train"])
+    if weights is not None:
+        check_weighted(weights, carving.sources["train"].labels, origin=printable(dataset))
+        carving.notes.append(weights_note(weights))
     shared = carving.shared()
     carving.tell_of_classes_without_images()
     record["indices"] = {split: rows.tolist() for split, rows in carving.rows.items()}

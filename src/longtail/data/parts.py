@@ -30,7 +30,10 @@ __all__ = ["DATA_NAMES", "open_parts"]
 DATA_NAMES = ("digits", "cifar10", "cifar100", *PUBLISHED)
 
 Parts = dict[str, ImageSource]
-_OF_TABLES = ("image_column", "label_column", "split_column", "group_column", "event_column", "box_columns")
+_OF_TABLES = (
+    *("image_column", "label_column", "split_column", "group_column", "event_column", "weight_column"),
+    "box_columns",
+)
 
 
 def open_parts(

@@ -11,8 +11,19 @@ from torch import Tensor
 from longtail.data.shared_images import SharedImages
 from longtail.errors import InputError
 from longtail.grouping import Grouping, concatenated
+from longtail.row_weights import copies_by_weight
 
-__all__ = ["DataSplits", "ImageSource", "Joined", "Relabelled", "Subset", "events_of", "groups_of", "image_of"]
+__all__ = [
+    "DataSplits",
+    "ImageSource",
+    "Joined",
+    "Relabelled",
+    "Subset",
+    "events_of",
+    "groups_of",
+    "image_of",
+    "weights_of",
+]
 
 
 class ImageSource(Protocol):
@@ -64,6 +75,12 @@ def events_of(source: ImageSource) -> Grouping | None:
     return events
 
 
+def weights_of(source: ImageSource) -> NDArray[np.float64] | None:
+    """Return how many images each counts for where it is learnt from, shape (N,); None where nobody said so."""
+    weights: NDArray[np.float64] | None = getattr(source, "weights", None)
+    return weights
+
+
 def image_of(source: ImageSource, index: int) -> tuple[int, ...]:
     """Return what parts of one image share, and no others: they are best loaded one after the other."""
     if isinstance(source, Subset):
@@ -105,6 +122,12 @@ class Subset:
         """The event of each image, or None."""
         events = events_of(self.source)
         return None if events is None else events.take(self.indices)
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """How many images each counts for, or None."""
+        weights = weights_of(self.source)
+        return None if weights is None else weights[self.indices]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -192,6 +215,15 @@ class Joined:
         """The event of each image; None where no source says so."""
         return concatenated([events_of(source) for source in self.sources], list(map(len, self.sources)))
 
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """How many images each counts for, 1 where its source does not say; None where none does."""
+        parts = [weights_of(source) for source in self.sources]
+        if all(part is None for part in parts):
+            return None
+        sizes = map(len, self.sources)
+        return np.concatenate([np.ones(n) if part is None else part for part, n in zip(parts, sizes, strict=True)])
+
     def __len__(self) -> int:
         return int(self._starts[-1])
 
@@ -275,5 +307,10 @@ class DataSplits:
 
     @property
     def learnt(self) -> ImageSource:
-        """What stage 1 learns from: train, and `extra` where there is some."""
-        return self.train if self.extra is None else Joined((self.train, self.extra))
+        """What stage 1 learns from: train, each image as often as its weight says, and `extra` where there is some."""
+        weights = weights_of(self.train)
+        train = self.train
+        if weights is not None:
+            seed = int(self.record.get("seed", 0)) % 2**32
+            train = Subset(train, copies_by_weight(weights, np.asarray(train.labels), seed))
+        return train if self.extra is None else Joined((train, self.extra))

@@ -18,6 +18,7 @@ from longtail.features.labels import read_labels
 from longtail.files.json_file import parse_json
 from longtail.files.stored import StoredArray
 from longtail.files.text import printable
+from longtail.row_weights import read_weights
 
 __all__ = ["FEATURES", "LOGITS", "is_plain_float", "row_ids", "table_of_arrays", "upright_values"]
 
@@ -59,7 +60,28 @@ def table_of_arrays(path: Path, file: ArrayFile, choice: ColumnChoice, *, labell
         check_features(values, None, labels, origin=origin)
     split, ids = _words(origin, arrays, SPLITS, len(values)), row_ids(path, file, len(values))
     table = Table(path, values, labels, kind, split, ids, class_names, None, file.attributes, notes)
-    return _with_groups(table, file, choice)
+    return _with_weights(_with_groups(table, file, choice), file, choice)
+
+
+def _with_weights(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
+    """Return a table with the weights that stand beside its rows in an array.
+
+    Raises:
+        InputError: no such array, or none of weights.
+    """
+    given = choice.weight_column
+    if given == "none":
+        return table
+    name, origin = "weights" if given is None else given.lower(), printable(table.path)
+    array = _array(file.arrays, name)
+    if array is None and given is not None:
+        raise InputError(
+            f"{origin}: `weight_column` {given}: there is no such array. It holds {', '.join(list(file.arrays)[:8])}."
+        )
+    if array is None or (given is None and array.size != len(table.values)):  # those of a layer are called so too
+        return table
+    weights = read_weights(array, len(table.values), origin=f"{origin}: {name}", place="row {}".format)
+    return replace(table, weights=weights)
 
 
 def _with_groups(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:

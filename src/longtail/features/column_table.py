@@ -18,10 +18,12 @@ from longtail.features.labels import read_labels
 from longtail.features.parquet_table import ParquetTable
 from longtail.features.words_beside import check_words, telling_columns
 from longtail.files.text import printable
+from longtail.row_weights import read_weights
 
 __all__ = ["ROWS_AT_ONCE", "columns_of", "table_of_columns"]
 
 ROWS_AT_ONCE = 8192
+ROLES = ("label", "split", "id", "group", "event", "weight")  # of columns that are no features
 _IMAGE = re.compile(r"\.(jpe?g|png|tiff?|bmp|gif|webp)\s*$", re.IGNORECASE)
 GROWTH = 1.25  # of the values, where there are more rows than there is room for
 
@@ -65,9 +67,9 @@ def columns_of(
         raise InputError(f"{origin}: the column {words[0]!r} is one of the features, and holds no numbers here.")
     left_out = {name: why for name, why in columns.left_out.items() if name not in features}
     left_out |= {name: "not among the known features" for name in columns.features if name not in features}
-    others = (columns.label, columns.split, columns.id, columns.group, columns.event)
-    label, split, row_id, group, event = (None if name in features else name for name in others)
-    return Columns(label, split, row_id, tuple(features), left_out, group, event), "features"
+    roles = {name: getattr(columns, name) for name in ROLES}
+    apart = {role: None if name in features else name for role, name in roles.items()}
+    return Columns(**apart, features=tuple(features), left_out=left_out), "features"
 
 
 def _columns_beside_a_list(
@@ -106,7 +108,7 @@ def table_of_columns(
     """
     path, origin = source.path, printable(source.path)
     columns, kind = columns_of(source, choice, features, labelled=labelled)
-    roles = {role: getattr(columns, role) for role in ("label", "split", "id", "group", "event")}
+    roles = {role: getattr(columns, role) for role in ROLES}
     roles["label"] = columns.label if labelled else None
     telling = telling_columns(columns, choice) if labelled and features is None else ()
     words = list(dict.fromkeys([*(name for name in roles.values() if name is not None), *telling]))
@@ -150,6 +152,10 @@ def table_of_columns(
     all_notes = (*source.notes, *notes, *left_out_note(origin, left_out))
     groups, group_names = _groups(together["group"], columns.group, origin)
     events, event_names = _groups(together["event"], columns.event, origin)
+    weights, cells = None, together["weight"]
+    if cells is not None:
+        name = f"{origin}: the column {quoted(str(columns.weight))}"
+        weights = read_weights(cells, rows, origin=name, place="row {}".format)
     return Table(
         path,
         values,
@@ -164,6 +170,7 @@ def table_of_columns(
         group_names=group_names,
         events=events,
         event_names=event_names,
+        weights=weights,
     )
 
 

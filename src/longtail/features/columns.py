@@ -58,7 +58,9 @@ JOINED = re.compile(
     r"(gbif|taxon|tax|image|img|object|obj|label|class|species|patient|subject|sample|record|event|media|capture|file)id"
 )
 NAMED = 8
-GIVEN = ("label_column", "id_column", "split_column", "group_column", "event_column", "drop_columns", "keep_columns")
+ROLES = ("label_column", "id_column", "split_column", "group_column", "event_column", "weight_column")
+GIVEN = (*ROLES, "drop_columns", "keep_columns")
+MAY_BE_NONE = ("id_column", "split_column", "group_column", "event_column", "weight_column")
 Orientation = Literal["rows", "columns"]
 
 
@@ -73,6 +75,8 @@ class ColumnChoice:
         group_column: says which rows belong together (a site, a lesion), and so stay on one side of any split; of files
             of arrays the name of an array. None takes the array `groups` and no column, "none" takes none.
         event_column: the same of the event (a sequence of a camera); None takes the array `events`.
+        weight_column: says how many rows each counts for where it is learnt from, a number of at least 0; of files of
+            arrays the name of an array. None takes the array `weights` and no column, "none" weighs all alike.
         drop_columns: no features; a single name is a list of one.
         keep_columns: features, even if they look like numbers of something.
         alike_names: of labels that differ in case, blanks, `_`, `-` or Unicode form only, as of `settled_names`.
@@ -91,6 +95,7 @@ class ColumnChoice:
     alike_names: AlikeNames = "ask"
     group_column: str | None = None
     event_column: str | None = None
+    weight_column: str | None = None
     orientation: Orientation | None = None
 
     def __post_init__(self) -> None:
@@ -123,6 +128,7 @@ class ColumnChoice:
             keep_columns=tuple(name for name in self.keep_columns if name in names),
             group_column=there(self.group_column),
             event_column=there(self.event_column),
+            weight_column=self.weight_column if labelled else None,
         )
 
 
@@ -138,6 +144,7 @@ class Columns:
         left_out: why each other column is no feature, by name.
         group: name, or None.
         event: name, or None.
+        weight: name, or None.
     """
 
     label: str | None
@@ -147,6 +154,7 @@ class Columns:
     left_out: dict[str, str] = field(default_factory=dict)
     group: str | None = None
     event: str | None = None
+    weight: str | None = None
 
 
 def sort_columns(
@@ -168,7 +176,7 @@ def sort_columns(
     Example:
         >>> sort_columns(["", "id", "label", "area"], ["", "area"], ColumnChoice(), origin="e.csv")
         Columns(label='label', split=None, id='id', features=('area',), left_out={'': 'the number of the row'}, \
-group=None, event=None)
+group=None, event=None, weight=None)
     """
     twice = next((name for name in names if list(names).count(name) > 1), None)
     if twice is not None:
@@ -176,16 +184,17 @@ group=None, event=None)
     for argument in GIVEN:
         given = getattr(choice, argument)
         for name in (given,) if isinstance(given, str) else given or ():
-            if name not in names and not (name == "none" and argument in GIVEN[1:5]):
+            if name not in names and not (name == "none" and argument in MAY_BE_NONE):
                 perhaps = did_you_mean(name, names)
                 shown = name if name.isprintable() else repr(name)
                 raise InputError(
                     f"{origin}: `{argument}` {shown}: there is no such column.{perhaps} Columns: {_listed(names)}."
                 )
     numbers = set(numeric)
-    group, event = (_named(given, names, ()) for given in (choice.group_column, choice.event_column))
+    roles = choice.group_column, choice.event_column, choice.weight_column
+    group, event, weight = (_named(given, names, ()) for given in roles)
     _refuse_two_roles(choice, origin)
-    free = [name for name in names if name not in (*choice.drop_columns, *choice.keep_columns, group, event)]
+    free = [name for name in names if name not in (*choice.drop_columns, *choice.keep_columns, group, event, weight)]
     label = choice.label_column or _label(free, numbers, origin, labelled=labelled)
     free = [name for name in free if name != label]
     split = _named(choice.split_column, free, SPLITS)
@@ -193,7 +202,7 @@ group=None, event=None)
     left_out = dict.fromkeys(choice.drop_columns, "as asked")
     features = []
     for name in names:
-        if name in (label, split, row_id, group, event) or name in left_out:
+        if name in (label, split, row_id, group, event, weight) or name in left_out:
             continue
         if name not in numbers:
             if name in choice.keep_columns:
@@ -208,21 +217,20 @@ group=None, event=None)
             f"{origin}: has no column of numbers that could be a feature. It holds {_listed(names)}; "
             f"{_listed([f'{quoted(name)} is {why}' for name, why in left_out.items()]) or 'nothing else'}."
         )
-    return Columns(label, split, row_id, tuple(features), left_out, group, event)
+    return Columns(label, split, row_id, tuple(features), left_out, group, event, weight)
 
 
 def _refuse_two_roles(choice: ColumnChoice, origin: str) -> None:
-    """Refuse a group or event that is to be something else too; one column may be both of them."""
-    for argument in ("group_column", "event_column"):
+    """Refuse a group, event or weight that is to be something else too; one column may be group and event."""
+    for argument in ("group_column", "event_column", "weight_column"):
         name = getattr(choice, argument)
-        other = next(
-            (other for other in ("label_column", "id_column", "split_column") if getattr(choice, other) == name), None
-        )
+        others = ROLES[:3] if argument != "weight_column" else ROLES[:5]
+        other = next((other for other in others if getattr(choice, other) == name), None)
         other = "keep_columns" if name in choice.keep_columns else other
         if name not in (None, "none") and other is not None:
             raise InputError(
                 f"{origin}: `{argument}` and `{other}` both name {quoted(name)}; expected another column for each. "
-                "A group is never a feature, and has rows of its own label and name."
+                "Neither a group nor a weight is a feature, and each row has its own label and name."
             )
 
 

@@ -20,6 +20,7 @@ from longtail.files.hdf5 import check_dataset, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
 from longtail.files.original_pickle import read_original_pickle
 from longtail.files.text import printable
+from longtail.row_weights import read_weights
 
 __all__ = [
     "SPLITS",
@@ -48,6 +49,7 @@ class FeatureFile:
         group_names: in the order of these numbers, empty for a row that is a group of its own; or None.
         events: the same of the event that a row belongs to.
         event_names: of the events.
+        weights: how many rows each counts for where it is learnt from, shape (N,), or None: each for one.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class FeatureFile:
     group_names: tuple[str, ...] | None = None
     events: NDArray[np.int64] | None = None
     event_names: tuple[str, ...] | None = None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -101,6 +104,7 @@ class FeatureFile:
             rows=numbers[rows],
             groups=None if self.groups is None else self.groups[rows],
             events=None if self.events is None else self.events[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def _names(self, attribute: str) -> tuple[str, ...] | None:
@@ -156,7 +160,13 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
     attributes = {name: _plain(value) for name, value in file.attrs.items()}
     words = ids if ids is None or ids.dtype.kind == "U" else np.strings.decode(ids, "utf-8", "backslashreplace")
     groups, events = (_groups(file, what, len(labels)) for what in ("groups", "events"))
-    return FeatureFile(path, features, labels.astype(np.int64), attributes, words, None, *groups, *events)
+    weights = None
+    if "weights" in file:
+        weights = read_weights(read_dataset(file, "weights"), len(labels), origin="weights", place="row {}".format)
+    of_groups = dict(zip(("groups", "group_names"), groups, strict=True))
+    of_events = dict(zip(("events", "event_names"), events, strict=True))
+    rows: dict[str, Any] = {"ids": words, "weights": weights, **of_groups, **of_events}
+    return FeatureFile(path, features, labels.astype(np.int64), attributes, **rows)
 
 
 def _groups(file: h5py.File, what: str, rows: int) -> Groups | tuple[None, None]:

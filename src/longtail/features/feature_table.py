@@ -36,6 +36,7 @@ class Table:
         group_names: in the order of these numbers, empty for a row that is a group of its own; or None.
         events: the same of the event that a row belongs to.
         event_names: of the events.
+        weights: how many rows each counts for where it is learnt from, shape (N,), or None: each for one.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Table:
     group_names: tuple[str, ...] | None = None
     events: NDArray[np.int64] | None = None
     event_names: tuple[str, ...] | None = None
+    weights: NDArray[np.float64] | None = None
 
     def numbered(self, labels: NDArray[np.int64]) -> FeatureFile:
         """Return the rows with the number of each one's class, shape (N,)."""
@@ -67,6 +69,7 @@ class Table:
             self.group_names,
             self.events,
             self.event_names,
+            self.weights,
         )
 
 

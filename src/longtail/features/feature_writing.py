@@ -17,10 +17,11 @@ from longtail.files.arrays import words_of_objects
 from longtail.files.atomic import atomic_path
 from longtail.files.hdf5 import create_hdf5
 from longtail.files.text import printable
+from longtail.row_weights import read_weights
 
 __all__ = ["FeatureRows", "create_feature_file", "write_features"]
 
-NO_GROUPS: Mapping[str, ArrayLike] = MappingProxyType({})
+NOTHING: Mapping[str, ArrayLike] = MappingProxyType({})
 
 
 class FeatureRows:
@@ -52,7 +53,7 @@ def create_feature_file(
     dtype: str,
     attributes: dict[str, Any],
     ids: Sequence[str] | None = None,
-    groups: Mapping[str, ArrayLike] = NO_GROUPS,
+    beside: Mapping[str, ArrayLike] = NOTHING,
 ) -> None:
     """Lay out a feature file whose rows are still to be written.
 
@@ -63,7 +64,8 @@ def create_feature_file(
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
-        groups: words or numbers of "groups" and of "events", N of each; an empty word is one of its own.
+        beside: words or numbers of "groups" and of "events", N of each, an empty word being one of its own; and
+            numbers of "weights", how many rows each counts for.
 
     Raises:
         OSError: the disk has no room for all rows.
@@ -80,8 +82,8 @@ def create_feature_file(
         file.create_dataset("labels", data=labels.astype(np.int64))
         if ids is not None:
             file.create_dataset("ids", data=np.array([printable(name).encode() for name in ids]))
-        for what, values in groups.items():
-            _write_groups(file, what, values, len(labels))
+        for what, values in beside.items():
+            _write_beside(file, what, values, len(labels))
         for name, value in attributes.items():
             file.attrs[name] = value if isinstance(value, str | int | float) else json.dumps(value)
     with path.open("rb+") as reserved:
@@ -102,6 +104,7 @@ def write_features(
     ids: Sequence[str] | None = None,
     groups: ArrayLike | None = None,
     events: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
 ) -> None:
     """Write features and labels to a feature file, whole or not at all.
 
@@ -115,9 +118,10 @@ def write_features(
         groups: words or numbers that say which rows belong together, N of them, or None; an empty word is a group of
             its own.
         events: the same of the event that a row belongs to.
+        weights: how many rows each counts for where it is learnt from, N of them, at least 0; or None.
 
     Raises:
-        InputError: lengths differ.
+        InputError: lengths differ, or weights below 0.
 
     Example:
         >>> import tempfile
@@ -130,15 +134,19 @@ def write_features(
     """
     if len(features) != len(labels):
         raise InputError(f"{len(features)} rows of features but {len(labels)} labels; expected one label a row.")
-    together = {name: values for name, values in (("groups", groups), ("events", events)) if values is not None}
+    given = {"groups": groups, "events": events, "weights": weights}
+    beside = {name: values for name, values in given.items() if values is not None}
     with atomic_path(path) as temporary:
-        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {}, ids, together)
+        create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {}, ids, beside)
         FeatureRows(temporary).write(0, features)
 
 
-def _write_groups(file: h5py.File, what: str, values: ArrayLike, rows: int) -> None:
-    """Write what belongs together as numbers, and their names beside; names may be many, so they are no attribute."""
+def _write_beside(file: h5py.File, what: str, values: ArrayLike, rows: int) -> None:
+    """Write weights; or what belongs together as numbers, and names beside, too many perhaps for an attribute."""
     array = np.asarray(values)
+    if what == "weights":
+        file.create_dataset(what, data=read_weights(array, rows, origin=what, place="row {}".format))
+        return
     array = words_of_objects(array, what) if array.dtype.kind == "O" else array
     numbers, names = read_groups(array, rows, origin=what)
     file.create_dataset(what, data=numbers)

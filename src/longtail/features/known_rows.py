@@ -102,4 +102,5 @@ def part_of(table: Table, rows: NDArray[np.int64]) -> Table:
         rows=rows if table.rows is None else table.rows[rows],
         groups=None if table.groups is None else table.groups[rows],
         events=None if table.events is None else table.events[rows],
+        weights=None if table.weights is None else table.weights[rows],
     )

@@ -130,10 +130,12 @@ def _write_table(config: ConvertConfig, manifest: "Manifest | None", parts: Part
 
 def _write_pack(config: ConvertConfig, manifest: "Manifest | None", parts: Parts, notes: tuple[str, ...]) -> str:
     from longtail.data.image_pack import write_pack
-    from longtail.data.source import events_of, groups_of
+    from longtail.data.source import events_of, groups_of, weights_of
     from longtail.grouping import concatenated
     from longtail.jobs.packing import packed_images, unreadable_images
 
+    if any(weights_of(source) is not None for source in parts.values()):
+        raise InputError("A pack holds no weights of rows. Leave --weight-column out, or write a table (.csv).")
     if not parts:
         raise InputError(f"{printable(config.data)}: no row has a label, and a pack holds none without.")
     bad = unreadable_images(parts, quiet=config.quiet)

@@ -256,13 +256,14 @@ def _probabilities(config: EvaluateConfig, opened: _Opened, prior: NDArray[np.fl
 
 
 def _prior(config: EvaluateConfig, opened: _Opened) -> "TargetPrior":
-    from longtail.jobs.predicting.target_prior import Inputs, find_prior
+    from longtail.jobs.predicting.prior_estimator import Inputs
+    from longtail.jobs.predicting.target_prior import find_prior
 
     return find_prior(
         str(config.prior),
         opened.class_names,
         opened.counts,
-        Inputs(opened.head, opened.features, opened.validation),
+        Inputs(opened.head, opened.features, opened.validation, opened.file.groups),
         seed=config.runtime.seed,
         quiet=config.runtime.quiet,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import tyro
 
-from longtail.data.source import DataSplits, events_of, groups_of
+from longtail.data.source import DataSplits, events_of, groups_of, weights_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
@@ -182,7 +182,7 @@ def extract_splits(
             features_of,
             images.batches(fabric, model.preprocessing, workers=workers),
             FeatureLayout(
-                path, images.labels, model.dimension, dtype, attributes, identities(source), together(source)
+                path, images.labels, model.dimension, dtype, attributes, identities(source), beside_labels(source)
             ),
             quiet=quiet,
         )
@@ -194,10 +194,12 @@ def extract_splits(
     fabric.barrier()
 
 
-def together(source: "ImageSource") -> dict[str, list[str]]:
-    """Return the names of what each image belongs to, as feature files have them."""
+def beside_labels(source: "ImageSource") -> dict[str, list[str] | list[float]]:
+    """Return the names of what each image belongs to, and its weight, as feature files have them."""
     parts = {"groups": groups_of(source), "events": events_of(source)}
-    return {what: one.words for what, one in parts.items() if one is not None}
+    result: dict[str, list[str] | list[float]] = {what: one.words for what, one in parts.items() if one is not None}
+    weights = weights_of(source)
+    return result if weights is None else {**result, "weights": weights.tolist()}
 
 
 def images_key(source: "ImageSource") -> str:
@@ -212,8 +214,8 @@ def images_key(source: "ImageSource") -> str:
         status = source.status(row)
         mark = source.fingerprint(row).hex() if status is None else f"{status.st_size}\0{status.st_mtime_ns}"
         result.update(f"{source.identity(row)}\0{label}\0{mark}\n".encode("utf-8", "surrogateescape"))
-    for what, words in together(source).items():
-        result.update("\0".join([what, *words]).encode("utf-8", "surrogateescape"))
+    for what, values in beside_labels(source).items():
+        result.update("\0".join([what, *map(str, values)]).encode("utf-8", "surrogateescape"))
     return result.hexdigest()
 
 

@@ -22,6 +22,7 @@ _ARGUMENTS = (
     ),
     *("lists", "original_splits", "other_counts", "layout", "alike_names", "bits", "image_size", "augmentation"),
     *("format", "image_column", "label_column", "split_column", "group_column", "event_column", "group_by"),
+    "weight_column",
     *("box_columns", "box_file", "box_confidence", "drop_labels", "label_status", "unlabelled", "id_column"),
     *("event_by", "by_event", "event_labels"),
     "feature_transform",

@@ -91,6 +91,8 @@ class ColumnOptions:
     """Column, or array, of what stays together in splits, such as site, or none; default: an array groups."""
     event_column: str | None = None
     """Column, or array, of what was taken together, such as a sequence, or none; default: an array events."""
+    weight_column: str | None = None
+    """Column, or array, of how many rows each counts for in training, or none; default: an array weights."""
     orientation: Orientation | None = None
     """Whether rows or columns of square MATLAB features are images; default: ask."""
 

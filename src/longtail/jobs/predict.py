@@ -187,10 +187,11 @@ def _out(config: PredictConfig) -> tuple[Path, str | None]:
 
 def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs") -> "TargetPrior | None":
     """Return the shares to predict for; None for the head's own."""
+    from longtail.data.source import events_of, groups_of
     from longtail.jobs.predicting.inputs import some_rows
     from longtail.jobs.predicting.predictor import validation_of
-    from longtail.jobs.predicting.prior_estimator import ESTIMATED
-    from longtail.jobs.predicting.target_prior import Inputs, find_prior
+    from longtail.jobs.predicting.prior_estimator import ESTIMATED, Inputs
+    from longtail.jobs.predicting.target_prior import find_prior
 
     if config.prior is None:
         return None
@@ -203,11 +204,14 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
         features = some_rows(inputs.blocks())
     else:
         features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
+    together = None if inputs.source is None else groups_of(inputs.source) or events_of(inputs.source)
+    is_whole = together is not None and len(together) == len(features)  # of very many inputs some are taken
+    codes = together.codes if together is not None and is_whole else None
     return find_prior(
         config.prior,
         predictor.class_names,
         getattr(predictor.head, "class_counts_", None),
-        Inputs(predictor.head, features, validation_of(predictor.path)),
+        Inputs(predictor.head, features, validation_of(predictor.path), codes),
         seed=config.runtime.seed,
         quiet=config.runtime.quiet,
     )

@@ -281,7 +281,7 @@ def _compared(
     title = config.dataset if config.dataset != "folder" else splits.name
     runtime = replace(config.runtime, quiet=True)
     results = compared_in(folder, problem, config.heads, runtime, title=title, ready=ready)
-    results["data"]["notes"] = [*splits.notes, *results["data"]["notes"]]
+    results["data"]["notes"] = list(dict.fromkeys((*splits.notes, *results["data"]["notes"])))
     if splits.record.get("source") not in DATA_NAMES and "together" not in results["data"]:
         results["data"]["split_by"] = "images"
     results["stage1"] = stage_facts

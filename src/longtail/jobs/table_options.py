@@ -82,6 +82,8 @@ class TableOptions(RowOptions):
     """Column with the class; default: label, species, ..., or ones and zeros a class."""
     split_column: str | None = None
     """Column of train, val, test, or none; default: split."""
+    weight_column: str | None = None
+    """Column of a plain table: how many rows each counts for in training."""
     group_by: str | None = None
     """What belongs together: a pattern on paths, folder:1 (-1: the last), time:10, or a table of image and group."""
     several_labels: Literal["refuse", "rarest", "each"] = "refuse"
@@ -98,6 +100,7 @@ class TableOptions(RowOptions):
             format=self.format,
             label_column=self.label_column,
             split_column=self.split_column,
+            weight_column=self.weight_column,
             several=self.several_labels,
             drop_labels=self.drop_labels,
             label_status=self.label_status,

@@ -30,7 +30,7 @@ class FeatureLayout:
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
-        groups: names of "groups" and of "events", N of each; an empty one is of a row of its own.
+        beside: as of `create_feature_file`: groups, events and weights.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class FeatureLayout:
     dtype: str = "float32"
     attributes: dict[str, Any] = field(default_factory=dict)
     ids: Sequence[str] | None = None
-    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    beside: Mapping[str, Sequence[str] | Sequence[float]] = field(default_factory=dict)
 
 
 @torch.inference_mode()
@@ -73,7 +73,7 @@ def extract_features(
         layout.dtype,
         layout.attributes,
         layout.ids,
-        layout.groups,
+        layout.beside,
         batch_size=batches.batch_size,
         rank=fabric.global_rank,
         num_ranks=fabric.world_size,

@@ -60,7 +60,7 @@ class UnfinishedFeatures:
         dtype: "float32" or "float16".
         attributes: where the features come from; a file of other attributes is begun anew.
         ids: words that name the rows, N of them, or None.
-        groups: names of "groups" and of "events", N of each.
+        beside: as of `create_feature_file`: groups, events and weights.
         batch_size: rows of a batch.
         rank: of this process.
         num_ranks: processes; another number begins anew.
@@ -74,14 +74,14 @@ class UnfinishedFeatures:
         dtype: str,
         attributes: dict[str, Any],
         ids: Sequence[str] | None = None,
-        groups: Mapping[str, Sequence[str]] | None = None,
+        beside: Mapping[str, Sequence[str] | Sequence[float]] | None = None,
         *,
         batch_size: int,
         rank: int,
         num_ranks: int,
     ) -> None:
         self._final, self._part = path, path.with_name(f".{path.name}.part")
-        self._layout = (labels, dimension, dtype, attributes, ids, groups or {})
+        self._layout = (labels, dimension, dtype, attributes, ids, beside or {})
         self._rank, self._num_ranks = rank, num_ranks
         facts = [labels.tolist(), dimension, dtype, attributes, batch_size, num_ranks]
         self._key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

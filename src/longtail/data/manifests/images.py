@@ -59,6 +59,7 @@ class ManifestImages:
         name: of the data set.
         groups: what each row belongs to, or None.
         events: which rows are of one event, or None.
+        weights: how many rows each counts for where it is learnt from, shape (N,), or None.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class ManifestImages:
         *,
         groups: Grouping | None = None,
         events: Grouping | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.images, self.class_names, self.name = images, class_names, name
-        self.groups, self.events = groups, events
+        self.groups, self.events, self.weights = groups, events, weights
         self._labels = np.asarray(labels, dtype=np.int64)
         self._marks = Marks(len(images.contents))
         # one number of pixels is enough for all crops of an image, so that they share its decoding

@@ -62,6 +62,7 @@ class Manifest:
             printable(self.path.resolve().stem),
             groups=None if settled.groups is None else settled.groups.take(rows),
             events=None if settled.events is None else settled.events.take(rows),
+            weights=None if settled.weights is None else settled.weights[rows],
         )
 
 

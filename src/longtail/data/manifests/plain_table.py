@@ -78,6 +78,7 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
         boxes=boxes,
         box_unit="pixels" if is_in_pixels else "shares",
         ids=ids,
+        weights=None if choice.weight_column is None else table.column(choice.weight_column, "weight_column"),
         notes=(
             *box_notes,
             *(_perhaps_grouped(table) if groups is None and choice.group_column is None and choice.labelled else ()),
@@ -111,7 +112,7 @@ def _names_images(cells: Sequence[str]) -> bool:
 
 def _taken(choice: ManifestChoice, image: str) -> set[str | None]:
     """Return the columns that are something else than a class."""
-    others = choice.split_column, choice.group_column, choice.event_column, choice.id_column
+    others = choice.split_column, choice.group_column, choice.event_column, choice.id_column, choice.weight_column
     return {image, *others, *choice.box_columns}
 
 

@@ -28,6 +28,7 @@ class ManifestChoice:
         split_column: of train, val and test; None looks for one called so, "none" takes none.
         group_column: what belongs together; None takes what the format says of it, "none" takes none.
         event_column: which rows are of one event, whose predictions may be pooled; as `group_column`.
+        weight_column: how many rows each counts for where it is learnt from; None weighs all alike. Of tables alone.
         id_column: what the rows are called in other tables; None looks for one by its name, "none" takes none.
         box_columns: left edge, upper edge, width and height of crops; four names, or ("none",) for whole images. Empty
             takes x, y, width and height where these are shares of the image.
@@ -48,6 +49,7 @@ class ManifestChoice:
     split_column: str | None = None
     group_column: str | None = None
     event_column: str | None = None
+    weight_column: str | None = None
     id_column: str | None = None
     box_columns: tuple[str, ...] = ()
     several: SeveralLabels = "refuse"
@@ -74,6 +76,7 @@ class Rows:
         groups: what each row belongs to; "" for a group of its own; None where nothing says so.
         grouped_by: what the groups are, in words: "location".
         events: as groups.
+        weights: how many rows each counts for where it is learnt from, as it stands; or None.
         boxes: left edge, upper edge, width, height of each row's crop; NaN for the whole image; shape (N, 4); or None.
         box_unit: "pixels" of the upright image, or "shares" of its width and height.
         ids: what each row is called in its own file, to write results beside it; or None.
@@ -99,6 +102,7 @@ class Rows:
     contents: Contents | None = None
     notes: tuple[str, ...] = field(default=())
     files: Sequence[str] | None = None
+    weights: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -125,4 +129,5 @@ class Rows:
             boxes=None if self.boxes is None else self.boxes[np.asarray(rows, dtype=np.int64)],
             ids=some(self.ids),
             files=some(self.files),
+            weights=some(self.weights),
         )

@@ -15,6 +15,7 @@ from longtail.errors import InputError
 from longtail.features.labels import Labels, class_order
 from longtail.files.text import counted, printable
 from longtail.grouping import Grouping, grouping_of
+from longtail.row_weights import read_weights
 
 __all__ = ["SettledRows", "settle"]
 
@@ -34,6 +35,7 @@ class SettledRows:
         events: which rows are of one event, or None.
         crops: which part of its image each row is, or None.
         notes: sentences for people.
+        weights: how many rows each counts for where it is learnt from, shape (N,), or None.
     """
 
     rows: Rows
@@ -44,6 +46,7 @@ class SettledRows:
     events: Grouping | None
     crops: Crops | None
     notes: tuple[str, ...]
+    weights: NDArray[np.float64] | None = None
 
 
 def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", *, origin: str) -> SettledRows:
@@ -87,7 +90,19 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
         notes.append(f"{origin}: {groups.number:,} groups by {by}: each stays on one side of a split that is made")
     events = None if rows.events is None else grouping_of(rows.events)
     splits = _splits(rows, origin) if choice.labelled else None  # nothing is learnt from what is to be predicted
-    return SettledRows(rows, labels, settled, splits, groups, events, crops, tuple(notes))
+    weights = _weights(rows, choice.weight_column, origin)
+    return SettledRows(rows, labels, settled, splits, groups, events, crops, tuple(notes), weights)
+
+
+def _weights(rows: Rows, column: str | None, origin: str) -> NDArray[np.float64] | None:
+    if column is None:
+        return None
+    if rows.weights is None:
+        raise InputError(
+            f"{origin}: `weight_column` is of plain tables (.csv, .tsv, .jsonl, .parquet), and this is another format. "
+            "`longtail convert` makes a table of it, to which a column of weights can be added."
+        )
+    return read_weights(np.array(rows.weights), len(rows), origin=f"{origin}: {column}", place=rows.place)
 
 
 def _without(rows: Rows, labels: Sequence[str], notes: list[str], origin: str) -> Rows:

@@ -54,6 +54,8 @@ def rows_of_manifest(manifest: Manifest) -> TableRows:
     if settled.splits is not None:
         columns["split"] = settled.splits.tolist()
     columns |= _belonging(settled.groups, settled.events)
+    if settled.weights is not None:
+        columns["weight"] = [f"{weight:g}" for weight in settled.weights.tolist()]
     if settled.crops is not None:
         columns |= _boxes(source, settled.crops.boxes, settled.crops.unit)
     if settled.rows.ids is not None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.refitting import fitted_like
+from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.heads import load_head
 from longtail.heads.base import Head
@@ -79,15 +80,16 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
 
     The only image of its class is left out: it is needed for fitting.
     """
-    train, val = problem.splits["train"], problem.splits["val"]
+    train, val = as_weighted(problem.splits["train"], seed), problem.splits["val"]
     if not quiet:
         print(f"fitting {FOLDS} heads of the same settings, each without a part of val", flush=True)
     fold_of = stratified_folds(val.labels, FOLDS, seed, val.groups)
     logits = np.empty((len(val.labels), len(head.classes_)))
     for fold in range(FOLDS):
         rows, rest = fold_of == fold, fold_of != fold
-        features = np.concatenate([np.asarray(train.features), np.asarray(val.features[rest])])
-        labels = np.concatenate([train.labels, val.labels[rest]])
+        others = as_weighted(val.take(np.flatnonzero(rest)), seed)
+        features = np.concatenate([np.asarray(train.features), np.asarray(others.features)])
+        labels = np.concatenate([train.labels, others.labels])
         if rows.any():
             second = fitted_like(head, features, labels, network_head=problem.head, seed=seed)
             logits[rows] = second.logits(np.asarray(val.features[rows]))
@@ -111,7 +113,8 @@ def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, d
             "and what is calibrated there stays too sure. A validation split would mend that."
         )
         return Images(head.logits(rows), train.labels[held_out], name, together)
-    second = fitted_like(head, np.asarray(train.features[rest]), train.labels[rest], seed=seed)
+    learnt = as_weighted(train.take(rest), seed)
+    second = fitted_like(head, np.asarray(learnt.features), learnt.labels, seed=seed)
     doubts.append(
         f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "
         f"{len(rest):,} training images. The head itself has seen more, and may be a little better than that one."

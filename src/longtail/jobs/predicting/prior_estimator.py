@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from longtail.priors import (
     prior_interval,
 )
 
-__all__ = ["ESTIMATED", "PriorEstimator", "estimated_prior"]
+__all__ = ["ESTIMATED", "Inputs", "PriorEstimator", "estimated_prior"]
 
 ESTIMATED = ("estimated", "estimated-em", "estimated-bbse")
 PSEUDO_COUNT = 1.0  # an image of each class is taken as seen: no class is ruled out by an estimate
@@ -31,6 +32,23 @@ ROWS = 8192  # that are scored at once
 
 Shares = NDArray[np.float64]
 Rows = tuple[NDArray[Any], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a prior can be estimated from.
+
+    Attributes:
+        head: fitted.
+        features: of the inputs, shape (N, D).
+        validation: features (V, D) and class indices (V,) that the head was not fitted to, or None.
+        sample_groups: number of each input's group, such as its site or sequence, shape (N,), or None.
+    """
+
+    head: Head
+    features: NDArray[Any]
+    validation: Rows | None = None
+    sample_groups: NDArray[np.int64] | None = None
 
 
 class PriorEstimator:
@@ -130,9 +148,7 @@ class PriorEstimator:
 
 def estimated_prior(
     word: str,
-    head: Head,
-    features: NDArray[Any],
-    validation: Rows | None,
+    inputs: Inputs,
     class_names: Sequence[str],
     *,
     seed: int = 0,
@@ -142,9 +158,7 @@ def estimated_prior(
 
     Args:
         word: one of `ESTIMATED`.
-        head: fitted.
-        features: of the inputs, shape (N, D).
-        validation: features and class indices that the head was not fitted to, or None.
+        inputs: rows, and the head that scores them.
         class_names: C names.
         seed: of the interval.
         quiet: say nothing of how far it is.
@@ -155,10 +169,10 @@ def estimated_prior(
     Raises:
         InputError: no input, or BBSE without validation images of every class.
     """
-    if not len(features):
+    if not len(inputs.features):
         raise InputError(f"`prior` {word}: there are no inputs to estimate from. Expected at least one.")
-    estimator = PriorEstimator(head, validation)
-    p = estimator.probabilities(features)
+    estimator = PriorEstimator(inputs.head, inputs.validation)
+    p = estimator.probabilities(inputs.features)
     notes = ["an estimate holds where only the shares of the classes differ from train, not how they look"]
     facts: dict[str, Any]
     if word == "estimated-bbse":
@@ -195,6 +209,10 @@ def estimated_prior(
             print(f"  interval of the prior: {done} of {RESAMPLES} resamples", file=sys.stderr, flush=True)
             last = time.monotonic()
 
-    low, high = prior_interval(again, len(p), resamples=RESAMPLES, seed=seed, say=say)
+    together = inputs.sample_groups
+    low, high = prior_interval(again, len(p), sample_groups=together, resamples=RESAMPLES, seed=seed, say=say)
+    if together is not None:
+        facts["groups"] = len(np.unique(together))
+        notes.append(f"its interval draws the {facts['groups']:,} groups of the inputs, whose images are alike")
     facts["interval"] = dict(zip(class_names, np.stack([low, high], axis=1).tolist(), strict=True))
     return shares, how, notes, facts

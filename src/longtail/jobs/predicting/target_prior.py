@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.files.text import printable
-from longtail.heads.base import Head
-from longtail.jobs.predicting.prior_estimator import ESTIMATED, estimated_prior
+from longtail.jobs.predicting.prior_estimator import ESTIMATED, Inputs, estimated_prior
 from longtail.jobs.predicting.prior_file import listed, read_prior
 from longtail.priors import prior_of_counts, uniform_prior
 
-__all__ = ["Inputs", "TargetPrior", "find_prior", "write_prior"]
-
-Rows = tuple[NDArray[Any], NDArray[np.int64]]
+__all__ = ["TargetPrior", "find_prior", "write_prior"]
 
 
 @dataclass(frozen=True)
@@ -35,21 +32,6 @@ class TargetPrior:
     told: str
     notes: tuple[str, ...] = ()
     facts: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a prior can be estimated from.
-
-    Attributes:
-        head: fitted.
-        features: of the inputs, shape (N, D).
-        validation: features (V, D) and class indices (V,) that the head was not fitted to, or None.
-    """
-
-    head: Head
-    features: NDArray[Any]
-    validation: Rows | None = None
 
 
 def find_prior(
@@ -91,9 +73,7 @@ def find_prior(
                 f"`prior` {text}: needs a head and inputs to score, and here there are none. Expected uniform, train "
                 "or a CSV of shares."
             )
-        shares, how, notes, facts = estimated_prior(
-            text, inputs.head, inputs.features, inputs.validation, class_names, seed=seed, quiet=quiet
-        )
+        shares, how, notes, facts = estimated_prior(text, inputs, class_names, seed=seed, quiet=quiet)
         description = f"prior estimated from {len(inputs.features):,} inputs ({how}): {_extremes(shares, class_names)}"
         return TargetPrior(shares, description, (*notes, *_never_predicted(shares, class_names)), facts)
     if not Path(text).is_file():

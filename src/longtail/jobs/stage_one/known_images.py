@@ -122,6 +122,9 @@ def _identity(splits: DataSplits, sources: dict[str, ImageSource]) -> RowIdentit
     if groups is not None:  # an image of another group than then is another image
         hashed = [hash_content(f"group {name}".encode("utf-8", "surrogateescape")) for name in groups.names]
         labels = labels ^ np.array(hashed, dtype=np.uint64)[groups.codes]
+    weights = source.weights
+    if weights is not None:
+        labels = labels ^ np.array([hash_content(f"weight {w!r}".encode()) for w in weights.tolist()], dtype=np.uint64)
     if has_files and splits.record.get("source") in PUBLISHED:
         # hundreds of thousands of files, whose lists say what they are
         return identify_rows(labels, names)
