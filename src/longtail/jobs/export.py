@@ -113,11 +113,17 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
     import torch
 
     from longtail.backbones import classifier_prefix, linear_parameters
+    from longtail.backbones.adapters import has_adapters
     from longtail.backbones.layouts import to_layout
     from longtail.files.atomic import atomic_file
     from longtail.heads.linear import LinearHead
 
     model = opened.model
+    if has_adapters(model):
+        raise InputError(
+            f"{printable(opened.path)}: its adapters are branches or tokens that no other program's network has. "
+            "Export what runs by itself: --format onnx or torch-export."
+        )
     weight, bias = linear_parameters(model)
     if isinstance(head, LinearHead) and head.weight_.shape == weight.shape:
         weight, bias = torch.from_numpy(head.weight_).float(), torch.from_numpy(head.bias_).float()

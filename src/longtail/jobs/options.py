@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from longtail.backbones.adapters.adapted import Adapter
 from longtail.backbones.network_parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
@@ -176,6 +177,10 @@ class StageOneOptions:
     """File of others' weights of the backbone, with --frozen."""
     train_part: Part = "all"
     """What learns."""
+    adapter: Literal["none"] | Adapter = "none"
+    """Few parameters that learn in place of the backbone: lora, residual (ConvNets), adaptformer, prompts (ViTs)."""
+    adapter_width: Count = 8
+    """Rank, width or tokens of each --adapter."""
     backbone_rate: Factor = 1.0
     """Backbone's learning rate, times --learning-rate."""
     hold_statistics: bool = False

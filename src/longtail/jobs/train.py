@@ -75,12 +75,14 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
     """
+    from longtail.jobs.stage_one.adapter import check_adapter
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
     from longtail.jobs.unlabelled_images import with_pseudo_labels
 
     stage = config.stage
     check_rebalanced_once(stage)
+    check_adapter(stage)
     folder, workers = config.record.parent, stage.workers
     return run_training(
         fabric,
@@ -95,6 +97,7 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     import torch
 
     from longtail.backbones import hold_all_but, normalize_classifier
+    from longtail.backbones.adapters import add_adapters, hold_all_but_adapters
     from longtail.jobs.stage_one.objective import objective_of
     from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
     from longtail.jobs.stage_one.training_run import TrainingParts
@@ -105,7 +108,12 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     model = setup.model
     if stage.loss == "ldam":
         normalize_classifier(model)
-    frozen = hold_all_but(model, stage.train_part)
+    hold_statistics = stage.hold_statistics or stage.adapter != "none"
+    if stage.adapter == "none":
+        frozen = hold_all_but(model, stage.train_part)
+    else:
+        add_adapters(model, stage.adapter, stage.adapter_width)
+        frozen = hold_all_but_adapters(model)
     model = model.to(memory_format=torch.channels_last)
     if stage.sync_bn:
         model = synchronised(model, fabric)
@@ -124,7 +132,7 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
         batches = val.batches(fabric, setup.preprocessing, workers=stage.workers)
         validate = partial(validation_accuracy, fabric, model, batches, val.labels, setup.num_classes)
     return TrainingParts(
-        Classification(model, objective.loss, frozen=frozen if stage.hold_statistics else ()),
+        Classification(model, objective.loss, frozen=frozen if hold_statistics else ()),
         optimizer,
         before_epoch=objective.before_epoch,
         validate=validate,

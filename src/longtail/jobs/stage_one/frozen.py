@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, StageOneOptions
+from longtail.jobs.stage_one.adapter import check_adapter
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -44,6 +45,7 @@ def take_backbone(
     from longtail.jobs.stage_one.setup import backbone_for
     from longtail.training.checkpoints import load_checkpoint, save_checkpoint
 
+    check_adapter(stage)
     origin = _origin(stage)
     settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "classifier_is_drawn": True})
     last = folder / "checkpoints" / "last.pt"

@@ -46,21 +46,20 @@ def start_from(model: "nn.Module", path: Path, backbone: str) -> None:
     Raises:
         InputError: unreadable file, or weights of another architecture.
     """
+    from longtail.jobs.stage_one.adapter import merged_weights
     from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint, load_weights
 
     prefix = classifier_prefix(model)
     drawn = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(prefix)}
     checkpoint = load_checkpoint(path)
-    stored = {
-        name.removeprefix("model."): tensor
-        for name, tensor in checkpoint["task"].items()
-        if name.startswith("model.") and not name.startswith("model." + prefix)
-    }
+    about = read_about(checkpoint, path)
+    weights = merged_weights(about["settings"], checkpoint, path)
+    stored = {name: tensor for name, tensor in weights.items() if not name.startswith(prefix)}
     try:
         load_weights(model, stored | drawn, str(path))
     except InputError as error:
-        trained = read_about(checkpoint, path)["backbone"]
+        trained = about["backbone"]
         if trained == backbone:
             raise
         raise InputError(f"{path}: holds a {trained}, not a {backbone}. Say --backbone {trained}.") from error

@@ -8,9 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
+from longtail.backbones.adapters import merge_adapters
 from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
+from longtail.jobs.stage_one.adapter import with_stored_adapters
 from longtail.jobs.stage_one.settings import read_about
 from longtail.training.checkpoints import load_checkpoint, load_weights
 
@@ -67,7 +69,9 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
         raise InputError(f"{path}: holds no network. Expected a checkpoint of `longtail train` or `run`.")
     if about["settings"].get("stage", {}).get("loss") == "ldam":
         normalize_classifier(model)
+    with_stored_adapters(model, about["settings"])
     load_weights(model, weights, str(path))
+    merge_adapters(model)
     model.eval()
     return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
 
