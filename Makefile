@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint install install-test clean
+.PHONY: demo test test-lowest lint install install-test clean
 
 demo: .venv/.installed
 	$(BIN)/longtail run digits
@@ -12,6 +12,16 @@ test: .venv/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# the lowest versions that pyproject.toml allows, in an environment of their own
+test-lowest: .venv-lowest/.installed
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -n 2 --dist worksteal -W default
+
+.venv-lowest/.installed: pyproject.toml tests/lowest_versions.py
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/lowest_versions.py pyproject.toml > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-lowest/constraints.txt --editable '.[test]'
+	touch $@
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check
@@ -33,4 +43,4 @@ install-test: .venv/.installed-test
 	touch $@ .venv/.installed
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis

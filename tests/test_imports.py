@@ -49,6 +49,8 @@ ALLOWED = {
     "environment": PURE | {"typed_command"},
     "report": {"report", "counts", "files", "errors"},
     "typed_command": set(),
+    "version_report": {"environment"},
+    "demo": {"cli", "errors"},
     "setting_kinds": {"errors", "ranges"},
     "config_file": {"errors", "files", "old_flags", "setting_kinds"},
     "jobs": LIBRARY

@@ -19,6 +19,8 @@ INNER = {
     "cli",
     "command_errors",
     "command_help",
+    "demo",
+    "version_report",
     "files",
     "grouping",
     "holdout",

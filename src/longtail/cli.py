@@ -23,6 +23,7 @@ __all__ = ["main"]
 
 # verb: (module of the job, its config class, one line of help)
 VERBS = {
+    "demo": ("longtail.demo", "DemoConfig", "a minute with handwritten digits: each step explained and run"),
     "run": ("longtail.jobs.run", "RunConfig", "the whole path: a recipe, from images to the report"),
     "describe": (
         "longtail.jobs.describe",
@@ -121,6 +122,13 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     if arguments[0] == "--version":
         from longtail import __version__
 
+        if arguments[1:] in (["--verbose"], ["-v"]):
+            from longtail.version_report import version_report
+
+            print(version_report())
+            return 0
+        if arguments[1:]:
+            raise InputError(f"--version takes --verbose alone, not {arguments[1]}.")
         print(f"longtail {__version__}")
         return 0
     verb, rest = arguments[0], arguments[1:]
@@ -259,7 +267,7 @@ def _overview() -> str:
         "usage: longtail VERB [OPTIONS]\n\n"
         "Make image classifiers recognise rare classes.\n\n"
         "verbs:\n" + "\n".join(lines) + "\n\n"
-        "`longtail run digits` shows all of it in a minute, offline. `longtail VERB --help` lists a verb's settings."
+        "`longtail demo` shows all of it in a minute, offline. `longtail VERB --help` lists a verb's settings."
     )
 
 
