@@ -61,7 +61,7 @@ def check_weighted(weights: NDArray[np.float64], labels: NDArray[np.int64], *, o
     if not rows / MOST_COPIES <= total <= rows * MOST_COPIES:
         raise InputError(
             f"{origin}: the weights of {rows:,} training rows sum to {total:,.4g}; a weight is how many rows a row "
-            f"counts for, so that about {rows:,} is expected. Multiply them by {rows / total:.3g}."
+            f"counts for, so that about {rows:,} is expected. Multiply them by {float(f'{rows / total:.3g}'):,g}."
             if total
             else f"{origin}: the weights of all {rows:,} training rows are 0. Expected how many rows each counts for."
         )
