@@ -236,6 +236,9 @@ def _parse(
         refuse_run_flags(arguments, command.settings)
         usual = () if default is None else getattr(default, "run", default).heads.set
         arguments = gathered_settings(arguments, usual)
+    if "backbone_set" in command.settings:
+        expected = "NAME=VALUE behind it, such as depth_multiplier=0.75"
+        arguments = gathered_settings(arguments, flag="--backbone-set", expected=expected)
     shown = with_config_flag(kind)
     extra = {} if default is None else {"default": shown(**vars(default))}
     stderr = io.StringIO()

@@ -129,12 +129,22 @@ def refuse_idle_flags(arguments: Sequence[str], names: Collection[str], program:
             raise InputError(f"{flag}: `{program}` computes no network, and this had no effect there. Leave it out.")
 
 
-def gathered_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> list[str]:
+def gathered_settings(
+    arguments: Sequence[str],
+    usual: Sequence[str] = (),
+    flag: str = "--set",
+    expected: str = "METHOD.SETTING=VALUE behind it, such as tau.tau=0.7",
+) -> list[str]:
     """Gather what stands behind every --set behind one, after the usual settings, so that what is typed holds.
 
     Args:
         arguments: as they were typed, behind the verb.
         usual: settings that hold where nothing else is typed: those of a recipe.
+        flag: that may be repeated.
+        expected: what stands behind it, for the message.
+
+    Raises:
+        InputError: nothing stands behind it.
 
     Example:
         >>> gathered_settings(["x", "--set", "tau.tau=0.7", "--seed", "1", "--set", "crt.epochs=3"], ["lws.epochs=9"])
@@ -145,13 +155,13 @@ def gathered_settings(arguments: Sequence[str], usual: Sequence[str] = ()) -> li
     words = list(arguments)
     while words:
         word = words.pop(0)
-        if word.startswith("--set="):
-            settings.append(word.removeprefix("--set="))
-        elif word == "--set":
+        if word.startswith(f"{flag}="):
+            settings.append(word.removeprefix(f"{flag}="))
+        elif word == flag:
             if not words or words[0].startswith("-"):
-                raise InputError("--set: expected METHOD.SETTING=VALUE behind it, such as tau.tau=0.7.")
+                raise InputError(f"{flag}: expected {expected}.")
             while words and not words[0].startswith("-") and ("=" in words[0] or not settings):
                 settings.append(words.pop(0))
         else:
             others.append(word)
-    return [*others, "--set", *usual, *settings] if settings else others
+    return [*others, flag, *usual, *settings] if settings else others

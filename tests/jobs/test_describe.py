@@ -9,7 +9,8 @@ import torch
 from longtail.cli import main
 from longtail.data.decode import write_png
 from longtail.data.open import open_data
-from longtail.jobs.describe import _draw, describe_splits
+from longtail.jobs.describe import describe_splits
+from longtail.jobs.tail_figure import draw_tail
 
 
 @pytest.fixture
@@ -123,5 +124,5 @@ def test_images_need_not_be_opened(photos):
 def test_tails_of_any_length_and_names_in_any_letters_are_drawn(tmp_path, counts):
     facts = {"name": "写真 $x", "imbalance_ratio": 2.0, "gini": 0.3, "train_counts": counts}
     facts["class_names"] = [f"写真 $_{number}" * (1 + number % 9) for number in range(len(counts))]
-    _draw({**facts, "group_thresholds": {"many_above": 100, "few_below": 20}}, tmp_path / "counts.png")
+    draw_tail({**facts, "group_thresholds": {"many_above": 100, "few_below": 20}}, tmp_path / "counts.png")
     assert (tmp_path / "counts.png").read_bytes().startswith(b"\x89PNG")

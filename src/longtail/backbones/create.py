@@ -2,9 +2,11 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError
+from longtail.files.text import printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -12,21 +14,39 @@ if TYPE_CHECKING:
 __all__ = ["classifier_of", "classifier_prefix", "create_backbone", "features_of"]
 
 
-def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretrained: bool = False) -> "nn.Module":
+# arguments of timm.create_model that are given otherwise, load other files, or take the classifier away
+_NOT_OF_THE_NETWORK = (
+    *("cache_dir", "checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"),
+    *("model_name", "num_classes", "in_chans", "features_only", "out_indices", "scriptable", "exportable"),
+)
+
+
+def create_backbone(
+    name: str,
+    *,
+    num_classes: int,
+    in_chans: int = 3,
+    pretrained: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+) -> "nn.Module":
     """Build a backbone that ends in a linear classifier.
 
     Args:
         name: `resnet20`, `resnet32`, `resnet44`, `resnet56`, `resnet110` (CIFAR), `digits_cnn`, or any model of timm;
-            the prefix `timm:` is allowed.
+            the prefix `timm:` is allowed. `hf:FOLDER` is a network that `transformers` wrote, with the weights that lie
+            there; `hf:NAME` one of its hub.
         num_classes: C.
         in_chans: channels of the images.
-        pretrained: load timm's weights for that name.
+        pretrained: load timm's weights for that name; `hf:` brings its own along in any case.
+        arguments: of the network besides: of timm.create_model, or settings of the config.json of `hf:`. With
+            "model_type" among these they are all there is: no folder is read, and no weights.
 
     Returns:
         A module that maps images (B, in_chans, H, W) to logits (B, C) and obeys timm's backbone protocol.
 
     Raises:
-        InputError: no such backbone, its pretrained weights cannot be had, or it does not end in one linear layer.
+        InputError: no such backbone, its pretrained weights cannot be had, it takes no such arguments, or it does not
+            end in one linear layer; of `hf:`, `transformers` is not installed.
 
     Example:
         >>> create_backbone("resnet20", num_classes=10).num_features
@@ -40,6 +60,14 @@ def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretraine
         raise InputError(f"the name of a backbone is a {type(name).__name__}; expected a string.")
     if not isinstance(num_classes, int) or num_classes < 1:
         raise InputError(f"num_classes: {num_classes!r}; expected a whole number of at least 1.")
+    arguments = dict(arguments or {})
+    if name.startswith("hf:"):
+        from longtail.backbones.hugging_face_network import build_hugging_face, has_weights
+
+        weights = has_weights(name) and "model_type" not in arguments
+        built = build_hugging_face(name, num_classes, in_chans, arguments, weights=weights)
+        _check_features(built, printable(name), in_chans)
+        return built
     short = name.removeprefix("timm:")
     # a pretrained tag may follow the architecture: `vit_small_patch14_dinov2.lvd142m`
     if not re.fullmatch(r"[\w.-]+", short) or not timm.is_model(short.split(".")[0]):
@@ -49,10 +77,16 @@ def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretraine
             + (f"Did you mean {', '.join(close)}? " if close else "")
             + "Expected resnet20, resnet32, resnet44, resnet56, resnet110, digits_cnn or the name of a timm model."
         )
+    _check_arguments(short, arguments)
     try:
-        model = timm.create_model(short, pretrained=pretrained, num_classes=num_classes, in_chans=in_chans)
-    except (RuntimeError, OSError) as error:
-        if not pretrained:
+        model = timm.create_model(short, pretrained=pretrained, num_classes=num_classes, in_chans=in_chans, **arguments)
+    # a network stumbles over an argument in every way there is
+    except Exception as error:
+        if arguments and not (pretrained and isinstance(error, OSError)):
+            given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+            raise InputError(f"`backbone_set`: {name} cannot be built with {given} ({reason}).") from error
+        if not pretrained or not isinstance(error, RuntimeError | OSError):
             raise
         raise InputError(
             f"the pretrained weights of {name!r} cannot be had: {error} "
@@ -60,6 +94,16 @@ def create_backbone(name: str, *, num_classes: int, in_chans: int = 3, pretraine
         ) from error
     _check_features(model, name, in_chans)
     return model
+
+
+def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    from longtail.backbones import registry
+
+    refused = next((key for key in arguments if key in _NOT_OF_THE_NETWORK), None)
+    if refused is not None:
+        raise InputError(f"`backbone_set`: {refused} is no argument of the network alone. Leave it out.")
+    if arguments and name in registry.__all__:
+        raise InputError(f"`backbone_set`: {name} is ours, and takes no arguments. Leave them out.")
 
 
 def features_of(model: Any, images: "Tensor") -> "Tensor":

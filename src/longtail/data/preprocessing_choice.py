@@ -139,6 +139,7 @@ def stored_preprocessing(stored: Mapping[str, Any]) -> Preprocessing:
         augmentation=stored["augmentation"],
         resident=stored["resident"],
         decode=stored.get("decode", "whole"),  # of earlier versions there is no other
+        squeeze=stored.get("squeeze", False),
     )
 
 
@@ -166,7 +167,7 @@ def trained_preprocessing(
     if image_size in (None, trained.size):
         return replace(trained, decode=decoding)
     usual = choose_preprocessing(splits, image_size=image_size, augmentation=augmentation, decode=decoding)
-    return replace(usual, mean=trained.mean, std=trained.std)
+    return replace(usual, mean=trained.mean, std=trained.std, squeeze=trained.squeeze)
 
 
 def pretrained_preprocessing(
@@ -199,12 +200,15 @@ def configured_preprocessing(
     """Return how a network of timm sees images, as its configuration says, where it does.
 
     Args:
-        config: timm's `pretrained_cfg` of the network; may be empty.
+        config: timm's `pretrained_cfg` of the network; may be empty. That of a network of Hugging Face also has
+            `resize`, the shorter side before the crop (or None), and `squeeze`, both as `Preprocessing` has them.
         usual: where it says nothing.
         image_size: height and width that the network sees, in pixels; default: the configuration's.
     """
     if not config.get("mean") or len(config["mean"]) != usual.channels:
         return usual
     stored_size = config.get("test_input_size", config.get("input_size", (3, usual.size, usual.size)))[-1]
-    result = preprocessing_for(image_size or stored_size, usual.channels, (config["mean"], config["std"]), "none")
-    return replace(result, decode=usual.decode)
+    size = image_size or stored_size
+    resize = round(size * config["resize"] / stored_size) if config.get("resize") else None
+    result = preprocessing_for(size, usual.channels, (config["mean"], config["std"]), "none", resize=resize)
+    return replace(result, decode=usual.decode, squeeze=config.get("squeeze", False))

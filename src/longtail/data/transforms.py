@@ -50,6 +50,8 @@ class Preprocessing:
             loaded and augmented by a worker when it is needed.
         decode: JPEGs "whole", or "scaled": at 1/2, 1/4 or 1/8 where that leaves twice the pixels, in either direction,
             that they are resized to.
+        squeeze: the whole image is resized to `size` x `size`, whatever its shape, and nothing is cropped, where it is
+            not augmented.
     """
 
     size: int
@@ -60,6 +62,7 @@ class Preprocessing:
     augmentation: Augmentation
     resident: bool
     decode: Decoding = "whole"
+    squeeze: bool = False
 
 
 def enough_pixels(preprocessing: Preprocessing, *, train: bool) -> int | None:
@@ -193,7 +196,8 @@ def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose
         if augmentation == "resized-crop-jitter":
             steps.append(v2.ColorJitter(0.4, 0.4, 0.4))
     else:
-        steps = [v2.Resize(preprocessing.resize, antialias=True), v2.CenterCrop(size)]
+        shape: int | list[int] = [size, size] if preprocessing.squeeze else preprocessing.resize
+        steps = [v2.Resize(shape, antialias=True), v2.CenterCrop(size)]
         if augmentation != "none":
             steps.append(v2.RandomCrop(size, padding=max(size // 8, 1)))
         if augmentation == "crop-flip":

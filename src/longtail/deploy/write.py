@@ -20,7 +20,7 @@ __all__ = ["KINDS", "TOLERANCE", "Kind", "write_deployed"]
 Kind = Literal["torch-export", "onnx"]
 KINDS: tuple[str, ...] = get_args(Kind)
 Run = Callable[[Path, Tensor], tuple[Tensor, Tensor]]
-_FACTS = ("size", "resize", "channels", "mean", "std", "decode")
+_FACTS = ("size", "resize", "channels", "mean", "std", "decode", "squeeze")
 _SCALED = (
     ". The features that its head was fitted on are of JPEGs decoded at 1/2, 1/4 or 1/8 (libjpeg's scale) where that "
     "leaves a shorter side of at least 2 * resize; decoded whole, such images have slightly other features"
@@ -62,8 +62,13 @@ def write_deployed(
                 "inside": "mean and std",
                 "interpolation": "bilinear",
                 "antialias": True,
-                "outside": "decode to RGB (grey: to one channel), uint8; then torchvision.transforms.v2.Resize(resize, "
-                "antialias=True) of its shorter side and v2.CenterCrop(size); then scale to what `pixels` says"
+                "outside": "decode to RGB (grey: to one channel), uint8; then torchvision.transforms.v2.Resize("
+                + (
+                    "[size, size], antialias=True) of the whole image"
+                    if model.preprocessing.squeeze
+                    else "resize, antialias=True) of its shorter side and v2.CenterCrop(size)"
+                )
+                + "; then scale to what `pixels` says"
                 + (_SCALED if model.preprocessing.decode == "scaled" else ""),
             }
         ),

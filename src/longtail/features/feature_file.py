@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail.errors import InputError
+from longtail.features.feature_parts import FeaturePart, read_parts
 from longtail.features.groups import Groups, read_groups
 from longtail.files.hdf5 import check_dataset, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
@@ -81,6 +82,28 @@ class FeatureFile:
             InputError: the attribute holds something else.
         """
         return self._names("feature_names")
+
+    @property
+    def parts(self) -> tuple[FeaturePart, ...]:
+        """Layers that the columns are of, where there are several; empty where the file states none.
+
+        Raises:
+            InputError: the attribute holds something else, or other widths than the columns have.
+        """
+        origin = f"{printable(self.path)}: its attribute `parts`"
+        return read_parts(self.attributes.get("parts"), self.features.shape[1], origin)
+
+    def part(self, name: str) -> NDArray[Any]:
+        """Return the columns of one layer, shape (N, width); memory-mapped where the features are.
+
+        Raises:
+            InputError: no such part.
+        """
+        chosen = next((part for part in self.parts if part.name == name), None)
+        if chosen is None:
+            names = ", ".join(part.name for part in self.parts) or "none: it is of one layer"
+            raise InputError(f"{printable(self.path)}: has no part {name!r}. It has {names}.")
+        return self.features[:, chosen.start : chosen.stop]
 
     def row_name(self, row: int) -> str:
         """Return what a person knows a row by: its id, or its number in the file.

@@ -1,6 +1,5 @@
 """`longtail describe`: know your tail before you train."""
 
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +14,14 @@ from longtail.data.source import DataSplits, ImageSource, Joined, groups_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
 from longtail.files.text import counted, printable
+from longtail.jobs.describe_network import describe_network, network_lines
 from longtail.jobs.flags import as_typed
-from longtail.jobs.options import DataOptions, OutputOptions
+from longtail.jobs.options import DataOptions, OutputOptions, PixelSize
+from longtail.jobs.tail_figure import draw_tail
 from longtail.ranges import Range
 
 __all__ = ["DescribeConfig", "describe_splits", "run"]
 
-_MOST_NAMES = 60  # that a drawing of this width shows side by side
 _MOST_ROWS, _RAREST = 40, 10
 
 
@@ -39,6 +39,12 @@ class DescribeConfig:
     """Training images below which a class is few."""
     look: Literal["auto", "yes", "no"] = "auto"
     """Search for unreadable and for equal images; auto: except in the large published sets."""
+    backbone: str | None = None
+    """Network whose parameters and multiply-adds are counted, beside data or alone."""
+    backbone_set: tuple[str, ...] = ()
+    """Arguments NAME=VALUE that the backbone is built with."""
+    image_size: PixelSize | None = None
+    """Height and width of the backbone's images; default: those that it was made for."""
     build_lists: bool = False
     """Draw ImageNet-LT's lists by its published counts into --out, with --data of ImageNet."""
 
@@ -52,6 +58,8 @@ def run(config: DescribeConfig) -> dict[str, Any]:
     from longtail.data.published import PUBLISHED
     from longtail.jobs.stage_one.images import open_splits
 
+    if config.backbone is not None and config.dataset is None and config.data.data is None:
+        return _write_network(config, config.backbone)
     dataset, data = _named(config)
     is_published = dataset in PUBLISHED
     if config.build_lists:
@@ -76,7 +84,9 @@ def _named(config: DescribeConfig) -> tuple[str, DataOptions]:
     if config.dataset is not None:
         return config.dataset, config.data
     if config.data.data is None:
-        raise InputError("describe needs data: a folder, a list file, an image pack or a name such as digits.")
+        raise InputError(
+            "describe needs data: a folder, a list file, an image pack or a name such as digits; or --backbone NAME."
+        )
     return str(config.data.data), replace(config.data, data=None)
 
 
@@ -103,10 +113,30 @@ def _write(facts: dict[str, Any], config: DescribeConfig, dataset: str) -> dict[
     from longtail.files.atomic import write_json
 
     folder = _folder(config, facts["name"])
+    if config.backbone is not None:
+        facts["network"] = describe_network(
+            config.backbone,
+            config.backbone_set,
+            image_size=config.image_size,
+            num_classes=len(facts["class_names"]),
+        )
     write_json(folder / "describe.json", facts)
-    _draw(facts, folder / "counts.png")
+    draw_tail(facts, folder / "counts.png")
     _print(facts, dataset, folder)
+    if "network" in facts:
+        print("\n".join(network_lines(facts["network"])))
     return facts
+
+
+def _write_network(config: DescribeConfig, name: str) -> dict[str, Any]:
+    """Describe a network alone."""
+    from longtail.files.atomic import write_json
+
+    network = describe_network(name, config.backbone_set, image_size=config.image_size)
+    folder = _folder(config, name.removeprefix("hf:"))
+    write_json(folder / "describe.json", {"network": network})
+    print("\n".join([*network_lines(network), str(folder / "describe.json")]))
+    return {"network": network}
 
 
 def describe_published(name: str, *, many_above: int, few_below: int) -> dict[str, Any]:
@@ -296,44 +326,3 @@ def _table(facts: dict[str, Any]) -> list[str]:
         f"{names[c]:<{width}}  " + "  ".join(f"{numbers[c]:>{wide},}" for wide, numbers in columns.values())
         for c in shown
     ]
-
-
-def _draw(facts: dict[str, Any], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    from longtail.files.atomic import atomic_path
-
-    order = np.argsort(-np.array(facts["train_counts"]), kind="stable")
-    counts = np.array(facts["train_counts"])[order]
-    thresholds = facts["group_thresholds"]
-    groups = group_of_class(counts, thresholds["many_above"], thresholds["few_below"])
-    colors = dict(zip(GROUPS, ("#2b5fae", "#13796b", "#c2410c"), strict=True))
-    is_named = len(counts) <= _MOST_NAMES
-    figure = Figure(figsize=(max(7, 0.25 * len(counts)) if is_named else 7, 5 if is_named else 4), layout="constrained")
-    axes = figure.subplots()
-    for group in GROUPS:
-        members = np.flatnonzero(groups == group)
-        if len(members):
-            # one outline a group: thousands of bars would take thousands of shapes
-            edges = np.append(members, members[-1] + 1) + 0.5
-            label = f"{group}: {len(members)} classes"
-            axes.stairs(counts[members], edges, baseline=0.5, fill=True, color=colors[group], label=label)
-    axes.set(
-        yscale="log",
-        ylim=(0.5, None),
-        xlabel="" if is_named else "classes, largest first",
-        ylabel="training images",
-        title=f"{facts['name']}: ratio {facts['imbalance_ratio']:,.0f}, Gini {facts['gini']:.2f}".replace("$", r"\$"),
-    )
-    if is_named:
-        names = [_short(facts["class_names"][c]).replace("$", r"\$") for c in order]
-        axes.set_xticks(np.arange(len(counts)) + 1, names, rotation=90, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    with atomic_path(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a name in letters that the font lacks
-        figure.savefig(temporary, dpi=150, format="png")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 30 else f"{name[:14]} ... {name[-11:]}"

@@ -125,6 +125,11 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
             "Export what runs by itself: --format onnx or torch-export."
         )
     weight, bias = linear_parameters(model)
+    if opened.layers and head is not None:
+        raise InputError(
+            f"{whose}: is of the features of {', '.join(part.name for part in opened.layers)}, and the network's last "
+            "layer sees the last of them alone. --format onnx and torch-export take it."
+        )
     if isinstance(head, LinearHead) and head.weight_.shape == weight.shape:
         weight, bias = torch.from_numpy(head.weight_).float(), torch.from_numpy(head.bias_).float()
     elif head is not None:
@@ -148,22 +153,20 @@ def _write_program(
     from longtail.deploy import Deployed, write_deployed
 
     model = opened.model.to(memory_format=torch.contiguous_format)
-    deployed = Deployed(model if head is None else _with_head(model, head), opened.preprocessing).eval()
+    deployed = Deployed(model if head is None else _with_head(opened, head), opened.preprocessing).eval()
     return write_deployed(deployed, out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
 
 
-def _with_head(model: "nn.Module", head: "Head") -> "nn.Module":
+def _with_head(opened: "TrainedModel", head: "Head") -> "nn.Module":
     """Put any fitted head behind a network's features, as one module."""
     from torch import Tensor, nn
-
-    from longtail.backbones import features_of
 
     class WithHead(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.backbone = model
+            self.backbone = opened.model
 
         def forward(self, images: Tensor) -> Tensor:
-            return head._chunk_logits(features_of(self.backbone, images))
+            return head._chunk_logits(opened.features(images))
 
     return WithHead()

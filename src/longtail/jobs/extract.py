@@ -1,8 +1,9 @@
 """`longtail extract`: images to feature files, with the network's own classifier beside them."""
 
 import json
+import re
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -34,6 +35,10 @@ class ExtractConfig:
     """Data as in `train`; default: data and splits that the checkpoint was trained with."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    layers: str | None = None
+    """last, of K blocks last2, last4, ..., or names of layers with commas between; default: as in the run."""
+    pool: str = "auto"
+    """Of each of --layers: mean, max, token, or several with commas between; auto: class token and mean."""
     dtype: Literal["float32", "float16"] = "float32"
     """Number format of the stored features."""
     workers: Workers = 2
@@ -41,7 +46,7 @@ class ExtractConfig:
     shards: tuple[str, ...] = ()
     """In place of DATA: .tar or .parquet files, folders, patterns, s3:// ...; workers share them through --out."""
     backbone: str | None = None
-    """With --shards: network of timm with its weights, in place of a checkpoint."""
+    """With --shards: network of timm, or hf:FOLDER, with its weights, in place of a checkpoint."""
     takeover: Annotated[float, Range(above=0, most=1e6)] = 180.0
     """Seconds of silence after which a shard of another worker is done again."""
 
@@ -59,7 +64,7 @@ def run(config: ExtractConfig) -> Path:
         raise InputError("extract needs a checkpoint. --backbone NAME stands for one with --shards alone.")
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)
-    model = open_model(path, fabric.device)
+    model = _of_layers(open_model(path, fabric.device), config)
     settings = model.about["settings"]
     dataset = config.dataset or settings["dataset"]
     if dataset is None:
@@ -79,11 +84,26 @@ def run(config: ExtractConfig) -> Path:
         splits = as_known(splits, beside, config.data.changed)
         if fabric.is_global_zero and not config.runtime.quiet:
             print("; ".join(splits.notes), file=sys.stderr)
-    folder = config.runtime.out or beside / "features"
+    folder = config.runtime.out or beside / _folder_name(config)
     extract_splits(fabric, model, splits, folder, Extraction(config.workers, config.dtype, config.runtime.quiet))
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
     return folder
+
+
+def _of_layers(model: "TrainedModel", config: ExtractConfig) -> "TrainedModel":
+    """Take the features of the layers that were named; else those that the checkpoint names."""
+    if config.layers is None and config.pool == "auto":
+        return model
+    return model.with_layers("last" if config.layers is None else config.layers, config.pool)
+
+
+def _folder_name(config: ExtractConfig) -> str:
+    """Return the usual name of the folder: the features that a run's heads are of stay where they are."""
+    if config.layers is None and config.pool == "auto":
+        return "features"
+    words = ["features", config.layers or "last", *([] if config.pool == "auto" else [config.pool])]
+    return "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)[:100]
 
 
 def _extract_shards(config: ExtractConfig) -> Path:
@@ -91,6 +111,8 @@ def _extract_shards(config: ExtractConfig) -> Path:
     from longtail.jobs.sharding.network import pretrained_network
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
 
+    if config.layers is not None or config.pool != "auto":
+        raise InputError("--layers and --pool: of --shards, the features before the classifier alone are kept.")
     if config.dataset is not None:
         raise InputError(f"{config.dataset} and --shards are both data. Leave one of them out.")
     if (config.checkpoint is None) == (config.backbone is None):
@@ -99,7 +121,8 @@ def _extract_shards(config: ExtractConfig) -> Path:
     def open_network(device: Any) -> "TrainedModel":
         if config.checkpoint is None:
             return pretrained_network(str(config.backbone), device)
-        return open_model(find_checkpoint(config.checkpoint), device)
+        # of a run on several layers, these alone: `layers` stands in no plan
+        return replace(open_model(find_checkpoint(config.checkpoint), device), layers=())
 
     return extract_shards(
         ShardedExtraction(
@@ -145,6 +168,7 @@ def extract_splits(
     A file that holds the features of these images by these weights already is left as it is.
     """
     from longtail.data.fingerprint import identities
+    from longtail.features.feature_parts import written_parts
     from longtail.jobs.pace import Work, settle_threads
     from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
@@ -169,6 +193,7 @@ def extract_splits(
             "weights": weights,
             "backbone": model.about["backbone"],
             "preprocessing": model.about["preprocessing"],
+            **({"parts": written_parts((part.name, part.width) for part in model.layers)} if model.layers else {}),
         }
         if _holds(path, attributes, len(source), model.dimension, dtype):
             continue
@@ -186,8 +211,8 @@ def extract_splits(
             ),
             quiet=quiet,
         )
-    if fabric.is_global_zero and model.about["settings"].get("classifier_is_drawn"):
-        # untrained, and so no head to start from
+    if fabric.is_global_zero and (model.layers or model.about["settings"].get("classifier_is_drawn")):
+        # untrained, or of other features, and so no head to start from
         head.unlink(missing_ok=True)
     elif fabric.is_global_zero and is_new:
         write_joint_head(head, model, splits.class_names)
@@ -231,9 +256,10 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
         return False
     # files of earlier versions do not say which images they are of
     stored = {"images": attributes["images"]} | file.attributes
+    attributes = {"parts": None} | attributes
     same = all(_stored(value) == stored.get(name) for name, value in attributes.items())
     return same and file.features.shape == (num_rows, dimension) and file.features.dtype == dtype
 
 
 def _stored(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else json.dumps(value)
+    return value if value is None or isinstance(value, str | int | float) else json.dumps(value)

@@ -27,6 +27,7 @@ _ARGUMENTS = (
     *("event_by", "by_event", "event_labels"),
     "feature_transform",
     "budget",
+    *("backbone_set", "layers", "pool"),
 )
 # where a flag is not the argument with dashes
 _FLAGS = {name: name.replace("_", "-") for name in _ARGUMENTS} | {

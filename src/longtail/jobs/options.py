@@ -22,6 +22,7 @@ __all__ = [
     "DataOptions",
     "Factor",
     "HeadRuntimeOptions",
+    "LayerOptions",
     "OutputOptions",
     "PixelSize",
     "RuntimeOptions",
@@ -162,11 +163,23 @@ class UnlabelledOptions:
 
 
 @dataclass(frozen=True)
+class LayerOptions:
+    """Which layers' features are taken."""
+
+    layers: str = "last"
+    """Features of the last block, of K blocks (last2, last4, ...), or of layers by name, with commas between."""
+    pool: str = "auto"
+    """Of each layer: mean, max, token, or several with commas between; auto: class token and mean."""
+
+
+@dataclass(frozen=True)
 class StageOneOptions:
     """How the representation is learnt."""
 
     backbone: str = "auto"
-    """resnet20 to 110, digits_cnn, any model of timm; auto: by --init, else by image size."""
+    """resnet20 to 110, digits_cnn, model of timm, hf:FOLDER of Hugging Face; auto: by --init, else by image size."""
+    backbone_set: tuple[str, ...] = ()
+    """Arguments NAME=VALUE that the backbone is built with."""
     pretrained: bool = False
     """Start from timm's weights for the backbone."""
     init: Path | None = None

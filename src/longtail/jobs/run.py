@@ -10,7 +10,7 @@ import tyro
 from longtail.errors import InputError
 from longtail.files.result_files import NETWORK_FILES
 from longtail.jobs.head_options import HeadOptions, ImageOptions
-from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.options import DataOptions, LayerOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
+    from longtail.jobs.stage_one.trained_model import TrainedModel
     from longtail.training.state import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
@@ -37,6 +38,7 @@ class RunConfig:
     """Words of --set that the recipe brought along; where they do nothing, nobody is told."""
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
+    layers: LayerOptions = field(default_factory=LayerOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     images: ImageOptions = field(default_factory=ImageOptions)
@@ -83,6 +85,7 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.comparison import read_settings, wanted_methods
     from longtail.files.text import printable
     from longtail.jobs.head_options import rules_of
+    from longtail.jobs.stage_one.frozen import check_layer_options
     from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
@@ -106,6 +109,7 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(
             "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
         )
+    check_layer_options(config.layers, config.stage, crt_from=config.images.crt_from)
     if config.dataset == "digits" and config.data.data is not None:
         raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
@@ -196,6 +200,7 @@ def data_of(config: RunConfig) -> tuple[str, DataOptions]:
 
 
 def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, *, table: bool) -> dict[str, Any]:
+    from longtail.backbones.costs import network_cost
     from longtail.comparison.method_names import wanted_methods
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
@@ -220,7 +225,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         splits = as_known(splits, folder, data.changed)
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     if stage.frozen:
-        stage_facts = take_backbone(fabric, splits, dataset, data, stage, folder)
+        stage_facts = take_backbone(fabric, splits, (dataset, data), stage, config.layers, folder)
         model = open_model(find_checkpoint(folder), fabric.device)
         if fabric.is_global_zero:
             remember_images(splits, folder)
@@ -232,7 +237,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     features = folder / "features"
     extract_splits(fabric, model, splits, features, Extraction(stage.workers, quiet=runtime.quiet))
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
-    _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d")
+    _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d{_of_layers(model)}")
     problem = with_idle_settings(
         problem,
         config.heads,
@@ -249,8 +254,9 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         return {}
     facts = {
         "backbone": model.about["backbone"],
+        **({"layers": [part.name for part in model.layers]} if model.layers else {}),
         **{name: value for name, value in stage_facts.items() if name != "sentence"},
-        "parameters": sum(parameter.numel() for parameter in model.model.parameters()),
+        **network_cost(model.model, model.image_shape)._asdict(),
     }
     with replacing(folder, stays=STAYS) as new:
         # from Python nothing is printed; who repeats the run by --config wants to see the verdict
@@ -288,6 +294,10 @@ def _compared(
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
     return finish(results, folder, config, verb="run")
+
+
+def _of_layers(model: "TrainedModel") -> str:
+    return f" of {', '.join(part.name for part in model.layers)}" if model.layers else ""
 
 
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class StageOne(TypedDict):
 
     backbone: str
     parameters: Count
+    multiply_adds: NotRequired[Count]
+    layers: NotRequired[list[str]]
     origin: NotRequired[Text]
     sampling: NotRequired[Text]
     epochs: NotRequired[Count | None]

@@ -10,6 +10,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
+from longtail.backbones.layer_parts import Layout, Pool
 from longtail.backbones.torch_file import read_torch_file
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.errors import InputError
@@ -46,12 +47,35 @@ class PreprocessingFacts(TypedDict):
     augmentation: Augmentation
     resident: bool
     decode: NotRequired[Decoding]
+    squeeze: NotRequired[bool]
+
+
+class LayerFacts(TypedDict):
+    """Where features are taken; `longtail.backbones.layer_parts.LayerPart` says what it means."""
+
+    layer: str
+    pool: Pool
+    layout: Layout
+    prefix: Annotated[int, Meta(ge=0, le=4096)]
+    norm: str
+    width: Annotated[int, Meta(ge=1, le=2**20)]
 
 
 class About(TypedDict):
-    """What a checkpoint says of its network, in plain values: enough to build it and to feed it."""
+    """What a checkpoint says of its network, in plain values: enough to build it and to feed it.
+
+    Attributes:
+        backbone: name of the network.
+        arguments: that it is built with besides; of a network of Hugging Face all of its settings.
+        layers: whose features it gives, where these are not those before its classifier alone.
+        class_names: in the order of its outputs.
+        preprocessing: from decoded images to its input.
+        settings: of its training.
+    """
 
     backbone: str
+    arguments: NotRequired[dict[str, Any]]
+    layers: NotRequired[Annotated[list[LayerFacts], Meta(min_length=1)]]
     class_names: Annotated[list[str], Meta(min_length=1)]
     preprocessing: PreprocessingFacts
     settings: dict[str, Any]

@@ -30,7 +30,8 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
         Splits, and notes on how they came about.
 
     Raises:
-        InputError: unreadable, a row twice, or what stands behind the last layer instead: logits or probabilities.
+        InputError: unreadable, a row twice, features of several layers, or what stands behind the last layer instead:
+            logits or probabilities.
     """
     from longtail.features import ColumnChoice, Reading, are_probabilities, open_features
 
@@ -47,6 +48,12 @@ def read_features(path: Path, data: DataOptions, num_classes: int) -> tuple[Spli
         raise InputError(
             f"{path}: holds {'probabilities' if is_output else opened.kind}, what comes out of the model. Expected "
             "features: what its last layer sees. For logits alone there is `longtail fit`."
+        )
+    parts = [part.name for part in opened.splits["train"].parts]
+    if parts:
+        raise InputError(
+            f"{path}: holds features of {', '.join(parts)}, each scaled. Expected those alone that the model's last "
+            "layer sees: extract them with --layers last."
         )
     return opened.splits, opened.notes
 

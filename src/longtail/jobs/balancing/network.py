@@ -12,6 +12,7 @@ from longtail.backbones.example_inputs import noise
 from longtail.backbones.measured_layer import measure_last_layer
 from longtail.backbones.model_file import ModelFile
 from longtail.backbones.split import SplitNetwork
+from longtail.backbones.transformers_library import quiet_transformers
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.text import printable
@@ -193,40 +194,28 @@ def _of_torchvision(name: str, weights: Mapping[str, Tensor]) -> Build:
 
 
 def _of_transformers(file: ModelFile) -> Any:
-    try:
-        from transformers import AutoModelForImageClassification  # type: ignore[import-not-found]
-        from transformers.utils import logging  # type: ignore[import-not-found]
-    except ImportError as error:
-        raise InputError(
-            f"{printable(file.path)}: its network is of `transformers`, which is not installed. Install it, or "
-            "extract the features yourself and give them with --features."
-        ) from error
-    timm_arguments(file.config, printable(file.path))
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        # it stores weights under other names than it loads them into, so that it alone can load them; a folder may name
-        # code of its own, or kernels to be fetched: neither is ever taken
-        model, report = AutoModelForImageClassification.from_pretrained(
-            file.path,
-            local_files_only=True,
-            trust_remote_code=False,
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
-    # transformers stumbles over a folder in every way there is
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        if "auto_map" in file.config:
-            reason = "its config.json names Python code of its own, which is never run"
-        raise InputError(
-            f"{printable(file.path)}: transformers cannot load it ({reason}). Extract the features yourself and give "
-            "them with --features."
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+    advice = "Install it, or extract the features yourself and give them with --features."
+    with quiet_transformers(printable(file.path), advice) as transformers:
+        timm_arguments(file.config, printable(file.path))
+        try:
+            # it stores weights under other names than it loads them into, so that it alone can load them; a folder may
+            # name code of its own, or kernels to be fetched: neither is ever taken
+            model, report = transformers.AutoModelForImageClassification.from_pretrained(
+                file.path,
+                local_files_only=True,
+                trust_remote_code=False,
+                attn_implementation="eager",
+                output_loading_info=True,
+            )
+        # transformers stumbles over a folder in every way there is
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+            if "auto_map" in file.config:
+                reason = "its config.json names Python code of its own, which is never run"
+            raise InputError(
+                f"{printable(file.path)}: transformers cannot load it ({reason}). Extract the features yourself and "
+                "give them with --features."
+            ) from error
     if report["missing_keys"]:
         raise InputError(
             f"{printable(file.path)}: {len(report['missing_keys'])} weights of {type(model).__name__} are not there "

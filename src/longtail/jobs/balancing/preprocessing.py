@@ -2,45 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import msgspec
 
 from longtail.backbones.model_file import ModelFile
 from longtail.data.preprocessing_choice import LARGE_INPUT, SMALL_INPUT, preprocessing_for
+from longtail.data.processor_config import read_processor, square_side
 from longtail.data.statistics import Statistics
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
-from longtail.files.json_file import check_kind, read_json
+from longtail.files.json_file import check_kind
 from longtail.files.text import printable
 from longtail.jobs.balancing.network import Network
 from longtail.jobs.flags import naming_flags
 
 __all__ = ["known_preprocessing"]
 
-Pixels = Annotated[int, msgspec.Meta(ge=8, le=8192)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Numbers = list[Annotated[float, msgspec.Meta(ge=-100, le=100)]]
-
-
-class _Size(TypedDict, total=False):
-    height: Pixels | None
-    width: Pixels | None
-    shortest_edge: Pixels | None
-
-
-class _Processor(TypedDict, total=False):
-    """What is asked of preprocessor_config.json; all else may stand there too."""
-
-    size: Pixels | _Size | None
-    crop_size: Pixels | _Size | None
-    crop_pct: Share | None
-    image_mean: Numbers | None
-    image_std: Numbers | None
-    do_normalize: bool | None
-    do_rescale: bool | None
-    rescale_factor: float | None
 
 
 class _Configured(TypedDict, total=False):
@@ -93,7 +73,8 @@ def known_preprocessing(
         )
     if std is not None and min(std) <= 0:
         raise InputError(f"--std {std}; expected three numbers above 0.")
-    usual = _usual(file, network, has_statistics=mean is not None and std is not None)
+    with naming_flags():
+        usual = _usual(file, network)
     statistics = mean or usual.statistics[0], std or usual.statistics[1]
     if min(map(len, statistics)) < network.channels or min(statistics[1]) <= 0:
         raise InputError(
@@ -110,7 +91,7 @@ def known_preprocessing(
     return result, words
 
 
-def _usual(file: ModelFile, network: Network, *, has_statistics: bool) -> _Usual:
+def _usual(file: ModelFile, network: Network) -> _Usual:
     from longtail.backbones.architecture import CIFAR_RESNETS
 
     library, _, name = network.architecture.partition(":")
@@ -124,7 +105,9 @@ def _usual(file: ModelFile, network: Network, *, has_statistics: bool) -> _Usual
         best = models.get_model_weights(name).DEFAULT.transforms()
         statistics = tuple(best.mean), tuple(best.std)
         return _Usual(best.crop_size[0], best.resize_size[0], statistics, f"as torchvision has it for {name}")
-    return _of_processor(file.path, getattr(network.model, "config", None), has_statistics=has_statistics)
+    stored = read_processor(file.path, getattr(network.model, "config", None))
+    # squeezing an image into a square is what resizing its shorter side comes close to
+    return _Usual(stored.size, stored.resize, stored.statistics, stored.source)
 
 
 def _of_timm(file: ModelFile, name: str) -> _Usual:
@@ -140,55 +123,7 @@ def _of_timm(file: ModelFile, name: str) -> _Usual:
     plain: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
     check_kind(plain, _Configured, origin=source, expected="a configuration of timm")
     sizes = plain.get("test_input_size") or plain.get("input_size") or [3, LARGE_INPUT.size, LARGE_INPUT.size]
-    size = _square(sizes[-2:], source)
+    size = square_side(sizes[-2:], source)
     share = plain.get("test_crop_pct") or plain.get("crop_pct") or 0.875
     mean, std = plain["mean"], plain.get("std") or LARGE_INPUT.statistics[1]
     return _Usual(size, round(size / share), (tuple(mean), tuple(std)), source)
-
-
-def _of_processor(folder: Path, config: Any, *, has_statistics: bool) -> _Usual:
-    """Return what preprocessor_config.json says, and else what the network's own settings say."""
-    mean, std = LARGE_INPUT.statistics
-    path = folder / "preprocessor_config.json"
-    source = printable(path)
-    if not path.is_file():
-        pixels = getattr(config, "image_size", LARGE_INPUT.size)
-        size = _square(pixels if isinstance(pixels, list | tuple) else [pixels, pixels], source)
-        return _Usual(size, None, (mean, std), "as for ImageNet: there is no preprocessor_config.json")
-    known: Mapping[str, Any] = read_json(
-        path, _Processor, expected="how images are prepared, as Hugging Face writes it"
-    )
-    factor = known.get("rescale_factor") or 1 / 255
-    if not has_statistics and (known.get("do_rescale") is False or abs(factor * 255 - 1) > 1e-3):
-        scale = 1 if known.get("do_rescale") is False else factor
-        raise InputError(
-            f"{source}: pixels are multiplied by {scale:.4g}, not by 1/255. Say with --mean and --std how they are "
-            "normalised when black is 0 and white is 1."
-        )
-    statistics: Any = tuple(known.get("image_mean") or mean), tuple(known.get("image_std") or std)
-    if known.get("do_normalize") is False:
-        statistics = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    whole, crop = _sides(known.get("size"), source), _sides(known.get("crop_size"), source)
-    if crop is None and whole is not None and known.get("crop_pct") and whole < 384:  # as ConvNeXt's reads it
-        whole, crop = int(whole / known["crop_pct"]), whole
-    # a square size without a crop: the whole image is squeezed into it, which resizing its shorter side comes close to
-    return _Usual(crop or whole or LARGE_INPUT.size, whole or crop, statistics, source)
-
-
-def _sides(size: Any, source: str) -> int | None:
-    """Return one side of a square, however it is written."""
-    if not isinstance(size, dict):
-        return size if isinstance(size, int) else None
-    if size.get("shortest_edge"):
-        return int(size["shortest_edge"])
-    sides = [size.get("height"), size.get("width")]
-    return _square(sides, source) if all(sides) else None
-
-
-def _square(sides: Any, source: str) -> int:
-    if len(sides) != 2 or sides[0] != sides[1] or not isinstance(sides[0], int):
-        raise InputError(
-            f"{source}: images of {' x '.join(map(str, sides))} pixels. Expected a square; --image-size says it "
-            "otherwise, or extract the features yourself and give them with --features."
-        )
-    return int(sides[0])

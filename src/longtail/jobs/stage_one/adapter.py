@@ -16,6 +16,8 @@ def check_adapter(stage: StageOneOptions) -> None:
     Raises:
         InputError: a part of the network that is to learn besides, or no weights that adapters could change.
     """
+    from longtail.backbones.hugging_face_network import PREFIX, has_weights
+
     if stage.adapter == "none":
         return
     if stage.frozen:
@@ -25,10 +27,11 @@ def check_adapter(stage: StageOneOptions) -> None:
             f"--train-part {stage.train_part} and --adapter {stage.adapter}: the one says which of its weights learn, "
             "the other that none does. Leave one of them out."
         )
-    if not stage.pretrained and stage.init is None:
+    brings_weights = stage.backbone.startswith(PREFIX) and has_weights(stage.backbone)
+    if not stage.pretrained and not brings_weights and stage.init is None:
         raise InputError(
             f"--adapter {stage.adapter} leaves the backbone as it is, and it was drawn by chance. Start from weights: "
-            "--pretrained, or --init CHECKPOINT."
+            "--pretrained, --backbone hf:FOLDER, or --init CHECKPOINT."
         )
 
 

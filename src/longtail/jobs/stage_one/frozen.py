@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
-from longtail.jobs.options import DataOptions, StageOneOptions
+from longtail.jobs.flags import naming_flags
+from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions
 from longtail.jobs.stage_one.adapter import check_adapter
 
 if TYPE_CHECKING:
@@ -15,21 +16,45 @@ if TYPE_CHECKING:
 
     from longtail.data.transforms import Preprocessing
 
-__all__ = ["take_backbone"]
+__all__ = ["check_layer_options", "take_backbone"]
+
+
+def check_layer_options(layers: LayerOptions, stage: StageOneOptions, *, crt_from: str) -> None:
+    """Refuse layers that are named in vain, before anything is computed.
+
+    Raises:
+        InputError: words that name no layers, a backbone that is trained, or cRT from images.
+    """
+    from longtail.backbones.layer_choice import check_layers
+
+    with naming_flags():
+        check_layers(layers.layers, layers.pool)
+    if not stage.frozen and layers != LayerOptions():
+        raise InputError(
+            "--layers and --pool: are for --frozen. Of a network that is trained: `longtail train`, `longtail extract "
+            "RUN --layers last4`, `longtail fit`."
+        )
+    if layers != LayerOptions() and crt_from == "images":
+        raise InputError("--layers: with --crt-from images, cRT sees the features before the classifier alone.")
 
 
 def take_backbone(
-    fabric: "Fabric", splits: DataSplits, dataset: str, data: DataOptions, stage: StageOneOptions, folder: Path
+    fabric: "Fabric",
+    splits: DataSplits,
+    named: tuple[str, DataOptions],
+    stage: StageOneOptions,
+    layers: LayerOptions,
+    folder: Path,
 ) -> dict[str, Any]:
     """Write a checkpoint of a backbone that was trained elsewhere; the one that `folder` has already stays.
 
     Args:
         fabric: launched.
         splits: the opened data.
-        dataset: its name or path.
-        data: settings it was opened with.
-        stage: names the backbone, and where its weights come from: timm (--pretrained), a file of others (--weights) or
-            a checkpoint of ours (--init).
+        named: their name or path, and the settings that they were opened with.
+        stage: names the backbone, and where its weights come from: timm (--pretrained), Hugging Face (--backbone hf:),
+            a file of others (--weights) or a checkpoint of ours (--init).
+        layers: whose features are taken.
         folder: of the run.
 
     Returns:
@@ -41,13 +66,15 @@ def take_backbone(
     import torch
 
     from longtail.backbones import create_backbone
+    from longtail.backbones.layer_choice import chosen_parts
     from longtail.jobs.stage_one.settings import about_network, check_same, plain, read_about
-    from longtail.jobs.stage_one.setup import backbone_for
+    from longtail.jobs.stage_one.setup import arguments_for, backbone_for
     from longtail.training.checkpoints import load_checkpoint, save_checkpoint
 
     check_adapter(stage)
-    origin = _origin(stage)
-    settings = plain({"dataset": dataset, "data": asdict(data), "stage": asdict(stage), "classifier_is_drawn": True})
+    origin, (dataset, data) = _origin(stage), named
+    groups = {"data": asdict(data), "stage": asdict(stage), "layers": asdict(layers)}
+    settings = plain({"dataset": dataset, **groups, "classifier_is_drawn": True})
     last = folder / "checkpoints" / "last.pt"
     if last.is_file():
         check_same(read_about(load_checkpoint(last), last)["settings"], settings, folder)
@@ -55,11 +82,21 @@ def take_backbone(
         channels = splits.train.load(0).shape[0]
         torch.manual_seed(0)
         name = backbone_for(stage, _preprocessing(splits, stage, None))
-        model = create_backbone(
-            name, num_classes=len(splits.class_names), in_chans=channels, pretrained=stage.pretrained
-        )
+        arguments = arguments_for(stage, name)
+        with naming_flags():
+            model: Any = create_backbone(
+                name,
+                num_classes=len(splits.class_names),
+                in_chans=channels,
+                pretrained=stage.pretrained,
+                arguments=arguments,
+            )
         _load(model, stage, name)
-        about = about_network(name, splits.class_names, _preprocessing(splits, stage, model), settings)
+        preprocessing = _preprocessing(splits, stage, model)
+        with naming_flags():
+            parts = chosen_parts(model, layers.layers, layers.pool, (channels, preprocessing.size, preprocessing.size))
+        arguments = getattr(model, "arguments", arguments)  # of Hugging Face: all of its settings
+        about = about_network(name, splits.class_names, preprocessing, settings, arguments, parts)
         task = {f"model.{key}": tensor for key, tensor in model.state_dict().items()}
         save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, last)
     fabric.barrier()
@@ -76,8 +113,12 @@ def take_backbone(
 
 
 def _origin(stage: StageOneOptions) -> str:
+    from longtail.backbones.hugging_face_network import PREFIX, has_weights
+
+    is_hugging_face = stage.backbone.startswith(PREFIX)
     named = {
-        "timm's weights": stage.pretrained,
+        "timm's weights": stage.pretrained and not is_hugging_face,
+        f"weights of {stage.backbone}": is_hugging_face and stage.init is None and has_weights(stage.backbone),
         f"weights of {stage.weights}": stage.weights is not None,
         f"weights of {stage.init}": stage.init is not None,
     }
@@ -85,7 +126,7 @@ def _origin(stage: StageOneOptions) -> str:
     if len(given) != 1:
         raise InputError(
             f"--frozen: {'no weights are named' if not given else ' and '.join(given)}. Expected one of --pretrained, "
-            "--weights FILE and --init CHECKPOINT: a network that nobody trained has no features."
+            "--backbone hf:FOLDER, --weights FILE and --init CHECKPOINT: a network that nobody trained has no features."
         )
     return given[0]
 
@@ -107,7 +148,6 @@ def _load(model: "nn.Module", stage: StageOneOptions, backbone: str) -> None:
 def _preprocessing(splits: DataSplits, stage: StageOneOptions, model: Any) -> "Preprocessing":
     """Prepare images as the network saw them when it was trained, where that is known."""
     from longtail.data.preprocessing_choice import pretrained_preprocessing, stored_preprocessing, trained_preprocessing
-    from longtail.jobs.flags import naming_flags
     from longtail.jobs.stage_one.settings import read_about
     from longtail.training.checkpoints import load_checkpoint
 

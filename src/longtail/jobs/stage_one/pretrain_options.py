@@ -22,7 +22,9 @@ class PretrainOptions:
     task: Task = "rotation"
     """Task without labels: the angle of a turned image (rotation), or its other view."""
     backbone: str = "auto"
-    """resnet20 to 110, digits_cnn, any model of timm; auto: by --init, else by image size."""
+    """resnet20 to 110, digits_cnn, model of timm, hf:FOLDER of Hugging Face; auto: by --init, else by image size."""
+    backbone_set: tuple[str, ...] = ()
+    """Arguments NAME=VALUE that the backbone is built with."""
     pretrained: bool = False
     """Start from timm's weights for the backbone."""
     init: Path | None = None

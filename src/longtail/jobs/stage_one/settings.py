@@ -1,7 +1,7 @@
 """Settings of a training as its folder holds them, and whether it may go on with those of a later call."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Annotated, Any, Required, TypedDict, get_type_hints
 
 from msgspec import Meta
 
+from longtail.backbones.layer_parts import LayerPart
 from longtail.data.parts import DATA_NAMES
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
-from longtail.jobs.options import DataOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions, UnlabelledOptions
 from longtail.training.checkpoints import About, Checkpoint, about_of
 
 __all__ = [
@@ -46,7 +47,12 @@ def plain(value: Any) -> Any:
 
 
 def about_network(
-    backbone: str, class_names: Sequence[str], preprocessing: Preprocessing, settings: dict[str, Any]
+    backbone: str,
+    class_names: Sequence[str],
+    preprocessing: Preprocessing,
+    settings: dict[str, Any],
+    arguments: Mapping[str, Any] | None = None,
+    layers: Sequence[LayerPart] = (),
 ) -> dict[str, Any]:
     """Return what a checkpoint says of its network, in plain values; `read_about` reads it.
 
@@ -55,9 +61,13 @@ def about_network(
         class_names: in the order of the labels.
         preprocessing: from decoded images to its input.
         settings: of its training.
+        arguments: that it is built with besides.
+        layers: whose features it gives; none: those before its classifier.
     """
     about = {
         "backbone": backbone,
+        **({"arguments": dict(arguments)} if arguments else {}),
+        **({"layers": [asdict(part) for part in layers]} if layers else {}),
         "class_names": list(class_names),
         "preprocessing": asdict(preprocessing),
         "settings": settings,
@@ -129,6 +139,7 @@ def usual_settings() -> dict[str, Any]:
         "data": asdict(DataOptions()),
         "stage": asdict(StageOneOptions()),
         "unlabelled": asdict(UnlabelledOptions()),
+        "layers": asdict(LayerOptions()),
     }
     return plain(usual)  # type: ignore[no-any-return]
 

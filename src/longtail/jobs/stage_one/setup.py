@@ -10,10 +10,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from longtail.backbones import create_backbone
+from longtail.backbones.arguments import read_arguments
 from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.resident import channel_statistics
 from longtail.data.source import DataSplits
 from longtail.data.transforms import Preprocessing
+from longtail.jobs.flags import naming_flags
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.images import Images, prepare, stage_preprocessing
 from longtail.jobs.stage_one.optimisation import start_from
@@ -24,7 +26,7 @@ from longtail.training.state import TrainingState
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
-__all__ = ["TrainingSetup", "backbone_for", "set_up", "stopped_at"]
+__all__ = ["TrainingSetup", "arguments_for", "backbone_for", "set_up", "stopped_at"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class TrainingSetup:
         images: to train on.
         preprocessing: with the mean and deviation of resident images.
         backbone: the network's name.
+        arguments: that it is built with besides.
         model: the network, with the weights it starts from.
         checkpoint: of an earlier call, or None.
         multiplications: of one image in an average layer of the network.
@@ -45,6 +48,7 @@ class TrainingSetup:
     images: Images
     preprocessing: Preprocessing
     backbone: str
+    arguments: dict[str, Any]
     model: nn.Module
     checkpoint: Checkpoint | None
     multiplications: int
@@ -107,13 +111,20 @@ def set_up(
         preprocessing = replace(preprocessing, mean=mean, std=std)
     torch.manual_seed(seed)
     backbone = backbone_for(stage, preprocessing) if checkpoint is None else checkpoint["about"]["backbone"]
-    model = create_backbone(
-        backbone, num_classes=len(splits.class_names), in_chans=preprocessing.channels, pretrained=stage.pretrained
-    )
+    arguments = arguments_for(stage, backbone) if checkpoint is None else checkpoint["about"].get("arguments", {})
+    with naming_flags():
+        model = create_backbone(
+            backbone,
+            num_classes=len(splits.class_names),
+            in_chans=preprocessing.channels,
+            pretrained=stage.pretrained,
+            arguments=arguments,
+        )
     if stage.init is not None and checkpoint is None:
         start_from(model, stage.init, backbone)
     multiplications = _multiplications(model, preprocessing)
-    return TrainingSetup(splits, images, preprocessing, backbone, model, checkpoint, multiplications)
+    arguments = getattr(model, "arguments", arguments)  # of Hugging Face: all of its settings
+    return TrainingSetup(splits, images, preprocessing, backbone, arguments, model, checkpoint, multiplications)
 
 
 def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
@@ -123,6 +134,24 @@ def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:
     model.train()
     layers = sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules())
     return int(counter.get_total_flops()) // (2 * max(layers, 1))
+
+
+def arguments_for(stage: StageOneOptions, backbone: str) -> dict[str, Any]:
+    """Return what a network is built with besides its name: as typed, on top of those of the checkpoint to start from.
+
+    Args:
+        stage: of the options.
+        backbone: as `backbone_for` gives it.
+
+    Raises:
+        InputError: words that are no arguments, or a damaged checkpoint.
+    """
+    stored: dict[str, Any] = {}
+    if stage.init is not None:
+        about = read_about(load_checkpoint(stage.init), stage.init)
+        stored = about.get("arguments", {}) if about["backbone"] == backbone else {}
+    with naming_flags():
+        return {**stored, **read_arguments(stage.backbone_set)}
 
 
 def backbone_for(stage: StageOneOptions, preprocessing: Preprocessing) -> str:

@@ -1,7 +1,7 @@
 """A trained network from its checkpoint: weights, classes, preprocessing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,12 @@ from torch import Tensor, nn
 
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
 from longtail.backbones.adapters import merge_adapters
+from longtail.backbones.layer_choice import chosen_parts
+from longtail.backbones.layer_parts import LAST, LayerPart, features_of_layers
 from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
+from longtail.jobs.flags import naming_flags
 from longtail.jobs.stage_one.adapter import with_stored_adapters
 from longtail.jobs.stage_one.settings import read_about
 from longtail.training.checkpoints import load_checkpoint, load_weights
@@ -28,21 +31,38 @@ class TrainedModel:
         preprocessing: from decoded images to its input.
         about: what the checkpoint says of its training.
         path: of the checkpoint.
+        layers: whose features it gives; none: those before its classifier, as they are.
     """
 
     model: nn.Module
     preprocessing: Preprocessing
     about: Mapping[str, Any]
     path: Path
+    layers: tuple[LayerPart, ...] = ()
 
     @property
     def dimension(self) -> int:
         """D, the length of a feature vector."""
-        return classifier_of(self.model).in_features
+        return sum(part.width for part in self.layers) or classifier_of(self.model).in_features
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        return self.preprocessing.channels, self.preprocessing.size, self.preprocessing.size
 
     def features(self, images: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to features (B, D)."""
-        return features_of(self.model, images)
+        return features_of_layers(self.model, images, self.layers) if self.layers else features_of(self.model, images)
+
+    def with_layers(self, layers: str, pool: str = "auto") -> "TrainedModel":
+        """Return the same network with the features of other layers; `chosen_parts` says what the words mean.
+
+        Raises:
+            InputError: in the words that a person types.
+        """
+        with naming_flags():
+            parts = chosen_parts(self.model, layers, pool, self.image_shape)
+        return replace(self, layers=parts)
 
 
 def find_checkpoint(path: Path, which: str = "last") -> Path:
@@ -61,7 +81,12 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     checkpoint = load_checkpoint(path)
     about = read_about(checkpoint, path)
     preprocessing = stored_preprocessing(about["preprocessing"])
-    model = create_backbone(about["backbone"], num_classes=len(about["class_names"]), in_chans=preprocessing.channels)
+    model = create_backbone(
+        about["backbone"],
+        num_classes=len(about["class_names"]),
+        in_chans=preprocessing.channels,
+        arguments=about.get("arguments"),
+    )
     weights = {
         name.removeprefix("model."): tensor for name, tensor in checkpoint["task"].items() if name.startswith("model.")
     }
@@ -73,7 +98,17 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     load_weights(model, weights, str(path))
     merge_adapters(model)
     model.eval()
-    return TrainedModel(model.to(device, memory_format=torch.channels_last), preprocessing, about, path)  # type: ignore[call-overload]
+    moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layers = LayerPart.stored(about.get("layers"))
+    _check_layers(model, layers, path)
+    return TrainedModel(moved, preprocessing, about, path, layers)
+
+
+def _check_layers(model: nn.Module, layers: Sequence[LayerPart], path: Path) -> None:
+    modules = {name for name, _ in model.named_modules()} | {LAST}
+    absent = next((name for part in layers for name in (part.layer, part.norm or LAST) if name not in modules), None)
+    if absent is not None:
+        raise InputError(f"{path}, about: features of {absent}, which its network does not have. Extract them again.")
 
 
 def write_joint_head(path: Path, model: TrainedModel, class_names: Sequence[str]) -> None:

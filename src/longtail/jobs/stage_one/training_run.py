@@ -102,7 +102,8 @@ def run_training(
     batches = training_batches(fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views)
     if fabric.is_global_zero:
         _write_beginning(run, setup)
-    about = about_network(setup.backbone, setup.splits.class_names, setup.preprocessing, run.settings)
+    names = setup.splits.class_names
+    about = about_network(setup.backbone, names, setup.preprocessing, run.settings, setup.arguments)
     plan = TrainingPlan(
         num_epochs=stage.epochs,
         schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),

@@ -1,0 +1,59 @@
+"""Features of several blocks against those before the classifier: balanced accuracy of lda and auto on frozen features.
+
+    python benchmarks/accuracy/layers.py PACK MODEL [--sets last,last2,last4] [--methods lda,auto] [--seed 0]
+
+PACK is an image pack (plankton121.h5), MODEL a folder of Hugging Face (for the table of the README, a MobileNet v1
+0.75 with weights of ImageNet). Each set is one `longtail run folder --frozen --layers SET`; semicolons stand between
+sets, as one may be a list of layers. What is chosen is chosen on val, split off train; test is printed beside it.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from tempfile import mkdtemp
+
+import longtail
+from longtail.features import open_feature_file
+
+# the set of means and maxima that was tried first on this network
+TRIED = ",".join([*(f"layer.{place}:mean" for place in (9, 17, 21, 23)), "layer.21:max", "layer.25:max", "last"])
+SETS = f"last;last2;last4;{TRIED}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--sets", default=SETS)
+    parser.add_argument("--methods", default="lda,auto")
+    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="keep the runs here")
+    given = parser.parse_args()
+    folder = given.out or Path(mkdtemp())
+    print(f"{'layers':<10} {'D':>5} {'method':<8} {'val':>5} {'test':>5} {'many':>5} {'medium':>6} {'few':>5} {'s':>6}")
+    for number, layers in enumerate(given.sets.split(";")):
+        started = time.perf_counter()
+        run = longtail.run(
+            given.pack,
+            backbone=f"hf:{given.model}",
+            frozen=True,
+            layers=layers,
+            image_size=given.image_size,
+            methods=given.methods,
+            seed=given.seed,
+            quiet=True,
+            out=folder / str(number),
+        )
+        seconds = time.perf_counter() - started
+        dimension = open_feature_file(run.features / "feature_train.h5").features.shape[1]
+        for name, facts in run.results["methods"].items():
+            val, test = facts["metrics"].get("val"), facts["metrics"]["test"]
+            shown = "-" if val is None else f"{val['balanced']:.1f}"
+            called = layers if len(layers) < 10 else "named"
+            measured = f"{test['balanced']:>5.1f} {test['many']:>5.1f} {test['medium']:>6.1f} {test['few']:>5.1f}"
+            print(f"{called:<10} {dimension:>5} {name:<8} {shown:>5} {measured} {seconds:>6.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
