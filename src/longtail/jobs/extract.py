@@ -38,7 +38,7 @@ class ExtractConfig:
     layers: str | None = None
     """last, of K blocks last2, last4, ..., or names of layers with commas between; default: as in the run."""
     pool: str = "auto"
-    """Of each of --layers: mean, max, token, or several with commas between; auto: class token and mean."""
+    """Pooling of a layer: mean, max, token, or a,b."""
     dtype: Literal["float32", "float16"] = "float32"
     """Number format of the stored features."""
     workers: Workers = 2

@@ -167,9 +167,9 @@ class LayerOptions:
     """Which layers' features are taken."""
 
     layers: str = "last"
-    """Features of the last block, of K blocks (last2, last4, ...), or of layers by name, with commas between."""
+    """last, last2, last4, ... blocks; or names a,b,c."""
     pool: str = "auto"
-    """Of each layer: mean, max, token, or several with commas between; auto: class token and mean."""
+    """Pooling of a layer: mean, max, token, or a,b."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class StageOneOptions:
     """How the representation is learnt."""
 
     backbone: str = "auto"
-    """resnet20 to 110, digits_cnn, model of timm, hf:FOLDER of Hugging Face; auto: by --init, else by image size."""
+    """resnet20 to 110, digits_cnn, one of timm, hf:FOLDER; auto: by --init, else by image size."""
     backbone_set: tuple[str, ...] = ()
     """Arguments NAME=VALUE that the backbone is built with."""
     pretrained: bool = False

@@ -22,7 +22,7 @@ class PretrainOptions:
     task: Task = "rotation"
     """Task without labels: the angle of a turned image (rotation), or its other view."""
     backbone: str = "auto"
-    """resnet20 to 110, digits_cnn, model of timm, hf:FOLDER of Hugging Face; auto: by --init, else by image size."""
+    """resnet20 to 110, digits_cnn, one of timm, hf:FOLDER; auto: by --init, else by image size."""
     backbone_set: tuple[str, ...] = ()
     """Arguments NAME=VALUE that the backbone is built with."""
     pretrained: bool = False
