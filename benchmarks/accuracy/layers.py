@@ -48,11 +48,14 @@ def main() -> None:
         seconds = time.perf_counter() - started
         dimension = open_feature_file(run.features / "feature_train.h5").features.shape[1]
         for name, facts in run.results["methods"].items():
-            val, test = facts["metrics"].get("val"), facts["metrics"]["test"]
-            shown = "-" if val is None else f"{val['balanced']:.1f}"
+            val, test = facts["metrics"].get("val") or {}, facts["metrics"]["test"]
             called = layers if len(layers) < 10 else "named"
-            measured = f"{test['balanced']:>5.1f} {test['many']:>5.1f} {test['medium']:>6.1f} {test['few']:>5.1f}"
-            print(f"{called:<10} {dimension:>5} {name:<8} {shown:>5} {measured} {seconds:>6.0f}", flush=True)
+            numbers = [val.get("balanced"), *(test[part] for part in ("balanced", "many", "medium", "few"))]
+            shown = [
+                f"{'-' if number is None else format(number, '.1f'):>{width}}"
+                for number, width in zip(numbers, (5, 5, 5, 6, 5), strict=True)
+            ]
+            print(f"{called:<10} {dimension:>5} {name:<8} {' '.join(shown)} {seconds:>6.0f}", flush=True)
 
 
 if __name__ == "__main__":
