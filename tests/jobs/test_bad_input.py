@@ -121,7 +121,7 @@ def test_unknown_names_list_the_valid_ones(capsys, features):
     )
     sentence = fit(capsys, features, "--methods", "joint,tua")
     assert f"no method 'tua'. Did you mean tau? Methods: {', '.join(METHODS)}, usual, all" in sentence
-    assert "Did you mean describe? Verbs: run, describe" in refused(capsys, "descirbe")
+    assert "Did you mean describe? Verbs: demo, run, describe" in refused(capsys, "descirbe")
     sentence = refused(capsys, "train", "digits", "--backbone", "resnet33", "--out", features / "t", "--device", "cpu")
     assert "no backbone 'resnet33'. Did you mean" in sentence
     assert "resnet32" in sentence

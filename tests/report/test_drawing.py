@@ -3,7 +3,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longtail.report.drawing.looks import Look
@@ -30,6 +30,8 @@ def test_all_values_lie_inside_a_padded_scale_in_their_order(values, log):
     assert shares == sorted(shares)
 
 
+@example(1e15, 1e15 - 1, 8)
+@example(999999999999999.9, 1e15, 3)
 @given(NUMBERS, NUMBERS, st.integers(2, 8))
 def test_ticks_are_few_rise_and_lie_inside(low, high, most):
     scale = padded([low, high])

@@ -76,7 +76,8 @@ def even_ticks(scale: Scale, most: int = 6, *, whole: bool = False) -> Ticks:
         [(0.0, '0.0'), (0.5, '0.5'), (1.0, '1.0'), (1.5, '1.5'), (2.0, '2.0')]
     """
     rough = (scale.high - scale.low) / most
-    if not 0 < rough < math.inf:
+    largest = max(abs(scale.low), abs(scale.high))
+    if not 0 < rough < math.inf or scale.high - scale.low < 1e-9 * largest:  # numbers too alike to be told apart
         return [(scale.low, number(scale.low))]
     power = math.floor(math.log10(rough))
     step = next(factor for factor in (1, 2, 5, 10) if factor * 10.0**power >= rough) * 10.0**power
