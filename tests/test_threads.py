@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import nullcontext
 from pkgutil import resolve_name
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,9 +56,16 @@ def test_heads_choose_by_the_size_of_a_step(two_threads, monkeypatch, head, in_a
     assert torch.get_num_threads() == 2
 
 
-def taking(seconds):
-    """Give a step that takes as long as said for each number of threads."""
-    return lambda: time.sleep(seconds[torch.get_num_threads()])
+@pytest.fixture
+def taking(monkeypatch):
+    """Give a step that takes as long as said for each number of threads, by a clock of its own."""
+    now = [0.0]
+    monkeypatch.setattr(threads, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def step_taking(seconds):
+        return lambda: now.__setitem__(0, now[0] + seconds[torch.get_num_threads()])
+
+    return step_taking
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,7 @@ def taking(seconds):
         ({1: 0.02, 2: 0.02}, 2),  # the usual number stays where the difference is small
     ],
 )
-def test_the_fastest_number_is_taken(two_threads, seconds, number):
+def test_the_fastest_number_is_taken(two_threads, taking, seconds, number):
     found = fastest_threads(taking(seconds))
     assert (found.number, found.usual) == (number, 2)
     assert torch.get_num_threads() == 2
@@ -82,12 +90,12 @@ def test_the_fastest_number_is_taken(two_threads, seconds, number):
         ({1: 0.1, 2: 0.02}, 2),
     ],
 )
-def test_beside_others_the_usual_number_has_to_be_worth_it(two_threads, monkeypatch, seconds, number):
+def test_beside_others_the_usual_number_has_to_be_worth_it(two_threads, taking, monkeypatch, seconds, number):
     monkeypatch.setattr(threads, "is_crowded", lambda number: True)
     assert fastest_threads(taking(seconds), seconds=0.05).number == number
 
 
-def test_beside_others_slow_steps_count(two_threads, monkeypatch):
+def test_beside_others_slow_steps_count(two_threads, taking, monkeypatch):
     """Two threads that are mostly twice as fast, and every fifth time wait for others."""
     monkeypatch.setattr(threads, "is_crowded", lambda number: True)
     steps = []
@@ -95,7 +103,7 @@ def test_beside_others_slow_steps_count(two_threads, monkeypatch):
     def step():
         steps.append(torch.get_num_threads())
         waits = steps.count(2) % 5 == 4
-        time.sleep({1: 0.01, 2: 0.1 if waits else 0.005}[torch.get_num_threads()])
+        taking({1: 0.01, 2: 0.1 if waits else 0.005})()
 
     assert fastest_threads(step, seconds=0.1).number == 1
 

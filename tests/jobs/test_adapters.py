@@ -95,7 +95,10 @@ def test_branches_of_a_transformer_are_exported_as_programs_alone(tmp_path, caps
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--adapter", "lora"], "it was drawn by chance. Start from weights: --pretrained, or --init CHECKPOINT"),
+        (
+            ["--adapter", "lora"],
+            "it was drawn by chance. Start from weights: --pretrained, --backbone hf:FOLDER, or --init CHECKPOINT",
+        ),
         (["--adapter", "lora", "--init", "START", "--train-part", "classifier"], "Leave one of them out"),
         (["--adapter", "prompts", "--init", "START"], "no place for the adapter prompts"),
         (["--adapter", "lora", "--init", "START", "--adapter-width", "0"], "--adapter-width"),

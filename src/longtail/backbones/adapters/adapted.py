@@ -48,7 +48,7 @@ def add_adapters(model: Any, kind: Adapter, width: int = 8) -> None:
         >>> add_adapters(model, "residual")
         >>> norms = hold_all_but_adapters(model)
         >>> sum(p.numel() for p in model.parameters() if p.requires_grad), sum(p.numel() for p in model.parameters())
-        (0, 0)
+        (30346, 299418)
     """
     if kind not in ADAPTERS:
         raise InputError(f"no adapter {kind!r}; expected {', '.join(ADAPTERS)}.")
