@@ -62,9 +62,9 @@ def faults(path, place):
                 given = words.get(word)
                 if given is None and key == "np.load":  # which loads no pickle by default
                     continue
-                if word == "local_files_only" and given is not None:
-                    if ast.unparse(given) in FETCHES_WHAT_IS_NAMED.get(place, []):
-                        continue
+                is_named = given is not None and ast.unparse(given) in FETCHES_WHAT_IS_NAMED.get(place, [])
+                if word == "local_files_only" and is_named:
+                    continue
                 if not (isinstance(given, ast.Constant) and given.value is value):
                     yield f"{place}:{line}: {name} without {word}={value}"
             is_meant = key == name or key not in ("load", "loads", "compile", "eval", "exec", "input")
@@ -143,6 +143,7 @@ def test_transformers_is_told_to_run_nothing(folder_with_code, tmp_path, monkeyp
     fake.utils.logging = silent
     monkeypatch.setitem(sys.modules, "transformers", fake)
     monkeypatch.setitem(sys.modules, "transformers.utils", fake.utils)
+    monkeypatch.setitem(sys.modules, "transformers.utils.logging", silent)
     assert balance(folder, tmp_path, tmp_path / "fair") == 2
     assert asked["trust_remote_code"] is False
     assert asked["local_files_only"] is True

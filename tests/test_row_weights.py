@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from longtail.cli import main
+from longtail.comparison import Protocol, open_problem
+from longtail.comparison.fitter import fit_method, fitted_joint
 from longtail.comparison.weighted_rows import as_weighted
 from longtail.data.manifests import ManifestChoice, read_manifest
 from longtail.data.open import open_data
 from longtail.data.source import weights_of
 from longtail.errors import InputError
-from longtail.features import open_feature_file, open_features
+from longtail.features import open_feature_file, open_features, write_features
 from longtail.features.columns import ColumnChoice
 from longtail.features.splits import Reading
 from longtail.heads import load_head
@@ -138,6 +140,36 @@ def test_an_array_of_another_length_is_a_layers(tmp_path):
     assert open_features(tmp_path / "e.npz").splits["train"].weights is None
     with pytest.raises(InputError, match="one weight a row"):
         open_features(tmp_path / "e.npz", Reading(columns=ColumnChoice(weight_column="weights")))
+    np.savez(tmp_path / "f.npz", features=rng.normal(size=(40, 4)), labels=np.arange(40) % 2, weights=np.ones(39))
+    with pytest.raises(InputError, match="one weight a row"):  # nearly one a row is a mistake
+        open_features(tmp_path / "f.npz")
+    assert open_features(tmp_path / "f.npz", Reading(columns=ColumnChoice(weight_column="none"))).splits["train"]
+
+
+@pytest.mark.parametrize(
+    "words", [["joint,ensemble"], ["auto"], ["joint,tau,la,knn", "--val-fraction", "0", "--seed", "1"]]
+)
+def test_a_class_of_one_row_that_counts_stays_in_every_fold(tmp_path, words):
+    rng, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 20, 6])
+    features, weights = rng.normal(size=(66, 5)) + 2 * np.eye(3, 5)[labels], np.ones(66)
+    weights[np.flatnonzero(labels == 2)[1:]] = 0
+    np.savez(tmp_path / "w.npz", features=features, labels=labels, weights=weights)
+    typed = ["fit", str(tmp_path / "w.npz"), "--test-fraction", "0", "--methods", *words, "--out", str(tmp_path / "o")]
+    assert main([*typed, "--quiet"]) == 0
+
+
+def test_priors_and_choices_are_those_of_the_weighted_rows(tmp_path):
+    """Rows are balanced, weights are not: what chooses reads the same class counts as what is fitted."""
+    labels = np.tile([0, 1, 2], 60)
+    features = np.random.default_rng(0).normal(size=(180, 4)) + np.eye(3, 4)[labels]
+    weights = np.where(labels == 0, 12.0, 1.0)
+    for split, rows in (("train", slice(0, 120)), ("val", slice(120, 180))):
+        write_features(tmp_path / f"feature_{split}.h5", features[rows], labels[rows], weights=weights[rows])
+    problem = open_problem(tmp_path)
+    assert problem.train_counts.tolist() == [480, 40, 40]
+    assert problem.splits["val"].weights is None
+    assert problem.of_train(np.arange(30)).train_counts.tolist() == [120, 10, 10]
+    assert fit_method("la", Protocol(problem), fitted_joint(Protocol(problem))).class_counts_.tolist() == [480, 40, 40]
 
 
 @pytest.fixture(scope="module")

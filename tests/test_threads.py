@@ -122,7 +122,7 @@ def test_processes_that_compute_are_seen():
             process.wait()
 
 
-def test_a_small_gain_is_left_alone(two_threads):
+def test_a_small_gain_is_left_alone(two_threads, taking):
     assert fastest_threads(taking({1: 0.02, 2: 0.04}), enough=2.9).number == 2
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["check_weighted", "copies_by_weight", "read_weights", "weights_note"]
+__all__ = ["check_weighted", "copies_by_weight", "read_weights", "weighted_counts", "weights_note"]
 
 MOST_COPIES = 20  # of a row, on average
 
@@ -108,6 +108,32 @@ def copies_by_weight(weights: NDArray[np.float64], labels: NDArray[np.int64], se
     return np.repeat(np.arange(len(weights)), times)
 
 
+def weighted_counts(
+    labels: NDArray[np.int64], weights: NDArray[np.float64] | None, num_classes: int
+) -> NDArray[np.int64]:
+    """Return how many rows of each class are learnt from: as many as there are, or as they count for.
+
+    n_c = max(round(sum of w over the rows of c), 1), and 0 where c has no row
+
+    Args:
+        labels: class indices, shape (N,).
+        weights: above 0, shape (N,); None: each row counts for one.
+        num_classes: C.
+
+    Returns:
+        Shape (C,).
+
+    Example:
+        >>> weighted_counts(np.array([0, 0, 2]), np.array([2.0, 1.4, 0.2]), 3).tolist()
+        [3, 0, 1]
+    """
+    rows = np.bincount(labels, minlength=num_classes)
+    if weights is None:
+        return rows
+    sums = np.bincount(labels, weights=weights, minlength=num_classes)
+    return np.maximum(np.rint(sums).astype(np.int64), rows > 0)
+
+
 def weights_note(weights: NDArray[np.float64]) -> str:
     """Return what a person should know of weights of training rows.
 
@@ -123,7 +149,8 @@ measured or chosen on'
 
 
 def _number(cell: Any) -> float:
+    word = cell.decode("ascii", "replace") if isinstance(cell, bytes) else str(cell)
     try:
-        return float(cell)
+        return float(word) if word.isascii() and "_" not in word else float("nan")
     except ValueError:
         return float("nan")

@@ -97,7 +97,7 @@ def test_branches_of_a_transformer_are_exported_as_programs_alone(tmp_path, caps
     [
         (
             ["--adapter", "lora"],
-            "it was drawn by chance. Start from weights: --pretrained, --backbone hf:FOLDER, or --init CHECKPOINT",
+            "it was drawn by chance. Start from weights: --pretrained, --backbone hf:FOLDER, or --init",
         ),
         (["--adapter", "lora", "--init", "START", "--train-part", "classifier"], "Leave one of them out"),
         (["--adapter", "prompts", "--init", "START"], "no place for the adapter prompts"),

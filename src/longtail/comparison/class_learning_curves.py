@@ -84,6 +84,8 @@ def _measured(
     labels = train.labels
     val = problem.splits.get("val")
     folds = None if val is not None else stratified_folds(labels, draws, seed, train.groups)
+    if folds is not None and (folds < 0).all():
+        raise InputError("`learning_curve`: no row can be held out, as every class is one group. Leave it out.")
     truth = labels if val is None else val.labels
     hits = np.full((draws, len(truth), len(LEVELS)), np.nan)
     for draw in range(draws):

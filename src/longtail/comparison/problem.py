@@ -17,7 +17,7 @@ from longtail.files.arrays import read_npz
 from longtail.files.text import counted, printable
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.linear import LinearParameters, check_linear
-from longtail.row_weights import check_weighted, weights_note
+from longtail.row_weights import check_weighted, weighted_counts, weights_note
 
 __all__ = ["FeatureProblem", "StoredHead", "check_problem", "read_linear_head"]
 
@@ -31,7 +31,7 @@ class FeatureProblem:
     Attributes:
         splits: "train" and, where there are, "val" and "test"; the labels of test are sealed until `unseal_test`.
         class_names: one a class, C in all.
-        train_counts: n_c, shape (C,).
+        train_counts: n_c, shape (C,): training rows, or where they have weights what these sum to.
         head: weight (C, D) and bias (C,) of the network's own classifier, or None.
         notes: what a person should know about the data.
         own_prior: world that the probabilities of that classifier mean, which may have been rebalanced in stage 1; None
@@ -71,7 +71,8 @@ class FeatureProblem:
         """Return the problem of some training rows alone, among them rows of every class."""
         train = self.splits["train"]
         part = train.take(rows)
-        return replace(self, splits={"train": part}, train_counts=class_counts(part.labels, len(self.class_names)))
+        counts = weighted_counts(np.asarray(part.labels), part.weights, len(self.class_names))
+        return replace(self, splits={"train": part}, train_counts=counts)
 
 
 def check_problem(
@@ -107,8 +108,9 @@ def check_problem(
     num_classes = len(class_names)
     for file in checked.values():
         _check_labels(file, num_classes)
-    train = checked["train"]
-    counts = class_counts(train.labels, num_classes)
+    train = checked["train"] = _weighted(checked["train"], notes)
+    checked = {split: file if split == "train" else replace(file, weights=None) for split, file in checked.items()}
+    counts = weighted_counts(train.labels, train.weights, num_classes)
     if num_classes < 2:
         raise InputError(f"{printable(train.path)}: one class only ({class_names[0]}). Expected at least two.")
     absent = np.flatnonzero(counts == 0)
@@ -119,9 +121,6 @@ def check_problem(
             f"{printable(train.path)}: class {first} ({class_names[first]}){more} has no training row. "
             "Expected every class in train: add rows of it, or leave the class out."
         )
-    if train.weights is not None:
-        check_weighted(train.weights, np.asarray(train.labels), origin=printable(train.path))
-        notes.append(weights_note(train.weights))
     notes += _unmeasured(checked, class_names)
     network_head = _network_head(head, train, class_names)
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
@@ -207,6 +206,15 @@ def _network_head(
     except InputError as error:
         raise InputError(f"{origin}: {error} Name another with `head`.") from error
     return replace(head, weight=weight, bias=bias)
+
+
+def _weighted(train: FeatureFile, notes: list[str]) -> FeatureFile:
+    """Return training rows of which each counts for something; weights are told of, and checked."""
+    if train.weights is None:
+        return train
+    check_weighted(train.weights, np.asarray(train.labels), origin=printable(train.path))
+    notes.append(weights_note(train.weights))
+    return train if train.weights.all() else train.take(np.flatnonzero(train.weights))
 
 
 def _unmeasured(splits: Mapping[str, FeatureFile], class_names: tuple[str, ...]) -> list[str]:

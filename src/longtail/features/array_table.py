@@ -78,7 +78,8 @@ def _with_weights(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
         raise InputError(
             f"{origin}: `weight_column` {given}: there is no such array. It holds {', '.join(list(file.arrays)[:8])}."
         )
-    if array is None or (given is None and array.size != len(table.values)):  # those of a layer are called so too
+    is_layer = array is not None and given is None and array.ndim > 1 and 1 not in array.shape
+    if array is None or is_layer:  # those of a layer are called so too
         return table
     weights = read_weights(array, len(table.values), origin=f"{origin}: {name}", place="row {}".format)
     return replace(table, weights=weights)

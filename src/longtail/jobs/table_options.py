@@ -83,7 +83,7 @@ class TableOptions(RowOptions):
     split_column: str | None = None
     """Column of train, val, test, or none; default: split."""
     weight_column: str | None = None
-    """Column of a plain table: how many rows each counts for in training."""
+    """Column of a plain table: how many rows each counts for in training, or none."""
     group_by: str | None = None
     """What belongs together: a pattern on paths, folder:1 (-1: the last), time:10, or a table of image and group."""
     several_labels: Literal["refuse", "rarest", "each"] = "refuse"

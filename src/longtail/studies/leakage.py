@@ -15,6 +15,7 @@ from longtail.ranges import Count, Share
 
 if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
+    from longtail.comparison.sealed import SealedFeatures
     from longtail.features import FeatureFile
 
 __all__ = ["LeakageConfig", "leakage_study", "measured_both_ways", "run"]
@@ -126,6 +127,13 @@ def measured_both_ways(
     return result
 
 
+def _weights(files: Sequence["FeatureFile | SealedFeatures"]) -> "NDArray[np.float64] | None":
+    """Return the weights of all rows, 1 where a split has none; None where no split has any."""
+    if all(file.weights is None for file in files):
+        return None
+    return np.concatenate([np.ones(len(file.labels)) if file.weights is None else file.weights for file in files])
+
+
 def _pooled(problem: "FeatureProblem") -> "FeatureFile":
     """Return the rows of all splits as one, groups numbered alike."""
     from longtail.features import FeatureFile
@@ -138,6 +146,7 @@ def _pooled(problem: "FeatureProblem") -> "FeatureFile":
         np.concatenate([file.labels for file in files]),
         first.attributes,
         groups=np.concatenate([np.asarray(file.groups) for file in files]),
+        weights=_weights(files),
         group_names=first.group_names,
     )
 

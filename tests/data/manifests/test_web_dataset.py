@@ -1,6 +1,7 @@
 """Shards of WebDataset: samples by the first dot of their names, read in any order without unpacking."""
 
 import io
+import json
 import pickle
 import tarfile
 
@@ -100,6 +101,19 @@ def test_files_that_belong_to_no_sample(tmp_path):
     odd = [("__info__/x.json", b"{}"), ("d/.DS_Store", b"x"), ("d/._a.png", b"x"), ("README", b"x")]
     write_tar(tmp_path / "a.tar", [*odd, *sample_members(range(3))])
     assert len(read_manifest(tmp_path / "a.tar", ManifestChoice(format="webdataset")).settled.rows) == 3
+
+
+def test_labels_stand_as_they_are_and_need_not_be_there_to_be_predicted(tmp_path):
+    words = ["001", "01", "1", "3.0"]
+    texts = [(json.dumps({"species": word}).encode(), str(number)) for number, word in enumerate(words)]
+    write_tar(tmp_path / "a.tar", [m for text, k in texts for m in ((f"{k}.json", text), (f"{k}.png", PNG))])
+    assert names_of(read_manifest(tmp_path / "a.tar")) == words
+    fields = [m for k, w in enumerate(words) for m in ((f"{k}.json", b'{"site": "01"}'), (f"{k}.png", PNG))]
+    write_tar(tmp_path / "new.tar", fields)
+    choice = ManifestChoice(format="webdataset", labelled=False, event_column="site")
+    manifest = read_manifest(tmp_path / "new.tar", choice)
+    assert names_of(manifest) == [""] * 4
+    assert manifest.settled.events.words == ["01"] * 4
 
 
 def test_a_segmentation_beside_the_image(tmp_path):

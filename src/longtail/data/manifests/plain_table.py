@@ -78,7 +78,7 @@ def rows_of_table(table: WordTable, choice: ManifestChoice) -> Rows:
         boxes=boxes,
         box_unit="pixels" if is_in_pixels else "shares",
         ids=ids,
-        weights=None if choice.weight_column is None else table.column(choice.weight_column, "weight_column"),
+        weights=_belonging(table, choice.weight_column or "none", "weight_column", ())[0],
         notes=(
             *box_notes,
             *(_perhaps_grouped(table) if groups is None and choice.group_column is None and choice.labelled else ()),

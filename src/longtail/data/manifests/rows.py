@@ -28,7 +28,8 @@ class ManifestChoice:
         split_column: of train, val and test; None looks for one called so, "none" takes none.
         group_column: what belongs together; None takes what the format says of it, "none" takes none.
         event_column: which rows are of one event, whose predictions may be pooled; as `group_column`.
-        weight_column: how many rows each counts for where it is learnt from; None weighs all alike. Of tables alone.
+        weight_column: how many rows each counts for where it is learnt from; None or "none" weigh all alike. Of plain
+            tables alone.
         id_column: what the rows are called in other tables; None looks for one by its name, "none" takes none.
         box_columns: left edge, upper edge, width and height of crops; four names, or ("none",) for whole images. Empty
             takes x, y, width and height where these are shares of the image.

@@ -85,7 +85,7 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
     if rows.groups is None and rows.events is not None and choice.group_column != "none" and any(rows.events):
         rows = replace(rows, groups=rows.events, grouped_by="events")  # frames of one event are alike
     groups = None if rows.groups is None else grouping_of(rows.groups, rows.grouped_by)
-    if groups is not None:
+    if groups is not None and choice.labelled:
         by = rows.grouped_by or "its groups"
         notes.append(f"{origin}: {groups.number:,} groups by {by}: each stays on one side of a split that is made")
     events = None if rows.events is None else grouping_of(rows.events)
@@ -95,7 +95,7 @@ def settle(rows: Rows, choice: ManifestChoice, alike_names: AlikeNames = "ask", 
 
 
 def _weights(rows: Rows, column: str | None, origin: str) -> NDArray[np.float64] | None:
-    if column is None:
+    if column in (None, "none"):
         return None
     if rows.weights is None:
         raise InputError(

@@ -15,6 +15,7 @@ from longtail.files.text import printable, read_text
 __all__ = ["Sample", "SampleColumns"]
 
 _NUMBERED = ("cls", "cls2", "class", "index", "inx", "id")  # written as whole numbers
+_NOWHERE = "-"  # of samples that are to be predicted
 _MOST_OF_A_LABEL = 2**20  # bytes
 
 
@@ -84,6 +85,8 @@ class SampleColumns:
                 return f"json:{column}"
         if "txt" in others:
             return "txt"
+        if not self._choice.labelled:
+            return _NOWHERE
         raise InputError(
             f"{where}: which of its files holds the class cannot be told ({sample.listed()}). Say it: `label_column` "
             "cls, or the name of a field of its .json."
@@ -91,8 +94,11 @@ class SampleColumns:
 
     def _label(self, file: Path, sample: Sample, fields: "_Fields", where: str) -> str:
         extension, _, name = self._place.partition(":")
+        if self._place == _NOWHERE:
+            return ""
         if name:
-            return self._named(fields.word(name, where, "label_column"), where)
+            word = fields.word(name, where, "label_column")
+            return word if self._names is None else self._named(word, where)  # as it stands: 001 is not 1
         member = sample.members.get(extension)
         if member is None:
             return ""  # nobody has labelled it
