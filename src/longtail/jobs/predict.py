@@ -207,7 +207,7 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
     together = None if inputs.source is None else groups_of(inputs.source) or events_of(inputs.source)
     is_whole = together is not None and len(together) == len(features)  # of very many inputs some are taken
     codes = together.codes if together is not None and is_whole else None
-    return find_prior(
+    target = find_prior(
         config.prior,
         predictor.class_names,
         getattr(predictor.head, "class_counts_", None),
@@ -215,6 +215,10 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
         seed=config.runtime.seed,
         quiet=config.runtime.quiet,
     )
+    if config.prior in ESTIMATED and inputs.source is None:
+        note = "its interval takes rows of features as independent; `longtail evaluate` draws groups, where they have any"
+        target = replace(target, notes=(*target.notes, note))
+    return target
 
 
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
