@@ -83,6 +83,7 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.comparison import read_settings, wanted_methods
     from longtail.files.text import printable
     from longtail.jobs.head_options import rules_of
+    from longtail.jobs.stage_one.contrast import check_contrast
     from longtail.jobs.stage_one.objective import check_rebalanced_once
 
     wanted_methods(config.heads.methods)
@@ -98,6 +99,7 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(f"--costs {printable(costs)}: no such file.")
     settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
+    check_contrast(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
 
