@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from longtail import backbones as backbones
     from longtail import comparison as comparison
+    from longtail import contrast as contrast
     from longtail import counts as counts
     from longtail import data as data
     from longtail import deploy as deploy
@@ -300,6 +301,7 @@ _HOME = {
 _ROOMS = (
     "backbones",
     "comparison",
+    "contrast",
     "counts",
     "data",
     "deploy",

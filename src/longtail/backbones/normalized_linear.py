@@ -1,4 +1,4 @@
-"""A classifier that compares directions: what LDAM trains."""
+"""A classifier that compares directions: what LDAM, BCL and ProCo train."""
 
 from typing import Any
 
@@ -12,13 +12,14 @@ __all__ = ["NormalizedLinear", "linear_parameters", "normalize_classifier"]
 
 
 class NormalizedLinear(nn.Linear):
-    """Cosine similarities of features and class weights.
+    """Cosine similarities of features and class weights, times a scale.
 
-    z_c = x . w_c / (|x| |w_c|)
+    z_c = s x . w_c / (|x| |w_c|)
 
     Args:
         in_features: D.
         out_features: C.
+        scale: s, above 0.
 
     Reference:
         Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", NeurIPS 2019, arXiv
@@ -31,8 +32,9 @@ class NormalizedLinear(nn.Linear):
         [[1.0, 0.0]]
     """
 
-    def __init__(self, in_features: int, out_features: int) -> None:
+    def __init__(self, in_features: int, out_features: int, *, scale: float = 1.0) -> None:
         super().__init__(in_features, out_features, bias=False)
+        self.scale = scale
 
     def reset_parameters(self) -> None:
         """Draw directions that are uniform on the sphere."""
@@ -41,22 +43,23 @@ class NormalizedLinear(nn.Linear):
             self.weight.copy_(functional.normalize(self.weight, dim=1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map features (B, D) to cosines (B, C)."""
-        return functional.linear(functional.normalize(features, dim=1), functional.normalize(self.weight, dim=1))
+        """Map features (B, D) to scaled cosines (B, C)."""
+        cosines = functional.linear(functional.normalize(features, dim=1), functional.normalize(self.weight, dim=1))
+        return cosines if self.scale == 1 else self.scale * cosines
 
 
-def normalize_classifier(model: Any) -> None:
+def normalize_classifier(model: Any, scale: float = 1.0) -> None:
     """Put a `NormalizedLinear` in the place of a network's last linear layer."""
     layer = classifier_of(model)
     path, _, name = classifier_prefix(model).rstrip(".").rpartition(".")
-    setattr(model.get_submodule(path), name, NormalizedLinear(layer.in_features, layer.out_features))
+    setattr(model.get_submodule(path), name, NormalizedLinear(layer.in_features, layer.out_features, scale=scale))
 
 
 def linear_parameters(model: Any) -> tuple[Tensor, Tensor]:
     """Return weight (C, D) and bias (C,) of a network's classifier as a linear layer that predicts the same.
 
-    Of a normalised layer the weights have length 1: its cosines are those scores divided by the length of the features,
-    which does not change their order.
+    Of a normalised layer the weights have length 1: its scores are those times the scale and divided by the length of
+    the features, which does not change their order.
 
     Example:
         >>> from longtail.backbones import create_backbone

@@ -216,6 +216,22 @@ class StageOneOptions:
     """Scale of the cosines in --loss ldam."""
     loss_smoothing: Share = 0.98
     """Smoothing d of --loss over-smoothed."""
+    contrast: Literal["none", "paco", "gpaco", "bcl", "proco"] = "none"
+    """Supervised contrast between views beside a balanced softmax, in place of --loss."""
+    contrast_weight: Factor | None = None
+    """Weight of contrast; default: paco, gpaco 0.05, up to 64 pixels 0.01; bcl 0.35, proco 1."""
+    contrast_temperature: Annotated[float, Range(above=0)] | None = None
+    """Temperature of contrast; default: by method and image size, 0.05 to 0.2."""
+    contrast_dimension: Annotated[int, Range(2, most=2**16)] | None = None
+    """Numbers that are compared for each view; default: by method and image size, 32 to 1024."""
+    contrast_queue: Annotated[int, Range(1, most=2**24)] | None = None
+    """Keys that paco and gpaco remember; default: 8192, up to 64 pixels 1024."""
+    contrast_momentum: Share | None = None
+    """Share that paco's key encoder keeps at a step; default: 0.999."""
+    contrast_classifier: Literal["cosine", "linear"] = "cosine"
+    """Classifier of bcl and proco; that of paco and gpaco is linear."""
+    contrast_view: Augmentation = "moco"
+    """Random changes of the views beside the first, whose are --augmentation."""
     reweight: bool = False
     """Weigh classes in the loss by 1 / effective number."""
     beta: Share = 0.9999

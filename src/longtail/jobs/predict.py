@@ -216,7 +216,7 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
         quiet=config.runtime.quiet,
     )
     if config.prior in ESTIMATED and inputs.source is None:
-        note = "its interval takes rows of features as independent; `longtail evaluate` draws groups, where they have any"
+        note = "its interval takes rows of features as independent; `longtail evaluate` draws their groups"
         target = replace(target, notes=(*target.notes, note))
     return target
 

@@ -85,6 +85,7 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.comparison import read_settings, wanted_methods
     from longtail.files.text import printable
     from longtail.jobs.head_options import rules_of
+    from longtail.jobs.stage_one.contrast import check_contrast
     from longtail.jobs.stage_one.frozen import check_layer_options
     from longtail.jobs.stage_one.objective import check_rebalanced_once
 
@@ -101,6 +102,7 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(f"--costs {printable(costs)}: no such file.")
     settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
+    check_contrast(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
 

@@ -12,11 +12,15 @@ from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from lightning.fabric import Fabric
+    from torch import nn
 
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.training.state import TrainingState
+    from longtail.training.task import Task
 
 __all__ = ["TrainConfig", "run", "train_stage_one"]
 
@@ -76,6 +80,7 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
     """
     from longtail.jobs.stage_one.adapter import check_adapter
+    from longtail.jobs.stage_one.contrast import check_contrast
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
     from longtail.jobs.unlabelled_images import with_pseudo_labels
@@ -83,6 +88,7 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     stage = config.stage
     check_rebalanced_once(stage)
     check_adapter(stage)
+    check_contrast(stage)
     folder, workers = config.record.parent, stage.workers
     return run_training(
         fabric,
@@ -98,16 +104,17 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
 
     from longtail.backbones import hold_all_but, normalize_classifier
     from longtail.backbones.adapters import add_adapters, hold_all_but_adapters
-    from longtail.jobs.stage_one.objective import objective_of
-    from longtail.jobs.stage_one.optimisation import parameter_groups, synchronised
+    from longtail.jobs.stage_one.contrast import further_views
+    from longtail.jobs.stage_one.cosines import cosine_scale
+    from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.schedules import scaled_learning_rate
-    from longtail.training.classification import Classification
     from longtail.training.inference import validation_accuracy
 
     model = setup.model
-    if stage.loss == "ldam":
-        normalize_classifier(model)
+    scale = cosine_scale(stage)
+    if scale is not None:
+        normalize_classifier(model, scale)
     hold_statistics = stage.hold_statistics or stage.adapter != "none"
     if stage.adapter == "none":
         frozen = hold_all_but(model, stage.train_part)
@@ -119,10 +126,10 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
         model = synchronised(model, fabric)
     if stage.compile:
         model.compile()  # in place: the names of its weights stay
-    objective = objective_of(stage, setup.images.labels, setup.num_classes)
+    task, before_epoch = _task(stage, setup, frozen if hold_statistics else ())
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     optimizer = torch.optim.SGD(
-        parameter_groups(model, rate, stage.backbone_rate),
+        [*parameter_groups(model, rate, stage.backbone_rate), *groups_beside(task, rate)],
         lr=rate,
         momentum=stage.momentum,
         weight_decay=stage.weight_decay,
@@ -131,9 +138,19 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     if (val := setup.images_of_val(fabric.device)) is not None:
         batches = val.batches(fabric, setup.preprocessing, workers=stage.workers)
         validate = partial(validation_accuracy, fabric, model, batches, val.labels, setup.num_classes)
-    return TrainingParts(
-        Classification(model, objective.loss, frozen=frozen if hold_statistics else ()),
-        optimizer,
-        before_epoch=objective.before_epoch,
-        validate=validate,
-    )
+    return TrainingParts(task, optimizer, further=further_views(stage), before_epoch=before_epoch, validate=validate)
+
+
+def _task(
+    stage: StageOneOptions, setup: "TrainingSetup", frozen: "Sequence[nn.Module]"
+) -> tuple["Task", "Callable[[int], None] | None"]:
+    """Return what a training with labels learns by, and what tells it which epoch it is."""
+    from longtail.jobs.stage_one.contrast import contrast_task
+    from longtail.jobs.stage_one.objective import objective_of
+    from longtail.training.classification import Classification
+
+    if stage.contrast == "none":
+        objective = objective_of(stage, setup.images.labels, setup.num_classes)
+        return Classification(setup.model, objective.loss, frozen=frozen), objective.before_epoch
+    task = contrast_task(setup, stage)
+    return task, getattr(task, "begin_epoch", None)

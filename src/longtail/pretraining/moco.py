@@ -10,6 +10,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from longtail.backbones import classifier_of, features_of
 from longtail.errors import InputError
+from longtail.pretraining.momentum import follow, replace_oldest
 from longtail.pretraining.ranks import encode_shuffled, num_ranks
 from longtail.ranges import Range
 
@@ -117,7 +118,7 @@ class MoCo(nn.Module):
                 "the queue."
             )
         queries = functional.normalize(self.projection(features_of(self.model, first)).float(), dim=1)
-        self._follow()
+        follow(self._average, ((self.model, self.key_model), (self.projection, self.key_projection)))
         keys, everyones = encode_shuffled(self._keys, second)
         # the backward pass needs the queue as it is now
         loss, result = info_nce(queries, keys, self.queue.clone(), self.temperature)
@@ -128,15 +129,8 @@ class MoCo(nn.Module):
         return functional.normalize(self.key_projection(features_of(self.key_model, images)).float(), dim=1)
 
     @torch.no_grad()
-    def _follow(self) -> None:
-        for leader, follower in ((self.model, self.key_model), (self.projection, self.key_projection)):
-            self._average(list(follower.parameters()), list(leader.parameters()), 0)
-
-    @torch.no_grad()
     def _enqueue(self, keys: Tensor) -> None:
-        # the place stays a tensor on the device: no step waits for it
-        places = self.position + torch.arange(len(keys), device=keys.device)
-        self.queue.index_copy_(0, places, keys.to(self.queue.dtype))
+        replace_oldest(self.queue, self.position, keys)
         self.position.add_(len(keys)).remainder_(len(self.queue))
 
 

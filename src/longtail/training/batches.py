@@ -1,6 +1,7 @@
 """Batches of images: resident on the device, or loaded by workers; both a pure function of (seed, epoch, step)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -9,7 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.data.source import ImageSource, image_of
-from longtail.data.transforms import Preprocessing, augment_batch, enough_pixels, image_transform, normalize
+from longtail.data.transforms import (
+    Augmentation,
+    Preprocessing,
+    augment_batch,
+    enough_pixels,
+    image_transform,
+    normalize,
+)
 from longtail.errors import InputError
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
@@ -56,9 +64,15 @@ def draw_seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _check_views(views: int | None) -> None:
+def _of_each_view(
+    preprocessing: Preprocessing, views: int | None, further: Sequence[Augmentation]
+) -> list[Preprocessing]:
     if views is not None and views < 1:
-        raise InputError(f"views is {views}; expected 1, 2, ..., or None for one image with its label.")
+        raise InputError(f"views is {views}; expected 1, 2, ..., or None for images with their labels.")
+    if views is not None and further:
+        raise InputError("further views come with labels; expected views=None beside them.")
+    others = [replace(preprocessing, augmentation=augmentation) for augmentation in further]
+    return [preprocessing] * (views or 1) + others
 
 
 class _Plan:
@@ -108,9 +122,10 @@ class ResidentBatches:
         num_ranks: processes.
         views: how often each image comes in a batch, augmented anew: (first, second, ...), without labels; None for
             (images, labels).
+        further: augmentations of further views of the same images, each in its own way: (images, second, ..., labels).
 
     Raises:
-        InputError: the batch cannot be divided evenly, or views is below 1.
+        InputError: the batch cannot be divided evenly, views is below 1, or further views are asked for without labels.
     """
 
     def __init__(
@@ -126,11 +141,12 @@ class ResidentBatches:
         rank: int = 0,
         num_ranks: int = 1,
         views: int | None = None,
+        further: Sequence[Augmentation] = (),
     ) -> None:
-        _check_views(views)
+        self._views = _of_each_view(preprocessing, views, further)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
-        self._images, self._labels, self._preprocessing, self._seed = images, labels, preprocessing, seed
-        self._views = views
+        self._images, self._labels, self._seed = images, labels, seed
+        self._labelled = views is None
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
         self.smallest_part = self._plan.smallest_part
@@ -146,29 +162,31 @@ class ResidentBatches:
                 indices = on_device[torch.from_numpy(positions).to(on_device.device)]
                 plain = self._images[indices]
                 views = tuple(
-                    normalize(augment_batch(plain, self._preprocessing, generator), self._preprocessing)
-                    for _ in range(self._views or 1)
+                    normalize(augment_batch(plain, preprocessing, generator), preprocessing)
+                    for preprocessing in self._views
                 )
-                batches.append((*views, self._labels[indices]) if self._views is None else views)
+                batches.append((*views, self._labels[indices]) if self._labelled else views)
             yield batches
 
 
 class _AugmentedImages:
     """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
 
-    def __init__(self, source: ImageSource, preprocessing: Preprocessing, seed: int, views: int | None) -> None:
-        self.source, self.seed, self.views = source, seed, views
+    def __init__(self, source: ImageSource, views: Sequence[Preprocessing], seed: int, *, labelled: bool) -> None:
+        self.source, self.seed, self.labelled = source, seed, labelled
         self.labels = np.asarray(source.labels)
-        self.transform = image_transform(preprocessing, train=True)
-        self.least = enough_pixels(preprocessing, train=True)
+        self.transforms = [image_transform(preprocessing, train=True) for preprocessing in views]
+        # all views come from one decoded image: as many pixels as that which needs the most
+        needed = [enough_pixels(preprocessing, train=True) for preprocessing in views]
+        self.least = max((pixels for pixels in needed if pixels is not None), default=None)
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor | int, ...]:
         index, epoch, position = key
         image = self.source.load(index, least=self.least)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.manual_seed(draw_seed(self.seed, epoch, position))
-            views = tuple(self.transform(image) for _ in range(self.views or 1))
-        return (*views, int(self.labels[index])) if self.views is None else views
+            views = tuple(transform(image) for transform in self.transforms)
+        return (*views, int(self.labels[index])) if self.labelled else views
 
     def name_of(self, key: tuple[int, int, int]) -> str:
         return self.source.identify(key[0])
@@ -187,10 +205,10 @@ class LoaderBatches:
         source: images on demand.
         device: where the batches go.
         workers: processes that load; 0 loads in this one.
-        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks, views: as in `ResidentBatches`.
+        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks, views, further: as in `ResidentBatches`.
 
     Raises:
-        InputError: the batch cannot be divided evenly, views is below 1, or an image cannot be read.
+        InputError: the batch cannot be divided evenly, views or further views are none, or an image cannot be read.
         LongtailError: a process that loads was killed.
     """
 
@@ -208,12 +226,13 @@ class LoaderBatches:
         rank: int = 0,
         num_ranks: int = 1,
         views: int | None = None,
+        further: Sequence[Augmentation] = (),
     ) -> None:
-        _check_views(views)
+        each = _of_each_view(preprocessing, views, further)
         Range(0).check(workers, "workers", whole=True)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
-        self._dataset = _AugmentedImages(source, preprocessing, seed, views)
         self._labelled = views is None
+        self._dataset = _AugmentedImages(source, each, seed, labelled=self._labelled)
         self._preprocessing, self._device, self._workers = preprocessing, device, workers
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size

@@ -1,10 +1,11 @@
 """The batches of a training, from images in memory or from workers that load them."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from longtail.data.transforms import Preprocessing
+from longtail.data.transforms import Augmentation, Preprocessing
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.images import Images
 from longtail.jobs.stage_one.objective import sampler_of
@@ -23,6 +24,7 @@ def training_batches(
     stage: StageOneOptions,
     seed: int,
     views: int | None = None,
+    further: Sequence[Augmentation] = (),
 ) -> LoaderBatches | ResidentBatches:
     """Build this process's batches.
 
@@ -33,18 +35,21 @@ def training_batches(
         stage: batch size, accumulation, workers, how the sampler draws (`representation`) and its settings.
         seed: of the sampler and of the augmentation.
         views: None for batches with labels; else so many views of each image, without labels.
+        further: augmentations of further views beside images with labels.
     """
     sampler = sampler_of(stage, images.labels, stage.representation, seed)
-    shared = {
+    shared: dict[str, Any] = {
         "batch_size": stage.batch_size,
         "accumulate": stage.accumulate,
         "seed": seed,
         "rank": fabric.global_rank,
         "num_ranks": fabric.world_size,
+        "views": views,
+        "further": further,
     }
     if images.pixels is None:
         return LoaderBatches(
-            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, views=views, **shared
+            images.source, sampler, preprocessing, device=fabric.device, workers=stage.workers, **shared
         )
     labels = torch.from_numpy(images.labels).to(fabric.device)
-    return ResidentBatches(images.pixels, labels, sampler, preprocessing, views=views, **shared)
+    return ResidentBatches(images.pixels, labels, sampler, preprocessing, **shared)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from torch import nn
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.settings import trained_stage
 from longtail.losses import build_loss, effective_number_weights, prior_of_loss
 from longtail.losses.build import LossName
 from longtail.losses.deferred import Deferred
@@ -51,6 +52,7 @@ def check_rebalanced_once(stage: StageOneOptions) -> None:
         for words, is_given in (
             (f"--representation {stage.representation} draws rare classes more often", draws),
             ("--reweight weighs them more", weighs),
+            (f"--contrast {stage.contrast} counts on how rare they are", stage.contrast != "none"),
             (f"--loss {stage.loss} counts on how rare they are", knows_counts or (stage.loss == "ldam" and draws)),
         )
         if is_given
@@ -132,8 +134,8 @@ def trained_prior(settings: dict[str, Any]) -> Literal["train", "uniform"]:
         >>> trained_prior({"stage": {"loss": "focal"}})
         'train'
     """
-    stage = StageOneOptions(**asdict(StageOneOptions()) | (settings.get("stage") or {}))
-    if stage.reweight and stage.beta > 0:
+    stage = trained_stage(settings)
+    if stage.contrast != "none" or (stage.reweight and stage.beta > 0):
         return "uniform"
     is_plain = stage.loss == "logit-adjusted" and stage.loss_tau == 0
     loss: LossName = "cross-entropy" if is_plain else stage.loss

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch import nn
 
-__all__ = ["parameter_groups", "start_from", "synchronised"]
+__all__ = ["groups_beside", "parameter_groups", "start_from", "synchronised"]
 
 
 def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> list[dict[str, Any]]:
@@ -33,6 +33,18 @@ def parameter_groups(model: Any, learning_rate: float, backbone_rate: float) -> 
         {"params": [p for p in learning if id(p) not in classifier], "lr": learning_rate * backbone_rate},
     ]
     return [group for group in groups if group["params"]]
+
+
+def groups_beside(task: Any, learning_rate: float) -> list[dict[str, Any]]:
+    """Return what learns in a task beside its network, such as a projection, as groups for an optimizer: one or none.
+
+    Args:
+        task: with the network as its attribute `model`.
+        learning_rate: of it.
+    """
+    inside = {id(parameter) for parameter in task.model.parameters()}
+    beside = [p for p in task.parameters() if p.requires_grad and id(p) not in inside]
+    return [{"params": beside, "lr": learning_rate}] if beside else []
 
 
 def start_from(model: "nn.Module", path: Path, backbone: str) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "check_same",
     "plain",
     "read_about",
+    "trained_stage",
     "training_settings",
     "usual_settings",
 ]
@@ -131,6 +132,19 @@ def training_settings(
     """Return what a training with labels is known by: it goes on with these settings alone."""
     groups = {"data": asdict(data), "stage": asdict(stage), "unlabelled": asdict(unlabelled)}
     return plain({"dataset": dataset, **groups, "seed": seed})  # type: ignore[no-any-return]
+
+
+def trained_stage(settings: dict[str, Any]) -> StageOneOptions:
+    """Return how a network was trained, as its checkpoint says it; today's defaults for what it does not say.
+
+    Args:
+        settings: of its training.
+
+    Example:
+        >>> trained_stage({"stage": {"loss": "focal"}}).loss
+        'focal'
+    """
+    return StageOneOptions(**asdict(StageOneOptions()) | (settings.get("stage") or {}))
 
 
 def usual_settings() -> dict[str, Any]:

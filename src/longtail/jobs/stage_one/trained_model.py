@@ -16,7 +16,8 @@ from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.jobs.flags import naming_flags
 from longtail.jobs.stage_one.adapter import with_stored_adapters
-from longtail.jobs.stage_one.settings import read_about
+from longtail.jobs.stage_one.cosines import cosine_scale
+from longtail.jobs.stage_one.settings import read_about, trained_stage
 from longtail.training.checkpoints import load_checkpoint, load_weights
 
 __all__ = ["TrainedModel", "find_checkpoint", "open_model", "write_joint_head"]
@@ -92,8 +93,9 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     }
     if not weights:
         raise InputError(f"{path}: holds no network. Expected a checkpoint of `longtail train` or `run`.")
-    if about["settings"].get("stage", {}).get("loss") == "ldam":
-        normalize_classifier(model)
+    scale = cosine_scale(trained_stage(about["settings"]))
+    if scale is not None:
+        normalize_classifier(model, scale)
     with_stored_adapters(model, about["settings"])
     load_weights(model, weights, str(path))
     merge_adapters(model)

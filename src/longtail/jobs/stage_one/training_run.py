@@ -14,6 +14,7 @@ import torch
 from torch.optim import Optimizer
 
 from longtail.data.source import DataSplits
+from longtail.data.transforms import Augmentation
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.pace import Work, go_on_with, settle_threads
@@ -61,6 +62,7 @@ class TrainingParts:
         task: around the network of the setup.
         optimizer: of what learns in it.
         views: None for batches with labels; else so many views of each image, without labels.
+        further: augmentations of further views beside images with labels.
         before_epoch: as in `TrainingPlan`.
         validate: as in `TrainingPlan`.
     """
@@ -68,6 +70,7 @@ class TrainingParts:
     task: Task
     optimizer: Optimizer
     views: int | None = None
+    further: tuple[Augmentation, ...] = ()
     before_epoch: Callable[[int], None] | None = None
     validate: Callable[[], dict[str, float]] | None = None
 
@@ -99,7 +102,9 @@ def run_training(
         return state
     setup = set_up(fabric, open_images(), stage, runtime.seed, checkpoint)
     parts = build(setup)
-    batches = training_batches(fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views)
+    batches = training_batches(
+        fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views, parts.further
+    )
     if fabric.is_global_zero:
         _write_beginning(run, setup)
     names = setup.splits.class_names
