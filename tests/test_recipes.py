@@ -1,9 +1,12 @@
 """The recipes of published settings: batch sizes, schedules and samplers as the released configurations have them."""
 
+from dataclasses import replace
+
 import pytest
 
 from longtail.comparison import read_settings
 from longtail.comparison.method_settings import unfitted_head
+from longtail.jobs.stage_one.contrast import check_contrast, contrast_settings
 from longtail.recipes import RECIPES
 
 # recipe: batch, rate, rate of the backbone over it, decay, epochs, schedule; cRT and LWS epochs, batch, rate, decay
@@ -48,9 +51,68 @@ def test_what_differs_between_the_recipes():
     assert crt.schedule == "cosine"
 
 
+SETTINGS = ("weight", "temperature", "dimension", "queue", "momentum")
+LARGE = {"is_small": False, "num_images": 100_000}
+SIZES = {"cifar": {"is_small": True, "num_images": 10_000}, "image": LARGE, "place": LARGE, "inat1": LARGE}
+# recipe: weight, temperature, dimension, queue of the contrast; batch, rate, decay, epochs, warm-up, schedule
+CONTRAST = {
+    "cifar100-lt-paco": ((0.01, 0.05, 32, 1024), (128, 0.05, 5e-4, 400, 10, "step")),
+    "cifar100-lt-gpaco": ((0.01, 0.05, 32, 1024), (128, 0.1, 5e-4, 400, 10, "step")),
+    "cifar100-lt-proco": ((1, 0.1, 128, None), (256, 0.3, 2e-4, 200, 5, "step")),
+    "cifar10-lt-proco": ((1, 0.1, 128, None), (256, 0.3, 2e-4, 200, 5, "step")),
+    "imagenet-lt-paco": ((0.05, 0.2, 128, 8192), (128, 0.02, 5e-4, 400, 10, "cosine-epoch")),
+    "imagenet-lt-gpaco": ((0.045, 0.2, 128, 8192), (128, 0.04, 5e-4, 400, 10, "cosine-epoch")),
+    "imagenet-lt-bcl": ((0.35, 0.07, 1024, None), (256, 0.1, 5e-4, 90, 0, "cosine-epoch")),
+    "imagenet-lt-proco": ((1, 0.07, 1024, None), (256, 0.1, 5e-4, 90, 0, "cosine-epoch")),
+    "places-lt-paco": ((0.05, 0.2, 128, 8192), (128, 0.02, 5e-4, 30, 10, "cosine-epoch")),
+    "places-lt-gpaco": ((0.02, 0.2, 128, 8192), (128, 0.02, 5e-4, 30, 10, "cosine-epoch")),
+    "inat18-paco": ((0.05, 0.2, 128, 8192), (128, 0.02, 1e-4, 400, 10, "cosine-epoch")),
+    "inat18-gpaco": ((0.05, 0.2, 128, 8192), (128, 0.04, 1e-4, 400, 10, "cosine-epoch")),
+    "inat18-bcl": ((0.35, 0.07, 1024, None), (256, 0.2, 1e-4, 100, 0, "cosine-epoch")),
+    "inat18-proco": ((1, 0.07, 1024, None), (256, 0.2, 1e-4, 90, 0, "cosine-epoch")),
+}
+
+
+@pytest.mark.parametrize("name", CONTRAST)
+def test_published_settings_of_contrast(name):
+    config = RECIPES[name]()
+    stage, base = config.stage, RECIPES[name.rpartition("-")[0]]()
+    assert stage.contrast == name.rpartition("-")[2]
+    assert (
+        (stage.contrast_weight, stage.contrast_temperature, stage.contrast_dimension, stage.contrast_queue),
+        (
+            *(stage.batch_size, stage.learning_rate, stage.weight_decay, stage.epochs),
+            *(stage.warmup_epochs, stage.schedule),
+        ),
+    ) == CONTRAST[name]
+    check_contrast(stage)
+    assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
+    assert (stage.train_part == "last-block") == name.startswith("places")
+    # what the task takes where nothing is said is what is said here, but for the data sets' own weights
+    usual = contrast_settings(replace(stage, **dict.fromkeys(map("contrast_{}".format, SETTINGS))), **SIZES[name[:5]])
+    given = contrast_settings(stage, **SIZES[name[:5]])
+    assert usual | {"weight": given["weight"]} == given
+
+
+def test_the_plain_recipe_of_a_data_set_comes_first():
+    first = {}
+    for name, build in RECIPES.items():
+        first.setdefault(build().dataset, name)
+    assert set(first.values()) == {
+        "cifar10-lt",
+        "cifar100-lt",
+        "digits",
+        "folder",
+        "imagenet-lt",
+        "inat18",
+        "places-lt",
+    }
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_says_how_it_is_called(name):
     text = RECIPES[name].__doc__
     assert f"Command: longtail run {name}" in text
-    if name in PUBLISHED:
-        assert all(word in text for word in ("Source:", "Published, ", "Hardware:"))
+    if name in PUBLISHED or name in CONTRAST:
+        words = ("Source", "Published", "Hardware:")
+        assert all(word in text for word in words)
