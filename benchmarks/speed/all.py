@@ -67,6 +67,9 @@ BENCHMARKS = {
     ),
     "dlsa_defaults": Benchmark("DLSA with its defaults", "products", ("--quick", "--data", "places")),
     "pretraining": Benchmark("self-supervised steps", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")),
+    "contrast": Benchmark(
+        "steps of supervised contrast", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")
+    ),
     "grouped_split": Benchmark("a split by group against scikit-learn", "ours|scikit|peak|ratio", ("--quick",)),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
     "predict_rows": Benchmark("predict against the bare product", "share|times|rows", ("--quick",)),

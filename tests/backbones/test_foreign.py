@@ -1,5 +1,7 @@
 """Others' checkpoints: the originals' nets give the same logits, and what cannot be read is refused in a sentence."""
 
+import itertools
+
 import pytest
 import torch
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
@@ -151,6 +153,58 @@ def test_classifiers_beside_a_momentum_encoder(tmp_path, capsys):
     told = capsys.readouterr().out
     assert "fc.weight, fc.bias: of a projection" in told
     assert "normalize=True" in told
+
+
+def projection(*widths, name, batch_norm):
+    """What a Sequential of linear layers, batch norm and ReLU leaves in a state dict."""
+    state, place = {}, 0
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+        state |= {f"{name}.{place}.weight": torch.ones(outputs, inputs), f"{name}.{place}.bias": torch.ones(outputs)}
+        place += 1
+        if number < len(widths) - 2:
+            if batch_norm:
+                norm = torch.nn.BatchNorm1d(outputs).state_dict()
+                state |= {f"{name}.{place}.{key}": tensor for key, tensor in norm.items()}
+            place += 1 + batch_norm
+    return state
+
+
+@pytest.mark.parametrize("method", ["paco", "gpaco"])
+@torch.inference_mode()
+def test_all_that_paco_and_gpaco_release(method, tmp_path, capsys):
+    """PaCo's projection has batch norm and a momentum copy, GPaCo's has three layers and neither."""
+    net = original("resnet10")
+    backbone, weight, bias = parts(net)
+    encoder = backbone | (
+        projection(512, 512, 128, name="fc", batch_norm=True)
+        if method == "paco"
+        else projection(512, 512, 512, 128, name="fc", batch_norm=False)
+    )
+    state = {f"module.encoder_q.{k}": v for k, v in encoder.items()}
+    state |= {"module.linear.weight": weight, "module.linear.bias": bias}
+    if method == "paco":
+        state |= {f"module.encoder_k.{k}": torch.zeros_like(v) for k, v in encoder.items()}
+        state |= {"module.linear_k.weight": torch.zeros_like(weight), "module.linear_k.bias": torch.zeros_like(bias)}
+    state |= {"module.queue": torch.zeros(64, 128), "module.queue_l": torch.zeros(64, dtype=torch.int64)}
+    state |= {"module.queue_ptr": torch.zeros(1, dtype=torch.int64)}
+    ours = imported({"epoch": 400, "arch": "resnet10", "acc": 57.0, "state_dict": state, "optimizer": {}}, tmp_path)
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(ours.model(images), net(images), rtol=1e-5, atol=1e-5)
+    assert "of a projection" in capsys.readouterr().out
+
+
+def test_bcl_and_proco_without_their_projections_and_cosines(tmp_path, capsys):
+    net = original("resnet10")
+    backbone, _, _ = parts(net)
+    state = {f"module.encoder.{k}": v for k, v in backbone.items()}
+    for name in ("head", "head_fc"):
+        state |= projection(512, 512, 1024, name=f"module.{name}", batch_norm=True)
+    state |= {"module.fc.weight": torch.ones(512, C)}
+    torch.save({"state_dict": state}, tmp_path / "bcl.pth")
+    assert "--num-classes" in refused(tmp_path / "bcl.pth", capsys)
+    ours = imported({"state_dict": state}, tmp_path, "--num-classes", "5")
+    assert "of a projection" in capsys.readouterr().out
+    torch.testing.assert_close(ours.model.state_dict()["conv1.weight"], backbone["conv1.weight"])
 
 
 def test_a_cosine_classifier_is_none_of_ours(tmp_path, capsys):

@@ -17,7 +17,7 @@ _WRAPPERS = ("module.", "_orig_mod.")
 _PREFIXES = (*_WRAPPERS, "model.", "encoder_q.", "backbone.")
 _CLASSIFIERS = ("fc", "linear", "classifier", "head.fc", "head")
 # layers that are counted stand in a Sequential: a projection, or a head of several layers
-_SEQUENTIAL = re.compile(r"(fc|linear|classifier|head)\.\d+\.")
+_SEQUENTIAL = re.compile(r"(fc|linear|classifier|head|head_fc)\.\d+\.")
 
 
 @dataclass
@@ -74,7 +74,7 @@ def mmpretrain(weights: Mapping[str, Any]) -> ForeignWeights:
 
 
 def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
-    """Read a plain state dict: torchvision, timm, CIFAR ResNets, and what MoCo and PaCo train.
+    """Read a plain state dict: torchvision, timm, CIFAR ResNets, and what MoCo, PaCo, GPaCo, BCL and ProCo train.
 
     Raises:
         InputError: its classifier does not fit together.
@@ -88,7 +88,10 @@ def state_dict(weights: Mapping[str, Any]) -> ForeignWeights:
     projection += [name for name in queries if _is_linear(_bare(name))]
     result.ignored |= dict.fromkeys(map(_bare, projection), "of a projection, not a linear classifier")
     left = {*momentum, *projection}
-    tensors = _tensors({name: weights[name] for name in weights if name not in left}, "state_dict", result, _PREFIXES)
+    # a vision transformer of torchvision has an encoder too, but no convolution of that name
+    is_bcl = any(_bare(name) == "encoder.conv1.weight" for name in weights)
+    prefixes = (*_PREFIXES, "encoder.") if is_bcl else _PREFIXES
+    tensors = _tensors({name: weights[name] for name in weights if name not in left}, "state_dict", result, prefixes)
     result.backbone = {name: tensor for name, tensor in tensors.items() if not _is_linear(name)}
     heads = {name: tensor for name, tensor in tensors.items() if _is_linear(name)}
     _take_classifier(result, heads, _CLASSIFIERS)
