@@ -66,6 +66,11 @@ BENCHMARKS = {
         ("--batch", "512"),
     ),
     "dlsa_defaults": Benchmark("DLSA with its defaults", "products", ("--quick", "--data", "places")),
+    "augmentation": Benchmark(
+        "switches of stage 1 against torchvision and the bare passes",
+        "ratio|times",
+        ("--steps", "1", "--repeat", "1", "--batch-size", "8"),
+    ),
     "pretraining": Benchmark("self-supervised steps", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")),
     "grouped_split": Benchmark("a split by group against scikit-learn", "ours|scikit|peak|ratio", ("--quick",)),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
