@@ -11,6 +11,8 @@ import torch
 import longtail
 import longtail.heads as heads
 from longtail.cli import main
+from longtail.data.policies import Policy
+from longtail.data.transforms import Preprocessing, augment_batch
 from longtail.features import splits_of_arrays
 from longtail.heads.tau_normalized import tau_sweep
 
@@ -84,3 +86,25 @@ def test_a_whole_run_is_on_the_device(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert ("gpu" in results["environment"]) == (DEVICE == "cuda")
     assert results["methods"]["crt"]["metrics"]["test"]["balanced"] > 20
+
+
+@pytest.mark.parametrize("name", ["randaugment", "autoaugment"])
+def test_policies_change_images_as_on_the_cpu(name):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (256, 3, 32, 32), dtype=torch.uint8, generator=generator)
+    policy = Policy(name, cutout=9, erasing=0.5)
+    preprocessing = Preprocessing(32, 32, 3, (0.5,) * 3, (0.2,) * 3, "crop-flip", True, policy=policy)
+    here, there = (
+        augment_batch(images.to(device), preprocessing, torch.Generator().manual_seed(1)).cpu()
+        for device in ("cpu", DEVICE)
+    )
+    # places between two pixels, and sums of float32, may be rounded otherwise
+    assert (here == there).float().mean() >= ALIKE
+
+
+def test_the_switches_of_stage_one_train_there(tmp_path):
+    words = ["train", "digits", "--epochs", "2", "--device", DEVICE, "--quiet", "--out", str(tmp_path)]
+    words += ["--policy", "randaugment", "--mix", "cmo", "--ema", "0.9", "--sam", "0.05", "--classifier-radius", "1"]
+    assert main(words) == 0
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.pt", weights_only=True)
+    assert checkpoint["task"].keys() == checkpoint["learning"].keys()

@@ -66,6 +66,11 @@ BENCHMARKS = {
         ("--batch", "512"),
     ),
     "dlsa_defaults": Benchmark("DLSA with its defaults", "products", ("--quick", "--data", "places")),
+    "augmentation": Benchmark(
+        "switches of stage 1 against torchvision and the bare passes",
+        "ratio|times",
+        ("--steps", "1", "--repeat", "1", "--batch-size", "8"),
+    ),
     "pretraining": Benchmark("self-supervised steps", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")),
     "contrast": Benchmark(
         "steps of supervised contrast", "ratio", ("--steps", "1", "--repeat", "1", "--batch-size", "8")

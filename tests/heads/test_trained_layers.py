@@ -17,7 +17,7 @@ from longtail.sampling import Sampler
 from longtail.schedules import Schedule
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5}
-NAMES = ["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed"]
+NAMES = ["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed", "label-aware"]
 COUNTS = torch.tensor([40.0, 9.0, 3.0, 1.0])
 
 

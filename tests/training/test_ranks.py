@@ -39,15 +39,18 @@ def test_several_ranks_give_what_one_gives(one, forked, tmp_path, ranks):
 
 
 @pytest.mark.distributed
-def test_a_run_goes_on_with_another_number_of_ranks(forked, tmp_path):
+@pytest.mark.parametrize("switches", [(), ("switches",)])
+def test_a_run_goes_on_with_another_number_of_ranks(forked, tmp_path, switches):
+    """With SAM the point nearby is that of all images of a step, and the average of weights is one of steps."""
+
     def weights(folder):
         checkpoint = load_checkpoint(folder / "last.pt")
         assert checkpoint["state"]["epoch"] == 3
         return checkpoint["task"]
 
-    forked.run_ranks(1, HERE / "train_script.py", tmp_path / "alone", -1)
+    forked.run_ranks(1, HERE / "train_script.py", tmp_path / "alone", -1, *switches)
     for ranks, stop_after in ((2, 3), (4, 6), (1, -1)):  # in the first epoch, then in the second, then to the end
-        forked.run_ranks(ranks, HERE / "train_script.py", tmp_path / "changing", stop_after)
+        forked.run_ranks(ranks, HERE / "train_script.py", tmp_path / "changing", stop_after, *switches)
     alone, changing = weights(tmp_path / "alone"), weights(tmp_path / "changing")
     for name, tensor in alone.items():
         # the same images in the same steps; only the order of the sums over a batch differs

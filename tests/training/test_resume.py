@@ -123,10 +123,26 @@ def test_with_workers_and_accumulated_batches(tmp_path):
     assert_same(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
 
 
-def test_kill_nine(forked, tmp_path):
+SWITCHES = ["--policy", "randaugment", "--cutout", "4", "--mix", "cmo", "--ema", "0.99", "--sam", "0.05"]
+
+
+@pytest.mark.parametrize("switches", [[], SWITCHES], ids=["plain", "switches"])
+def test_kill_nine(forked, tmp_path, switches):
     """`longtail train`, killed at random steps, resumed as a user would, against an uninterrupted run."""
     command = ["-m", "longtail", "train", "digits", "--backbone", "digits_cnn", "--epochs", "4", "--quiet"]
-    command += ["--batch-size", "8", "--ratio", "40", "--profile", "exp", "--device", "cpu", "--save-every", "0"]
+    command += [
+        "--batch-size",
+        "8",
+        "--ratio",
+        "40",
+        "--profile",
+        "exp",
+        "--device",
+        "cpu",
+        "--save-every",
+        "0",
+        *switches,
+    ]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert forked.run(*command, "--out", whole).returncode == 0
     last = cut / "checkpoints" / "last.pt"

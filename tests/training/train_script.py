@@ -26,6 +26,7 @@ def main():
     import os
 
     folder, stop_after = Path(sys.argv[1]), int(sys.argv[2])
+    switches = {"ema": 0.9, "sam": 0.05} if "switches" in sys.argv[3:] else {}
     torch.set_num_threads(1)
     ranks = processes(os.environ, 1).number
     fabric = Fabric(accelerator="cpu", devices=ranks, strategy="ddp" if ranks > 1 else "auto", precision="32-true")
@@ -59,7 +60,7 @@ def main():
 
     batches.steps = steps
     last = folder / "last.pt"
-    plan = TrainingPlan(num_epochs=3, schedule=Schedule("cosine"), seed=1, save_every=0.0)
+    plan = TrainingPlan(num_epochs=3, schedule=Schedule("cosine"), seed=1, save_every=0.0, **switches)
     record = TrainingRecord(folder, {}, load_checkpoint(last) if last.is_file() else None, quiet=True)
     try:
         train(fabric, task, optimizer, batches, plan, record)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+from longtail.data.policies.policy import Policy
 from longtail.data.published import PUBLISHED
 from longtail.data.source import DataSplits
 from longtail.data.statistics import STATISTICS, Statistics
@@ -140,6 +141,7 @@ def stored_preprocessing(stored: Mapping[str, Any]) -> Preprocessing:
         resident=stored["resident"],
         decode=stored.get("decode", "whole"),  # of earlier versions there is no other
         squeeze=stored.get("squeeze", False),
+        policy=Policy(**stored.get("policy", {})),
     )
 
 

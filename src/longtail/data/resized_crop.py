@@ -13,7 +13,7 @@ TRIES = 10
 def crop_boxes(
     count: int,
     size: int,
-    generator: torch.Generator,
+    generator: torch.Generator | None,
     *,
     scale: tuple[float, float] = (0.2, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
@@ -26,7 +26,7 @@ def crop_boxes(
     Args:
         count: B.
         size: height and width of the images, in pixels.
-        generator: on the CPU, so that every device draws the same.
+        generator: on the CPU, so that every device draws the same; None: torch's own.
         scale: bounds of the share of the area.
         ratio: bounds of width / height.
 

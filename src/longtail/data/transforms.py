@@ -1,13 +1,18 @@
 """From decoded images to a backbone's input: augmentation and normalisation."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from longtail.data.color_jitter import random_color_jitter, random_greyscale
+from longtail.data.policies.batched import apply_operations
+from longtail.data.policies.draws import draw_operations
+from longtail.data.policies.erasing import hide_parts
+from longtail.data.policies.policy import Policy
+from longtail.data.policies.single import SingleImagePolicy
 from longtail.data.resized_crop import random_resized_crop
 
 if TYPE_CHECKING:
@@ -52,6 +57,7 @@ class Preprocessing:
             that they are resized to.
         squeeze: the whole image is resized to `size` x `size`, whatever its shape, and nothing is cropped, where it is
             not augmented.
+        policy: what training does besides, after `augmentation`: random operations, hidden parts.
     """
 
     size: int
@@ -63,6 +69,7 @@ class Preprocessing:
     resident: bool
     decode: Decoding = "whole"
     squeeze: bool = False
+    policy: Policy = field(default_factory=Policy)
 
 
 def enough_pixels(preprocessing: Preprocessing, *, train: bool) -> int | None:
@@ -164,6 +171,17 @@ def moco_views(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
     """Augment a batch of resident images, shape (B, channels, H, W), where it lies; the scale stays 0 to 255."""
+    images, policy = _cut(images, preprocessing, generator), preprocessing.policy
+    if policy.name != "none":
+        images = images if images.dtype == torch.uint8 else images.round().clamp(0, 255).to(torch.uint8)
+        drawn = draw_operations(policy, len(images), generator)
+        for operations, strengths in zip(drawn.operations, drawn.strengths, strict=True):
+            images = apply_operations(images, operations, strengths)
+    return hide_parts(images, policy, preprocessing.mean, generator)
+
+
+def _cut(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
+    """Take the random part of each image that `augmentation` says, with its colours where it changes them."""
     if preprocessing.augmentation == "none":
         return images
     if preprocessing.augmentation == "moco":
@@ -202,4 +220,6 @@ def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose
             steps.append(v2.RandomCrop(size, padding=max(size // 8, 1)))
         if augmentation == "crop-flip":
             steps.append(v2.RandomHorizontalFlip())
+    if train and preprocessing.policy.changes:
+        steps.append(SingleImagePolicy(preprocessing.policy, preprocessing.mean))
     return v2.Compose(steps)

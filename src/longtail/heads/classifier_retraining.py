@@ -68,8 +68,8 @@ class ClassifierRetraining(LinearHead):
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
-        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam" or "over-smoothed", as in
-            `longtail.losses`.
+        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed" or "label-aware",
+            as in `longtail.losses`.
         reweight: weigh the classes in the loss by the inverse of their effective number of images.
         beta: of the effective number, 0 to below 1.
         rebalance_from: share of the epochs before which all classes weigh alike (deferred re-weighting), 0 to below 1.

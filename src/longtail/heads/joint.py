@@ -52,8 +52,8 @@ class Joint(LinearHead):
         device: where to compute, such as "cpu" or "cuda".
         precision: of the matrix products, "float32" or "bfloat16": 8 significant bits, faster where the processor or
             GPU computes in it. Weights and loss stay float32; float64 features are computed in float64 in any case.
-        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam" or "over-smoothed", as in
-            `longtail.losses`.
+        loss: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed" or "label-aware",
+            as in `longtail.losses`.
         head_prior: world that the probabilities of a given head mean, "train" or "uniform" (it was trained with class
             weights, balanced samples or balanced softmax); None: what the loss says.
 

@@ -8,6 +8,7 @@ from longtail.backbones.adapters.adapted import Adapter
 from longtail.backbones.network_parts import Part
 from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
+from longtail.data.policies.policy import PolicyName
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.features.columns import ColumnChoice, Orientation
 from longtail.jobs.table_options import TableOptions
@@ -15,6 +16,7 @@ from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
 from longtail.sampling import Strategy
 from longtail.schedules import ScheduleKind
+from longtail.training.mixing import MixingName
 
 __all__ = [
     "ColumnOptions",
@@ -216,6 +218,10 @@ class StageOneOptions:
     """Scale of the cosines in --loss ldam."""
     loss_smoothing: Share = 0.98
     """Smoothing d of --loss over-smoothed."""
+    head_smoothing: Share = 0.4
+    """Label-aware smoothing of the largest class."""
+    tail_smoothing: Share = 0.1
+    """Label-aware smoothing of the smallest class."""
     contrast: Literal["none", "paco", "gpaco", "bcl", "proco"] = "none"
     """Supervised contrast between views beside a balanced softmax, in place of --loss."""
     contrast_weight: Factor | None = None
@@ -264,6 +270,34 @@ class StageOneOptions:
     """Height and width of the network's images; default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images."""
+    policy: PolicyName = "none"
+    """Random operations after --augmentation."""
+    policy_operations: Annotated[int, Range(1, most=16)] = 2
+    """Operations of randaugment."""
+    policy_magnitude: Annotated[float, Range(0, most=10)] = 9.0
+    """Magnitude of randaugment, up to 10."""
+    policy_spread: Annotated[float, Range(0, most=10)] = 0.5
+    """Standard deviation of --policy-magnitude."""
+    erasing: Annotated[float, Range(0, most=1)] = 0.0
+    """Probability that a random part is hidden."""
+    cutout: Annotated[int, Range(0, most=8192)] = 0
+    """Pixels of the side of a hidden square; 0: none."""
+    mix: Literal["none"] | MixingName = "none"
+    """Mixtures of two images."""
+    mix_alpha: Annotated[float, Range(above=0)] = 1.0
+    """Alpha of the Beta distribution of shares."""
+    mix_probability: Annotated[float, Range(0, most=1)] | None = None
+    """Share of mixed batches; default: 1, with boxes 0.5."""
+    remix_ratio: Annotated[float, Range(1)] = 3.0
+    """Ratio of counts to take the rarer label alone."""
+    remix_threshold: Annotated[float, Range(0, most=1)] = 0.5
+    """Share of the commoner image below which it is."""
+    ema: Share = 0.0
+    """Decay of the weights' moving average; 0: none."""
+    sam: Factor = 0.0
+    """Radius of sharpness-aware minimisation; 0: none."""
+    classifier_radius: Annotated[float, Range(above=0)] | None = None
+    """Greatest length of the classifier's weights."""
     decode: Literal["auto"] | Decoding = "auto"
     """JPEGs whole, or scaled where enough is left."""
     workers: Workers = 2

@@ -88,9 +88,11 @@ def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "T
     """
     from longtail.jobs.stage_one.images import stage_preprocessing
     from longtail.jobs.stage_one.settings import plain
+    from longtail.jobs.stage_one.switches import check_switches
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
     from longtail.jobs.unlabelled_images import HELD_BACK, open_extra
 
+    check_switches(stage_of(config.pretraining))
     known, unlabelled = splits, config.unlabelled
     if unlabelled.unlabelled == HELD_BACK:
         splits = replace(splits, extra=open_extra(splits, unlabelled, config.data))

@@ -88,6 +88,7 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.jobs.stage_one.contrast import check_contrast
     from longtail.jobs.stage_one.frozen import check_layer_options
     from longtail.jobs.stage_one.objective import check_rebalanced_once
+    from longtail.jobs.stage_one.switches import check_switches
 
     wanted_methods(config.heads.methods)
     if config.heads.head is not None:
@@ -103,6 +104,7 @@ def checked(config: RunConfig) -> RunConfig:
     settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
     check_contrast(config.stage)
+    check_switches(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx
 
@@ -305,15 +307,18 @@ def _of_layers(model: "TrainedModel") -> str:
 def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
     """Return how stage 1 was trained."""
     from longtail.files.text import counted
+    from longtail.jobs.stage_one.switches import switched_on
     from longtail.schedules import scaled_learning_rate
 
+    on = switched_on(stage)
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     return {
         "sentence": f"{stage.representation} sampling, {counted(stage.epochs, 'epoch')} at learning rate {rate:g}, "
-        f"{state.seconds:.0f} s",
+        f"{''.join(f'{name} {value}, ' for name, value in on.items())}{state.seconds:.0f} s",
         "sampling": stage.representation,
         "epochs": stage.epochs,
         "learning_rate": rate,
+        **({"switches": on} if on else {}),
         "seconds": round(state.seconds, 1),
         "images_per_second": round(stage.epochs * len(splits.train) / max(state.seconds, 1e-9), 1),
         "history": [_history_row(row) for row in state.history],

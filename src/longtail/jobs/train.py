@@ -82,6 +82,7 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     from longtail.jobs.stage_one.adapter import check_adapter
     from longtail.jobs.stage_one.contrast import check_contrast
     from longtail.jobs.stage_one.objective import check_rebalanced_once
+    from longtail.jobs.stage_one.switches import check_switches
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
     from longtail.jobs.unlabelled_images import with_pseudo_labels
 
@@ -89,6 +90,7 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     check_rebalanced_once(stage)
     check_adapter(stage)
     check_contrast(stage)
+    check_switches(stage)
     folder, workers = config.record.parent, stage.workers
     return run_training(
         fabric,
@@ -107,6 +109,7 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     from longtail.jobs.stage_one.contrast import further_views
     from longtail.jobs.stage_one.cosines import cosine_scale
     from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
+    from longtail.jobs.stage_one.switches import cap_classifier
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.schedules import scaled_learning_rate
     from longtail.training.inference import validation_accuracy
@@ -138,19 +141,32 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     if (val := setup.images_of_val(fabric.device)) is not None:
         batches = val.batches(fabric, setup.preprocessing, workers=stage.workers)
         validate = partial(validation_accuracy, fabric, model, batches, val.labels, setup.num_classes)
-    return TrainingParts(task, optimizer, further=further_views(stage), before_epoch=before_epoch, validate=validate)
+    return TrainingParts(
+        task,
+        optimizer,
+        further=further_views(stage),
+        before_epoch=before_epoch,
+        validate=validate,
+        after_step=None if stage.classifier_radius is None else partial(cap_classifier, model, stage.classifier_radius),
+    )
 
 
 def _task(
     stage: StageOneOptions, setup: "TrainingSetup", frozen: "Sequence[nn.Module]"
 ) -> tuple["Task", "Callable[[int], None] | None"]:
     """Return what a training with labels learns by, and what tells it which epoch it is."""
+    import torch
+
+    from longtail.counts import class_counts
     from longtail.jobs.stage_one.contrast import contrast_task
     from longtail.jobs.stage_one.objective import objective_of
+    from longtail.jobs.stage_one.switches import mixing_of
     from longtail.training.classification import Classification
 
     if stage.contrast == "none":
         objective = objective_of(stage, setup.images.labels, setup.num_classes)
-        return Classification(setup.model, objective.loss, frozen=frozen), objective.before_epoch
-    task = contrast_task(setup, stage)
-    return task, getattr(task, "begin_epoch", None)
+        counts = torch.from_numpy(class_counts(setup.images.labels, setup.num_classes))
+        task = Classification(setup.model, objective.loss, frozen=frozen, mixing=mixing_of(stage), class_counts=counts)
+        return task, objective.before_epoch
+    contrast = contrast_task(setup, stage)
+    return contrast, getattr(contrast, "begin_epoch", None)

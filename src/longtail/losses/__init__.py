@@ -10,6 +10,7 @@ from longtail.losses.directional_contrast import concentrations_of, directional_
 from longtail.losses.effective_number import effective_number_weights
 from longtail.losses.focal import Focal
 from longtail.losses.generalized_weights import generalized_weights
+from longtail.losses.label_aware import LabelAware, smoothing_of_classes
 from longtail.losses.ldam import LDAM, ldam_margins
 from longtail.losses.log_bessel import bessel_ratio, log_bessel, log_reduced_bessel
 from longtail.losses.logit_adjustment import LogitAdjusted
@@ -23,6 +24,7 @@ __all__ = [
     "ClusterBalance",
     "Deferred",
     "Focal",
+    "LabelAware",
     "LogitAdjusted",
     "LossName",
     "LossOfLogits",
@@ -44,5 +46,6 @@ __all__ = [
     "loss_gradient",
     "parametric_contrast",
     "prior_of_loss",
+    "smoothing_of_classes",
     "weighted_likelihood",
 ]

@@ -7,13 +7,16 @@ from torch import Tensor, nn
 
 from longtail.errors import InputError
 from longtail.losses.focal import Focal
+from longtail.losses.label_aware import LabelAware
 from longtail.losses.ldam import LDAM
 from longtail.losses.logit_adjustment import LogitAdjusted
 from longtail.losses.over_smoothed import OverSmoothed
 
 __all__ = ["LossName", "build_loss", "prior_of_loss"]
 
-LossName = Literal["cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed"]
+LossName = Literal[
+    "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed", "label-aware"
+]
 
 
 def build_loss(
@@ -26,11 +29,13 @@ def build_loss(
     largest_margin: float = 0.5,
     scale: float = 30.0,
     smoothing: float = 0.98,
+    head_smoothing: float = 0.4,
+    tail_smoothing: float = 0.1,
 ) -> nn.Module:
     """Build a loss that maps logits (B, C) and labels (B,) to a scalar.
 
     Args:
-        name: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam" or "over-smoothed".
+        name: "cross-entropy", "focal", "balanced-softmax", "logit-adjusted", "ldam", "over-smoothed" or "label-aware".
         class_counts: n_c of training, shape (C,).
         weight: of each class, shape (C,); None weighs all alike.
         gamma: of focal.
@@ -38,6 +43,8 @@ def build_loss(
         largest_margin: of ldam.
         scale: of ldam.
         smoothing: of over-smoothed.
+        head_smoothing: of label-aware, for the most common class.
+        tail_smoothing: of label-aware, for the rarest.
 
     Raises:
         InputError: no such loss, ldam with a class that has no image, or class_counts that are no numbers of images.
@@ -60,6 +67,8 @@ def build_loss(
             return LDAM(class_counts, largest_margin=largest_margin, scale=scale, weight=weight)
         case "over-smoothed":
             return OverSmoothed(smoothing, weight)
+        case "label-aware":
+            return LabelAware(class_counts, head=head_smoothing, tail=tail_smoothing, weight=weight)
         case _:
             raise InputError(f"no loss {name!r}. Losses: {', '.join(get_args(LossName))}.")
 

@@ -69,6 +69,7 @@ class StageOne(TypedDict):
     origin: NotRequired[Text]
     sampling: NotRequired[Text]
     epochs: NotRequired[Count | None]
+    switches: NotRequired[dict[str, str | float]]
     seconds: NotRequired[Positive | None]
     images_per_second: NotRequired[Positive | None]
     history: NotRequired[list[Epoch] | None]

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.data.policies.policy import Policy
 from longtail.data.source import ImageSource, image_of
 from longtail.data.transforms import (
     Augmentation,
@@ -71,7 +72,7 @@ def _of_each_view(
         raise InputError(f"views is {views}; expected 1, 2, ..., or None for images with their labels.")
     if views is not None and further:
         raise InputError("further views come with labels; expected views=None beside them.")
-    others = [replace(preprocessing, augmentation=augmentation) for augmentation in further]
+    others = [replace(preprocessing, augmentation=augmentation, policy=Policy()) for augmentation in further]
     return [preprocessing] * (views or 1) + others
 
 

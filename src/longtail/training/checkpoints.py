@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longtail.backbones.layer_parts import Layout, Pool
 from longtail.backbones.torch_file import read_torch_file
+from longtail.data.policies.policy import PolicyName
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_file
@@ -36,6 +37,17 @@ EXPECTED = "a checkpoint that longtail wrote, such as RUN/checkpoints/last.pt"
 _Bounded = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
+class PolicyFacts(TypedDict):
+    """Random operations and hidden parts; `longtail.data.policies.Policy` says what it means."""
+
+    name: PolicyName
+    operations: Annotated[int, Meta(ge=1, le=16)]
+    magnitude: Annotated[float, Meta(ge=0, le=10)]
+    spread: Annotated[float, Meta(ge=0, le=10)]
+    erasing: Annotated[float, Meta(ge=0, le=1)]
+    cutout: Annotated[int, Meta(ge=0, le=8192)]
+
+
 class PreprocessingFacts(TypedDict):
     """How images become the network's input; `longtail.data.transforms.Preprocessing` says what it means."""
 
@@ -48,6 +60,7 @@ class PreprocessingFacts(TypedDict):
     resident: bool
     decode: NotRequired[Decoding]
     squeeze: NotRequired[bool]
+    policy: NotRequired[PolicyFacts]
 
 
 class LayerFacts(TypedDict):
@@ -90,6 +103,7 @@ class Checkpoint(TypedDict):
         precision: of the loss scale; empty where there is none.
         state: where the training stands, as `TrainingState` has it; empty where nothing was trained.
         about: as `About` has it.
+        learning: where `task` holds a moving average of the network's weights, those that learn; absent elsewhere.
     """
 
     task: dict[str, Any]
@@ -97,6 +111,7 @@ class Checkpoint(TypedDict):
     precision: dict[str, Any]
     state: dict[str, Any]
     about: dict[str, Any]
+    learning: NotRequired[dict[str, Any]]
 
 
 def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
@@ -130,11 +145,11 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         raise InputError(
             f"{path}: not a checkpoint of longtail (format {FORMAT}). Expected a file such as RUN/checkpoints/last.pt."
         )
-    others = [name for name in Checkpoint.__annotations__ if not isinstance(content.get(name), dict)]
+    others = [name for name in Checkpoint.__required_keys__ if not isinstance(content.get(name), dict)]
     if others:
         raise InputError(f"{path}: holds no {others[0]}, or not in a dict. Expected {EXPECTED}.")
     checkpoint: Any = check_kind(content, Checkpoint, origin=str(path), expected=EXPECTED)
-    for name, tensor in checkpoint["task"].items():
+    for name, tensor in (*checkpoint["task"].items(), *checkpoint.get("learning", {}).items()):
         if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_quantized:
             kind = str(getattr(tensor, "layout", type(tensor).__name__)).removeprefix("torch.")
             raise InputError(f"{path}: the weight {name} is {kind}, no dense tensor. Expected {EXPECTED}.")

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from longtail.training.mixing import Mixed, Mixing
 from longtail.training.task import Measured
 
 __all__ = ["Classification"]
@@ -16,6 +19,8 @@ class Classification(nn.Module):
         model: maps images (B, channels, H, W) to logits (B, C).
         loss: maps logits (B, C) and labels (B,) to a scalar.
         frozen: modules of the model that stay in evaluation mode, so that their batch-norm statistics do not change.
+        mixing: how images are mixed in training; None: not at all.
+        class_counts: n_c of training, for remix, shape (C,).
 
     Example:
         >>> import torch
@@ -25,11 +30,23 @@ class Classification(nn.Module):
         (torch.Size([]), ['accuracy'])
     """
 
-    def __init__(self, model: nn.Module, loss: nn.Module | None = None, *, frozen: Sequence[nn.Module] = ()) -> None:
+    _class_counts: Tensor | None
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: nn.Module | None = None,
+        *,
+        frozen: Sequence[nn.Module] = (),
+        mixing: Mixing | None = None,
+        class_counts: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.loss = loss if loss is not None else nn.CrossEntropyLoss()
         self._frozen = tuple(frozen)  # a tuple is no submodule: the state dict holds each weight once
+        self._mixing = mixing
+        self.register_buffer("_class_counts", class_counts, persistent=False)
 
     def train(self, mode: bool = True) -> "Classification":
         """Switch to training; the frozen modules do not follow."""
@@ -38,8 +55,31 @@ class Classification(nn.Module):
             module.eval()
         return self
 
-    def forward(self, images: Tensor, labels: Tensor) -> Measured:
-        """Compute the loss of a batch and its top-1 accuracy in percent."""
-        logits = self.model(images)
-        accuracy = (logits.argmax(dim=1) == labels).float().mean() * 100
-        return self.loss(logits, labels), {"accuracy": accuracy}
+    def forward(self, images: Tensor, labels: Tensor, *others: Tensor) -> Measured:
+        """Compute the loss of a batch and its top-1 accuracy in percent.
+
+        Args:
+            images: shape (B, channels, H, W).
+            labels: shape (B,).
+            others: images and labels of a second batch, for cmo.
+        """
+        mixed = self._mixed(images, labels, others)
+        logits = self.model(mixed.images)
+        loss, hits = self._of_labels(logits, mixed.first)
+        if mixed.share < 1:
+            second_loss, second_hits = self._of_labels(logits, mixed.second)
+            loss = mixed.share * loss + (1 - mixed.share) * second_loss
+            hits = mixed.share * hits + (1 - mixed.share) * second_hits
+        return loss, {"accuracy": hits * 100}
+
+    def _mixed(self, images: Tensor, labels: Tensor, others: tuple[Tensor, ...]) -> Mixed:
+        if self._mixing is None or not self.training:
+            return Mixed(images, labels, labels, 1.0)
+        # of torch's own generator, which the training loop seeds for each step
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        second = (others[0], others[1]) if others else None
+        return self._mixing.mix(images, labels, rng, class_counts=self._class_counts, others=second)
+
+    def _of_labels(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        hits = (logits.argmax(dim=1) == labels).float().mean()
+        return self.loss(logits, labels), hits

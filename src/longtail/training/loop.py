@@ -2,12 +2,13 @@
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from longtail.errors import InputError, LongtailError
@@ -15,8 +16,10 @@ from longtail.training.batches import TrainingBatches, draw_seed
 from longtail.training.checkpoints import Checkpoint, load_weights, save_checkpoint
 from longtail.training.plan import TrainingPlan, TrainingRecord
 from longtail.training.progress import ProgressBar, progress_bar
+from longtail.training.sharpness import at_the_worst_point, held_statistics
 from longtail.training.state import TrainingState
 from longtail.training.task import Task, module_of
+from longtail.training.weight_average import WeightAverage
 
 __all__ = ["TrainingDiverged", "train"]
 
@@ -47,7 +50,7 @@ def train(
         record: where checkpoints go, and the one to go on from.
 
     Returns:
-        The final state, with a row of history for each epoch.
+        The final state, with a row of history for each epoch. The task ends with the average of its weights, if any.
 
     Raises:
         InputError: micro-batches of single images, which batch norm cannot normalise, or another task's checkpoint.
@@ -55,10 +58,11 @@ def train(
     """
     placed, optimizer = fabric.setup(module_of(task), optimizer)
     _check_batch_norm(placed, batches, fabric.world_size)
-    state = TrainingState() if record.resume is None else _restore(fabric, placed, optimizer, record.resume)
+    average = WeightAverage(placed, plan.ema) if plan.ema > 0 else None
+    state = TrainingState() if record.resume is None else _restore(fabric, placed, optimizer, record.resume, average)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
-    training = _Training(fabric, placed, optimizer, batches, plan, record, state)
+    training = _Training(fabric, placed, optimizer, batches, plan, record, state, average)
     images_per_epoch = batches.steps_per_epoch * batches.images_per_step
     quiet = record.quiet or not fabric.is_global_zero
     with progress_bar("train", plan.num_epochs * images_per_epoch, quiet=quiet) as bar:
@@ -69,6 +73,8 @@ def train(
             training.run_steps(bar)
             row = training.close_epoch()
             bar.say(_summary(row, plan.num_epochs))
+    if average is not None:
+        load_weights(placed, {**placed.state_dict(), **average.state()}, "the average")
     fabric.barrier()  # no rank may look for last.pt before it is there
     return state
 
@@ -84,6 +90,7 @@ class _Training:
     plan: TrainingPlan
     record: TrainingRecord
     state: TrainingState
+    average: WeightAverage | None
 
     def run_steps(self, bar: ProgressBar) -> None:
         """Take the steps of the epoch that are left."""
@@ -94,16 +101,16 @@ class _Training:
             factor = plan.schedule.factor(state.epoch, state.step, steps_per_epoch, plan.num_epochs)
             for group in self.optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * (1.0 if group.get("constant_rate") else factor)
-            # dropout, stochastic depth
-            torch.manual_seed(draw_seed(plan.seed, state.epoch, state.step, self.fabric.global_rank))
-            for number, batch in enumerate(micro_batches, start=1):
-                enabled = number < len(micro_batches)
-                with self.fabric.no_backward_sync(self.task, enabled=enabled):  # type: ignore[arg-type]  # as placed
-                    loss, metrics = self.task(*batch)
-                    self.fabric.backward(loss / len(micro_batches))
-                state.add({"loss": loss, **metrics}, len(micro_batches))
+            for measured in self._gradients(micro_batches):
+                state.add(measured, len(micro_batches))
+            if plan.sam > 0:
+                self._gradients_at_the_worst_point(micro_batches)
             self.optimizer.step()
             self.optimizer.zero_grad()
+            if plan.after_step is not None:
+                plan.after_step()
+            if self.average is not None:
+                self.average.update(state.epoch * steps_per_epoch + state.step)
             state.step += 1
             bar.advance(self.batches.images_per_step)
             now = time.monotonic()
@@ -113,6 +120,26 @@ class _Training:
                 self._save("last.pt")
                 saved = time.monotonic()
 
+    def _gradients(self, micro_batches: list[tuple[Tensor, ...]]) -> list[dict[str, Tensor]]:
+        """Add up the gradients of a step's parts; return loss and metrics of each."""
+        # dropout, stochastic depth, mixing
+        torch.manual_seed(draw_seed(self.plan.seed, self.state.epoch, self.state.step, self.fabric.global_rank))
+        measured = []
+        for number, batch in enumerate(micro_batches, start=1):
+            enabled = number < len(micro_batches)
+            with self.fabric.no_backward_sync(self.task, enabled=enabled):  # type: ignore[arg-type]  # as placed
+                loss, metrics = self.task(*batch)
+                self.fabric.backward(loss / len(micro_batches))
+            measured.append({"loss": loss.detach(), **metrics})
+        return measured
+
+    def _gradients_at_the_worst_point(self, micro_batches: list[tuple[Tensor, ...]]) -> None:
+        """Put those of a point nearby in the place of the gradients, with the same draws."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        with at_the_worst_point(parameters, self.plan.sam), held_statistics(self.task):
+            self.optimizer.zero_grad()
+            self._gradients(micro_batches)
+
     def close_epoch(self) -> dict[str, Any]:
         """Validate, write the history and the epoch's checkpoints; return what was measured."""
         started, state, plan = time.monotonic(), self.state, self.plan
@@ -120,7 +147,8 @@ class _Training:
         measured: dict[str, float] = {}
         if plan.validate is not None:
             self.task.eval()
-            measured = plan.validate()
+            with nullcontext() if self.average is None else self.average.in_place():
+                measured = plan.validate()
             row |= {f"val_{name}": value for name, value in measured.items()}
         state.close_epoch(row)
         state.seconds += time.monotonic() - started
@@ -159,6 +187,9 @@ class _Training:
             "state": self.state.stored(),
             "about": self.record.about,
         }
+        if self.average is not None:
+            checkpoint["task"] |= self.average.state()
+            checkpoint["learning"] = self.average.learning()
         save_checkpoint(checkpoint, self.record.folder / name)
 
 
@@ -177,10 +208,18 @@ def _check_batch_norm(task: nn.Module, batches: TrainingBatches, num_ranks: int)
             )
 
 
-def _restore(fabric: Fabric, task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> TrainingState:
+def _restore(
+    fabric: Fabric, task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint, average: WeightAverage | None
+) -> TrainingState:
     """Load weights, momentum and loss scale of a checkpoint; return where it stands."""
-    origin = "the checkpoint to go on from"
+    origin, learning = "the checkpoint to go on from", checkpoint.get("learning", {})
+    if (average is not None) != bool(learning):
+        kept = "an average of weights beside them" if learning else "no average of weights"
+        raise InputError(f"{origin} has {kept}, and this training {'has not' if learning else 'has'}: other `ema`.")
     load_weights(task, checkpoint["task"], origin)
+    if average is not None:
+        average.load(checkpoint["task"])
+        load_weights(task, {**checkpoint["task"], **learning}, origin)
     state = TrainingState.of(checkpoint, origin)
     # the sums are the first rank's; over several ranks the log of a resumed epoch's first stretch is that rank's alone
     state.sums = {name: total.to(fabric.device) for name, total in state.sums.items()}

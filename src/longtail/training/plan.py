@@ -25,6 +25,9 @@ class TrainingPlan:
         before_epoch: called with the number of each epoch, from 0, before its first step or the first after resuming.
         validate: called after each epoch; returns metrics in percent.
         best_by: the metric of `validate` whose highest value makes an epoch the best.
+        after_step: called after each update of the weights.
+        ema: decay of a moving average of the network's weights, which is validated and stored in their place; 0: none.
+        sam: radius of sharpness-aware minimisation, which takes two passes a step; 0: none.
 
     Raises:
         InputError: a number out of its range.
@@ -41,10 +44,15 @@ class TrainingPlan:
     before_epoch: Callable[[int], None] | None = None
     validate: Callable[[], dict[str, float]] | None = None
     best_by: str = "balanced"
+    after_step: Callable[[], None] | None = None
+    ema: float = 0.0
+    sam: float = 0.0
 
     def __post_init__(self) -> None:
         Range(1).check(self.num_epochs, "num_epochs", whole=True)
         Range(0).check(self.save_every, "save_every")
+        Range(0, below=1).check(self.ema, "ema")
+        Range(0).check(self.sam, "sam")
 
 
 @dataclass(frozen=True)

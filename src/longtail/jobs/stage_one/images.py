@@ -13,6 +13,7 @@ from longtail.data.source import DataSplits, ImageSource, groups_of
 from longtail.data.transforms import Preprocessing
 from longtail.jobs.flags import as_typed, naming_flags
 from longtail.jobs.options import DataOptions, StageOneOptions
+from longtail.jobs.stage_one.switches import policy_of
 
 if TYPE_CHECKING:
     import torch
@@ -123,9 +124,10 @@ def stage_preprocessing(splits: DataSplits, options: StageOneOptions) -> Preproc
         InputError: in the words that a person types.
     """
     with naming_flags():
-        return choose_preprocessing(
+        result = choose_preprocessing(
             splits, image_size=options.image_size, augmentation=options.augmentation, decode=options.decode
         )
+    return replace(result, policy=policy_of(options, result.size))
 
 
 def prepare(source: ImageSource, preprocessing: Preprocessing, device: "torch.device") -> Images:

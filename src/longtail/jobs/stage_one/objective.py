@@ -85,6 +85,8 @@ def objective_of(stage: StageOneOptions, labels: NDArray[np.int64], num_classes:
         largest_margin=stage.ldam_margin,
         scale=stage.ldam_scale,
         smoothing=stage.loss_smoothing,
+        head_smoothing=stage.head_smoothing,
+        tail_smoothing=stage.tail_smoothing,
     )
     if not stage.reweight:
         return Objective(build(), None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from longtail.data.policies.policy import PolicyName
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.errors import InputError
 from longtail.jobs.options import Count, Factor, PixelSize, Share, StageOneOptions, Workers
@@ -59,6 +60,20 @@ class PretrainOptions:
     """Height and width of the network's images; default: digits 8, CIFAR 32, others 224."""
     augmentation: Literal["auto"] | Augmentation = "auto"
     """Random changes of images; auto: by task, data and size."""
+    policy: PolicyName = "none"
+    """Random operations after --augmentation."""
+    policy_operations: Annotated[int, Range(1, most=16)] = 2
+    """Operations of randaugment."""
+    policy_magnitude: Annotated[float, Range(0, most=10)] = 9.0
+    """Magnitude of randaugment, up to 10."""
+    policy_spread: Annotated[float, Range(0, most=10)] = 0.5
+    """Standard deviation of --policy-magnitude."""
+    erasing: Annotated[float, Range(0, most=1)] = 0.0
+    """Probability that a random part is hidden."""
+    cutout: Annotated[int, Range(0, most=8192)] = 0
+    """Pixels of the side of a hidden square; 0: none."""
+    ema: Share = 0.0
+    """Decay of the weights' moving average; 0: none."""
     decode: Literal["auto"] | Decoding = "auto"
     """JPEGs whole, or scaled where enough is left."""
     monitor: Literal["knn", "none"] = "knn"

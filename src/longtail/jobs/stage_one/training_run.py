@@ -18,12 +18,14 @@ from longtail.data.transforms import Augmentation
 from longtail.files.atomic import write_json, write_text
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.pace import Work, go_on_with, settle_threads
+from longtail.jobs.stage_one.foregrounds import with_foregrounds
 from longtail.jobs.stage_one.image_batches import training_batches
 from longtail.jobs.stage_one.known_images import remember_images
 from longtail.jobs.stage_one.settings import about_network
 from longtail.jobs.stage_one.setup import TrainingSetup, set_up, stopped_at
 from longtail.schedules import Schedule
 from longtail.threads import asked_threads, threads_for
+from longtail.training.batches import TrainingBatches
 from longtail.training.loop import train
 from longtail.training.plan import TrainingPlan, TrainingRecord
 from longtail.training.state import History, TrainingState
@@ -65,6 +67,7 @@ class TrainingParts:
         further: augmentations of further views beside images with labels.
         before_epoch: as in `TrainingPlan`.
         validate: as in `TrainingPlan`.
+        after_step: as in `TrainingPlan`.
     """
 
     task: Task
@@ -73,6 +76,7 @@ class TrainingParts:
     further: tuple[Augmentation, ...] = ()
     before_epoch: Callable[[int], None] | None = None
     validate: Callable[[], dict[str, float]] | None = None
+    after_step: Callable[[], None] | None = None
 
 
 def run_training(
@@ -102,9 +106,13 @@ def run_training(
         return state
     setup = set_up(fabric, open_images(), stage, runtime.seed, checkpoint)
     parts = build(setup)
-    batches = training_batches(
-        fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views, parts.further
-    )
+    batches: TrainingBatches
+    if stage.mix == "cmo":
+        batches = with_foregrounds(fabric, setup.images, setup.preprocessing, stage, runtime.seed)
+    else:
+        batches = training_batches(
+            fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views, parts.further
+        )
     if fabric.is_global_zero:
         _write_beginning(run, setup)
     names = setup.splits.class_names
@@ -116,6 +124,9 @@ def run_training(
         save_every=stage.save_every,
         before_epoch=parts.before_epoch,
         validate=parts.validate,
+        after_step=parts.after_step,
+        ema=stage.ema,
+        sam=stage.sam,
     )
     with _settled_threads(fabric, setup, stage, quiet=runtime.quiet) as threads:
         record = TrainingRecord(

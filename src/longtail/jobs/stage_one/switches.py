@@ -1,0 +1,131 @@
+"""What a training is made of besides network, loss and sampler: its switches, as they are typed."""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import nn
+
+from longtail.backbones import classifier_of
+from longtail.data.policies.policy import Policy
+from longtail.errors import InputError
+from longtail.heads.max_norm import project
+from longtail.jobs.options import StageOneOptions
+from longtail.training.mixing import Mixing
+
+__all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
+
+SWITCHES = ("policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
+# settings, and what each belongs to
+_BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("policy_operations", "policy_magnitude", "policy_spread"), ("policy", ("randaugment",))),
+    **dict.fromkeys(("mix_alpha", "mix_probability"), ("mix", ("mixup", "cutmix", "remix", "cmo"))),
+    **dict.fromkeys(("remix_ratio", "remix_threshold"), ("mix", ("remix",))),
+    **dict.fromkeys(("head_smoothing", "tail_smoothing"), ("loss", ("label-aware",))),
+}
+_USUAL_PROBABILITY = {"mixup": 1.0, "cutmix": 0.5, "remix": 1.0, "cmo": 0.5}
+
+
+def check_switches(stage: StageOneOptions) -> None:
+    """Refuse switches that do nothing where they are, and settings of others than are on.
+
+    Raises:
+        InputError: naming the two.
+    """
+    usual = StageOneOptions()
+    for name, (switch, values) in _BELONGS.items():
+        if getattr(stage, name) != getattr(usual, name) and getattr(stage, switch) not in values:
+            raise InputError(f"{_flag(name)} does nothing without {_flag(switch)} {' or '.join(values)}. Leave it out.")
+    on = list(switched_on(stage))
+    if stage.frozen and on:
+        raise InputError(f"--frozen trains no backbone, so {_flag(on[0])} does nothing. Leave one of them out.")
+    if stage.classifier_radius is not None and stage.loss == "ldam":
+        raise InputError(
+            "--classifier-radius: --loss ldam compares directions, and the lengths of its weights mean nothing."
+        )
+    if stage.contrast != "none":
+        _check_beside_contrast(stage)
+    if stage.tail_smoothing > stage.head_smoothing:
+        raise InputError(
+            f"--tail-smoothing {stage.tail_smoothing} is more than --head-smoothing {stage.head_smoothing}: expected "
+            "rare classes to be smoothed less than common ones."
+        )
+
+
+def _check_beside_contrast(stage: StageOneOptions) -> None:
+    contrast = f"--contrast {stage.contrast}"
+    if stage.mix != "none":
+        raise InputError(f"--mix {stage.mix}: {contrast} compares images that have one label. Leave one of them out.")
+    if stage.sam > 0:
+        raise InputError(f"--sam takes two passes a step, and {contrast} would remember both. Leave one of them out.")
+    if (
+        stage.classifier_radius is not None
+        and stage.contrast in ("bcl", "proco")
+        and stage.contrast_classifier == "cosine"
+    ):
+        raise InputError(
+            f"--classifier-radius: {contrast} compares directions, and the lengths of its weights mean nothing. Add "
+            "--contrast-classifier linear, or leave it out."
+        )
+
+
+def switched_on(stage: StageOneOptions) -> dict[str, Any]:
+    """Return the switches that are on, and how.
+
+    Example:
+        >>> switched_on(StageOneOptions(mix="cmo", ema=0.999))
+        {'mix': 'cmo', 'ema': 0.999}
+    """
+    usual = {field.name: field.default for field in fields(StageOneOptions)}
+    return {name: getattr(stage, name) for name in SWITCHES if getattr(stage, name) != usual[name]}
+
+
+def policy_of(stage: StageOneOptions, size: int) -> Policy:
+    """Return what training does to an image after it was cropped.
+
+    Args:
+        stage: of the options.
+        size: height and width of the images, in pixels.
+
+    Raises:
+        InputError: a square that hides whole images.
+    """
+    if stage.cutout >= size:
+        raise InputError(f"--cutout {stage.cutout} would hide most of images of {size} pixels. Take {size // 2} or so.")
+    return Policy(
+        stage.policy,
+        stage.policy_operations,
+        stage.policy_magnitude,
+        stage.policy_spread,
+        erasing=stage.erasing,
+        cutout=stage.cutout,
+    )
+
+
+def mixing_of(stage: StageOneOptions) -> Mixing | None:
+    """Return how images are mixed, with the published probability where none is given; None: not at all.
+
+    Example:
+        >>> mixing_of(StageOneOptions(mix="cmo")).probability, mixing_of(StageOneOptions())
+        (0.5, None)
+    """
+    if stage.mix == "none":
+        return None
+    given = stage.mix_probability
+    return Mixing(
+        stage.mix,
+        stage.mix_alpha,
+        _USUAL_PROBABILITY[stage.mix] if given is None else given,
+        ratio=stage.remix_ratio,
+        threshold=stage.remix_threshold,
+    )
+
+
+@torch.no_grad()
+def cap_classifier(model: nn.Module, radius: float) -> None:
+    """Shorten the weight vectors of a network's classifier that are longer than the radius to it, in place."""
+    project(classifier_of(model).weight, radius)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
