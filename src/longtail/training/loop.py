@@ -3,10 +3,9 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
@@ -18,6 +17,9 @@ from longtail.training.progress import ProgressBar, progress_bar
 from longtail.training.state import TrainingState
 from longtail.training.task import Task, module_of
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 __all__ = ["TrainingDiverged", "train"]
 
 
@@ -26,7 +28,7 @@ class TrainingDiverged(LongtailError):
 
 
 def train(
-    fabric: Fabric,
+    fabric: "Fabric",
     task: Task,
     optimizer: Optimizer,
     batches: TrainingBatches,
@@ -77,7 +79,7 @@ def train(
 class _Training:
     """A training under way: `task` and `optimizer` as Fabric has placed them, `state` where it stands."""
 
-    fabric: Fabric
+    fabric: "Fabric"
     task: nn.Module
     optimizer: Optimizer
     batches: TrainingBatches
@@ -177,7 +179,7 @@ def _check_batch_norm(task: nn.Module, batches: TrainingBatches, num_ranks: int)
             )
 
 
-def _restore(fabric: Fabric, task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> TrainingState:
+def _restore(fabric: "Fabric", task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint) -> TrainingState:
     """Load weights, momentum and loss scale of a checkpoint; return where it stands."""
     origin = "the checkpoint to go on from"
     load_weights(task, checkpoint["task"], origin)

@@ -16,7 +16,7 @@ from longtail.jobs.options import DataOptions, StageOneOptions
 
 if TYPE_CHECKING:
     import torch
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.training.inference import EvaluationBatches
 
