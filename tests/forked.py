@@ -22,8 +22,8 @@ from importlib import import_module
 from pathlib import Path
 
 LOADED = (
-    "lightning.fabric",
-    "lightning.fabric.strategies.ddp",
+    "lightning_fabric",
+    "lightning_fabric.strategies.ddp",
     "matplotlib.pyplot",
     "sklearn.linear_model",
     "timm",

@@ -62,6 +62,7 @@ ALLOWED = {
         "pretraining",
         "contrast",
         "training",
+        "quick_imports",
         "report",
         "jobs",
         "deploy",
@@ -118,7 +119,7 @@ def test_the_command_line_alone_reads_what_was_typed():
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in MATHS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_maths_imports_no_framework(path):
-    heavy = {"lightning", "timm", "torchvision", "matplotlib", "tyro", "rich"}
+    heavy = {"lightning", "lightning_fabric", "timm", "torchvision", "matplotlib", "tyro", "rich"}
     assert not {name.split(".")[0] for name in imported(path)} & heavy
 
 

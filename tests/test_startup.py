@@ -17,8 +17,20 @@ status = main(sys.argv[1:])
 print()
 print(json.dumps([status, sorted(sys.modules)]))
 """
-HEAVY = {"lightning", "timm", "torchvision", "torch._dynamo", "torch._inductor", "sympy", "matplotlib", "zuko"}
+HEAVY = {
+    "lightning",
+    "lightning_fabric",
+    "timm",
+    "torchvision",
+    "torch._dynamo",
+    "torch._inductor",
+    "sympy",
+    "matplotlib",
+    "zuko",
+}
 HEAVY |= {"scipy.stats._stats_py", "pandas"}
+# the first of these needs the others, and Fabric asks for its version
+UNUSED = {"torchmetrics.functional", "transformers", "scipy.signal", "lightning", "pytorch_lightning"}
 
 
 def loaded_by(*arguments):
@@ -47,6 +59,13 @@ def test_fit_of_a_small_table_loads_nothing_heavy(small_csv, tmp_path):
     assert not modules & HEAVY
     assert {"torch", "sklearn"} <= modules  # it did fit, and drew
     assert "<svg" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_network_is_trained_without_metrics_of_others(tmp_path):
+    words = ["--epochs", 1, "--device", "cpu", "--precision", "float32", "--out", tmp_path / "out"]
+    modules = loaded_by("train", "digits", *words)
+    assert {"lightning_fabric", "torchvision"} <= modules
+    assert not modules & (UNUSED | {"scipy.stats._stats_py"})
 
 
 def test_the_overview_loads_nothing_at_all():
@@ -125,6 +144,32 @@ load_late("scipy.stats")
 import scipy.stats
 with ThreadPoolExecutor(8) as pool:
     assert set(pool.map(lambda _: scipy.stats.ttest_1samp.__name__, range(32))) == {"ttest_1samp"}
+""")
+
+
+def test_a_late_package_tells_its_version_and_waits():
+    in_a_process_of_its_own("""
+import sys
+from importlib.metadata import version
+from longtail.quick_imports import load_late
+load_late("jinja2")
+import jinja2
+assert jinja2.__version__ == version("jinja2")
+assert "jinja2.environment" not in sys.modules
+from jinja2.sandbox import SandboxedEnvironment
+assert jinja2.Environment in SandboxedEnvironment.__mro__
+assert jinja2.__version__ == version("jinja2")
+""")
+
+
+def test_a_late_package_without_a_distribution_waits_too():
+    in_a_process_of_its_own("""
+import sys
+from longtail.quick_imports import load_late
+load_late("sqlite3")
+import sqlite3
+assert "sqlite3.dbapi2" not in sys.modules
+assert sqlite3.connect(":memory:").execute("select 1").fetchone() == (1,)
 """)
 
 

@@ -83,6 +83,9 @@ BENCHMARKS = {
     "manifest": Benchmark("a table of a million rows to its first image", "image|Reader", ("--quick",)),
     "report_page": Benchmark("the report page", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
     "threads": Benchmark("one thread or two", "taken", ("--rounds", "1", "--seconds", "0.05")),
+    "start_up": Benchmark(
+        "verbs that load a network", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)
+    ),
     "small_fit": Benchmark("a small fit", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
 }
 

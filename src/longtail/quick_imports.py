@@ -3,7 +3,8 @@
 import gc
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from importlib.util import find_spec, module_from_spec
 from threading import RLock
 from types import ModuleType
@@ -48,7 +49,8 @@ def load_late(name: str) -> None:
     Does what `importlib.util.LazyLoader` promises, which carries a module out at its second import already.
 
     Args:
-        name: of a module in a package. One that is loaded, or that is not there, stays as it is.
+        name: of a package, whose version can be asked for before, or of a module in one. One that is loaded, or that is
+            not there, stays as it is.
 
     Example:
         >>> load_late("json.tool")
@@ -65,7 +67,11 @@ def load_late(name: str) -> None:
     module.__class__ = _Late
     sys.modules[name] = module
     package, _, last = name.rpartition(".")
-    setattr(sys.modules[package], last, module)
+    if package:
+        setattr(sys.modules[package], last, module)
+        return
+    with suppress(metadata.PackageNotFoundError):
+        module.__dict__["__version__"] = metadata.version(name)
 
 
 class _Late(ModuleType):

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from longtail.backbones import create_backbone
 from longtail.contrast import BCL, GPaCo, PaCo, ProCo

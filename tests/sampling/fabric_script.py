@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch.utils.data import DataLoader, TensorDataset
 
 from longtail.sampling import Sampler

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from longtail.backbones import create_backbone, features_of
 from longtail.data.transforms import Preprocessing

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from longtail.backbones import create_backbone, hold_all_but
 from longtail.cli import main

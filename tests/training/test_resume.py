@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from longtail.backbones import create_backbone
 from longtail.data.transforms import Preprocessing

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv  # what scipy.stats has, which takes long to load
 
 from longtail.arguments import as_array, check_share, check_whole
 from longtail.counts import GROUPS, check_groups, class_counts
@@ -40,8 +40,8 @@ def binomial_interval(hits: int, total: int, level: float = 0.95) -> list[float]
     if hits > total:
         raise InputError(f"{hits} of {total}; expected 0 to the total.")
     tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(beta.ppf(tail, hits, total - hits + 1))
-    high = 1.0 if hits == total else float(beta.ppf(1 - tail, hits + 1, total - hits))
+    low = 0.0 if hits == 0 else float(betaincinv(hits, total - hits + 1, tail))
+    high = 1.0 if hits == total else float(betaincinv(hits + 1, total - hits, 1 - tail))
     return [100 * low, 100 * high]
 
 

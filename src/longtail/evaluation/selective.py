@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypedDict
 import numpy as np
 from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv  # what scipy.stats has, which takes long to load
 
 from longtail.arguments import as_array, check_share
 from longtail.counts import GROUPS, check_groups, class_counts
@@ -178,7 +178,7 @@ def threshold_for_accuracy(
     tried = np.unique(np.searchsorted(curve.coverage, np.arange(1, TRIED + 1) / TRIED - 1e-9))
     together = check_sample_groups(sample_groups, int(accepted[-1]))
     if together is None:
-        bounds = beta.ppf((1 - level) / TRIED, np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1)
+        bounds = betaincinv(np.maximum(hits[tried], 1e-9), accepted[tried] - hits[tried] + 1, (1 - level) / TRIED)
     else:
         sure, hit = as_array(confidence, "confidences"), np.asarray(right) > 0
         bounds = _grouped_bounds(sure, hit, together, curve.threshold[tried], (1 - level) / TRIED)

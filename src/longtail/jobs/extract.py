@@ -17,7 +17,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.data.source import ImageSource
     from longtail.jobs.stage_one.trained_model import TrainedModel

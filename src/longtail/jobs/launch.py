@@ -16,7 +16,7 @@ from longtail.processor import cpu_has_bfloat16
 from longtail.signals import ignore_stops
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.jobs.options import RuntimeOptions
 
@@ -100,20 +100,22 @@ def _fabric_class() -> Any:
     import logging
     import warnings
 
+    from longtail.quick_imports import load_late
+
+    load_late("torchmetrics")  # Fabric looks for its version alone, which loads torchvision and transformers
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
-        from lightning.fabric import Fabric
+        from lightning_fabric import Fabric
 
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they announce what was asked for
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces what was asked for
     return Fabric
 
 
 def _environment(world: Processes) -> Any:
-    from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-    from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-    from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     if world.started_by == "slurm":
         return SLURMEnvironment(auto_requeue=False)
@@ -122,8 +124,8 @@ def _environment(world: Processes) -> Any:
 
 def _launch_several(world: Processes, device: str, precision: Any, patience: float) -> "Fabric":
     import torch.distributed as dist
-    from lightning.fabric import Fabric
-    from lightning.fabric.strategies.ddp import DDPStrategy
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
     from torch.distributed.distributed_c10d import _get_default_store
 
     started = start_others(world.local) if world.started_by == "nobody" else []

@@ -11,7 +11,7 @@ from longtail.errors import InputError
 from longtail.threads import ROUNDS, Threads, asked_threads, candidate_threads, fastest_threads, step_of
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.data.transforms import Preprocessing
 

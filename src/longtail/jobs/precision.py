@@ -8,7 +8,7 @@ from longtail.jobs.launch import has_chosen_precision
 
 if TYPE_CHECKING:
     import torch
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import Tensor
 
     from longtail.jobs.stage_one.trained_model import TrainedModel

@@ -13,7 +13,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions, UnlabelledOptions
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve, stage_of
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import nn
 
     from longtail.jobs.stage_one.setup import TrainingSetup

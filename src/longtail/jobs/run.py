@@ -14,7 +14,7 @@ from longtail.jobs.options import DataOptions, LayerOptions, RuntimeOptions, Sta
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits

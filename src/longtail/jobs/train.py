@@ -14,7 +14,7 @@ from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import nn
 
     from longtail.jobs.stage_one.setup import TrainingSetup

@@ -15,7 +15,7 @@ from longtail.files.text import read_text
 from longtail.jobs.options import ChangedImages, DataOptions, UnlabelledOptions
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["HELD_BACK", "open_extra", "with_pseudo_labels"]
 

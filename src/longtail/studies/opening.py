@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from longtail.jobs.run import RunConfig, checked, data_of, run_folder
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.data.source import DataSplits
 

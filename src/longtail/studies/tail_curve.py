@@ -15,7 +15,7 @@ from longtail.jobs.options import StageOneOptions
 from longtail.jobs.run import RunConfig
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["UNIFIED_STAGE", "change_text", "numbers_of", "run_points", "tail_curve", "whole_numbers_of", "with_steps"]
 

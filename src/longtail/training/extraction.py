@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +14,9 @@ from longtail.errors import LongtailError
 from longtail.training.inference import EvaluationBatches
 from longtail.training.progress import progress_bar
 from longtail.training.unfinished import UnfinishedFeatures
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["FeatureLayout", "extract_features"]
 
@@ -44,7 +46,7 @@ class FeatureLayout:
 
 @torch.inference_mode()
 def extract_features(
-    fabric: Fabric,
+    fabric: "Fabric",
     features_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
     layout: FeatureLayout,

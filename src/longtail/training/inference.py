@@ -1,10 +1,10 @@
 """Run a network over a whole split: logits for validation, features for a monitor."""
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from longtail.data.transforms import Preprocessing, enough_pixels, image_transfo
 from longtail.evaluation import accuracy_of_hits
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["EvaluationBatches", "feature_blocks", "features_in_memory", "validation_accuracy"]
 
@@ -105,7 +108,7 @@ class EvaluationBatches:
 
 @torch.inference_mode()
 def validation_accuracy(
-    fabric: Fabric,
+    fabric: "Fabric",
     logits_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
     labels: NDArray[np.int64],
@@ -135,7 +138,7 @@ def validation_accuracy(
 
 @torch.inference_mode()
 def features_in_memory(
-    fabric: Fabric,
+    fabric: "Fabric",
     features_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
     num_rows: int,
@@ -163,7 +166,7 @@ def features_in_memory(
 
 @torch.inference_mode()
 def feature_blocks(
-    fabric: Fabric,
+    fabric: "Fabric",
     features_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
     num_rows: int,

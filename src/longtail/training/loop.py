@@ -4,10 +4,9 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -21,6 +20,9 @@ from longtail.training.state import TrainingState
 from longtail.training.task import Task, module_of
 from longtail.training.weight_average import WeightAverage
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 __all__ = ["TrainingDiverged", "train"]
 
 
@@ -29,7 +31,7 @@ class TrainingDiverged(LongtailError):
 
 
 def train(
-    fabric: Fabric,
+    fabric: "Fabric",
     task: Task,
     optimizer: Optimizer,
     batches: TrainingBatches,
@@ -83,7 +85,7 @@ def train(
 class _Training:
     """A training under way: `task` and `optimizer` as Fabric has placed them, `state` where it stands."""
 
-    fabric: Fabric
+    fabric: "Fabric"
     task: nn.Module
     optimizer: Optimizer
     batches: TrainingBatches
@@ -209,7 +211,7 @@ def _check_batch_norm(task: nn.Module, batches: TrainingBatches, num_ranks: int)
 
 
 def _restore(
-    fabric: Fabric, task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint, average: WeightAverage | None
+    fabric: "Fabric", task: nn.Module, optimizer: Optimizer, checkpoint: Checkpoint, average: WeightAverage | None
 ) -> TrainingState:
     """Load weights, momentum and loss scale of a checkpoint; return where it stands."""
     origin, learning = "the checkpoint to go on from", checkpoint.get("learning", {})

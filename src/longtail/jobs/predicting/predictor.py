@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from numpy.typing import NDArray
 
     from longtail.data.source import ImageSource

@@ -14,7 +14,7 @@ from longtail.jobs.sharding.shard_features import write_shard
 from longtail.jobs.sharding.work import do_shards, shard_work
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 

@@ -14,7 +14,7 @@ from longtail.jobs.options import DataOptions
 from longtail.jobs.sharding.inputs import Shard
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.data.manifests import Manifest
     from longtail.data.manifests.images import ManifestImages

@@ -16,7 +16,7 @@ from longtail.jobs.sharding.plan import Plan, features_of_shard, plan_key
 from longtail.jobs.sharding.shard_features import ShardWork
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 

@@ -11,7 +11,7 @@ from longtail.jobs.stage_one.pretrain_options import PretrainOptions
 from longtail.jobs.stage_one.setup import TrainingSetup
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import Tensor
 
 __all__ = ["knn_monitor", "some_of"]

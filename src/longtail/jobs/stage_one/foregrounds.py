@@ -14,7 +14,7 @@ from longtail.training.batches import LoaderBatches, ResidentBatches, draw_seed
 from longtail.training.paired_batches import PairedBatches
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["with_foregrounds"]
 

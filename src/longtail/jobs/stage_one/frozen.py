@@ -11,7 +11,7 @@ from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions
 from longtail.jobs.stage_one.adapter import check_adapter
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import nn
 
     from longtail.data.transforms import Preprocessing

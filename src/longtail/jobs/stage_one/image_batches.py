@@ -12,7 +12,7 @@ from longtail.jobs.stage_one.objective import sampler_of
 from longtail.training.batches import LoaderBatches, ResidentBatches
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["training_batches"]
 

@@ -17,7 +17,7 @@ from longtail.jobs.stage_one.switches import policy_of
 
 if TYPE_CHECKING:
     import torch
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.training.inference import EvaluationBatches
 

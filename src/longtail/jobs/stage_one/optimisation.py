@@ -7,7 +7,7 @@ from longtail.backbones import classifier_of, classifier_prefix
 from longtail.errors import InputError
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
     from torch import nn
 
 __all__ = ["groups_beside", "parameter_groups", "start_from", "synchronised"]

@@ -30,7 +30,7 @@ from longtail.training.plan import TrainingPlan, TrainingRecord
 from longtail.training.state import TrainingState
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
     from longtail.data.source import DataSplits
 

@@ -24,7 +24,7 @@ from longtail.training.checkpoints import Checkpoint, load_checkpoint
 from longtail.training.state import TrainingState
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["TrainingSetup", "arguments_for", "backbone_for", "set_up", "stopped_at"]
 

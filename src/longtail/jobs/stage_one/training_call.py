@@ -9,7 +9,7 @@ from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["TrainingConfig", "call_training"]
 

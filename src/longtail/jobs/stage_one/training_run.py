@@ -32,7 +32,7 @@ from longtail.training.state import History, TrainingState
 from longtail.training.task import Task
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    from lightning_fabric import Fabric
 
 __all__ = ["StageOneRun", "TrainingParts", "run_training"]
 
