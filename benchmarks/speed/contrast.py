@@ -15,12 +15,12 @@ counts, and that of the loss and all else without the drawing of the views.
 """
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from steps_a_second import rate_of
 from torch import Tensor
 
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
@@ -35,19 +35,6 @@ from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
 
 KINDS: dict[str, Any] = {"paco": PaCo, "gpaco": GPaCo, "bcl": BCL, "proco": ProCo}
-
-
-def rate_of(step: Callable[[], None], steps: int, images: int, device: torch.device) -> float:
-    """Call a step some times; give images a second."""
-    waits = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    for _ in range(2):
-        step()  # the first steps choose kernels
-    waits()
-    started = time.perf_counter()
-    for _ in range(steps):
-        step()
-    waits()
-    return steps * images / (time.perf_counter() - started)
 
 
 def our_step(fabric: Any, task: Any, optimizer: Any, batches: Iterator[Any]) -> Callable[[], None]:

@@ -14,12 +14,12 @@ and prediction on 2 x B images. The median ratio of the rounds counts.
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from steps_a_second import rate_of
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,19 +31,6 @@ from longtail.jobs.pretrain import build_task, parameter_groups_of
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
-
-
-def rate_of(step: Callable[[], None], steps: int, images: int, device: torch.device) -> float:
-    """Call a step some times; give images a second."""
-    waits = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    for _ in range(2):
-        step()  # the first steps choose kernels
-    waits()
-    started = time.perf_counter()
-    for _ in range(steps):
-        step()
-    waits()
-    return steps * images / (time.perf_counter() - started)
 
 
 def our_step(fabric: Any, task: Any, optimizer: Any, batches: ResidentBatches) -> Callable[[], None]:

@@ -9,7 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 
-__all__ = ["as_array", "as_numbers", "as_path", "brief", "check_share", "check_whole", "plain_value", "usual_device"]
+__all__ = [
+    "as_array",
+    "as_numbers",
+    "as_path",
+    "brief",
+    "check_share",
+    "check_whole",
+    "one_a_row",
+    "plain_value",
+    "usual_device",
+]
 
 
 def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -34,6 +44,31 @@ def as_array(values: ArrayLike, name: str) -> NDArray[Any]:
         raise InputError(f"{name}: expected an array, came rows of different lengths.") from error
     if array.dtype == object:
         raise InputError(f"{name}: expected an array of numbers or names, came {brief(values)}.")
+    return array
+
+
+def one_a_row(values: NDArray[Any], rows: int, what: str, *, origin: str) -> NDArray[Any]:
+    """Return an array with a word or number for each row.
+
+    Args:
+        values: shape (N,), (N, 1) or (1, N).
+        rows: N.
+        what: one of them: group, weight.
+        origin: the file and the column or array, for messages.
+
+    Raises:
+        InputError: another number of them than rows, or neither words nor numbers.
+
+    Example:
+        >>> one_a_row(np.array([[1, 2]]), 2, "weight", origin="e.mat: weights").tolist()
+        [1, 2]
+    """
+    array = np.asarray(values)
+    array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
+    if array.shape != (rows,):
+        raise InputError(f"{origin}: of shape {np.shape(values)}, for {rows:,} rows; expected one {what} a row.")
+    if array.dtype.kind not in "biufSU":
+        raise InputError(f"{origin}: of type {array.dtype}; expected words or numbers, one {what} a row.")
     return array
 
 

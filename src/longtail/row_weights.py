@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import one_a_row
 from longtail.errors import InputError
 
 __all__ = ["check_weighted", "copies_by_weight", "read_weights", "weighted_counts", "weights_note"]
@@ -29,12 +30,7 @@ def read_weights(values: NDArray[Any], rows: int, *, origin: str, place: Callabl
         >>> read_weights(np.array(["1", "2.5"]), 2, origin="e.csv: weight", place="row {}".format)
         array([1. , 2.5])
     """
-    array = np.asarray(values)
-    array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
-    if array.shape != (rows,):
-        raise InputError(f"{origin}: of shape {np.shape(values)}, for {rows:,} rows; expected one weight a row.")
-    if array.dtype.kind not in "biufSU":
-        raise InputError(f"{origin}: of type {array.dtype}; expected numbers, at least 0.")
+    array = one_a_row(values, rows, "weight", origin=origin)
     weights = np.fromiter(map(_number, array.tolist()), dtype=np.float64, count=rows)
     wrong = np.flatnonzero(~(weights >= 0) | np.isinf(weights))
     if len(wrong):

@@ -1,4 +1,4 @@
-"""Shared by the tests of `balance`: small images of three colours, and networks that know them."""
+"""Shared by tests of jobs: small images of three colours, and networks that know them; digits as photographs."""
 
 import json
 
@@ -7,8 +7,9 @@ import pytest
 import torch
 from torchvision import models
 
-from longtail.backbones import SplitNetwork, replace_last_layer
+from longtail.backbones import SplitNetwork, create_backbone, replace_last_layer
 from longtail.cli import main
+from longtail.data import open_data
 from longtail.data.decode import write_png
 from longtail.data.transforms import Preprocessing, normalize
 from longtail.features import write_features
@@ -118,4 +119,19 @@ def bees_and_cows(tmp_path_factory):
     words += ["--image-size", "16", "--backbone", "digits_cnn", "--batch-size", "16", "--warmup-epochs", "0"]
     words += ["--augmentation", "none", "--device", "cpu", "--epochs", "1", "--workers", "0"]
     assert main([*words, "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Digits as colour images in a folder: 40, 20 and 8 of three classes; and weights of a network."""
+    folder = tmp_path_factory.mktemp("photos")
+    digits = open_data("digits", profile="none").train
+    for label, count in ((0, 40), (1, 20), (2, 8)):
+        (folder / "data" / str(label)).mkdir(parents=True)
+        rows = [row for row in range(len(digits)) if digits.labels[row] == label][:count]
+        for row in rows:
+            write_png(digits.load(row).expand(3, -1, -1), folder / "data" / str(label) / f"{row}.png")
+    torch.manual_seed(3)
+    torch.save(create_backbone("resnet20", num_classes=7).state_dict(), folder / "weights.pth")
     return folder

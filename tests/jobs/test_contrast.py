@@ -14,17 +14,13 @@ from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.contrast import contrast_settings
 from longtail.jobs.stage_one.objective import trained_prior
 from longtail.jobs.stage_one.trained_model import open_model
-from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
+from power_cut import power_cut
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 METHODS = ["paco", "gpaco", "bcl", "proco"]
 STEPS = 343 // 64  # of an epoch
 TRAIN = ["--epochs", "2", "--batch-size", "64", *FAST]
-
-
-class PowerCut(BaseException):
-    pass
 
 
 def words(method):
@@ -85,21 +81,9 @@ def test_a_run_leaves_an_ordinary_checkpoint(trained, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_stopped_and_resumed_with_the_same_bits(trained, tmp_path, monkeypatch, method, stop_after):
     """The power goes in the first epoch, or in the second: queue, key encoder, directions go on where they were."""
-    original, done = ResidentBatches.steps, 0
-
-    def fragile(self, epoch, first_step):
-        nonlocal done
-        for step in original(self, epoch, first_step):
-            if done == stop_after:
-                raise PowerCut
-            done += 1
-            yield step
-
     call = ["train", "digits", "--out", str(tmp_path), *words(method), "--save-every", "0"]
-    with monkeypatch.context() as patched:
-        patched.setattr(ResidentBatches, "steps", fragile)
-        with pytest.raises(PowerCut):
-            main(call)
+    with power_cut(monkeypatch, stop_after):
+        main(call)
     assert main([*call, "--resume"]) == 0
     last = "checkpoints/last.pt"
     assert_same(load_checkpoint(trained(method) / last), load_checkpoint(tmp_path / last))

@@ -6,10 +6,7 @@ import os
 import pytest
 import torch
 
-from longtail.backbones import create_backbone
 from longtail.cli import main
-from longtail.data import open_data
-from longtail.data.decode import write_png
 from longtail.features import open_feature_file
 from longtail.jobs.stage_one.images import Images
 from longtail.training.checkpoints import load_checkpoint
@@ -17,21 +14,6 @@ from longtail.training.inference import EvaluationBatches
 from longtail.training.unfinished import UnfinishedFeatures
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Digits as colour images in a folder: 40, 20 and 8 of three classes."""
-    folder = tmp_path_factory.mktemp("photos")
-    digits = open_data("digits", profile="none").train
-    for label, count in ((0, 40), (1, 20), (2, 8)):
-        (folder / "data" / str(label)).mkdir(parents=True)
-        rows = [row for row in range(len(digits)) if digits.labels[row] == label][:count]
-        for row in rows:
-            write_png(digits.load(row).expand(3, -1, -1), folder / "data" / str(label) / f"{row}.png")
-    torch.manual_seed(3)
-    torch.save(create_backbone("resnet20", num_classes=7).state_dict(), folder / "weights.pth")
-    return folder
 
 
 def run(photos, out, *words):

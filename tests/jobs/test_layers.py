@@ -6,32 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from longtail.backbones import create_backbone
 from longtail.backbones.layer_choice import chosen_parts
 from longtail.backbones.layer_parts import features_of_layers
 from longtail.cli import main
-from longtail.data import open_data
-from longtail.data.decode import write_png
 from longtail.features import open_feature_file
 from longtail.jobs.stage_one.trained_model import open_model
 from longtail.training.checkpoints import load_checkpoint
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Digits as colour images in a folder: 40, 20 and 8 of three classes; weights, and a folder of Hugging Face."""
-    folder = tmp_path_factory.mktemp("photos")
-    digits = open_data("digits", profile="none").train
-    for label, count in ((0, 40), (1, 20), (2, 8)):
-        (folder / "data" / str(label)).mkdir(parents=True)
-        rows = [row for row in range(len(digits)) if digits.labels[row] == label][:count]
-        for row in rows:
-            write_png(digits.load(row).expand(3, -1, -1), folder / "data" / str(label) / f"{row}.png")
-    torch.manual_seed(3)
-    torch.save(create_backbone("resnet20", num_classes=7).state_dict(), folder / "weights.pth")
-    return folder
 
 
 @pytest.fixture(scope="module")

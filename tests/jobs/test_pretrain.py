@@ -8,15 +8,11 @@ import torch
 from longtail.cli import main
 from longtail.data.decode import write_png
 from longtail.features import open_feature_file
-from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
+from power_cut import power_cut
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 MOCO = ["--task", "moco", "--batch-size", "32", "--epochs", "2", *FAST]
-
-
-class PowerCut(BaseException):
-    pass
 
 
 def pretrain(folder, *words):
@@ -101,21 +97,9 @@ def test_moco_keeps_its_queue(moco):
 @pytest.mark.parametrize("stop_after", [3, 14])
 def test_stopped_and_resumed_with_the_same_bits(moco, tmp_path, monkeypatch, stop_after):
     """The power goes in the first epoch, while the queue still holds what was drawn, or in the second."""
-    original, done = ResidentBatches.steps, 0
-
-    def fragile(self, epoch, first_step):
-        nonlocal done
-        for step in original(self, epoch, first_step):
-            if done == stop_after:
-                raise PowerCut
-            done += 1
-            yield step
-
     words = ["pretrain", "digits", "--out", str(tmp_path), *MOCO, "--save-every", "0"]
-    with monkeypatch.context() as patched:
-        patched.setattr(ResidentBatches, "steps", fragile)
-        with pytest.raises(PowerCut):
-            main(words)
+    with power_cut(monkeypatch, stop_after):
+        main(words)
     stopped = load_checkpoint(tmp_path / "checkpoints" / "last.pt")
     assert int(stopped["task"]["position"]) == 32 * stop_after % 320
     assert main([*words, "--resume"]) == 0

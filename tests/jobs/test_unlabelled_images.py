@@ -14,6 +14,7 @@ from longtail.data.in_memory import ImagesInMemory
 from longtail.errors import InputError
 from longtail.jobs.unlabelled_images import _read
 from longtail.training.checkpoints import load_checkpoint
+from power_cut import power_cut
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 DATA = ["digits", "--largest", "60", "--ratio", "3"]
@@ -84,32 +85,15 @@ def test_images_of_a_folder_and_one_class_of_theirs(teacher, tmp_path):
     assert [row["pseudo_label"] for row in labelled(tmp_path / "all")[:12]] == [row["pseudo_label"] for row in rows]
 
 
-def test_a_run_that_goes_on_keeps_its_labels(teacher, tmp_path):
+def test_a_run_that_goes_on_keeps_its_labels(teacher, tmp_path, monkeypatch):
     """The teacher may be gone by then; the weights are those of a run that never stopped."""
     words = ["--unlabelled", "held-back", "--epochs", "2"]
     assert train(tmp_path / "whole", teacher, *words) == 0
     copy = tmp_path / "teacher.pt"
     copy.write_bytes(teacher.read_bytes())
 
-    class PowerCut(BaseException):
-        pass
-
-    from longtail.training.batches import ResidentBatches
-
-    original, done = ResidentBatches.steps, 0
-
-    def fragile(self, epoch, first_step):
-        nonlocal done
-        for step in original(self, epoch, first_step):
-            if done == 9:
-                raise PowerCut
-            done += 1
-            yield step
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ResidentBatches, "steps", fragile)
-        with pytest.raises(PowerCut):
-            train(tmp_path / "cut", copy, *words, "--save-every", "0")
+    with power_cut(monkeypatch, 9):
+        train(tmp_path / "cut", copy, *words, "--save-every", "0")
     copy.unlink()
     assert train(tmp_path / "cut", copy, *words, "--resume") == 0
     whole, cut = (load_checkpoint(tmp_path / name / "checkpoints" / "last.pt")["task"] for name in ("whole", "cut"))

@@ -13,8 +13,8 @@ from longtail.report import render_study
 from longtail.studies.retrained_parts import compare_parts
 from longtail.studies.side_by_side import side_by_side
 from longtail.studies.weight_norms import norms_by_group
-from longtail.training.batches import ResidentBatches
 from longtail.training.checkpoints import load_checkpoint
+from power_cut import power_cut
 
 OF_HEADS = ["--device", "cpu", "--quiet"]
 FAST = [*OF_HEADS, "--precision", "float32"]
@@ -158,30 +158,14 @@ def test_rebalancing_after_pre_training(tmp_path):
     ] == weights
 
 
-class PowerCut(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("stop_after", [1, 5])
 def test_a_study_stopped_in_pre_training_or_after_it_ends_with_the_same_bits(tmp_path, monkeypatch, stop_after):
     """Two epochs of MoCo are a step each, its queue is one batch; then two of two steps with labels."""
     words = ["study", "rebalancing", "digits", "--rules", "ce", "--pretraining", "moco", "--pretrain-epochs", "2"]
     words += ["--epochs", "2", "--batch-size", "128", "--methods", "joint", *FAST, "--out"]
     assert main([*words, str(tmp_path / "whole")]) == 0
-    original, done = ResidentBatches.steps, 0
-
-    def fragile(self, epoch, first_step):
-        nonlocal done
-        for step in original(self, epoch, first_step):
-            if done == stop_after:
-                raise PowerCut
-            done += 1
-            yield step
-
-    with monkeypatch.context() as patched:
-        patched.setattr(ResidentBatches, "steps", fragile)
-        with pytest.raises(PowerCut):
-            main([*words, str(tmp_path / "cut")])
+    with power_cut(monkeypatch, stop_after):
+        main([*words, str(tmp_path / "cut")])
     assert not (tmp_path / "cut" / "study.json").exists()
     assert main([*words, str(tmp_path / "cut")]) == 0
     for place in ("pretrained/moco/seed-0", "ce+moco"):

@@ -4,19 +4,17 @@ from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from longtail.backbones import classifier_of, features_of
-from longtail.contrast.labelled_queue import LabelledQueue
-from longtail.contrast.projection import full_precision, projection_head, unit
-from longtail.losses import LogitAdjusted, parametric_contrast
+from longtail.contrast.centres_and_samples import CentresAndSamples
+from longtail.contrast.projection import projection_head, unit
 from longtail.pretraining.ranks import gathered
-from longtail.ranges import Range
 
 __all__ = ["GPaCo"]
 
 
-class GPaCo(nn.Module):
+class GPaCo(CentresAndSamples):
     """Learn a network with its classifier by parametric contrast, both views as queries of the one network.
 
     q = g(f(view)), of length 1, of either view; loss: `parametric_contrast` of all of them with the class scores of
@@ -49,9 +47,6 @@ class GPaCo(nn.Module):
         (torch.Size([]), ['accuracy'], 4)
     """
 
-    # every process puts the same keys into its queue: torch need not send it around at each step
-    _ddp_params_and_buffers_to_ignore = ("queue.keys", "queue.labels", "queue.position")
-
     def __init__(
         self,
         model: Any,
@@ -62,15 +57,11 @@ class GPaCo(nn.Module):
         temperature: float = 0.2,
         sample_weight: float = 0.05,
     ) -> None:
-        super().__init__()
-        Range(above=0).check(temperature, "temperature")
-        Range(0).check(sample_weight, "sample_weight")
+        remembered: dict[str, Any] = {"queue": queue, "dimension": dimension}
+        super().__init__(class_counts, temperature=temperature, sample_weight=sample_weight, **remembered)
         width = classifier_of(model).in_features
-        self.temperature, self.sample_weight = temperature, sample_weight
         self.model = model
         self.projection = projection_head(width, width, width, dimension, batch_norm=False)
-        self.queue = LabelledQueue(queue, dimension)
-        self.adjusted = LogitAdjusted(class_counts)
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of two views (B, channels, H, W) with labels (B,), and the top-1 accuracy in percent."""
@@ -78,14 +69,6 @@ class GPaCo(nn.Module):
         features = [features_of(self.model, view) for view in (first, second)]
         logits = classifier_of(self.model)(torch.cat(features)).float()
         queries = unit(self.projection(torch.cat(features)))
-        samples, classes = self.queue.joined([queries], [labels, labels])
-        with full_precision(samples.device):
-            loss = parametric_contrast(
-                logits + self.adjusted.offset,
-                samples,
-                classes,
-                temperature=self.temperature,
-                sample_weight=self.sample_weight,
-            )
+        loss = self.compared(logits, [queries], labels)
         self.queue.put(gathered(queries[len(labels) :]), gathered(labels))
         return loss, {"accuracy": (logits[: len(labels)].argmax(dim=1) == labels).float().mean() * 100}

@@ -4,13 +4,12 @@ import copy
 from typing import Any
 
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from longtail.backbones import classifier_of, features_of
-from longtail.contrast.labelled_queue import LabelledQueue
-from longtail.contrast.projection import full_precision, projection_head, unit
-from longtail.losses import LogitAdjusted, parametric_contrast
+from longtail.contrast.centres_and_samples import CentresAndSamples
+from longtail.contrast.projection import projection_head, unit
 from longtail.pretraining.momentum import follow
 from longtail.pretraining.ranks import encode_shuffled, gathered
 from longtail.ranges import Range
@@ -18,7 +17,7 @@ from longtail.ranges import Range
 __all__ = ["PaCo"]
 
 
-class PaCo(nn.Module):
+class PaCo(CentresAndSamples):
     """Learn a network with its classifier by parametric contrast with a momentum encoder.
 
     q = g(f(view 1)), k = g'(f'(view 2)), both of length 1; loss: `parametric_contrast` of q with the class scores of
@@ -54,9 +53,6 @@ class PaCo(nn.Module):
         (torch.Size([]), ['accuracy'], 4)
     """
 
-    # every process puts the same keys into its queue: torch need not send it around at each step
-    _ddp_params_and_buffers_to_ignore = ("queue.keys", "queue.labels", "queue.position")
-
     def __init__(
         self,
         model: Any,
@@ -68,18 +64,14 @@ class PaCo(nn.Module):
         temperature: float = 0.2,
         sample_weight: float = 0.05,
     ) -> None:
-        super().__init__()
         Range(0, below=1).check(momentum, "momentum")
-        Range(above=0).check(temperature, "temperature")
-        Range(0).check(sample_weight, "sample_weight")
+        remembered: dict[str, Any] = {"queue": queue, "dimension": dimension}
+        super().__init__(class_counts, temperature=temperature, sample_weight=sample_weight, **remembered)
         width = classifier_of(model).in_features
-        self.temperature, self.sample_weight = temperature, sample_weight
         self.model = model
         self.projection = projection_head(width, width, dimension, batch_norm=True)
         self.key_model = copy.deepcopy(model).requires_grad_(False)
         self.key_projection = copy.deepcopy(self.projection).requires_grad_(False)
-        self.queue = LabelledQueue(queue, dimension)
-        self.adjusted = LogitAdjusted(class_counts)
         self._average = get_ema_multi_avg_fn(momentum)  # type: ignore[no-untyped-call]
 
     def forward(self, first: Tensor, second: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -89,15 +81,7 @@ class PaCo(nn.Module):
         queries = unit(self.projection(features))
         follow(self._average, ((self.model, self.key_model), (self.projection, self.key_projection)))
         keys, everyones = encode_shuffled(self._keys, second)
-        samples, classes = self.queue.joined([queries, keys], [labels, labels])
-        with full_precision(samples.device):
-            loss = parametric_contrast(
-                logits + self.adjusted.offset,
-                samples,
-                classes,
-                temperature=self.temperature,
-                sample_weight=self.sample_weight,
-            )
+        loss = self.compared(logits, [queries, keys], labels)
         self.queue.put(everyones, gathered(labels))
         return loss, {"accuracy": (logits.argmax(dim=1) == labels).float().mean() * 100}
 

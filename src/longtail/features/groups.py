@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.arguments import one_a_row
 from longtail.errors import InputError
 from longtail.features.labels import Labels, class_order
 
@@ -37,12 +38,7 @@ def read_groups(values: NDArray[Any], rows: int, names: Sequence[str] | None = N
         >>> read_groups(np.array([10.0, 9.0]), 2, origin="e.mat: groups")[1]
         ('9', '10')
     """
-    array = np.asarray(values)
-    array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
-    if array.shape != (rows,):
-        raise InputError(f"{origin}: of shape {np.shape(values)}, for {rows:,} rows; expected one group a row.")
-    if array.dtype.kind not in "biufSU":
-        raise InputError(f"{origin}: of type {array.dtype}; expected words or numbers that name groups.")
+    array = one_a_row(values, rows, "group", origin=origin)
     there, codes = np.unique(array, return_inverse=True, equal_nan=True)
     words = [_word(item, origin) for item in there.tolist()]
     if names is not None:
