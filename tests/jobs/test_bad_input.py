@@ -116,9 +116,7 @@ def test_empty_folder(capsys, tmp_path):
 
 
 def test_unknown_names_list_the_valid_ones(capsys, features):
-    assert "Did you mean cifar10-lt? Recipes: cifar10-lt, cifar100-lt, digits, folder" in refused(
-        capsys, "run", "cifar10_lt"
-    )
+    assert "Did you mean cifar10-lt? Recipes: cifar10-lt, " in refused(capsys, "run", "cifar10_lt")
     sentence = fit(capsys, features, "--methods", "joint,tua")
     assert f"no method 'tua'. Did you mean tau? Methods: {', '.join(METHODS)}, usual, all" in sentence
     assert "Did you mean describe? Verbs: demo, run, describe" in refused(capsys, "descirbe")

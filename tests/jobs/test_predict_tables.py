@@ -227,6 +227,77 @@ def test_events_of_a_table_of_features(tmp_path, capsys):
     assert "4 events" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def sequences(tmp_path_factory):
+    """A run of features with groups and events in columns, and new rows: as a table, and as arrays."""
+    folder, rng = tmp_path_factory.mktemp("sequences"), np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    values = rng.normal(size=(60, 2)) + 2 * labels[:, None]
+    lines = ["label,site,burst,f0,f1"]
+    for row, (a, b) in enumerate(values):
+        lines.append(f"{'ab'[labels[row]]},s{row // 6},b{row // 2}{row % 2},{a:.4f},{b:.4f}")
+    (folder / "f.csv").write_text("\n".join(lines) + "\n")
+    (folder / "new.csv").write_text("site,burst,f0,f1\n" + "".join(f"{line[2:]}\n" for line in lines[1:25]))
+    groups, events = (np.array([line.split(",")[k] for line in lines[1:25]]) for k in (1, 2))
+    np.savez(folder / "new.npz", features=values[:24], groups=groups, events=events)
+    words = ["fit", str(folder / "f.csv"), "--group-column", "site", "--event-column", "burst", "--methods", "joint"]
+    assert main([*words, "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("new.csv", []), ("new.csv", ["--event-column", "burst"]), ("new.npz", [])]
+)
+def test_rows_of_features_are_pooled_by_the_events_of_their_column_or_array(sequences, tmp_path, name, words):
+    call = ["predict", str(sequences / "run"), str(sequences / name), "--by-event", *words]
+    assert main([*call, "--out", str(tmp_path / "p.csv"), "--quiet"]) == 0
+    events = read(tmp_path / "p.events.csv")
+    assert len(events) == 24
+    assert {row["event"] for row in events} == {f"b{row // 2}{row % 2}" for row in range(24)}
+
+
+def test_an_estimated_prior_of_rows_of_features_draws_their_groups(sequences, tmp_path, capsys):
+    call = ["predict", str(sequences / "run"), str(sequences / "new.csv"), "--prior", "estimated-em"]
+    assert main([*call, "--out", str(tmp_path / "p.csv")]) == 0
+    assert "its interval draws the 4 groups of the inputs" in capsys.readouterr().out
+    assert main([*call, "--group-column", "burts", "--out", str(tmp_path / "p.csv")]) == 2
+    assert "--group-column burts: there is no such column" in capsys.readouterr().err
+
+
+def test_what_predict_wrote_is_measured_once_the_true_classes_stand_beside(sequences, tmp_path, capsys):
+    out = tmp_path / "p.csv"
+    assert main(["predict", str(sequences / "run"), str(sequences / "new.csv"), "--out", str(out), "--quiet"]) == 0
+    rows = read(out)
+    with out.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["label", *rows[0]])
+        writer.writeheader()
+        writer.writerows({"label": "ab"[row % 2], **one} for row, one in enumerate(rows))
+    (tmp_path / "counts.txt").write_text("120\n10\n")
+    words = ["evaluate", str(out), "--train-counts", str(tmp_path / "counts.txt"), "--out", str(tmp_path / "e")]
+    assert main(words) == 0
+    right = np.mean([one["prediction"] == "ab"[row % 2] for row, one in enumerate(rows)])
+    measured = json.loads((tmp_path / "e" / "evaluation.json").read_text())["methods"]["prediction"]
+    assert measured["all"] == pytest.approx(100 * right)
+    assert "by_event" not in measured
+
+
+def test_a_run_on_boxes_tells_when_whole_images_come(network, tmp_path, capsys):
+    boxed, names = (
+        tmp_path / "boxed.csv",
+        [f"{name}/{number:02d}.png" for name in ("bee", "cow") for number in range(8)],
+    )
+    lines = [f"{name},{name[:3]},0.1,0.1,0.8,0.8" for name in names]
+    boxed.write_text("file,label,x,y,width,height\n" + "\n".join(lines) + "\n")
+    words = ["run", "folder", "--data", str(boxed), "--root", str(network / "photos"), "--epochs", "1"]
+    words += ["--image-size", "8", "--backbone", "digits_cnn", "--methods", "ncm", "--device", "cpu", "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "r")]) == 0
+    call = ["predict", str(tmp_path / "r"), "--device", "cpu", "--workers", "0", "--out", str(tmp_path / "p.csv")]
+    assert main([*call, str(network / "photos" / "bee")]) == 0
+    assert "the run has learnt from boxes" in capsys.readouterr().out
+    assert main([*call, str(boxed), "--root", str(network / "photos")]) == 0
+    assert "the run has learnt from boxes" not in capsys.readouterr().out
+
+
 def test_features_have_events_by_their_names(tmp_path):
     values = np.eye(4, 3, dtype=np.float32)
     write_features(tmp_path / "feature_train.h5", values, np.array([0, 1, 0, 1]), ids=["a_1", "a_2", "b_1", "b_2"])

@@ -21,6 +21,7 @@ __all__ = [
     "Subset",
     "events_of",
     "groups_of",
+    "has_boxes",
     "image_of",
     "weights_of",
 ]
@@ -90,6 +91,15 @@ def image_of(source: ImageSource, index: int) -> tuple[int, ...]:
         return number, *image_of(source.sources[number], row)
     number_of = getattr(source, "image_of", None)
     return (index if number_of is None else int(number_of(index)),)
+
+
+def has_boxes(source: ImageSource) -> bool:
+    """Return whether some images are parts that were cut out of others."""
+    if isinstance(source, Subset):
+        return has_boxes(source.source)
+    if isinstance(source, Joined):
+        return any(map(has_boxes, source.sources))
+    return getattr(getattr(source, "images", None), "crops", None) is not None
 
 
 class Subset:

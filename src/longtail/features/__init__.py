@@ -15,7 +15,7 @@ from longtail.features.known_rows import Changed
 from longtail.features.logits import are_probabilities, log_probabilities
 from longtail.features.split_tables import read_tables
 from longtail.features.splits import FeatureSplits, Reading, open_features, splits_of_arrays
-from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table
+from longtail.features.table import SUFFIXES, FeatureBlock, feature_blocks, read_table, row_groups
 
 __all__ = [
     "SPLITS",
@@ -39,6 +39,7 @@ __all__ = [
     "open_features",
     "read_table",
     "read_tables",
+    "row_groups",
     "splits_of_arrays",
     "write_features",
 ]

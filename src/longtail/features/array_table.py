@@ -13,14 +13,22 @@ from longtail.features.array_file import ArrayFile
 from longtail.features.column_values import check_features
 from longtail.features.columns import ColumnChoice
 from longtail.features.feature_table import Kind, Table
-from longtail.features.groups import read_groups
+from longtail.features.groups import Groups, read_groups
 from longtail.features.labels import read_labels
 from longtail.files.json_file import parse_json
 from longtail.files.stored import StoredArray
 from longtail.files.text import printable
 from longtail.row_weights import read_weights
 
-__all__ = ["FEATURES", "LOGITS", "is_plain_float", "row_ids", "table_of_arrays", "upright_values"]
+__all__ = [
+    "FEATURES",
+    "LOGITS",
+    "groups_in_arrays",
+    "is_plain_float",
+    "row_ids",
+    "table_of_arrays",
+    "upright_values",
+]
 
 # what others call them, in small letters; the first that is there is taken
 FEATURES = ("features", "embeddings", "embedding", "feats", "x")
@@ -86,34 +94,46 @@ def _with_weights(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
 
 
 def _with_groups(table: Table, file: ArrayFile, choice: ColumnChoice) -> Table:
-    """Return a table with the groups and events that stand beside its rows in an array.
+    facts: dict[str, Any] = {}
+    for role, (numbers, names) in groups_in_arrays(table.path, file, len(table.values), choice).items():
+        facts |= {role: numbers, f"{role[:-1]}_names": names}
+    return replace(table, **facts) if facts else table
+
+
+def groups_in_arrays(path: Path, file: ArrayFile, rows: int, choice: ColumnChoice) -> dict[str, Groups]:
+    """Return the "groups" and "events" that stand beside the rows of a file in arrays, those that are there.
+
+    Args:
+        path: of the file.
+        file: its arrays.
+        rows: N.
+        choice: which arrays they are.
 
     Raises:
         InputError: a named array that is not there, or does not fit the rows.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Groups] = {}
     for role, argument in (("groups", "group_column"), ("events", "event_column")):
         given = getattr(choice, argument)
         name = role if given is None else given.lower()
         array = _array(file.arrays, name)
         if array is None and given is not None and given != "none":
             raise InputError(
-                f"{printable(table.path)}: `{argument}` {given}: there is no such array"
+                f"{printable(path)}: `{argument}` {given}: there is no such array"
                 f"{f' that can be read; it is {file.others[name]}' if name in file.others else ''}. It holds "
                 f"{', '.join(list(file.arrays)[:8])}."
             )
         if array is None and given is None and name in file.others:
             raise InputError(
-                f"{printable(table.path)}: {name} is {file.others[name]}, and says which rows belong together. Save it "
+                f"{printable(path)}: {name} is {file.others[name]}, and says which rows belong together. Save it "
                 f"as numbers or words, or leave it out: `{argument}` none."
             )
         if array is None or given == "none":
             continue
         names_of = f"{name.removesuffix('s')}_names"
-        names = _names(_array(file.arrays, names_of), file.attributes.get(names_of), printable(table.path), names_of)
-        origin = f"{printable(table.path)}: {name}"
-        found[role], found[f"{role[:-1]}_names"] = read_groups(array, len(table.values), names, origin=origin)
-    return replace(table, **found) if found else table
+        names = _names(_array(file.arrays, names_of), file.attributes.get(names_of), printable(path), names_of)
+        result[role] = read_groups(array, rows, names, origin=f"{printable(path)}: {name}")
+    return result
 
 
 def upright_values(

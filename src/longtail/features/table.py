@@ -10,17 +10,24 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.features.array_file import ArrayFile, read_array_file
-from longtail.features.array_table import is_plain_float, row_ids, table_of_arrays, upright_values
+from longtail.features.array_table import (
+    groups_in_arrays,
+    is_plain_float,
+    row_ids,
+    table_of_arrays,
+    upright_values,
+)
 from longtail.features.column_table import ROWS_AT_ONCE, columns_of, table_of_columns
 from longtail.features.columns import ColumnChoice
 from longtail.features.csv_table import CsvTable
 from longtail.features.feature_table import ColumnTable, Kind, Table
+from longtail.features.groups import Groups, read_groups
 from longtail.features.parquet_table import ParquetTable
 from longtail.files.stored import StoredArray
 from longtail.files.text import printable
 from longtail.files.zarr_file import is_zarr
 
-__all__ = ["SUFFIXES", "WITH_COLUMNS", "FeatureBlock", "feature_blocks", "read_table"]
+__all__ = ["SUFFIXES", "WITH_COLUMNS", "FeatureBlock", "feature_blocks", "read_table", "row_groups"]
 
 SUFFIXES = (".h5", ".hdf5", ".npz", ".npy", ".csv", ".tsv", ".parquet", ".mat", ".safetensors", ".zarr")
 WITH_COLUMNS = (".csv", ".tsv", ".parquet")
@@ -122,6 +129,41 @@ def feature_blocks(
             yield FeatureBlock(block.values, names)
 
     return kind, blocks()
+
+
+def row_groups(path: Path, choice: ColumnChoice = NO_CHOICE) -> dict[str, Groups]:
+    """Return the "groups" and "events" of the rows of a file of features, those that are there; no feature is read.
+
+    Args:
+        path: the file, as `read_table` takes it.
+        choice: which columns or arrays say so.
+
+    Raises:
+        InputError: a named array that is not there, or does not fit the rows.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "new.csv"
+        >>> _ = path.write_text("f0,site\\n1,hill\\n2,lake\\n3,hill\\n")
+        >>> numbers, names = row_groups(path, ColumnChoice(group_column="site"))["groups"]
+        >>> [names[number] for number in numbers.tolist()]
+        ['hill', 'lake', 'hill']
+    """
+    source = _opened(path, labelled=False)
+    if isinstance(source, ArrayFile):
+        _, values, _ = upright_values(path, source, choice, labelled=False)
+        return groups_in_arrays(path, source, len(values), choice)
+    named = {"groups": choice.group_column, "events": choice.event_column}
+    columns = {role: name for role, name in named.items() if name is not None and name in source.names}
+    words = list(dict.fromkeys(columns.values()))
+    if not words:
+        return {}
+    blocks = [block.words for block in source.blocks((), words, ROWS_AT_ONCE)]
+    cells = {name: np.concatenate([block[name] for block in blocks]) for name in words}
+    return {
+        role: read_groups(cells[name], len(cells[name]), origin=f"{printable(path)}: the column {name}")
+        for role, name in columns.items()
+    }
 
 
 def _cut(

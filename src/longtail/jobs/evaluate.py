@@ -62,7 +62,7 @@ class EvaluateConfig:
 def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
     from longtail.files.atomic import write_json
-    from longtail.jobs.predicting.event_accuracy import Pooled, events_of_features, read_predicted_table
+    from longtail.jobs.predicting.event_accuracy import Pooled, events_of_features, holds_names, read_predicted_table
     from longtail.jobs.predicting.target_prior import find_prior
     from longtail.jobs.predictions_file import read_predictions
     from longtail.runs import Run
@@ -78,8 +78,9 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     if config.model.suffix == ".csv":
         if config.shift:
             raise InputError(f"--shift needs a head, which can predict for a prior; {config.model} holds predictions.")
-        if config.by_event:
-            table = read_predicted_table(config.model, config.event_column, config.event_by)
+        if config.by_event or (config.model.is_file() and holds_names(config.model)):
+            said = config.event_column, config.event_by
+            table = read_predicted_table(config.model, *said, events=config.by_event)
             labels, predictions = table.labels, {"prediction": table.probabilities.argmax(axis=1)}
             counts = _counts_for_file(config, len(table.class_names) - 1)
             if len(counts) != len(table.class_names):
@@ -87,7 +88,8 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
                     f"{config.model}: has probabilities of {len(table.class_names)} classes, and {len(counts)} are "
                     "known; expected one for each."
                 )
-            pooled = Pooled({"prediction": table.probabilities}, table.events, table.class_names)
+            if table.events is not None:
+                pooled = Pooled({"prediction": table.probabilities}, table.events, table.class_names)
         else:
             labels, predictions = read_predictions(config.model)
             counts = _counts_for_file(config, max(int(part.max()) for part in (labels, *predictions.values())))

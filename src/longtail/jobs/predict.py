@@ -15,6 +15,7 @@ from longtail.jobs.options import RuntimeOptions, Workers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
+    from longtail.data.source import ImageSource
     from longtail.jobs.calibrating.file import StoredCalibration
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.outputs import Output
@@ -187,7 +188,6 @@ def _out(config: PredictConfig) -> tuple[Path, str | None]:
 
 def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs") -> "TargetPrior | None":
     """Return the shares to predict for; None for the head's own."""
-    from longtail.data.source import events_of, groups_of
     from longtail.jobs.predicting.inputs import some_rows
     from longtail.jobs.predicting.predictor import validation_of
     from longtail.jobs.predicting.prior_estimator import ESTIMATED, Inputs
@@ -204,10 +204,10 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
         features = some_rows(inputs.blocks())
     else:
         features = np.empty((0, predictor.head.n_features_in_), dtype=np.float32)
-    together = None if inputs.source is None else groups_of(inputs.source) or events_of(inputs.source)
+    together = inputs.together
     is_whole = together is not None and len(together) == len(features)  # of very many inputs some are taken
     codes = together.codes if together is not None and is_whole else None
-    target = find_prior(
+    return find_prior(
         config.prior,
         predictor.class_names,
         getattr(predictor.head, "class_counts_", None),
@@ -215,10 +215,6 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
         seed=config.runtime.seed,
         quiet=config.runtime.quiet,
     )
-    if config.prior in ESTIMATED and inputs.source is None:
-        note = "its interval takes rows of features as independent; `longtail evaluate` draws their groups"
-        target = replace(target, notes=(*target.notes, note))
-    return target
 
 
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
@@ -238,14 +234,9 @@ def _inputs(config: PredictConfig, predictor: "Predictor") -> "Inputs":
 
     table = config.inputs_table.table
     if are_features(config.inputs, table, predictor.feature_names, predictor.head.n_features_in_):
-        return inputs_of_features(
-            config.inputs,
-            predictor.run,
-            predictor.feature_names,
-            predictor.head.n_features_in_,
-            str(predictor.path),
-            config.inputs_table.event_by,
-        )
+        said = config.inputs_table
+        columns = {"group_column": said.group_column, "event_column": said.event_column}
+        return inputs_of_features(config.inputs, predictor, **columns, event_by=said.event_by)
     return _inputs_of_images(config, predictor)
 
 
@@ -299,10 +290,23 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
 
     left_out = tuple(f"left out: {as_typed(reason)}" for _, reason in source.left_out)
     told = (as_typed(note, root="root", form="input-format") for note in source.notes)
-    notes = (*told, *left_out[:MOST_NAMED])
+    notes = (*told, *_boxes_missing(predictor, source), *left_out[:MOST_NAMED])
     if len(left_out) > MOST_NAMED:
         notes = (*notes, f"left out besides: {len(left_out) - MOST_NAMED:,} images that cannot be read either")
     if config.prior in ESTIMATED:  # they are needed twice
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
     return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by)
+
+
+def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:
+    """Tell of whole images where the run has learnt from parts of them."""
+    from longtail.data.source import has_boxes
+
+    run = predictor.run
+    if not run.is_measured or not run.results["data"].get("boxes") or has_boxes(source):
+        return ()
+    return (
+        "the run has learnt from boxes that were cut out of images, and these inputs have none: whole images are "
+        "predicted. --box-file names a detector's results, --box-columns those of a table",
+    )

@@ -283,6 +283,7 @@ def _compared(
 ) -> dict[str, Any]:
     """Fit and measure the heads, and write all that comes of them into a folder."""
     from longtail.data.parts import DATA_NAMES
+    from longtail.data.source import has_boxes
     from longtail.jobs.class_examples import add_examples
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
@@ -294,6 +295,8 @@ def _compared(
     results["data"]["notes"] = list(dict.fromkeys((*splits.notes, *results["data"]["notes"])))
     if splits.record.get("source") not in DATA_NAMES and "together" not in results["data"]:
         results["data"]["split_by"] = "images"
+    if has_boxes(splits.train):
+        results["data"]["boxes"] = True
     results["stage1"] = stage_facts
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)

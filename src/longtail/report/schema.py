@@ -47,6 +47,7 @@ class Data(TypedDict):
     feature_names: NotRequired[list[str] | None]
     together: NotRequired[Together]
     split_by: NotRequired[Literal["images"]]
+    boxes: NotRequired[bool]
 
 
 class Epoch(TypedDict):

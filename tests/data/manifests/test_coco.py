@@ -49,6 +49,17 @@ def test_pixels_stay_pixels_where_the_size_is_unknown(tmp_path):
         read_coco_rows(write_json(tmp_path / "x.json", content), ManifestChoice())
 
 
+def test_new_boxes_need_no_class(tmp_path):
+    content = detection(["a.png", "b.png"], [(5, 5), (17,)])
+    for annotation in content["annotations"]:
+        del annotation["category_id"]
+    path = write_json(tmp_path / "x.json", content)
+    rows = read_coco_rows(path, ManifestChoice(labelled=False))
+    assert (len(rows), set(rows.labels)) == (3, {""})
+    with pytest.raises(InputError, match="entry 1 of the annotations has no `category_id`"):
+        read_coco_rows(path, ManifestChoice())
+
+
 def test_boxes_are_cut_to_their_image_and_those_of_nothing_left_out(tmp_path):
     content = detection(["a.png", "b.png"], [(5, 5, 5), (17,)])
     for annotation, box in zip(
@@ -169,7 +180,7 @@ def wrong(**changes):
     [
         (wrong(annotations=[{"image_id": "im99", "category_id": 0}]), r"entry 1 of the annotations is of image 'im99'"),
         (wrong(annotations=[{"image_id": "im0", "category_id": 9}]), "of category 9, which is not listed"),
-        (wrong(annotations=[{"image_id": "im0"}]), r"missing required field `category_id` at `annotations"),
+        (wrong(annotations=[{"image_id": "im0"}]), "entry 1 of the annotations has no `category_id`"),
         (wrong(annotations=[{"image_id": "im0", "category_id": 0, "bbox": [1, 2, 3]}]), "has 3 numbers"),
         (wrong(images=coco_content()["images"][:1] * 2), "stand in it as several images"),
         (wrong(images=[{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]), "two images have the id 1"),

@@ -29,7 +29,7 @@ class _Image(TypedDict):
 
 class _Annotation(TypedDict):
     image_id: Id
-    category_id: Id
+    category_id: NotRequired[Id | None]
     bbox: NotRequired[list[float] | None]
     bbox_relative: NotRequired[list[float] | None]
 
@@ -78,7 +78,8 @@ def read_coco_rows(path: Path, choice: ManifestChoice) -> Rows:
     names, order, ids = _classes(contents, choice.label_column)
     columns = _Columns()
     for part, content in contents:
-        _gather(columns, part, content, names, folder_of_images(base, part, _file_names(content, part)))
+        folder = folder_of_images(base, part, _file_names(content, part))
+        _gather(columns, part, content, names, folder, is_new=not choice.labelled)
     boxes, unit = boxes_of_rows(columns.boxes, origin)
     groups, grouped_by = _of_fields(columns, choice.group_column, (_PLACES, _SEQUENCES), "group_column", origin)
     events, _ = _of_fields(columns, choice.event_column, (_SEQUENCES,), "event_column", origin)
@@ -157,7 +158,10 @@ def _classes(
     return names, order, tuple(map(str, ordered)) if len(order) == len(ordered) else None
 
 
-def _gather(columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, str], folder: str) -> None:
+def _gather(
+    columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, str], folder: str, *, is_new: bool
+) -> None:
+    """Take the rows of a file in; `is_new`: they are to be predicted, and need no category."""
     origin = printable(part.path)
     of_image: dict[Id, list[_Annotation]] = defaultdict(list)
     known = {image["id"] for image in content["images"]}
@@ -165,8 +169,13 @@ def _gather(columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, s
         twice = next(number for number, times in Counter(i["id"] for i in content["images"]).items() if times > 1)
         raise InputError(f"{origin}: two images have the id {twice!r}. Expected one of each.")
     for place, annotation in enumerate(content.get("annotations", [])):
-        image_id, category_id = annotation["image_id"], annotation["category_id"]
-        for what, number, there in (("image", image_id, known), ("category", category_id, names.keys())):
+        image_id, category_id = annotation["image_id"], annotation.get("category_id")
+        if category_id is None and not is_new:
+            raise InputError(
+                f"{origin}: entry {place + 1} of the annotations has no `category_id`. Say the class there, or take "
+                "the annotation out."
+            )
+        for what, number, there in (("image", image_id, known), ("category", category_id, {None, *names})):
             if number not in there:
                 raise InputError(
                     f"{origin}: entry {place + 1} of the annotations is of {what} {number!r}, which is not listed. "
@@ -191,7 +200,7 @@ def _gather(columns: _Columns, part: CocoPart, content: _Coco, names: dict[Id, s
         if own and not usable:
             continue
         usable = usable or [({}, None)]
-        labels = [names[facts["category_id"]] if facts else "" for facts, _ in usable]
+        labels = [names[facts["category_id"]] if facts.get("category_id") is not None else "" for facts, _ in usable]
         kept = distinct_labels(labels, [None if box is None else box.edges for _, box in usable])
         columns.told["annotations that say the same of an image again"] += len(labels) - len(kept)
         for place in kept:

@@ -16,7 +16,7 @@ from longtail.features import FeatureFile, is_number
 from longtail.files.text import printable
 from longtail.jobs.predicting.input_rows import rows_of_names
 
-__all__ = ["Pooled", "PredictedTable", "events_of_features", "read_predicted_table"]
+__all__ = ["Pooled", "PredictedTable", "events_of_features", "holds_names", "read_predicted_table"]
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _WORDS = ("row", "id", "label", "prediction", "input", "file", "event", "group", "set", "accepted", "split", "images")
@@ -31,13 +31,13 @@ class PredictedTable:
         labels: class indices, shape (N,).
         probabilities: shape (N, C).
         class_names: of the columns, C of them.
-        events: name of each row's event, N of them.
+        events: name of each row's event, N of them; None where nothing says so and nobody asked.
     """
 
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     class_names: tuple[str, ...]
-    events: list[str]
+    events: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,22 @@ def events_of_features(file: FeatureFile, event_column: str | None, event_by: st
     return [words[row] or f"row {row}" for row in rows.tolist()]
 
 
-def read_predicted_table(path: Path, event_column: str | None = None, event_by: str | None = None) -> PredictedTable:
+def holds_names(path: Path) -> bool:
+    """Return whether a CSV is one as `longtail predict` writes it, which names inputs and classes."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return "input" in [name.strip() for name in file.readline().split(",")]
+
+
+def read_predicted_table(
+    path: Path, event_column: str | None = None, event_by: str | None = None, *, events: bool = True
+) -> PredictedTable:
     """Read a file with a label, an event and the probability of each class in a row.
 
     Args:
         path: a CSV such as `longtail predict` writes, with the true class in a column `label`: its name or number.
         event_column: of the event; default: event.
         event_by: what says it by the names of the inputs, or None.
+        events: whether they are needed.
 
     Raises:
         InputError: a column that is missing, a label that is no class, or probabilities that are none.
@@ -138,7 +147,7 @@ def read_predicted_table(path: Path, event_column: str | None = None, event_by: 
     )
     if len(names) < 2:
         raise InputError(
-            f"{printable(path)}: has no columns with the probability of each class, by which events are pooled. "
+            f"{printable(path)}: has no columns with the probability of each class. "
             "Expected a file as `longtail predict` writes it without --top, and the true class in a column label."
         )
     probabilities = np.array([table.columns[name] for name in names], dtype=np.float64).T
@@ -156,7 +165,7 @@ def read_predicted_table(path: Path, event_column: str | None = None, event_by: 
             f"{', '.join(names[:8])}."
         )
     codes = np.array([numbers[label] for label in labels], dtype=np.int64)
-    return PredictedTable(codes, probabilities, names, _events(table, event, event_by))
+    return PredictedTable(codes, probabilities, names, _events(table, event, event_by) if events else None)
 
 
 def _events(table: WordTable, event: str, event_by: str | None) -> list[str]:

@@ -1,18 +1,31 @@
 """The features of what is to be predicted, in blocks: of any number of rows, in little memory."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail.data.source import events_of, groups_of
 from longtail.errors import InputError
-from longtail.features import FeatureBlock, are_probabilities, check_finite, feature_blocks, log_probabilities
+from longtail.features import (
+    ColumnChoice,
+    FeatureBlock,
+    are_probabilities,
+    check_finite,
+    feature_blocks,
+    log_probabilities,
+    row_groups,
+)
+from longtail.features.table import WITH_COLUMNS
 from longtail.files.text import printable
+from longtail.grouping import Grouping
 from longtail.jobs.predicting.input_rows import InputRows, rows_of_images, rows_of_names
-from longtail.runs import Run
+
+if TYPE_CHECKING:
+    from longtail.jobs.predicting.predictor import Predictor
 
 __all__ = ["Inputs", "inputs_of_features", "some_rows"]
 
@@ -29,6 +42,8 @@ class Inputs:
         is_first: whether this process tells and writes; others compute along.
         source: the images, as `open_unlabelled` opens them; None of features.
         event_by: what says by their names which are of one event, or None.
+        groups: of rows of features, or None; images bring theirs along.
+        events: the same of the event that a row is of.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
@@ -36,6 +51,15 @@ class Inputs:
     is_first: bool = True
     source: Any = None
     event_by: str | None = None
+    groups: Grouping | None = None
+    events: Grouping | None = None
+
+    @property
+    def together(self) -> Grouping | None:
+        """What belongs together: groups where there are some, else events."""
+        if self.source is None:
+            return self.groups or self.events
+        return groups_of(self.source) or events_of(self.source)
 
     def described(self) -> InputRows:
         """Return what is known of the inputs beside their features.
@@ -45,7 +69,9 @@ class Inputs:
         """
         if self.source is not None:
             return rows_of_images(self.source, self.event_by)
-        return rows_of_names((name for block in self.blocks() for name in block.names), self.event_by)
+        named = rows_of_names((name for block in self.blocks() for name in block.names), self.event_by)
+        rows = named.rows if self.groups is None else replace(named.rows, groups=self.groups.words)
+        return replace(named, rows=rows, events=named.events or self.events)
 
 
 def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[Any]:
@@ -75,29 +101,37 @@ def some_rows(blocks: Iterator[FeatureBlock], enough: int = ENOUGH) -> NDArray[A
 
 
 def inputs_of_features(
-    path: Path, run: Run, names: tuple[str, ...] | None, dimension: int, origin: str, event_by: str | None = None
+    path: Path,
+    predictor: "Predictor",
+    *,
+    group_column: str | None = None,
+    event_column: str | None = None,
+    event_by: str | None = None,
 ) -> Inputs:
     """Open a file of features for a head.
 
     Args:
         path: the file, with or without labels.
-        run: that the head belongs to, which says whether its features were logits.
-        names: of the columns that the head was fitted on, or None: columns are then matched by their places.
-        dimension: D of the head.
-        origin: the head, for messages.
-        event_by: what says by the rows' names which are of one event, or None.
+        predictor: whose columns are matched by their names, where they have any; its run says whether its features were
+            logits.
+        group_column: column or array of what belongs together, or "none"; None takes the run's column where it is
+            there, or an array `groups`.
+        event_column: the same of the event that a row is of.
+        event_by: what says the event by the rows' names, or None.
 
     Raises:
         InputError: unusable, or of other columns than the head's.
     """
-    kind, _ = feature_blocks(path, run.reading.columns, features=names)
-    as_logits = kind == "logits" or run.reading.logits
+    columns, names, dimension = predictor.run.reading.columns, predictor.feature_names, predictor.head.n_features_in_
+    kind, _ = feature_blocks(path, columns, features=names)
+    as_logits = kind == "logits" or predictor.run.reading.logits
 
     def blocks() -> Iterator[FeatureBlock]:
-        for block in feature_blocks(path, run.reading.columns, features=names)[1]:
+        for block in feature_blocks(path, columns, features=names)[1]:
             if block.values.shape[1] != dimension:
                 raise InputError(
-                    f"{origin} was fitted on {dimension} features, {printable(path)} has {block.values.shape[1]}."
+                    f"{predictor.path} was fitted on {dimension} features, {printable(path)} has "
+                    f"{block.values.shape[1]}."
                 )
             check_finite(block.values, printable(path), name_row=block.names.__getitem__)
             values = block.values
@@ -105,4 +139,28 @@ def inputs_of_features(
                 values = log_probabilities(values)  # as `fit` took them
             yield FeatureBlock(np.asarray(values), block.names)
 
-    return Inputs(blocks, event_by=event_by)
+    typed = {"group_column": group_column, "event_column": event_column}
+    groups, events = _belonging(path, columns, typed)
+    return Inputs(blocks, event_by=event_by, groups=groups, events=events)
+
+
+def _belonging(
+    path: Path, known: ColumnChoice, typed: Mapping[str, str | None]
+) -> tuple[Grouping | None, Grouping | None]:
+    """Return groups and events of the rows of a file, by the columns that are named or those of the run."""
+    given: dict[str, Any] = {argument: name for argument, name in typed.items() if name is not None}
+    # arrays go by their usual names, whatever the columns of a table were called
+    usual = known if path.suffix.lower() in WITH_COLUMNS else ColumnChoice(orientation=known.orientation)
+    result = row_groups(path, replace(usual, **given))
+    for argument, role in (("group_column", "groups"), ("event_column", "events")):
+        name = given.get(argument)
+        if name not in (None, "none") and role not in result:
+            raise InputError(f"{printable(path)}: `{argument}` {name}: there is no such column.")
+
+    def grouping(role: str) -> Grouping | None:
+        if role not in result:
+            return None
+        numbers, names = result[role]
+        return Grouping(names, numbers)
+
+    return grouping("groups"), grouping("events")
