@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Grouping", "concatenated", "grouping_of", "joined_groups"]
+__all__ = ["LIKELY_GROUPS", "Grouping", "concatenated", "grouping_of", "joined_groups"]
 
+# columns of such names say what belongs together, where nobody says so
+LIKELY_GROUPS = (
+    *("site", "location", "location_id", "deployment", "deployment_id", "deploymentid", "camera", "camera_id"),
+    *("station", "station_id", "cruise", "haul", "transect", "plot", "patient", "patient_id", "lesion", "lesion_id"),
+    *("specimen", "specimen_id", "individual", "individual_id", "subject", "subject_id", "seq_id", "sequence"),
+    *("sequence_id", "burst", "object_id", "slide", "slide_id", "well", "plate"),
+)
 IntArray = NDArray[np.int64]
 
 

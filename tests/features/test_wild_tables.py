@@ -250,3 +250,14 @@ def test_images_in_parquet_are_no_features_whatever_stands_beside_them(tmp_path,
     pixels = [{"bytes": b"x", "path": f"{row}.png"} for row in range(120)]
     parquet.write_table(pyarrow.table({image: pixels, "label": CODES, "age": NOISE[:, 0]}), tmp_path / "e.parquet")
     refused(tmp_path / "e.parquet", rf"holds images \({image}\)")
+
+
+def test_a_column_of_words_that_says_what_belongs_together_is_told(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    lines = [f"{'ab'[row % 2]},s{row // 6},{rng.normal():.3f},{rng.normal():.3f}" for row in range(60)]
+    (tmp_path / "e.csv").write_text("\n".join(["label,site,f0,f1", *lines]) + "\n")
+    words = ["fit", str(tmp_path / "e.csv"), "--methods", "ncm", "--out", str(tmp_path / "o")]
+    assert main(words) == 0
+    assert "--group-column site keeps those on one side of every split" in capsys.readouterr().err
+    assert main([*words, "--group-column", "none"]) == 0
+    assert "says what belongs together" not in capsys.readouterr().err

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.array_table import FEATURES, LOGITS
 from longtail.features.column_values import check_features
-from longtail.features.columns import ColumnChoice, Columns, left_out_note, quoted, sort_columns
+from longtail.features.columns import (
+    ColumnChoice,
+    Columns,
+    left_out_note,
+    likely_group_note,
+    quoted,
+    sort_columns,
+)
 from longtail.features.feature_table import ColumnTable, Kind, Table
 from longtail.features.groups import read_groups
 from longtail.features.labels import read_labels
@@ -149,7 +156,7 @@ def table_of_columns(
     if ids is not None and labelled:
         _check_ids(origin, str(columns.id), ids, given=choice.id_column is not None)
     about = {} if names is None else {"feature_names": json.dumps(list(names))}
-    all_notes = (*source.notes, *notes, *left_out_note(origin, left_out))
+    all_notes = (*source.notes, *notes, *left_out_note(origin, left_out), *likely_group_note(origin, columns, choice))
     groups, group_names = _groups(together["group"], columns.group, origin)
     events, event_names = _groups(together["event"], columns.event, origin)
     weights, cells = None, together["weight"]

@@ -8,12 +8,14 @@ from typing import Any, Literal, Self, get_args
 from longtail.arguments import brief
 from longtail.class_names import AlikeNames
 from longtail.errors import InputError, did_you_mean
+from longtail.grouping import LIKELY_GROUPS
 
 __all__ = [
     "PERHAPS_LABELS",
     "ColumnChoice",
     "Columns",
     "left_out_note",
+    "likely_group_note",
     "quoted",
     "says_which",
     "sort_columns",
@@ -295,6 +297,26 @@ def left_out_note(origin: str, left_out: Mapping[str, str]) -> tuple[str, ...]:
     whys = dict.fromkeys(left_out.values())
     parts = [f"{_listed([quoted(name) for name, reason in left_out.items() if reason == why])} ({why})" for why in whys]
     return (f"{origin}: no features: {'; '.join(parts)}",) if parts else ()
+
+
+def likely_group_note(origin: str, columns: Columns, choice: ColumnChoice) -> tuple[str, ...]:
+    """Return a note on a column that says by its name what belongs together, where nobody has said so.
+
+    Example:
+        >>> columns = Columns("label", None, None, ("f0",), {"site": "no numbers", "weather": "no numbers"})
+        >>> likely_group_note("e.csv", columns, ColumnChoice(group_column="none"))
+        ()
+        >>> likely_group_note("e.csv", columns, ColumnChoice())[0][:70]
+        'e.csv: the column site says what belongs together, as it seems: `group'
+    """
+    words = {name.lower(): name for name, why in columns.left_out.items() if why == "no numbers"}
+    likely = next((quoted(words[name]) for name in LIKELY_GROUPS if name in words), None)
+    if likely is None or choice.group_column is not None:
+        return ()
+    return (
+        f"{origin}: the column {likely} says what belongs together, as it seems: `group_column` {likely} keeps those "
+        "on one side of every split; `group_column` none says that they are apart",
+    )
 
 
 def quoted(name: str) -> str:

@@ -108,6 +108,7 @@ def _runs(
 def _say_data(problem: "FeatureProblem", opened: "FeatureSplits") -> None:
     """Say what was read, before anything is fitted to it: which columns, classes and rows."""
     from longtail.counts import imbalance_ratio
+    from longtail.jobs.flags import as_typed
 
     train = problem.splits["train"]
     columns, names = train.features.shape[1], problem.feature_names
@@ -120,7 +121,7 @@ def _say_data(problem: "FeatureProblem", opened: "FeatureSplits") -> None:
         f"  data      {what}; {len(counts)} classes ({', '.join(problem.class_names[:6])}"
         f"{', ...' if len(counts) > 6 else ''}); rows: {sizes}; train from {counts.max():,} down to {counts.min():,} a "
         f"class (ratio {imbalance_ratio(counts):,.0f})",
-        *(f"  note      {note}" for note in problem.notes),
+        *(f"  note      {as_typed(note)}" for note in problem.notes),
         sep="\n",
         file=sys.stderr,
         flush=True,

@@ -13,6 +13,7 @@ from longtail.data.manifests.columns import WordTable, read_word_table
 from longtail.data.manifests.rows import ManifestChoice, Rows
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.grouping import LIKELY_GROUPS
 
 __all__ = ["read_table", "rows_of_table"]
 
@@ -23,13 +24,6 @@ _IMAGES = (
 _SPLITS = ("split", "splits", "subset", "partition")
 _GROUPS, _EVENTS = ("group", "groups", "group_id"), ("event", "event_id", "eventid")
 _IDS = ("id", "ids")
-# usual names of what belongs together, which a person is asked about
-_PERHAPS_GROUPS = (
-    *("site", "location", "location_id", "deployment", "deployment_id", "deploymentid", "camera", "camera_id"),
-    *("station", "station_id", "cruise", "haul", "transect", "plot", "patient", "patient_id", "lesion", "lesion_id"),
-    *("specimen", "specimen_id", "individual", "individual_id", "subject", "subject_id", "seq_id", "sequence"),
-    *("sequence_id", "burst", "object_id", "slide", "slide_id", "well", "plate"),
-)
 _RANKS_BELOW = ("species", "scientific_name", "scientificname", "genus", "family", "order")
 _ONES = frozenset({"1", "1.0", "true", "True", "TRUE"})
 _MARKS = _ONES | {"0", "0.0", "false", "False", "FALSE"}
@@ -171,7 +165,7 @@ def _belonging(
 
 def _perhaps_grouped(table: WordTable) -> tuple[str, ...]:
     """Tell of a column that says what belongs together, by its name and by what stands in it."""
-    for name in filter(None, map(table.first_of, _PERHAPS_GROUPS)):
+    for name in filter(None, map(table.first_of, LIKELY_GROUPS)):
         number = len(set(table.columns[name]))
         if 1 < number < len(table):
             return (
