@@ -290,7 +290,7 @@ def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
 def _look_notes(facts: dict[str, Any]) -> list[str]:
     notes = [sign["sentence"] for sign in facts.get("signs_of_groups", ())]
     if not notes and "signs_of_groups" in facts and "unreadable" in facts:
-        notes.append("neither names nor times nor likeness say that images belong together")
+        notes.append("names, times and likeness of the images themselves do not say that some belong together")
     if facts.get("unreadable"):
         bad = counted(len(facts["unreadable"]), "file")
         notes.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")
