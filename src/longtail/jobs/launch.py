@@ -142,7 +142,7 @@ def _launch_several(world: Processes, device: str, precision: Any, patience: flo
         with joining(started):
             fabric.launch()
             # by the first long work of one process alone the others may have waited for hours: `Watch` knows better
-            dist.set_timeout(timedelta(days=365))
+            _set_timeout(timedelta(days=365))
             watch = Watch(_get_default_store().clone(), fabric.global_rank, fabric.world_size, patience, started)
             dist.barrier()
     except (RuntimeError, ValueError) as error:
@@ -262,3 +262,13 @@ def resolve_precision(precision: str, device: str) -> str:
     if precision == "float16" and device == "cpu":
         raise InputError("--precision float16 needs a GPU. On a CPU use bfloat16 or float32.")
     return precision
+
+
+def _set_timeout(timeout: timedelta) -> None:
+    """Let collectives of the whole group wait so long; torch 2.11 has this under a name of its own."""
+    import torch.distributed as dist
+
+    if hasattr(dist, "set_timeout"):
+        dist.set_timeout(timeout)
+    else:
+        dist.distributed_c10d._set_pg_timeout(timeout)

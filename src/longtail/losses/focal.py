@@ -37,6 +37,7 @@ class Focal(nn.Module):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of logits (B, C) and labels (B,)."""
         negative_log = functional.cross_entropy(logits, labels, reduction="none")
-        # 1 - p from the logarithm: exact where p is close to 1
-        losses = (-torch.expm1(-negative_log)).clamp(min=0) ** self.gamma * negative_log
+        # 1 - p from the logarithm: exact where p is close to 1, and above 0, where a root has no slope
+        doubt = (-torch.expm1(-negative_log)).clamp(min=torch.finfo(negative_log.dtype).tiny)
+        losses = doubt**self.gamma * negative_log
         return losses.mean() if self.weight is None else (self.weight[labels] * losses).mean()
