@@ -77,7 +77,7 @@ def with_statistics(model):
 def test_the_classifier_on_the_features_is_the_network(name):
     torch.manual_seed(0)
     model = with_statistics(create_backbone(name, num_classes=5))
-    size = 160 if name == "test_vit" else 64
+    size = {"test_vit": 160, "efficientvit_m0": 224}.get(name, 64)
     images = torch.randn(3, 3, size, size)
     with torch.inference_mode():
         features = features_of(model, images)
