@@ -6,7 +6,7 @@
 Both fit the default methods to the same made-up CSV (350 rows, 8 features, 5 classes) in processes of their own that
 take turns, each on one thread, after one call each that warms the caches. Prints the CPU seconds of each call (user and
 system), the medians and their ratio, and whether both wrote the same heads and predictions, which an older commit need
-not do. `--methods auto` fits what auto does.
+not do. `--methods auto` fits what auto does, `--features FOLDER` fits other features than the made-up ones.
 """
 
 import argparse
@@ -57,6 +57,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, required=True, help="older checkout, the folder that holds src/")
+    parser.add_argument("--features", type=Path, help="feature files or a table, in place of the made-up one")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--methods", help="of the fit; those that it takes by itself if not given")
     parser.add_argument("--quick", action="store_true", help="once")
@@ -65,11 +66,13 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in checkouts}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_table(folder / "small.csv")
+        if options.features is None:
+            write_table(folder / "small.csv")
+        features = options.features or folder / "small.csv"
         methods = ["--methods", options.methods] if options.methods else []
         for turn in range(2 if options.quick else options.repeat + 1):
             for version, checkout in checkouts.items():
-                words = [str(folder / "small.csv"), "--out", str(folder / version), *methods]
+                words = [str(features), "--out", str(folder / version), *methods]
                 taken = cpu_seconds(checkout, words, folder / "bytecode")
                 if turn:  # the first call writes the bytecode
                     seconds[version].append(taken)

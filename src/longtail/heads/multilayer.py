@@ -1,6 +1,7 @@
 """A small network on top of the features, trained by balanced softmax."""
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,12 +17,12 @@ from longtail.global_draws import drawn_by
 from longtail.heads.base import Head, ImpliedPrior
 from longtail.heads.convergence import learned_nothing
 from longtail.heads.feature_transform import unit_length
-from longtail.heads.hidden_network import HiddenNetwork, Scaling, scaling_of
+from longtail.heads.hidden_network import HiddenNetwork, scaling_of
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.optimizers import AdamW
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
 from longtail.heads.precision import Precision, computing_in
-from longtail.heads.rows import RowSource, torch_rows
+from longtail.heads.rows import TransformedRows, row_reader
 from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses.balanced_softmax import log_counts
 from longtail.schedules import one_cycle
@@ -178,6 +179,8 @@ class MultilayerPerceptron(Head):
         inputs = outer.rows(array)
         scaling = scaling_of(inputs, self.unit_length)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.members)
+        readings = self.members * self._num_epochs(len(codes))
+        read = row_reader(TransformedRows(inputs, scaling.apply), len(codes), readings=readings, device=self.device)
         self.losses_: list[float] = []
         folded = []
         for seed in seeds:
@@ -186,9 +189,7 @@ class MultilayerPerceptron(Head):
             with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
                 with threads_for(self._batch_size(len(codes)) * weights):
-                    self.losses_ = self._train(
-                        network, scaling, inputs, codes, self.tau * log_counts(counts), int(seed)
-                    )
+                    self.losses_ = self._train(network, read, codes, self.tau * log_counts(counts), int(seed))
             folded.append(network.folded(scaling))
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
@@ -201,6 +202,14 @@ class MultilayerPerceptron(Head):
         # batch norm needs two rows
         return max(min(self.batch_size, num_rows // 8), min(2, num_rows))
 
+    def _num_steps(self, num_rows: int) -> int:
+        return max(num_rows // self._batch_size(num_rows), 1)
+
+    def _num_epochs(self, num_rows: int) -> int:
+        if self.epochs == "auto":
+            return max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / self._num_steps(num_rows)))
+        return int(self.epochs)
+
     def _highest_rate(self, width: int) -> float:
         if self.learning_rate == "auto":
             return min(USUAL_RATE * math.sqrt(USUAL_WIDTH / width), HIGHEST_RATE)
@@ -209,8 +218,7 @@ class MultilayerPerceptron(Head):
     def _train(
         self,
         network: HiddenNetwork,
-        scaling: Scaling,
-        features: RowSource,
+        read: Callable[[NDArray[np.int64]], Tensor],
         codes: NDArray[np.int64],
         shift: Tensor,
         seed: int,
@@ -218,18 +226,17 @@ class MultilayerPerceptron(Head):
         rng = np.random.default_rng(seed)
         targets, shift = torch.from_numpy(codes).to(self.device), shift.to(self.device)
         batch_size = self._batch_size(len(codes))
-        steps = max(len(codes) // batch_size, 1)
-        epochs = max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)) if self.epochs == "auto" else int(self.epochs)
+        steps, epochs = self._num_steps(len(codes)), self._num_epochs(len(codes))
         optimizer = AdamW(network.parameters(), weight_decay=self.weight_decay)
         total_steps = epochs * steps + 1
-        highest = self._highest_rate(scaling.mean.numel())
+        highest = self._highest_rate(network.hidden.in_features)
         rise = max(0.1, 2 / total_steps)  # with fewer than two steps there is no rise
         losses = []
         for epoch in range(epochs):
             order, total = rng.permutation(len(codes)), torch.zeros((), device=self.device)
             for step in range(steps):
                 rows = order[step * batch_size : (step + 1) * batch_size]
-                inputs = scaling.apply(torch_rows(features, rows, self.device))
+                inputs = read(rows)
                 labels = targets[torch.from_numpy(rows).to(self.device)]
                 share = float(rng.beta(self.mixup, self.mixup)) if self.mixup > 0 else 1.0
                 partner = torch.from_numpy(rng.permutation(len(rows))).to(self.device)
