@@ -85,7 +85,8 @@ class LinearProblem:
         row_weights = self.row_weights.to(self.device, dtype)
         of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(bias)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
-        for rows, block in chunks(self.features, self.device):
+        # of many classes a block has as many rows that what is done for each block, to (C, D), is little beside them
+        for rows, block in chunks(self.features, self.device, least=max(len(weight) // 2, 256)):
             codes = torch.from_numpy(self.codes[rows]).to(self.device)
             weights = row_weights[codes][:, None]
             with computing_in(self.precision, self.device):

@@ -157,9 +157,9 @@ def torch_rows(features: RowSource, rows: Any, device: str = "cpu") -> Tensor:
     return torch.from_numpy(block).to(device).to(compute_dtype(features))
 
 
-def chunks(features: Features, device: str = "cpu") -> Iterator[tuple[slice, Tensor]]:
-    """Walk over features (N, D) in pieces of a few MiB, each as (rows, tensor)."""
-    size = max(CHUNK_BYTES // (4 * features.shape[1]), 256)
+def chunks(features: Features, device: str = "cpu", *, least: int = 256) -> Iterator[tuple[slice, Tensor]]:
+    """Walk over features (N, D) in pieces of a few MiB, or of the least number of rows, each as (rows, tensor)."""
+    size = max(CHUNK_BYTES // (4 * features.shape[1]), least)
     for start in range(0, len(features), size):
         rows = slice(start, min(start + size, len(features)))
         yield rows, torch_rows(features, rows, device)
