@@ -15,7 +15,7 @@ from longtail.training.mixing import Mixing
 
 __all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
 
-SWITCHES = ("policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
+SWITCHES = ("experts", "policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
 # settings, and what each belongs to
 _BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("policy_operations", "policy_magnitude", "policy_spread"), ("policy", ("randaugment",))),
@@ -43,6 +43,8 @@ def check_switches(stage: StageOneOptions) -> None:
         raise InputError(
             "--classifier-radius: --loss ldam compares directions, and the lengths of its weights mean nothing."
         )
+    if stage.nesterov and stage.momentum == 0:
+        raise InputError("--nesterov: there is no momentum to look ahead by. Leave it out, or --momentum 0.")
     if stage.contrast != "none":
         _check_beside_contrast(stage)
     if stage.tail_smoothing > stage.head_smoothing:
