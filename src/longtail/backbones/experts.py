@@ -77,7 +77,7 @@ class ExpertNetwork(nn.Module):
 
     Reference:
         Wang, Lian, Miao, Liu, Yu, "Long-tailed Recognition by Routing Diverse Distribution-Aware Experts", ICLR 2021,
-        arXiv 2010.01809, section 4.1 and the released code.
+        arXiv 2010.01809, and its released code.
 
     Example:
         >>> from longtail.backbones import create_backbone

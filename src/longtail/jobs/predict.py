@@ -17,6 +17,7 @@ from longtail.ranges import Count
 if TYPE_CHECKING:
     from longtail.data.source import ImageSource
     from longtail.jobs.calibrating.file import StoredCalibration
+    from longtail.jobs.predicting.aggregate import Mix
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.outputs import Output
     from longtail.jobs.predicting.predictor import Predictor
@@ -40,6 +41,10 @@ class PredictConfig:
     """Image, folder or table of images, image pack (.h5), or features as `fit` takes them, without labels too."""
     method: str | None = None
     """Head of the run; default: the one that its report recommends."""
+    aggregate: str | None = None
+    """Heads to mix by agreement on two views of the images: names with commas between, all, or experts."""
+    aggregate_epochs: Count = 5
+    """Passes over the images to learn the weights of --aggregate."""
     prior: str | None = None
     """Class shares of the inputs: uniform, train, a CSV, or estimated (-em, -bbse); default: the head's."""
     top: Count | None = None
@@ -69,22 +74,24 @@ def run(config: PredictConfig) -> Path:
 
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
+    from longtail.files.atomic import write_json
     from longtail.files.text import printable
     from longtail.jobs.predicting.outputs import write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
-    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
-    predictor = open_predictor(config.model, config.method)
+    predictor, inputs, mix = _opened(config)
     config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor.path, predictor.class_names)
-    inputs = _inputs(config, predictor)
+    calibration = _calibration(config, predictor)
     if not inputs.is_first:
         return _beside(path, inputs)
     for note in (*predictor.notes, *inputs.notes):
         print(f"note: {note}")
+    if mix is not None:
+        print(mix.sentence)
+        write_json(path.with_suffix(".aggregate.json"), mix.facts)
     target = _target_prior(config, predictor, inputs)
     if target is not None:
         print(target.told, *(f"  note: {note}" for note in target.notes), sep="\n")
@@ -99,7 +106,7 @@ def run(config: PredictConfig) -> Path:
         word = "prediction" if report.rows == 1 else "predictions"
         again = f"; replaced the {replaced}" if replaced else ""
         details = "; ".join([how_calibrated(calibration, prior), *report.promises()])
-        print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({details}){again}")
+        print(f"{report.rows:,} {word} of {predictor.title} in {printable(path)} ({details}){again}")
         print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
     return path
 
@@ -109,7 +116,7 @@ def _output(config: PredictConfig, predictor: "Predictor", path: Path) -> "Outpu
     from longtail.jobs.predicting.outputs import Output
 
     run = predictor.run.folder.resolve().name
-    usual = f"longtail {__version__} {run}/{predictor.path.stem}"
+    usual = f"longtail {__version__} {run}/{predictor.title}"
     top = None if config.top is None else min(config.top, len(predictor.class_names))
     return Output(
         path,
@@ -128,17 +135,30 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
 
     Nothing is printed or written.
     """
-    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities
 
-    predictor = open_predictor(config.model, config.method)
+    predictor, inputs, _ = _opened(config)
     config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor.path, predictor.class_names)
-    inputs = _inputs(config, predictor)
+    calibration = _calibration(config, predictor)
     target = _target_prior(config, predictor, inputs)
     prior = None if target is None else target.shares
     blocks = block_probabilities(predictor.head, inputs.blocks(), calibration, prior)
     return predictor.class_names, _some(blocks, config.inputs)
+
+
+def _opened(config: PredictConfig) -> "tuple[Predictor, Inputs, Mix | None]":
+    """Open what predicts and what is to be predicted; several heads are mixed by agreement where that is asked for."""
+    from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members
+    from longtail.jobs.predicting.predictor import open_predictor
+
+    if config.aggregate is None:
+        predictor = open_predictor(config.model, config.method)
+        return predictor, _inputs(config, predictor), None
+    check_aggregate(config)
+    predictor, members = open_members(config.model, config.aggregate)
+    inputs = _inputs(config, predictor)
+    mix = aggregated(members, inputs, epochs=config.aggregate_epochs, seed=config.runtime.seed)
+    return replace(predictor, head=mix.head, name=f"a mix of {', '.join(members)}"), inputs, mix
 
 
 def _some(blocks: Blocks, path: Path) -> Blocks:
@@ -217,12 +237,14 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
     )
 
 
-def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
+def _calibration(config: PredictConfig, predictor: "Predictor") -> "StoredCalibration | None":
     from longtail.jobs.predicting.probabilities import stored_calibration
 
+    head = predictor.path
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    stored = None if config.uncalibrated else stored_calibration(head, names)
+    is_own = not config.uncalibrated and config.aggregate is None
+    stored = stored_calibration(head, predictor.class_names) if is_own else None
     if stored is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
     return stored
@@ -249,6 +271,7 @@ def _as_trained(table: InputOptions, data: dict[str, Any]) -> InputOptions:
 
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
+    from longtail.data.source import Subset
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
@@ -257,6 +280,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
     from longtail.jobs.predicting.prior_estimator import ESTIMATED
+    from longtail.jobs.predicting.view_features import view_features
     from longtail.jobs.stage_one.trained_model import open_model
     from longtail.training.progress import progress_bar
 
@@ -288,6 +312,10 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
                 yield FeatureBlock(features, [source.identify(row) for row in rows])
                 bar.advance(len(rows))
 
+    def views(every: int) -> Iterator[NDArray[np.float32]]:
+        some = Subset(source, np.arange(0, len(source), every))
+        return view_features(fabric, model, some, workers=config.workers, seed=config.runtime.seed)
+
     left_out = tuple(f"left out: {as_typed(reason)}" for _, reason in source.left_out)
     told = (as_typed(note, root="root", form="input-format") for note in source.notes)
     notes = (*told, *_boxes_missing(predictor, source), *left_out[:MOST_NAMED])
@@ -296,7 +324,8 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     if config.prior in ESTIMATED:  # they are needed twice
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
-    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by)
+    small = model.preprocessing.resident
+    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small)
 
 
 def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:

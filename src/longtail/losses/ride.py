@@ -76,7 +76,7 @@ class RIDE(nn.Module):
 
     Reference:
         Wang, Lian, Miao, Liu, Yu, "Long-tailed Recognition by Routing Diverse Distribution-Aware Experts", ICLR 2021,
-        arXiv 2010.01809, eq. 3 and 4, and the released code.
+        arXiv 2010.01809, and its released code.
 
     Example:
         >>> loss = RIDE(torch.tensor([100.0, 1.0]), diversity=0.0)

@@ -49,8 +49,8 @@ class SADE(nn.Module):
 
     Reference:
         Zhang, Hooi, Hong, Feng, "Self-Supervised Aggregation of Diverse Experts for Test-Agnostic Long-Tailed
-        Recognition", NeurIPS 2022, arXiv 2107.09249, eq. 1 to 3, and the released code, whose tau multiplies the
-        reversed prior alone.
+        Recognition", NeurIPS 2022, arXiv 2107.09249, and its released code, whose tau multiplies the reversed prior
+        alone.
 
     Example:
         >>> loss = SADE(torch.tensor([50.0, 50.0]))
