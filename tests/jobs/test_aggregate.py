@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 import longtail
 from longtail.cli import main
 from longtail.data.decode import write_png
+from longtail.data.source import Subset
 from longtail.features import open_feature_file
 from longtail.heads import load_head
 
@@ -90,13 +92,21 @@ def test_all_heads_and_from_python(run, images):
     np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_large_images_come_from_workers(tmp_path, bees_and_cows, capsys):
-    """Their views are those of MoCo v2, of so many pixels as the network sees; only some give weights where many are."""
-    run = bees_and_cows / "run"
-    names = ",".join(json.loads((run / "results.json").read_text())["methods"])
-    call = ["predict", run, bees_and_cows / "photos", "--aggregate", names, "--workers", "0", "--device", "cpu"]
-    assert main([*map(str, call), "--out", str(tmp_path / "p.csv")]) == 0
-    assert "by agreement on two views of 40 images" in capsys.readouterr().out
+def test_large_images_come_from_workers(bees_and_cows):
+    from lightning_fabric import Fabric
+
+    from longtail.data import open_unlabelled
+    from longtail.jobs.predicting.view_features import view_features
+    from longtail.jobs.stage_one.trained_model import open_model
+
+    model = open_model(bees_and_cows / "run" / "checkpoints" / "last.pt")
+    large = replace(model, preprocessing=replace(model.preprocessing, resident=False))
+    source = Subset(open_unlabelled(bees_and_cows / "photos", channels=model.preprocessing.channels), np.arange(5))
+    fabric = Fabric(accelerator="cpu", precision="32-true")
+    views, again = (np.concatenate(list(view_features(fabric, large, source, workers=0, seed=2)), axis=1) for _ in "ab")
+    assert views.shape == (2, 5, model.dimension)
+    np.testing.assert_array_equal(views, again)
+    assert not np.allclose(views[0], views[1])
 
 
 def test_of_very_many_images_some_give_the_weights(run, images, tmp_path, monkeypatch):
@@ -135,6 +145,7 @@ def test_views_are_in_order_and_all_there(run, images):
         (["--aggregate", "crt,lda", "--prior", "uniform"], "--prior moves probabilities of a known world"),
         (["--aggregate", "crt,lda", "--sets"], "--sets needs the calibration of one head"),
         (["--aggregate", "crt,lda", "--aggregate-epochs", "0"], "--aggregate-epochs 0"),
+        (["--aggregate-epochs", "9"], "--aggregate-epochs does nothing without --aggregate"),
     ],
 )
 def test_what_does_not_go_together_is_told(run, images, tmp_path, capsys, words, told):

@@ -156,6 +156,19 @@ def test_reversed_counts_hold_the_same_numbers_the_other_way_round(counts):
     assert (back.numpy()[:, None] <= back.numpy()[None])[commoner].all()
 
 
+@pytest.mark.parametrize("kind", [RIDE, SADE])
+def test_they_keep_what_every_loss_keeps(batch, kind):
+    """No state; any order of the classes; counts as whole numbers, arrays or lists."""
+    logits, labels = batch
+    loss = kind(COUNTS)
+    assert not loss.state_dict()
+    order = torch.tensor([2, 0, 3, 1])
+    moved = kind(COUNTS[order])(logits[..., order], torch.argsort(order)[labels])
+    torch.testing.assert_close(moved, loss(logits, labels))
+    for counts in (COUNTS.long(), COUNTS.long().numpy(), COUNTS.long().tolist()):
+        torch.testing.assert_close(kind(counts)(logits, labels), loss(logits, labels), rtol=1e-5, atol=1e-5)
+
+
 def test_what_cannot_be_is_told(batch):
     logits, labels = batch
     with pytest.raises(InputError, match="SADE needs an image of every class"):

@@ -82,9 +82,7 @@ def run(config: PredictConfig) -> Path:
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
-    predictor, inputs, mix = _opened(config)
-    config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor)
+    config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
     for note in (*predictor.notes, *inputs.notes):
@@ -137,28 +135,30 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
     """
     from longtail.jobs.predicting.probabilities import block_probabilities
 
-    predictor, inputs, _ = _opened(config)
-    config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor)
+    config, predictor, calibration, inputs, _ = _opened(config)
     target = _target_prior(config, predictor, inputs)
     prior = None if target is None else target.shares
     blocks = block_probabilities(predictor.head, inputs.blocks(), calibration, prior)
     return predictor.class_names, _some(blocks, config.inputs)
 
 
-def _opened(config: PredictConfig) -> "tuple[Predictor, Inputs, Mix | None]":
+def _opened(
+    config: PredictConfig,
+) -> "tuple[PredictConfig, Predictor, StoredCalibration | None, Inputs, Mix | None]":
     """Open what predicts and what is to be predicted; several heads are mixed by agreement where that is asked for."""
     from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members
     from longtail.jobs.predicting.predictor import open_predictor
 
-    if config.aggregate is None:
-        predictor = open_predictor(config.model, config.method)
-        return predictor, _inputs(config, predictor), None
     check_aggregate(config)
-    predictor, members = open_members(config.model, config.aggregate)
-    inputs = _inputs(config, predictor)
-    mix = aggregated(members, inputs, epochs=config.aggregate_epochs, seed=config.runtime.seed)
-    return replace(predictor, head=mix.head, name=f"a mix of {', '.join(members)}"), inputs, mix
+    if config.aggregate is not None:
+        predictor, members = open_members(config.model, config.aggregate)
+        inputs = _inputs(config, predictor)
+        mix = aggregated(members, inputs, epochs=config.aggregate_epochs, seed=config.runtime.seed)
+        return config, replace(predictor, head=mix.head, name=f"a mix of {', '.join(members)}"), None, inputs, mix
+    predictor = open_predictor(config.model, config.method)
+    config = _as_balanced(config, predictor)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
+    return config, predictor, calibration, _inputs(config, predictor), None
 
 
 def _some(blocks: Blocks, path: Path) -> Blocks:
@@ -237,14 +237,12 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
     )
 
 
-def _calibration(config: PredictConfig, predictor: "Predictor") -> "StoredCalibration | None":
+def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
     from longtail.jobs.predicting.probabilities import stored_calibration
 
-    head = predictor.path
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
-    is_own = not config.uncalibrated and config.aggregate is None
-    stored = stored_calibration(head, predictor.class_names) if is_own else None
+    stored = None if config.uncalibrated else stored_calibration(head, names)
     if stored is None and (config.sets or config.reject):
         raise InputError(f"{head} was not calibrated, which --sets and --reject need. First: longtail calibrate {head}")
     return stored

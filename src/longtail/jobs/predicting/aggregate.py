@@ -82,11 +82,15 @@ class Mix:
 
 
 def check_aggregate(config: "PredictConfig") -> None:
-    """Refuse what does not go with a mix.
+    """Refuse what does not go with a mix, and its passes without one.
 
     Raises:
         InputError: naming the two.
     """
+    if config.aggregate is None:
+        if config.aggregate_epochs != type(config).aggregate_epochs:
+            raise InputError("--aggregate-epochs does nothing without --aggregate. Add it, or leave this out.")
+        return
     whose = {
         "method": "names one head",
         "prior": "moves probabilities of a known world, and a mix is of none",
