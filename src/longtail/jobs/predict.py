@@ -1,7 +1,7 @@
 """`longtail predict`: classes and probabilities of new images or features, as a CSV."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -149,7 +149,8 @@ def _opened(
     from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members
     from longtail.jobs.predicting.predictor import open_predictor
 
-    check_aggregate(config)
+    usual = {one.name: one.default for one in fields(config)}
+    check_aggregate(config.aggregate, [name for name in usual if getattr(config, name) != usual[name]])
     if config.aggregate is not None:
         predictor, members = open_members(config.model, config.aggregate)
         inputs = _inputs(config, predictor)

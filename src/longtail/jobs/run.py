@@ -86,7 +86,6 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.files.text import printable
     from longtail.jobs.head_options import rules_of
     from longtail.jobs.stage_one.contrast import check_contrast
-    from longtail.jobs.stage_one.experts import check_experts
     from longtail.jobs.stage_one.frozen import check_layer_options
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.switches import check_switches
@@ -105,7 +104,6 @@ def checked(config: RunConfig) -> RunConfig:
     settings = read_settings(config.heads.set)
     check_rebalanced_once(config.stage)
     check_contrast(config.stage)
-    check_experts(config.stage)
     check_switches(config.stage)
     if "onnx" in config.export:
         from longtail.deploy import require_onnx

@@ -81,7 +81,6 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     """
     from longtail.jobs.stage_one.adapter import check_adapter
     from longtail.jobs.stage_one.contrast import check_contrast
-    from longtail.jobs.stage_one.experts import check_experts
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.switches import check_switches
     from longtail.jobs.stage_one.training_run import StageOneRun, run_training
@@ -91,7 +90,6 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     check_rebalanced_once(stage)
     check_adapter(stage)
     check_contrast(stage)
-    check_experts(stage)
     check_switches(stage)
     folder, workers = config.record.parent, stage.workers
     return run_training(

@@ -1,9 +1,9 @@
 """`longtail predict --aggregate`: several heads, or the experts of a network, mixed by agreement on two views."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -18,9 +18,6 @@ from longtail.heads.base import Head, check_same_classes
 from longtail.jobs.predicting.inputs import Inputs
 from longtail.jobs.predicting.predictor import Predictor, check_stored_features, open_predictor
 from longtail.runs import Run
-
-if TYPE_CHECKING:
-    from longtail.jobs.predict import PredictConfig
 
 __all__ = ["Mix", "aggregated", "check_aggregate", "open_members"]
 
@@ -81,14 +78,18 @@ class Mix:
         return {"weights": self.weights, "agreement": learnt, "agreement_equal": equal, "images": self.num_images}
 
 
-def check_aggregate(config: "PredictConfig") -> None:
+def check_aggregate(aggregate: str | None, given: Collection[str]) -> None:
     """Refuse what does not go with a mix, and its passes without one.
+
+    Args:
+        aggregate: as typed, or None.
+        given: names of settings of `predict` that are not the usual ones.
 
     Raises:
         InputError: naming the two.
     """
-    if config.aggregate is None:
-        if config.aggregate_epochs != type(config).aggregate_epochs:
+    if aggregate is None:
+        if "aggregate_epochs" in given:
             raise InputError("--aggregate-epochs does nothing without --aggregate. Add it, or leave this out.")
         return
     whose = {
@@ -97,10 +98,8 @@ def check_aggregate(config: "PredictConfig") -> None:
         "sets": "needs the calibration of one head",
         "reject": "needs the calibration of one head",
     }
-    usual = {"sets": False, "reject": False}
-    for name, reason in whose.items():
-        if getattr(config, name) != usual.get(name):
-            raise InputError(f"--{name} {reason}, --aggregate mixes several. Leave one of them out.")
+    if refused := next((name for name in whose if name in given), None):
+        raise InputError(f"--{refused} {whose[refused]}, --aggregate mixes several. Leave one of them out.")
 
 
 def open_members(model: Path, wanted: str) -> tuple[Predictor, dict[str, Head]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.data.policies.policy import Policy
 from longtail.data.source import ImageSource
+from longtail.data.transforms import Augmentation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -38,7 +39,10 @@ class _InOrder:
 def view_features(
     fabric: "Fabric", model: "TrainedModel", source: ImageSource, *, workers: int, seed: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Walk over the features of two views of each image, changed at random as MoCo v2 does; each process gets all.
+    """Walk over the features of two random views of each image; every process gets all.
+
+    Images of up to 64 pixels are changed as they were in training (shifted where they were not), larger ones as MoCo v2
+    does: what was published, but for the colours of small ones.
 
     Args:
         fabric: launched.
@@ -54,7 +58,10 @@ def view_features(
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.batches import LoaderBatches, ResidentBatches
 
-    preprocessing = replace(model.preprocessing, augmentation="moco", policy=Policy())
+    trained = model.preprocessing
+    small: Augmentation = "shift" if trained.augmentation == "none" else trained.augmentation
+    augmentation: Augmentation = small if trained.resident else "moco"
+    preprocessing = replace(trained, augmentation=augmentation, policy=Policy())
     images, order = prepare(source, preprocessing, fabric.device), _InOrder(len(source))
     shared: dict[str, Any] = {"batch_size": BATCH, "seed": seed, "views": 2}
     batches: LoaderBatches | ResidentBatches

@@ -30,10 +30,7 @@ def check_experts(stage: StageOneOptions) -> None:
     Raises:
         InputError: naming the two.
     """
-    usual = StageOneOptions()
-    changed = {
-        field.name for field in fields(StageOneOptions) if getattr(stage, field.name) != getattr(usual, field.name)
-    }
+    changed = {field.name for field in fields(StageOneOptions) if getattr(stage, field.name) != field.default}
     given = [name for name in _BELONGS if name in changed]
     if stage.experts == "none":
         if given:

@@ -11,6 +11,7 @@ from longtail.data.policies.policy import Policy
 from longtail.errors import InputError
 from longtail.heads.max_norm import project
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.experts import check_experts
 from longtail.training.mixing import Mixing
 
 __all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
@@ -27,11 +28,12 @@ _USUAL_PROBABILITY = {"mixup": 1.0, "cutmix": 0.5, "remix": 1.0, "cmo": 0.5}
 
 
 def check_switches(stage: StageOneOptions) -> None:
-    """Refuse switches that do nothing where they are, and settings of others than are on.
+    """Refuse switches that do nothing where they are, and settings of others than are on; experts among them.
 
     Raises:
         InputError: naming the two.
     """
+    check_experts(stage)
     usual = StageOneOptions()
     for name, (switch, values) in _BELONGS.items():
         if getattr(stage, name) != getattr(usual, name) and getattr(stage, switch) not in values:
