@@ -19,6 +19,11 @@ __all__ = ["ExpertClassifier", "ExpertNetwork", "check_experts", "expert_network
 SCALE = 30.0  # of the cosines, as published
 # own stages have three quarters of the channels that a network of one has there
 _CIFAR_WIDTHS, _DIGITS_WIDTH, _RESNET_CHANNELS = (16, 24, 48), 48, (64, 128, 192, 384)
+_MOST = 64
+_EXPECTED = (
+    "several experts need a network whose late stages can be repeated. Expected resnet20, resnet32, ..., digits_cnn, "
+    "or a ResNet or ResNeXt of timm, such as resnet50 or resnext50_32x4d."
+)
 
 
 class ExpertClassifier(NormalizedLinear):
@@ -135,20 +140,14 @@ def check_experts(name: str, num_experts: object, *, pretrained: bool) -> None:
     Raises:
         InputError: no number of experts, weights for a network of one, or a network of Hugging Face.
     """
-    if not isinstance(num_experts, int) or isinstance(num_experts, bool) or num_experts < 1:
-        raise InputError(f"experts: {num_experts!r}; expected a whole number of at least 1.")
+    if not isinstance(num_experts, int) or isinstance(num_experts, bool) or not 1 <= num_experts <= _MOST:
+        raise InputError(f"experts: {num_experts!r:.40}; expected a whole number from 1 to {_MOST}.")
     if pretrained:
         raise InputError(
             "`pretrained`: its weights are those of one network, and the stages of experts are thinner. Leave it out."
         )
     if name.startswith("hf:"):
         raise InputError(f"{name}: {_EXPECTED}")
-
-
-_EXPECTED = (
-    "several experts need a network whose late stages can be repeated. Expected resnet20, resnet32, ..., digits_cnn, "
-    "or a ResNet or ResNeXt of timm, such as resnet50 or resnext50_32x4d."
-)
 
 
 def expert_network(
