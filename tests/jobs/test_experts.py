@@ -115,7 +115,8 @@ def test_weights_that_no_other_program_can_read_are_not_written(trained, tmp_pat
     assert "no other program's network has several experts" in capsys.readouterr().err
 
 
-def test_crt_from_images_is_predicted_from_its_own_checkpoint(tmp_path, trained):
+@pytest.mark.slow
+def test_crt_from_images_is_predicted_from_its_own_checkpoint(tmp_path):
     call = ["run", "digits", "--experts", "sade", *TRAIN, "--methods", "crt", "--crt-from", "images"]
     assert main([*call, "--set", "crt.epochs=1", "--out", str(tmp_path)]) == 0
     stored = load_checkpoint(tmp_path / "checkpoints" / "crt" / "last.pt")
