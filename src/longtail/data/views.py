@@ -33,8 +33,8 @@ def number_of_views(counts: ArrayLike, most: int) -> NDArray[np.int64]:
         >>> number_of_views([600, 99, 40, 5], 4).tolist()
         [1, 2, 3, 4]
     """
-    images = np.maximum(np.asarray(counts, dtype=np.int64), 1)
-    return np.minimum(most, -(-TARGET // images))
+    wanted: NDArray[np.int64] = -(-TARGET // np.maximum(np.asarray(counts, dtype=np.int64), 1))
+    return wanted.clip(max=most)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,9 @@ def check_view_of(view_of: NDArray[Any], labels: NDArray[Any] | None, rows: int)
             f"`{VIEW_OF}`: row {wrong[0]} is said to show the image of row {view_of[wrong[0]]}. Expected the rows of "
             "images first, each of which names itself, and behind them views that name one of those."
         )
-    other = np.flatnonzero(labels[view_of] != labels) if labels is not None and labels.shape == (rows,) else ()
+    if labels is None or labels.shape != (rows,):
+        return num_images
+    other = np.flatnonzero(labels[view_of] != labels)
     if len(other):
         raise InputError(
             f"`{VIEW_OF}`: row {other[0]} has another class than row {view_of[other[0]]}, whose image it shows."
