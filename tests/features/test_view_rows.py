@@ -16,19 +16,20 @@ from longtail.comparison.methods import METHODS
 from longtail.errors import InputError
 from longtail.features import open_feature_file, open_features, write_features
 from longtail.features.views import Views, check_view_of
-from longtail.heads import load_head
+from longtail.heads import Ensemble, Joint, Transformed, load_head, save_head
+from longtail.heads.feature_transform import FeatureTransform
 
 COUNTS = (20, 9, 6)
 IN_AUTO = [name for name, method in METHODS.items() if method.part is not None]
 
 
 def rows_of(counts=COUNTS, seed=0):
-    """Features whose first column is the number of the image, labels, and which row's image each row shows."""
+    """Features whose first column is a number of the image, labels, and which row's image each row shows."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     view_of = np.concatenate([np.arange(len(labels)), rng.permutation(np.repeat(np.flatnonzero(labels), 2))])
     features = rng.normal(size=(len(view_of), 5)) + 3 * np.eye(3, 5)[labels[view_of]]
-    features[:, 0] = view_of
+    features[:, 0] = rng.permutation(len(labels))[view_of]
     return features.astype(np.float32), labels[view_of], view_of
 
 
@@ -153,3 +154,23 @@ def test_views_of_an_image_give_nothing_away(tmp_path):
     assert max(choice["scores"].values()) < 60
     assert results["methods"]["knn"]["metrics"]["test"]["balanced"] < 75
     assert load_head(tmp_path / "fit" / "heads" / "knn.npz").image_counts_.tolist() == [24, 24, 24]
+
+
+def test_train_is_as_common_as_its_images(tmp_path):
+    """Softmax of a head that balances nothing is of the rows it saw; what is moved to train, is of images."""
+    features, labels, _ = rows_of()
+    head = Joint(epochs=1, random_state=0).fit(features, labels)
+    rows = np.bincount(labels)
+    before = head.logits(features)
+    head.image_counts_ = np.array(COUNTS)
+    np.testing.assert_allclose(head.implied_shares, rows / rows.sum())
+    np.testing.assert_allclose(head.prior_shares("train"), np.array(COUNTS) / sum(COUNTS))
+    assert np.array_equal(head.logits(features), before)
+    moved = head.logits(features, prior="train") - before
+    expected = np.log(head.prior_shares("train") / head.implied_shares)
+    np.testing.assert_allclose(moved - moved[:, :1], np.broadcast_to(expected - expected[0], moved.shape), atol=1e-5)
+    save_head(head, tmp_path / "joint.npz")
+    assert load_head(tmp_path / "joint.npz").image_counts_.tolist() == list(COUNTS)
+    together = Ensemble.of({"joint": Transformed.of(FeatureTransform("l2").fit(features), head)})
+    assert together.class_counts_.tolist() == list(COUNTS)
+    assert not hasattr(head.fit(features, labels), "image_counts_")
