@@ -11,7 +11,7 @@ from PIL import Image
 from longtail.cli import main
 from longtail.comparison import Protocol, open_problem
 from longtail.comparison.fitter import fit_method, fitted_joint
-from longtail.comparison.weighted_rows import as_weighted
+from longtail.comparison.learnt_rows import as_learnt
 from longtail.data.manifests import ManifestChoice, read_manifest
 from longtail.data.open import open_data
 from longtail.data.source import weights_of
@@ -114,7 +114,7 @@ def test_copies_of_a_row_are_of_one_group_where_a_head_chooses_within_train(tmp_
     rng, labels = np.random.default_rng(0), np.repeat([0, 1], 60)
     np.savez(tmp_path / "noise.npz", features=rng.normal(size=(120, 8)), labels=labels, weights=np.full(120, 5.0))
     opened = open_features(tmp_path / "noise.npz")
-    part = as_weighted(opened.splits["train"], 0)
+    part = as_learnt(opened.splits["train"], 0)
     assert len(part.labels) == 5 * len(np.unique(part.groups))
     words = ["--val-fraction", "0", "--methods", "knn", "--out", str(tmp_path / "o"), "--quiet"]
     assert main(["fit", str(tmp_path / "noise.npz"), *words]) == 0

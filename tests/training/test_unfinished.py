@@ -56,6 +56,29 @@ def test_it_goes_on_where_it_was(half):
     assert (again.goes_on, again.done) == (True, 1)
 
 
+def test_further_views_go_on_where_they_were(tmp_path):
+    path, labels, beside = tmp_path / "feature_train.h5", np.array([0, 1, 1]), {"view_of": np.array([0, 1, 1])}
+
+    def views():
+        return UnfinishedFeatures(path, labels, 2, "float32", {}, None, beside, batch_size=2, rank=0, num_ranks=1)
+
+    begun = views()
+    begun.begin()
+    begun.open().write(0, np.ones((2, 2), dtype=np.float32))
+    begun._saved -= 60
+    begun.advance()
+    again = views()
+    assert (again.goes_on, again.done) == (True, 1)
+    again.open().write(2, np.full((1, 2), 7, dtype=np.float32))
+    again.finish()
+    file = open_feature_file(path)
+    assert (file.features.tolist(), file.views.features.tolist(), file.views.images.tolist()) == (
+        [[1, 1], [1, 1]],
+        [[7, 7]],
+        [1],
+    )
+
+
 def test_it_says_with_how_many_threads_it_was_begun(half):
     assert threads_begun_with(half) == torch.get_num_threads()
     assert threads_begun_with(half.with_name("feature_val.h5")) is None

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from longtail.comparison.fit_methods import FittedMethods
 from longtail.comparison.fitter import core
+from longtail.comparison.learnt_rows import as_learnt
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_like
-from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.evaluation.learning_curve import LearningCurves, fit_learning_curves, rotated_subsamples
 from longtail.heads import DLSA
@@ -94,7 +94,7 @@ def _measured(
         measured = np.asarray(train.features[rows]) if val is None else np.asarray(val.features)
         together = None if train.groups is None else train.groups[pool]
         for part, level in rotated_subsamples(labels[pool], LEVELS, seed + draw, sample_groups=together):
-            learnt = as_weighted(train.take(pool[part]), seed)
+            learnt = as_learnt(train.take(pool[part]), seed)
             # no network's classifier is taken: it has seen all of train
             right = fitted_like(head, np.asarray(learnt.features), learnt.labels).predict(measured) == truth[rows]
             hits[draw, rows, level[truth[rows]]] = right

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from longtail.comparison.learnt_rows import as_learnt, knowing_images
 from longtail.comparison.method_settings import unfitted_head
 from longtail.comparison.methods import METHODS
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.refitting import fitted_like
 from longtail.comparison.sealed import SealedFeatures
-from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.features import FeatureFile
 from longtail.heads import DLSA, Joint, Transformed
@@ -77,6 +77,9 @@ class Fitter:
                     events=file.events,
                     event_names=file.event_names,
                     weights=file.weights,
+                    views=None
+                    if file.views is None
+                    else replace(file.views, features=transform.transform(file.views.features)),
                 )
                 for split, file in problem.splits.items()
                 if split in ("train", self.protocol.select_on)
@@ -93,11 +96,12 @@ def fitted_joint(protocol: Protocol) -> Joint:
     problem, train = protocol.problem, protocol.learnt
     shared = {"random_state": protocol.seed, "device": protocol.device}
     joint: Any = unfitted_head("joint", protocol.settings, head=problem.head, head_prior=problem.own_prior, **shared)
-    return joint.fit(train.features, train.labels)  # type: ignore[no-any-return]
+    fitted: Joint = joint.fit(train.features, train.labels)
+    return fitted if fitted.selected_on_ == "given" else knowing_images(fitted, [problem.splits["train"]])
 
 
 def fit_method(name: str, protocol: Protocol, joint: Joint) -> Head:
-    """Fit a method's head on train.
+    """Fit a method's head on train, further views of its images among the rows.
 
     Args:
         name: of the method.
@@ -107,9 +111,13 @@ def fit_method(name: str, protocol: Protocol, joint: Joint) -> Head:
     Raises:
         InputError: it is made of other methods, or its settings cannot be.
     """
-    method, problem = METHODS[name], protocol.problem
     if name == "joint":
         return joint
+    return knowing_images(_fitted(name, protocol, joint), [protocol.problem.splits["train"]])
+
+
+def _fitted(name: str, protocol: Protocol, joint: Joint) -> Head:
+    method, problem = METHODS[name], protocol.problem
     if method.cost == "others":
         raise InputError(f"{name} is not fitted to features: it is made of other methods.")
     # without validation data a choice is honest only for a head that has not seen the held-out rows: one that is
@@ -144,7 +152,7 @@ def _chosen_on_other_groups(head: Any, protocol: Protocol, start: LinearParamete
     if not len(held_out):  # every class is a single group: nothing can be judged by others
         return head.fit(learnt.features, learnt.labels)  # type: ignore[no-any-return]
     judged = np.asarray(train.features[held_out]), labels[held_out]
-    others = as_weighted(train.take(rest), protocol.seed)
+    others = as_learnt(train.take(rest), protocol.seed)
     chosen: Head = head.fit(np.asarray(others.features), others.labels, validation=judged)
     if isinstance(core(chosen), DLSA):  # has stopped where it was best on them
         return chosen

@@ -13,6 +13,7 @@ from longtail.comparison.sealed import SealedFeatures
 from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.features import SPLITS, FeatureFile, check_finite
+from longtail.features.views import views_note
 from longtail.files.arrays import read_npz
 from longtail.files.text import counted, printable
 from longtail.heads.base import ImpliedPrior
@@ -99,6 +100,8 @@ def check_problem(
         file = splits[split]
         checked[split] = file = _finite(file, notes) if drop_nonfinite else file
         check_finite(file.features, printable(file.path), advice="`drop_nonfinite`", name_row=file.row_name)
+        if file.views is not None:
+            check_finite(file.views.features, f"{printable(file.path)}: further views")
         zeros = int((~np.any(file.features, axis=1)).sum())
         if zeros:
             are = "is" if zeros == 1 else "are"
@@ -109,7 +112,9 @@ def check_problem(
     for file in checked.values():
         _check_labels(file, num_classes)
     train = checked["train"] = _weighted(checked["train"], notes)
-    checked = {split: file if split == "train" else replace(file, weights=None) for split, file in checked.items()}
+    checked = {
+        split: file if split == "train" else replace(file, weights=None, views=None) for split, file in checked.items()
+    }
     counts = weighted_counts(train.labels, train.weights, num_classes)
     if num_classes < 2:
         raise InputError(f"{printable(train.path)}: one class only ({class_names[0]}). Expected at least two.")
@@ -122,6 +127,8 @@ def check_problem(
             "Expected every class in train: add rows of it, or leave the class out."
         )
     notes += _unmeasured(checked, class_names)
+    if train.views is not None:
+        notes.append(views_note(train.views, np.asarray(train.labels)))
     network_head = _network_head(head, train, class_names)
     sealed = {split: SealedFeatures(file) if split == "test" else file for split, file in checked.items()}
     linear = None if network_head is None else (network_head.weight, network_head.bias)
@@ -243,6 +250,8 @@ def _check_widths(splits: Mapping[str, FeatureFile]) -> None:
 
 
 def _finite(file: FeatureFile, notes: list[str]) -> FeatureFile:
+    if file.views is not None:
+        file = replace(file, views=file.views.finite())
     good = np.concatenate(
         [np.isfinite(file.features[start : start + 8192]).all(axis=1) for start in range(0, len(file.features), 8192)]
     )

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.arguments import check_whole, plain_value, usual_device
+from longtail.comparison.learnt_rows import as_learnt
 from longtail.comparison.method_settings import MethodSettings
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.sealed import SealedFeatures
-from longtail.comparison.weighted_rows import as_weighted
 from longtail.counts import GROUPS, group_of_class
 from longtail.errors import InputError
 from longtail.evaluation.paired_tests import Correction
@@ -146,8 +146,8 @@ class Protocol:
 
     @cached_property
     def learnt(self) -> FeatureFile | SealedFeatures:
-        """Training rows as heads learn from them, each as often as its weight says."""
-        return as_weighted(self.problem.splits["train"], self.seed)
+        """Training rows as heads learn from them: each as often as its weight says, with further views behind."""
+        return as_learnt(self.problem.splits["train"], self.seed)
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:

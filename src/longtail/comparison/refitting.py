@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from longtail.comparison.learnt_rows import as_learnt, knowing_images
 from longtail.comparison.protocol import Protocol
-from longtail.comparison.weighted_rows import as_weighted
 from longtail.heads import Ensemble, Joint, Transformed
 from longtail.heads.base import Head
 from longtail.heads.linear import LinearParameters
@@ -26,13 +26,15 @@ def fitted_again(head: Head, protocol: Protocol, splits: Sequence[str], last: Ma
         splits: such as train and val.
         last: parameters of this fit alone.
     """
-    parts = [as_weighted(protocol.problem.splits[split], protocol.seed) for split in splits]
+    files = [protocol.problem.splits[split] for split in splits]
+    parts = [as_learnt(file, protocol.seed) for file in files]
     features = np.concatenate([np.asarray(part.features) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     network_head, seed = protocol.problem.head, protocol.seed
-    return fitted_like(
+    again = fitted_like(
         _with(head, last), features, labels, network_head=network_head, seed=seed, device=protocol.device
     )
+    return knowing_images(again, files)
 
 
 def _with(head: Head, parameters: Mapping[str, Any]) -> Head:

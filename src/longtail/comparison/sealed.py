@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import LongtailError
 from longtail.features import FeatureFile
+from longtail.features.views import Views
 
 __all__ = ["SealedFeatures", "SealedLabelsError"]
 
@@ -97,6 +98,11 @@ class SealedFeatures:
     def weights(self) -> NDArray[np.float64] | None:
         """How many rows each counts for, shape (N,), or None."""
         return self._file.weights
+
+    @property
+    def views(self) -> Views | None:
+        """Further views of the images, or None."""
+        return self._file.views
 
     def row_name(self, row: int) -> str:
         """Return what a person knows a row by."""

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["crop_boxes", "random_resized_crop", "resize_boxes"]
+__all__ = ["crop_boxes", "random_resized_crop", "resize_box", "resize_boxes"]
 
 TRIES = 10
 
@@ -76,6 +76,27 @@ def resize_boxes(images: Tensor, boxes: Tensor, mirrored: Tensor | None = None) 
         columns = torch.where(mirrored.to(images.device)[:, None, None], columns.flip(1), columns)
     narrow = torch.bmm(images.float().reshape(B, channels * size, size), columns.transpose(1, 2))
     return torch.matmul(rows[:, None], narrow.view(B, channels, size, size))
+
+
+def resize_box(images: Tensor, box: tuple[int, int, int, int], *, mirrored: bool = False) -> Tensor:
+    """Cut the same box out of all images and resize it to their size: two matrix products, which programs can hold.
+
+    Args:
+        images: floating point, shape (B, channels, size, size).
+        box: top, left, height, width.
+        mirrored: whether to mirror left to right too.
+
+    Example:
+        >>> images = torch.arange(4.0).reshape(1, 1, 2, 2)
+        >>> resize_box(images, (0, 0, 2, 2), mirrored=True).flatten().tolist()
+        [1.0, 0.0, 3.0, 2.0]
+    """
+    edges = torch.tensor(box, device=images.device)[:, None]
+    rows, columns = (
+        _interpolation(edges[axis], edges[axis + 2], images.shape[-1])[0].to(images.dtype) for axis in (0, 1)
+    )
+    columns = columns.flip(0) if mirrored else columns
+    return rows @ images @ columns.T
 
 
 def _interpolation(start: Tensor, length: Tensor, size: int) -> Tensor:

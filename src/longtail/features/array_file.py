@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from longtail.errors import InputError
 from longtail.features.file_names import files_beside
+from longtail.features.views import Views, without_views
 from longtail.files.arrays import plain_array, read_npy, read_npz
 from longtail.files.hdf5 import check_dataset, open_hdf5, read_dataset
 from longtail.files.matlab import MIXED_CELL, hdf5_words, is_hdf5, is_matlab, matlab_class, read_matlab, unreadable
@@ -35,12 +36,14 @@ class ArrayFile:
         attributes: plain values that stand beside them.
         is_matlab: MATLAB wrote it: its people keep images as rows and as columns alike, and count from 1.
         others: what in it cannot be read, and how to write it so that it can, by name in small letters.
+        views: features of further views of the images whose rows `arrays` are of, or None.
     """
 
     arrays: dict[str, NDArray[Any] | StoredArray]
     attributes: dict[str, Any] = field(default_factory=dict)
     is_matlab: bool = False
     others: dict[str, str] = field(default_factory=dict)
+    views: Views | None = None
 
 
 def read_array_file(path: Path, *, labelled: bool = True) -> ArrayFile:
@@ -53,8 +56,17 @@ def read_array_file(path: Path, *, labelled: bool = True) -> ArrayFile:
         labelled: whether an .npy file needs labels beside it.
 
     Raises:
-        InputError: no such file, or damaged.
+        InputError: no such file, or damaged; or views of what is no image.
     """
+    file = _read(path, labelled=labelled)
+    try:
+        arrays, views = without_views(file.arrays)
+    except InputError as error:
+        raise InputError(f"{printable(path)}: {error}") from error
+    return replace(file, arrays=arrays, views=views)
+
+
+def _read(path: Path, *, labelled: bool) -> ArrayFile:
     match path.suffix.lower():
         case ".npz":
             return ArrayFile(_by_small_name(path, read_npz(path, expected=EXPECTED, words=True)))

@@ -68,6 +68,9 @@ def table_of_arrays(path: Path, file: ArrayFile, choice: ColumnChoice, *, labell
         check_features(values, None, labels, origin=origin)
     split, ids = _words(origin, arrays, SPLITS, len(values)), row_ids(path, file, len(values))
     table = Table(path, values, labels, kind, split, ids, class_names, None, file.attributes, notes)
+    if file.views is not None:
+        further = file.views.features.reshape(len(file.views), -1).astype(values.dtype, copy=False)
+        table = replace(table, views=replace(file.views, features=further))
     return _with_weights(_with_groups(table, file, choice), file, choice)
 
 

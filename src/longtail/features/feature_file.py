@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.features.feature_parts import FeaturePart, read_parts
 from longtail.features.groups import Groups, read_groups
+from longtail.features.views import VIEW_OF, Views, check_view_of, views_of_rows
 from longtail.files.hdf5 import check_dataset, open_hdf5, read_dataset
 from longtail.files.json_file import parse_json
 from longtail.files.original_pickle import read_original_pickle
@@ -51,6 +52,7 @@ class FeatureFile:
         events: the same of the event that a row belongs to.
         event_names: of the events.
         weights: how many rows each counts for where it is learnt from, shape (N,), or None: each for one.
+        views: features of further views of the images, which heads learn from besides, or None.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class FeatureFile:
     events: NDArray[np.int64] | None = None
     event_names: tuple[str, ...] | None = None
     weights: NDArray[np.float64] | None = None
+    views: Views | None = None
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -116,8 +119,8 @@ class FeatureFile:
             return str(self.ids[row])
         return f"row {row if self.rows is None else self.rows[row]}"
 
-    def take(self, rows: NDArray[Any]) -> "FeatureFile":
-        """Return some of the rows, by number or by a mask."""
+    def take(self, rows: NDArray[Any] | slice) -> "FeatureFile":
+        """Return some of the rows, by number, by a mask or by a slice."""
         numbers = np.arange(len(self.labels)) if self.rows is None else self.rows
         return replace(
             self,
@@ -128,6 +131,7 @@ class FeatureFile:
             groups=None if self.groups is None else self.groups[rows],
             events=None if self.events is None else self.events[rows],
             weights=None if self.weights is None else self.weights[rows],
+            views=None if self.views is None else self.views.take(np.arange(len(self.labels))[rows]),
         )
 
     def _names(self, attribute: str) -> tuple[str, ...] | None:
@@ -147,7 +151,8 @@ def open_feature_file(path: Path | str) -> FeatureFile:
         path: HDF5 file with `features` (N x D) and `labels` (N).
 
     Returns:
-        Features (memory-mapped unless the file stores them compressed or in chunks), labels, attributes.
+        Features (memory-mapped unless the file stores them compressed or in chunks), labels, attributes. Rows that are
+        further views of the image of another row stand apart.
 
     Raises:
         InputError: no such file, truncated, no feature file, lengths that differ, labels that are no class indices.
@@ -189,7 +194,12 @@ def _read(path: Path, file: h5py.File) -> FeatureFile:
     of_groups = dict(zip(("groups", "group_names"), groups, strict=True))
     of_events = dict(zip(("events", "event_names"), events, strict=True))
     rows: dict[str, Any] = {"ids": words, "weights": weights, **of_groups, **of_events}
-    return FeatureFile(path, features, labels.astype(np.int64), attributes, **rows)
+    whole = FeatureFile(path, features, labels.astype(np.int64), attributes, **rows)
+    if VIEW_OF not in file:
+        return whole
+    view_of = read_dataset(file, VIEW_OF)
+    images = check_view_of(view_of, whole.labels, len(labels))
+    return replace(whole.take(slice(images)), rows=None, views=views_of_rows(features, view_of, images))
 
 
 def _groups(file: h5py.File, what: str, rows: int) -> Groups | tuple[None, None]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from longtail.features.feature_file import FeatureFile
 from longtail.features.labels import Labels
+from longtail.features.views import Views
 
 __all__ = ["Block", "ColumnTable", "Kind", "Table"]
 
@@ -37,6 +38,7 @@ class Table:
         events: the same of the event that a row belongs to.
         event_names: of the events.
         weights: how many rows each counts for where it is learnt from, shape (N,), or None: each for one.
+        views: features of further views of the images, or None.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Table:
     events: NDArray[np.int64] | None = None
     event_names: tuple[str, ...] | None = None
     weights: NDArray[np.float64] | None = None
+    views: Views | None = None
 
     def numbered(self, labels: NDArray[np.int64]) -> FeatureFile:
         """Return the rows with the number of each one's class, shape (N,)."""
@@ -70,6 +73,7 @@ class Table:
             self.events,
             self.event_names,
             self.weights,
+            self.views,
         )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 from longtail.features.groups import read_groups
+from longtail.features.views import VIEW_OF
 from longtail.files.arrays import words_of_objects
 from longtail.files.atomic import atomic_path
 from longtail.files.hdf5 import create_hdf5
@@ -65,7 +66,7 @@ def create_feature_file(
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
         beside: words or numbers of "groups" and of "events", N of each, an empty word being one of its own; and
-            numbers of "weights", how many rows each counts for.
+            numbers of "weights", how many rows each counts for; and of "view_of", the row of the image that each shows.
 
     Raises:
         OSError: the disk has no room for all rows.
@@ -105,6 +106,7 @@ def write_features(
     groups: ArrayLike | None = None,
     events: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    view_of: ArrayLike | None = None,
 ) -> None:
     """Write features and labels to a feature file, whole or not at all.
 
@@ -119,6 +121,7 @@ def write_features(
             its own.
         events: the same of the event that a row belongs to.
         weights: how many rows each counts for where it is learnt from, N of them, at least 0; or None.
+        view_of: the row of the image that each row shows, where some are further views of others, N of them; or None.
 
     Raises:
         InputError: lengths differ, or weights below 0.
@@ -134,7 +137,7 @@ def write_features(
     """
     if len(features) != len(labels):
         raise InputError(f"{len(features)} rows of features but {len(labels)} labels; expected one label a row.")
-    given = {"groups": groups, "events": events, "weights": weights}
+    given = {"groups": groups, "events": events, "weights": weights, VIEW_OF: view_of}
     beside = {name: values for name, values in given.items() if values is not None}
     with atomic_path(path) as temporary:
         create_feature_file(temporary, np.asarray(labels), features.shape[1], dtype, attributes or {}, ids, beside)
@@ -142,8 +145,11 @@ def write_features(
 
 
 def _write_beside(file: h5py.File, what: str, values: ArrayLike, rows: int) -> None:
-    """Write weights; or what belongs together as numbers, and names beside, too many perhaps for an attribute."""
+    """Write numbers as they are; or what belongs together as numbers, and names beside, too many for an attribute."""
     array = np.asarray(values)
+    if what == VIEW_OF:
+        file.create_dataset(what, data=array.astype(np.int64))
+        return
     if what == "weights":
         file.create_dataset(what, data=read_weights(array, rows, origin=what, place="row {}".format))
         return

@@ -103,4 +103,5 @@ def part_of(table: Table, rows: NDArray[np.int64]) -> Table:
         groups=None if table.groups is None else table.groups[rows],
         events=None if table.events is None else table.events[rows],
         weights=None if table.weights is None else table.weights[rows],
+        views=None if table.views is None else table.views.take(rows),
     )

@@ -34,6 +34,8 @@ def as_logits(
         InputError: fewer columns than classes.
     """
     train = splits["train"]
+    if train.views is not None:
+        raise InputError(f"{printable(train.path)}: has further views of images, which are of features, not of logits.")
     columns = train.features.shape[1]
     if len(names) > columns:
         raise InputError(

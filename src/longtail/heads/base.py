@@ -66,6 +66,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: labels in the order of the logits, shape (C,).
         class_counts_: rows of each class that it was fitted to, shape (C,).
+        image_counts_: images of each class, where somebody has set it: further views of them were rows too, shape (C,).
         class_names_: what people call the classes, shape (C,), where somebody has set it; stored with the head.
         feature_names_: what people call the features, shape (D,), the same.
         notes_: sentences about this fit that a person should read beside its results, such as one about an optimum that
@@ -78,6 +79,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         "n_features_in_": Plain(Annotated[int, Meta(ge=1, le=2**31 - 1)]),
         "classes_": Labels(),
         "class_counts_": Array(("C",), NUMBERS, least=0, optional=True),
+        "image_counts_": Array(("C",), NUMBERS, least=0, optional=True),
         "class_names_": Array(("C",), STRINGS, optional=True),
         "feature_names_": Array(("D",), STRINGS, optional=True),
         "feature_names_in_": Array(("D",), STRINGS, optional=True),
@@ -107,7 +109,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_parameters(self.get_params(deep=False), self._parameter_constraints)
         self.notes_ = ()
-        for name in ("class_names_", "feature_names_"):  # of what it was fitted to before
+        for name in ("class_names_", "feature_names_", "image_counts_"):  # of what it was fitted to before
             self.__dict__.pop(name, None)
         array: Any
         if isinstance(features, LazyRows):  # whose rows were checked where they came from
@@ -197,7 +199,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the share of each class in a world that is named or given.
 
         Args:
-            prior: "uniform", "train" (by `class_counts_`), shares, or whole numbers of images, shape (C,).
+            prior: "uniform", "train" (by images of `class_counts_`), shares, or whole numbers of images, shape (C,).
 
         Returns:
             Shape (C,), of sum 1.
@@ -223,7 +225,7 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 "this head does not know how many images of each class it was trained on: it was taken over from "
                 "elsewhere, or saved by an older longtail. Set class_counts_, or fit it again."
             )
-        return prior_of_counts(self.class_counts_)
+        return prior_of_counts(getattr(self, "image_counts_", self.class_counts_))
 
     @property
     def implied_shares(self) -> NDArray[np.float64]:
@@ -232,7 +234,8 @@ class Head(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             InputError: it is that of train, and the head does not know its class counts.
         """
-        return self.prior_shares(self.implied_prior)
+        shares = self.prior_shares(self.implied_prior)
+        return shares if self.implied_prior == "uniform" else prior_of_counts(self.class_counts_)  # of rows, not images
 
     def _shift_to(self, prior: Prior | None) -> Tensor | None:
         """Return what is added to logits for a prior; None where they stay as they are."""

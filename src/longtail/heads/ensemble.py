@@ -199,7 +199,7 @@ class Ensemble(Head):
         self.notes_ = tuple(f"{name}: {note}" for name, head in members.items() for note in head.notes_)
         self.classes_, self.class_counts_, self.n_features_in_ = (
             first.classes_,
-            first.class_counts_,
+            getattr(first, "image_counts_", first.class_counts_),
             first.n_features_in_,
         )
 

@@ -116,6 +116,8 @@ class Transformed(Head):
     def _take(self, feature_transform: FeatureTransform, head: Head) -> None:
         self.feature_transform_, self.head_ = feature_transform, head
         self.classes_, self.class_counts_ = head.classes_, head.class_counts_
+        if hasattr(head, "image_counts_"):
+            self.image_counts_ = head.image_counts_
         self.n_features_in_, self.selected_on_ = head.n_features_in_, head.selected_on_
         self.notes_ = head.notes_
 

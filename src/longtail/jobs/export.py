@@ -136,6 +136,11 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
             f"{whose}: is of the features of {', '.join(part.name for part in opened.layers)}, and the network's last "
             "layer sees the last of them alone. --format onnx and torch-export take it."
         )
+    if opened.test_views > 1:
+        raise InputError(
+            f"{whose}: is of the mean over {opened.test_views} views of an image, which weights alone do not take. "
+            "--format onnx and torch-export take it."
+        )
     if isinstance(head, LinearHead) and head.weight_.shape == weight.shape:
         weight, bias = torch.from_numpy(head.weight_).float(), torch.from_numpy(head.bias_).float()
     elif head is not None:

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from longtail.data.source import DataSplits, events_of, groups_of, weights_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
-from longtail.jobs.options import DataOptions, RuntimeOptions, Workers
+from longtail.jobs.options import DataOptions, RuntimeOptions, TestViews, TrainViews, Workers
 from longtail.ranges import Range
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from longtail.data.source import ImageSource
+    from longtail.data.views import ViewRows
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = ["ExtractConfig", "Extraction", "extract_splits", "images_key", "run"]
@@ -39,6 +41,10 @@ class ExtractConfig:
     """last, of K blocks last2, last4, ..., or names of layers with commas between; default: as in the run."""
     pool: str = "auto"
     """Pooling of a layer: mean, max, token, or a,b."""
+    views: TrainViews | None = None
+    """Most views of a training image of a rare class; default: as in the run, else 1."""
+    test_views: TestViews | None = None
+    """Views of every other image, over which features are averaged; default: as in the run, else 1."""
     dtype: Literal["float32", "float16"] = "float32"
     """Number format of the stored features."""
     workers: Workers = 2
@@ -64,7 +70,7 @@ def run(config: ExtractConfig) -> Path:
         raise InputError("extract needs a checkpoint. --backbone NAME stands for one with --shards alone.")
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)
-    model = _of_layers(open_model(path, fabric.device), config)
+    model = _as_wanted(open_model(path, fabric.device), config)
     settings = model.about["settings"]
     dataset = config.dataset or settings["dataset"]
     if dataset is None:
@@ -85,24 +91,37 @@ def run(config: ExtractConfig) -> Path:
         if fabric.is_global_zero and not config.runtime.quiet:
             print("; ".join(splits.notes), file=sys.stderr)
     folder = config.runtime.out or beside / _folder_name(config)
-    extract_splits(fabric, model, splits, folder, Extraction(config.workers, config.dtype, config.runtime.quiet))
+    extract_splits(fabric, model, splits, folder, _extraction(config, model))
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
     return folder
 
 
-def _of_layers(model: "TrainedModel", config: ExtractConfig) -> "TrainedModel":
-    """Take the features of the layers that were named; else those that the checkpoint names."""
+def _as_wanted(model: "TrainedModel", config: ExtractConfig) -> "TrainedModel":
+    """Take the features of the layers and views that were named; else those that the checkpoint names."""
+    if config.test_views is not None:
+        model = replace(model, test_views=config.test_views)
     if config.layers is None and config.pool == "auto":
         return model
     return model.with_layers("last" if config.layers is None else config.layers, config.pool)
 
 
+def _extraction(config: ExtractConfig, model: "TrainedModel") -> "Extraction":
+    """Draw views as the run did, unless others are asked for."""
+    from longtail.jobs.stage_one.settings import stored_views
+
+    (stored, seed), runtime = stored_views(model.about["settings"]), config.runtime
+    views, seed = (stored.views, seed) if config.views is None else (config.views, runtime.seed)
+    return Extraction(config.workers, config.dtype, runtime.quiet, views, seed)
+
+
 def _folder_name(config: ExtractConfig) -> str:
     """Return the usual name of the folder: the features that a run's heads are of stay where they are."""
-    if config.layers is None and config.pool == "auto":
-        return "features"
-    words = ["features", config.layers or "last", *([] if config.pool == "auto" else [config.pool])]
+    words = [] if config.layers is None and config.pool == "auto" else [config.layers or "last"]
+    words += [] if config.pool == "auto" else [config.pool]
+    words += [] if config.views is None else [f"views{config.views}"]
+    words += [] if config.test_views is None else [f"test{config.test_views}"]
+    words = ["features", *words]
     return "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)[:100]
 
 
@@ -113,6 +132,8 @@ def _extract_shards(config: ExtractConfig) -> Path:
 
     if config.layers is not None or config.pool != "auto":
         raise InputError("--layers and --pool: of --shards, the features before the classifier alone are kept.")
+    if config.views is not None or config.test_views is not None:
+        raise InputError("--views and --test-views: of --shards, each image is taken as it is. Leave them out.")
     if config.dataset is not None:
         raise InputError(f"{config.dataset} and --shards are both data. Leave one of them out.")
     if (config.checkpoint is None) == (config.backbone is None):
@@ -121,8 +142,8 @@ def _extract_shards(config: ExtractConfig) -> Path:
     def open_network(device: Any) -> "TrainedModel":
         if config.checkpoint is None:
             return pretrained_network(str(config.backbone), device)
-        # of a run on several layers, these alone: `layers` stands in no plan
-        return replace(open_model(find_checkpoint(config.checkpoint), device), layers=())
+        # of a run on several layers or views, these alone: they stand in no plan
+        return replace(open_model(find_checkpoint(config.checkpoint), device), layers=(), test_views=1)
 
     return extract_shards(
         ShardedExtraction(
@@ -153,11 +174,27 @@ class Extraction:
         workers: processes that load images.
         dtype: of the stored features, "float32" or "float16".
         quiet: show no progress.
+        views: of a training image of a rare class, at most.
+        seed: of their draws.
     """
 
     workers: int
     dtype: str = "float32"
     quiet: bool = False
+    views: int = 1
+    seed: int = 0
+
+    def rows(self, split: str, labels: NDArray[np.int64], size: int) -> "ViewRows | None":
+        """Return which rows of a split are further views; None where there are none."""
+        from longtail.data.views import ViewRows
+
+        rows = ViewRows.drawn(labels, self.views, seed=self.seed, size=size) if split == "train" else None
+        return rows if rows is not None and len(rows.view_of) > len(labels) else None
+
+    def about(self, split: str, model: "TrainedModel") -> dict[str, int]:
+        """Return what a feature file says of views."""
+        drawn = {"views": self.views, "view_seed": self.seed} if split == "train" and self.views > 1 else {}
+        return {**drawn, **({"test_views": model.test_views} if model.test_views > 1 else {})}
 
 
 def extract_splits(
@@ -194,6 +231,7 @@ def extract_splits(
             "backbone": model.about["backbone"],
             "preprocessing": model.about["preprocessing"],
             **({"parts": written_parts((part.name, part.width) for part in model.layers)} if model.layers else {}),
+            **extraction.about(split, model),
         }
         if _holds(path, attributes, len(source), model.dimension, dtype):
             continue
@@ -202,13 +240,15 @@ def extract_splits(
         work = Work(model.model, model.preprocessing, images_at_once=256, images=num_images)
         settle_threads(fabric, work, began_with=threads_begun_with(path), quiet=quiet)
         features_of = features_of or settle_precision(fabric, model, quiet=quiet)
+        rows = extraction.rows(split, images.labels, model.preprocessing.size)
+        layout = FeatureLayout(
+            path, images.labels, model.dimension, dtype, attributes, identities(source), beside_labels(source)
+        )
         extract_features(
             fabric,
             features_of,
-            images.batches(fabric, model.preprocessing, workers=workers),
-            FeatureLayout(
-                path, images.labels, model.dimension, dtype, attributes, identities(source), beside_labels(source)
-            ),
+            images.batches(fabric, model.preprocessing, workers=workers, views=rows),
+            layout if rows is None else layout.with_views(rows.view_of),
             quiet=quiet,
         )
     if fabric.is_global_zero and (model.layers or model.about["settings"].get("classifier_is_drawn")):
@@ -256,7 +296,7 @@ def _holds(path: Path, attributes: dict[str, Any], num_rows: int, dimension: int
         return False
     # files of earlier versions do not say which images they are of
     stored = {"images": attributes["images"]} | file.attributes
-    attributes = {"parts": None} | attributes
+    attributes = dict.fromkeys(("parts", "views", "view_seed", "test_views")) | attributes
     same = all(_stored(value) == stored.get(name) for name, value in attributes.items())
     return same and file.features.shape == (num_rows, dimension) and file.features.dtype == dtype
 

@@ -10,6 +10,7 @@ from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.data.policies.policy import PolicyName
 from longtail.data.transforms import Augmentation, Decoding
+from longtail.data.views import MOST_TEST_VIEWS
 from longtail.features.columns import ColumnChoice, Orientation
 from longtail.jobs.table_options import TableOptions
 from longtail.losses.build import LossName
@@ -31,7 +32,10 @@ __all__ = [
     "Seed",
     "Share",
     "StageOneOptions",
+    "TestViews",
+    "TrainViews",
     "UnlabelledOptions",
+    "ViewOptions",
     "Workers",
 ]
 
@@ -172,6 +176,21 @@ class LayerOptions:
     """last, last2, last4, ... blocks; or names a,b,c."""
     pool: str = "auto"
     """Pooling of a layer: mean, max, token, or a,b."""
+
+
+# how many views of an image
+TrainViews = Annotated[int, Range(1, most=64)]
+TestViews = Annotated[int, Range(1, most=MOST_TEST_VIEWS)]
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """Flips and crops of images, whose features are taken besides."""
+
+    views: TrainViews = 1
+    """Most views of a training image of a rare class."""
+    test_views: TestViews = 1
+    """Views of every other image, over which features are averaged."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """`longtail run RECIPE`: images in, classifiers and a report out."""
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,14 @@ import tyro
 from longtail.errors import InputError
 from longtail.files.result_files import NETWORK_FILES
 from longtail.jobs.head_options import HeadOptions, ImageOptions
-from longtail.jobs.options import DataOptions, LayerOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.options import (
+    DataOptions,
+    LayerOptions,
+    RuntimeOptions,
+    StageOneOptions,
+    UnlabelledOptions,
+    ViewOptions,
+)
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
     from longtail.jobs.stage_one.trained_model import TrainedModel
-    from longtail.training.state import TrainingState
 
 __all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
@@ -39,6 +45,7 @@ class RunConfig:
     data: DataOptions = field(default_factory=DataOptions)
     stage: StageOneOptions = field(default_factory=StageOneOptions)
     layers: LayerOptions = field(default_factory=LayerOptions)
+    views: ViewOptions = field(default_factory=ViewOptions)
     unlabelled: UnlabelledOptions = field(default_factory=UnlabelledOptions)
     heads: HeadOptions = field(default_factory=HeadOptions)
     images: ImageOptions = field(default_factory=ImageOptions)
@@ -86,7 +93,7 @@ def checked(config: RunConfig) -> RunConfig:
     from longtail.files.text import printable
     from longtail.jobs.head_options import rules_of
     from longtail.jobs.stage_one.contrast import check_contrast
-    from longtail.jobs.stage_one.frozen import check_layer_options
+    from longtail.jobs.stage_one.frozen import check_feature_options
     from longtail.jobs.stage_one.objective import check_rebalanced_once
     from longtail.jobs.stage_one.switches import check_switches
 
@@ -113,7 +120,7 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError(
             "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
         )
-    check_layer_options(config.layers, config.stage, crt_from=config.images.crt_from)
+    check_feature_options(config.layers, config.views, config.stage, crt_from=config.images.crt_from)
     if config.dataset == "digits" and config.data.data is not None:
         raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
@@ -218,6 +225,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.training_facts import training_facts
     from longtail.jobs.train import TrainConfig, train_stage_one
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
@@ -229,17 +237,19 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         splits = as_known(splits, folder, data.changed)
     _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
     if stage.frozen:
-        stage_facts = take_backbone(fabric, splits, (dataset, data), stage, config.layers, folder)
+        taken = (config.layers, config.views, runtime.seed)
+        stage_facts = take_backbone(fabric, splits, (dataset, data), stage, taken, folder)
         model = open_model(find_checkpoint(folder), fabric.device)
         if fabric.is_global_zero:
             remember_images(splits, folder)
     else:
         state = train_stage_one(fabric, splits, TrainConfig(dataset, data, stage, config.unlabelled, placed))
         model = open_model(find_checkpoint(folder, stage.use), fabric.device)
-        stage_facts = _trained(stage, state, splits, model)
+        stage_facts = training_facts(stage, state, splits)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")
     features = folder / "features"
-    extract_splits(fabric, model, splits, features, Extraction(stage.workers, quiet=runtime.quiet))
+    extraction = Extraction(stage.workers, quiet=runtime.quiet, views=config.views.views, seed=runtime.seed)
+    extract_splits(fabric, model, splits, features, extraction)
     problem = check_problem(open_feature_folder(features), drop_nonfinite=config.heads.drop_nonfinite)
     _say(fabric, runtime, "features", f"{', '.join(problem.splits)} x {model.dimension}-d{_of_layers(model)}")
     problem = with_idle_settings(
@@ -259,6 +269,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     facts = {
         "backbone": model.about["backbone"],
         **({"layers": [part.name for part in model.layers]} if model.layers else {}),
+        **({} if config.views == ViewOptions() else asdict(config.views)),
         **{name: value for name, value in stage_facts.items() if name != "sentence"},
         **network_cost(model.model, model.image_shape)._asdict(),
     }
@@ -307,27 +318,6 @@ def _of_layers(model: "TrainedModel") -> str:
     return f" of {', '.join(part.name for part in model.layers)}" if model.layers else ""
 
 
-def _trained(stage: StageOneOptions, state: "TrainingState", splits: "DataSplits", model: Any) -> dict[str, Any]:
-    """Return how stage 1 was trained."""
-    from longtail.files.text import counted
-    from longtail.jobs.stage_one.switches import switched_on
-    from longtail.schedules import scaled_learning_rate
-
-    on = switched_on(stage)
-    rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
-    return {
-        "sentence": f"{stage.representation} sampling, {counted(stage.epochs, 'epoch')} at learning rate {rate:g}, "
-        f"{''.join(f'{name} {value}, ' for name, value in on.items())}{state.seconds:.0f} s",
-        "sampling": stage.representation,
-        "epochs": stage.epochs,
-        "learning_rate": rate,
-        **({"switches": on} if on else {}),
-        "seconds": round(state.seconds, 1),
-        "images_per_second": round(stage.epochs * len(splits.train) / max(state.seconds, 1e-9), 1),
-        "history": [_history_row(row) for row in state.history],
-    }
-
-
 def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> None:
     if fabric.is_global_zero and not runtime.quiet:
         print(f"  {what:<10}{text}", file=sys.stderr, flush=True)
@@ -343,8 +333,3 @@ def _counted(splits: "DataSplits") -> str:
         f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
         f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
     )
-
-
-def _history_row(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("epoch", "learning_rate", "train_loss", "train_accuracy", "val_all", "val_balanced", "seconds")
-    return {name: row.get(name) for name in names}

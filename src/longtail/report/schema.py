@@ -67,6 +67,8 @@ class StageOne(TypedDict):
     parameters: Count
     multiply_adds: NotRequired[Count]
     layers: NotRequired[list[str]]
+    views: NotRequired[Count]
+    test_views: NotRequired[Count]
     origin: NotRequired[Text]
     sampling: NotRequired[Text]
     epochs: NotRequired[Count | None]

@@ -1,16 +1,17 @@
 """From images to a feature file, on any number of processes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from longtail.errors import LongtailError
+from longtail.features.views import VIEW_OF
 from longtail.training.inference import EvaluationBatches
 from longtail.training.progress import progress_bar
 from longtail.training.unfinished import UnfinishedFeatures
@@ -32,7 +33,7 @@ class FeatureLayout:
         dtype: "float32" or "float16".
         attributes: plain values that say where the features come from.
         ids: words that name the rows, N of them, or None.
-        beside: as of `create_feature_file`: groups, events and weights.
+        beside: as of `create_feature_file`: groups, events, weights and views.
     """
 
     path: Path
@@ -41,7 +42,17 @@ class FeatureLayout:
     dtype: str = "float32"
     attributes: dict[str, Any] = field(default_factory=dict)
     ids: Sequence[str] | None = None
-    beside: Mapping[str, Sequence[str] | Sequence[float]] = field(default_factory=dict)
+    beside: Mapping[str, ArrayLike] = field(default_factory=dict)
+
+    def with_views(self, view_of: NDArray[np.int64]) -> "FeatureLayout":
+        """Return the layout of a file in which further views of the images stand behind them.
+
+        Args:
+            view_of: the image that each row shows, shape (N + M,).
+        """
+        ids = None if self.ids is None else [self.ids[row] for row in view_of.tolist()]
+        beside = {name: np.asarray(values)[view_of] for name, values in self.beside.items()}
+        return replace(self, labels=self.labels[view_of], ids=ids, beside={**beside, VIEW_OF: view_of})
 
 
 @torch.inference_mode()

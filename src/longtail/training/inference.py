@@ -11,6 +11,7 @@ from torch import Tensor
 from longtail.counts import class_counts
 from longtail.data.source import ImageSource, image_of
 from longtail.data.transforms import Preprocessing, enough_pixels, image_transform, normalize
+from longtail.data.views import ViewRows
 from longtail.evaluation import accuracy_of_hits
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
@@ -52,6 +53,7 @@ class EvaluationBatches:
         workers: processes that load; unused where the images are resident.
         rank: of this process.
         num_ranks: processes.
+        views: what further rows show, behind those of the images; None: there are none.
 
     Raises:
         InputError: a number out of its range; while iterating, an image that cannot be read.
@@ -73,37 +75,48 @@ class EvaluationBatches:
         workers: int = 2,
         rank: int = 0,
         num_ranks: int = 1,
+        views: ViewRows | None = None,
     ) -> None:
         Range(1).check(batch_size, "batch_size", whole=True)
         Range(0).check(workers, "workers", whole=True)
         Range(0, below=num_ranks).check(rank, "rank", whole=True)
         self._images, self._preprocessing, self._device = images, preprocessing, device
         self._workers, self.batch_size = workers, batch_size
-        starts = range(0, len(images), batch_size)
-        self._rows = [range(start, min(start + batch_size, len(images))) for start in starts][rank::num_ranks]
+        self._views = views
+        total = len(images) if views is None else len(views.view_of)
+        starts = range(0, total, batch_size)
+        self._rows = [range(start, min(start + batch_size, total)) for start in starts][rank::num_ranks]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[tuple[range, Tensor]]:
         """Return (rows of the split, normalised images) batch by batch."""
-        left = self._rows[self.done :]
+        for rows, images in self._whole_images(self._rows[self.done :]):
+            prepared = normalize(images, self._preprocessing)
+            yield rows, prepared if self._views is None else self._views.apply(rows, prepared)
+
+    def _whole_images(self, left: list[range]) -> Iterator[tuple[range, Tensor]]:
         if isinstance(self._images, Tensor):
             for rows in left:
-                images = self._images[rows.start : rows.stop].to(self._device)
-                yield rows, normalize(images, self._preprocessing)
+                place = slice(rows.start, rows.stop)
+                images = self._images[place if self._views is None else self._views.view_of[place]]
+                yield rows, images.to(self._device)
             return
-        parts = [[rows[start : start + _PART] for start in range(0, len(rows), _PART)] for rows in left]
+        shown = list(range(len(self._images))) if self._views is None else self._views.view_of.tolist()
+        parts = [
+            [shown[start : min(start + _PART, rows.stop)] for start in range(rows.start, rows.stop, _PART)]
+            for rows in left
+        ]
         loaded = load_batches(
             _PlainImages(self._images, self._preprocessing),
-            (list(part) for batch in parts for part in batch),
+            (part for batch in parts for part in batch),
             workers=self._workers,
             device=self._device,
             ahead=-(-2 * self.batch_size // (_PART * max(self._workers, 1))),  # two batches together
         )
         for rows, batch in zip(left, parts, strict=True):
-            images = torch.cat([next(loaded).to(self._device, non_blocking=True) for _ in batch])
-            yield rows, normalize(images, self._preprocessing)
+            yield rows, torch.cat([next(loaded).to(self._device, non_blocking=True) for _ in batch])
 
 
 @torch.inference_mode()

@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypedDict
 import numpy as np
 import torch
 from msgspec import Meta
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from longtail.errors import InputError
 from longtail.features import FeatureRows, create_feature_file, open_feature_file
+from longtail.features.views import VIEW_OF
 from longtail.files.json_file import read_json
 
 __all__ = ["UnfinishedFeatures", "threads_begun_with"]
@@ -60,7 +61,7 @@ class UnfinishedFeatures:
         dtype: "float32" or "float16".
         attributes: where the features come from; a file of other attributes is begun anew.
         ids: words that name the rows, N of them, or None.
-        beside: as of `create_feature_file`: groups, events and weights.
+        beside: as of `create_feature_file`: groups, events, weights and views.
         batch_size: rows of a batch.
         rank: of this process.
         num_ranks: processes; another number begins anew.
@@ -74,7 +75,7 @@ class UnfinishedFeatures:
         dtype: str,
         attributes: dict[str, Any],
         ids: Sequence[str] | None = None,
-        beside: Mapping[str, Sequence[str] | Sequence[float]] | None = None,
+        beside: Mapping[str, ArrayLike] | None = None,
         *,
         batch_size: int,
         rank: int,
@@ -129,14 +130,18 @@ class UnfinishedFeatures:
         return progress["batches"] if progress is not None and is_of_this_call else None
 
     def _is_laid_out(self) -> bool:
-        labels, dimension, dtype, *_ = self._layout
+        labels, dimension, dtype, *_, beside = self._layout
         try:
             begun = open_feature_file(self._part)
         except InputError:
             return False
         is_mapped = isinstance(begun.features, np.memmap)  # else its rows lie elsewhere than they are written to
+        view_of = np.asarray(beside.get(VIEW_OF, np.arange(len(labels))))
+        labels = labels[view_of == np.arange(len(labels))]
+        num_views = 0 if begun.views is None else len(begun.views)
         same_kind = begun.features.shape == (len(labels), dimension) and begun.features.dtype == np.dtype(dtype)
-        return is_mapped and same_kind and np.array_equal(begun.labels, labels)
+        is_whole = len(labels) + num_views == len(view_of)
+        return is_mapped and same_kind and is_whole and np.array_equal(begun.labels, labels)
 
     def _to_disk(self) -> None:
         """Wait until all rows are on the disk: what is said to be written has to be there after a power cut, too."""

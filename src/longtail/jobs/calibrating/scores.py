@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from longtail.comparison.learnt_rows import as_learnt
 from longtail.comparison.problem import FeatureProblem
 from longtail.comparison.refitting import fitted_like
-from longtail.comparison.weighted_rows import as_weighted
 from longtail.errors import InputError
 from longtail.heads import load_head
 from longtail.heads.base import Head
@@ -80,14 +80,14 @@ def _without_folds(head: Head, problem: FeatureProblem, seed: int, quiet: bool) 
 
     The only image of its class is left out: it is needed for fitting.
     """
-    train, val = as_weighted(problem.splits["train"], seed), problem.splits["val"]
+    train, val = as_learnt(problem.splits["train"], seed), problem.splits["val"]
     if not quiet:
         print(f"fitting {FOLDS} heads of the same settings, each without a part of val", flush=True)
     fold_of = stratified_folds(val.labels, FOLDS, seed, val.groups)
     logits = np.empty((len(val.labels), len(head.classes_)))
     for fold in range(FOLDS):
         rows, rest = fold_of == fold, fold_of != fold
-        others = as_weighted(val.take(np.flatnonzero(rest)), seed)
+        others = as_learnt(val.take(np.flatnonzero(rest)), seed)
         features = np.concatenate([np.asarray(train.features), np.asarray(others.features)])
         labels = np.concatenate([train.labels, others.labels])
         if rows.any():
@@ -113,7 +113,7 @@ def _held_out(head: Head, problem: FeatureProblem, fraction: float, seed: int, d
             "and what is calibrated there stays too sure. A validation split would mend that."
         )
         return Images(head.logits(rows), train.labels[held_out], name, together)
-    learnt = as_weighted(train.take(rest), seed)
+    learnt = as_learnt(train.take(rest), seed)
     second = fitted_like(head, np.asarray(learnt.features), learnt.labels, seed=seed)
     doubts.append(
         f"There is no validation split: calibrated by a second head of the same settings, fitted to the other "

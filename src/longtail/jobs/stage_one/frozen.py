@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.flags import naming_flags
-from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions
+from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions, ViewOptions
 from longtail.jobs.stage_one.adapter import check_adapter
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from longtail.data.transforms import Preprocessing
 
-__all__ = ["check_layer_options", "take_backbone"]
+__all__ = ["check_feature_options", "take_backbone"]
 
 
-def check_layer_options(layers: LayerOptions, stage: StageOneOptions, *, crt_from: str) -> None:
-    """Refuse layers that are named in vain, before anything is computed.
+def check_feature_options(layers: LayerOptions, views: ViewOptions, stage: StageOneOptions, *, crt_from: str) -> None:
+    """Refuse layers and views that are named in vain, before anything is computed.
 
     Raises:
         InputError: words that name no layers, a backbone that is trained, or cRT from images.
@@ -34,6 +34,15 @@ def check_layer_options(layers: LayerOptions, stage: StageOneOptions, *, crt_fro
             "--layers and --pool: are for --frozen. Of a network that is trained: `longtail train`, `longtail extract "
             "RUN --layers last4`, `longtail fit`."
         )
+    if not stage.frozen and views != ViewOptions():
+        raise InputError(
+            "--views and --test-views: are for --frozen. Of a network that is trained: `longtail train`, `longtail "
+            "extract RUN --views 4`, `longtail fit`."
+        )
+    if views != ViewOptions() and crt_from == "images":
+        raise InputError(
+            "--views and --test-views: with --crt-from images, cRT draws views of its own. Leave them out."
+        )
     if layers != LayerOptions() and crt_from == "images":
         raise InputError("--layers: with --crt-from images, cRT sees the features before the classifier alone.")
 
@@ -43,7 +52,7 @@ def take_backbone(
     splits: DataSplits,
     named: tuple[str, DataOptions],
     stage: StageOneOptions,
-    layers: LayerOptions,
+    features: tuple[LayerOptions, ViewOptions, int],
     folder: Path,
 ) -> dict[str, Any]:
     """Write a checkpoint of a backbone that was trained elsewhere; the one that `folder` has already stays.
@@ -54,7 +63,7 @@ def take_backbone(
         named: their name or path, and the settings that they were opened with.
         stage: names the backbone, and where its weights come from: timm (--pretrained), Hugging Face (--backbone hf:),
             a file of others (--weights) or a checkpoint of ours (--init).
-        layers: whose features are taken.
+        features: of which layers and views they are taken, and the seed of the views.
         folder: of the run.
 
     Returns:
@@ -72,9 +81,10 @@ def take_backbone(
     from longtail.training.checkpoints import load_checkpoint, save_checkpoint
 
     check_adapter(stage)
-    origin, (dataset, data) = _origin(stage), named
-    groups = {"data": asdict(data), "stage": asdict(stage), "layers": asdict(layers)}
-    settings = plain({"dataset": dataset, **groups, "classifier_is_drawn": True})
+    origin, (dataset, data), (layers, views, seed) = _origin(stage), named, features
+    groups = {"data": asdict(data), "stage": asdict(stage), "layers": asdict(layers), "views": asdict(views)}
+    drawn = {"view_seed": seed} if views.views > 1 else {}
+    settings = plain({"dataset": dataset, **groups, **drawn, "classifier_is_drawn": True})
     last = folder / "checkpoints" / "last.pt"
     if last.is_file():
         check_same(read_about(load_checkpoint(last), last)["settings"], settings, folder)

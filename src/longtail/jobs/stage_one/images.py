@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
 
+    from longtail.data.views import ViewRows
     from longtail.training.inference import EvaluationBatches
 
 __all__ = ["Images", "open_splits", "prepare", "stage_preprocessing", "with_signs"]
@@ -42,9 +43,15 @@ class Images:
         return np.asarray(self.source.labels, dtype=np.int64)
 
     def batches(
-        self, fabric: "Fabric", preprocessing: Preprocessing, *, workers: int, batch_size: int = 256
+        self,
+        fabric: "Fabric",
+        preprocessing: Preprocessing,
+        *,
+        workers: int,
+        batch_size: int = 256,
+        views: "ViewRows | None" = None,
     ) -> "EvaluationBatches":
-        """Return this process's batches of the split, in order and without augmentation."""
+        """Return this process's batches of the split, in order and without augmentation, and of further views."""
         from longtail.training.inference import EvaluationBatches
 
         return EvaluationBatches(
@@ -55,6 +62,7 @@ class Images:
             workers=workers,
             rank=fabric.global_rank,
             num_ranks=fabric.world_size,
+            views=views,
         )
 
 

@@ -14,7 +14,7 @@ from longtail.data.parts import DATA_NAMES
 from longtail.data.transforms import Preprocessing
 from longtail.errors import InputError
 from longtail.files.json_file import check_kind, read_json
-from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.options import DataOptions, LayerOptions, StageOneOptions, UnlabelledOptions, ViewOptions
 from longtail.training.checkpoints import About, Checkpoint, about_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "check_same",
     "plain",
     "read_about",
+    "stored_views",
     "trained_stage",
     "training_settings",
     "usual_settings",
@@ -81,7 +82,17 @@ class _Settings(TypedDict, total=False):
     data: Required[dict[str, Any]]
     stage: dict[str, Any]
     unlabelled: dict[str, Any]
+    views: dict[str, Any]
+    view_seed: Annotated[int, Meta(ge=0)]
     classifier_is_drawn: bool
+
+
+_GROUPS: Mapping[str, type] = {
+    "data": DataOptions,
+    "stage": StageOneOptions,
+    "unlabelled": UnlabelledOptions,
+    "views": ViewOptions,
+}
 
 
 class _Threads(TypedDict):
@@ -104,7 +115,7 @@ def read_about(checkpoint: Checkpoint, path: Path) -> About:
     if "threads" in checkpoint["about"]:
         check_kind(checkpoint["about"]["threads"], _Threads, origin=f"{path}, threads", expected="numbers of threads")
     settings = check_kind(about["settings"], _Settings, origin=origin, expected=expected)
-    for name, kind in (("data", DataOptions), ("stage", StageOneOptions), ("unlabelled", UnlabelledOptions)):
+    for name, kind in _GROUPS.items():
         stored: Any = settings.get(name, {})
         check_kind(stored, _stored(kind), origin=f"{origin}, {name}", expected=expected)
         unknown = stored.keys() - {field.name for field in fields(kind)}
@@ -147,6 +158,11 @@ def trained_stage(settings: dict[str, Any]) -> StageOneOptions:
     return StageOneOptions(**asdict(StageOneOptions()) | (settings.get("stage") or {}))
 
 
+def stored_views(settings: dict[str, Any]) -> tuple[ViewOptions, int]:
+    """Return which views of images a run takes, as its checkpoint says it, and the seed of their draws."""
+    return ViewOptions(**settings.get("views") or {}), settings.get("view_seed", 0)
+
+
 def usual_settings() -> dict[str, Any]:
     """Return the defaults of stage 1: those of an earlier version's run in place of settings that were added since."""
     usual = {
@@ -154,6 +170,7 @@ def usual_settings() -> dict[str, Any]:
         "stage": asdict(StageOneOptions()),
         "unlabelled": asdict(UnlabelledOptions()),
         "layers": asdict(LayerOptions()),
+        "views": asdict(ViewOptions()),
     }
     return plain(usual)  # type: ignore[no-any-return]
 

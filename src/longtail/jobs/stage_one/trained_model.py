@@ -13,11 +13,12 @@ from longtail.backbones.layer_choice import chosen_parts
 from longtail.backbones.layer_parts import LAST, LayerPart, features_of_layers
 from longtail.data.preprocessing_choice import stored_preprocessing
 from longtail.data.transforms import Preprocessing
+from longtail.data.views import view_of_images
 from longtail.errors import InputError
 from longtail.jobs.flags import naming_flags
 from longtail.jobs.stage_one.adapter import with_stored_adapters
 from longtail.jobs.stage_one.cosines import cosine_scale
-from longtail.jobs.stage_one.settings import read_about, trained_stage
+from longtail.jobs.stage_one.settings import read_about, stored_views, trained_stage
 from longtail.training.checkpoints import load_checkpoint, load_weights
 
 __all__ = ["TrainedModel", "find_checkpoint", "open_model", "write_joint_head"]
@@ -33,6 +34,7 @@ class TrainedModel:
         about: what the checkpoint says of its training.
         path: of the checkpoint.
         layers: whose features it gives; none: those before its classifier, as they are.
+        test_views: over how many views of an image they are averaged.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class TrainedModel:
     about: Mapping[str, Any]
     path: Path
     layers: tuple[LayerPart, ...] = ()
+    test_views: int = 1
 
     @property
     def dimension(self) -> int:
@@ -52,7 +55,13 @@ class TrainedModel:
         return self.preprocessing.channels, self.preprocessing.size, self.preprocessing.size
 
     def features(self, images: Tensor) -> Tensor:
-        """Map images (B, channels, H, W) to features (B, D)."""
+        """Map images (B, channels, H, W) to features (B, D), their mean over the views."""
+        total = self._features_of_one(images)
+        for number in range(1, self.test_views):
+            total = total + self._features_of_one(view_of_images(images, number))
+        return total / self.test_views if self.test_views > 1 else total
+
+    def _features_of_one(self, images: Tensor) -> Tensor:
         return features_of_layers(self.model, images, self.layers) if self.layers else features_of(self.model, images)
 
     def with_layers(self, layers: str, pool: str = "auto") -> "TrainedModel":
@@ -103,7 +112,7 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
     moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     layers = LayerPart.stored(about.get("layers"))
     _check_layers(model, layers, path)
-    return TrainedModel(moved, preprocessing, about, path, layers)
+    return TrainedModel(moved, preprocessing, about, path, layers, stored_views(about["settings"])[0].test_views)
 
 
 def _check_layers(model: nn.Module, layers: Sequence[LayerPart], path: Path) -> None:
