@@ -1,7 +1,7 @@
 """`longtail export`: a trained network in the layout of another system, as an exported program, or as ONNX."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -27,7 +27,7 @@ class ExportConfig:
     """Write a trained network, with a fitted head or with its own classifier, as another system reads it."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """Folder of a run, with its recommended head; or a checkpoint, with its own classifier."""
+    """Run or published model (folder, hf://user/name), with its head; or a checkpoint, with its classifier."""
     out: Path | None = None
     """File to write; default: model.pth, .pt2 or .onnx in the run's folder, or beside the checkpoint."""
     format: Literal["weights", "torch-export", "onnx"] = "weights"
@@ -43,9 +43,13 @@ class ExportConfig:
 def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
     from longtail.deploy import traceable
+    from longtail.files.hub import fetched, hub_address
     from longtail.jobs.calibrating.file import calibration_path
     from longtail.jobs.stage_one.trained_model import open_model
 
+    if config.out is None and hub_address(config.checkpoint) is not None:
+        raise InputError(f"{hub_address(config.checkpoint)}: say where the file goes: --out FILE.")
+    config = replace(config, checkpoint=fetched(config.checkpoint))
     path, predictor = _opened(config)
     head = None if predictor is None else predictor.head
     whose = "its own classifier" if predictor is None else printable(predictor.path)
