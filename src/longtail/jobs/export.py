@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from longtail.heads.base import Head
+    from longtail.jobs.calibrating.file import StoredCalibration
     from longtail.jobs.predicting.predictor import Predictor
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
@@ -38,13 +39,15 @@ class ExportConfig:
     """Images that a program takes: float32 from 0 to 1, or uint8."""
     head: Path | None = None
     """Fitted head (RUN/heads/tau.npz) in the place of the usual one; of weights, a linear one."""
+    uncalibrated: bool = False
+    """Leave what `longtail calibrate` found out of a program's probabilities."""
 
 
 def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
     from longtail.deploy import traceable
     from longtail.files.hub import fetched, hub_address
-    from longtail.jobs.calibrating.file import calibration_path
+    from longtail.jobs.predicting.probabilities import how_calibrated
     from longtail.jobs.stage_one.trained_model import open_model
 
     if config.out is None and hub_address(config.checkpoint) is not None:
@@ -72,15 +75,17 @@ def run(config: ExportConfig) -> Path:
         _write_weights(config, opened, head, whose, out)
         print(f"{printable(out)}  (with {whose})")
         return out
-    difference = _write_program(config, opened, head, names, out)
-    print(f"{printable(out)}  (with {whose}; checked: differs by at most {difference:.1e})")
-    calibration = None if predictor is None else calibration_path(predictor.path)
-    if calibration is not None and calibration.is_file():
-        print(
-            f"  note     its probabilities are those of the head itself, not the calibrated ones of "
-            f"{printable(calibration)}: these, with sets and rejections, are what `longtail predict` gives"
-        )
+    calibration = None if predictor is None or config.uncalibrated else _calibration(predictor)
+    difference = _write_program(config, opened, head, names, out, calibration)
+    told = how_calibrated(calibration, None)
+    print(f"{printable(out)}  (with {whose}; {told}; checked: differs by at most {difference:.1e})")
     return out
+
+
+def _calibration(predictor: "Predictor") -> "StoredCalibration | None":
+    from longtail.jobs.predicting.probabilities import stored_calibration
+
+    return stored_calibration(predictor.path, predictor.class_names)
 
 
 def _opened(config: ExportConfig) -> "tuple[Path, Predictor | None]":
@@ -150,15 +155,30 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
 
 
 def _write_program(
-    config: ExportConfig, opened: "TrainedModel", head: "Head | None", names: list[str], out: Path
+    config: ExportConfig,
+    opened: "TrainedModel",
+    head: "Head | None",
+    names: list[str],
+    out: Path,
+    calibration: "StoredCalibration | None",
 ) -> float:
     import torch
 
     from longtail.deploy import Deployed, write_deployed
+    from longtail.jobs.predicting.probabilities import how_calibrated
 
     model = opened.model.to(memory_format=torch.contiguous_format)
-    deployed = Deployed(model if head is None else _with_head(opened, head), opened.preprocessing).eval()
-    return write_deployed(deployed, out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
+    network = model if head is None else _with_head(opened, head)
+    calibrator = None if calibration is None else calibration.calibrator
+    deployed = Deployed(network, opened.preprocessing, calibrator=calibrator).eval()
+    return write_deployed(
+        deployed,
+        out,
+        config.format,  # type: ignore[arg-type]
+        class_names=names,
+        pixels=config.pixels,
+        probabilities=how_calibrated(calibration, None),
+    )
 
 
 def _with_head(opened: "TrainedModel", head: "Head") -> "nn.Module":
