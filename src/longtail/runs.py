@@ -232,12 +232,13 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        from longtail.comparison.method_table import table_html, table_rows
+        from longtail.comparison.method_table import table_html, table_rows, table_title
         from longtail.comparison.verdict import verdict_lines
 
         if not self.is_measured:
             return f"<p>{escape(repr(self))}</p>"
-        return table_html(table_rows(self.results), verdict_lines(self.results["verdict"]))
+        verdict, title = self.results["verdict"], f"{self.name}. {table_title(self.results)}"
+        return table_html(table_rows(self.results), verdict_lines(verdict), title=title, best=verdict.get("best"))
 
     def doubts_of(self, head: Path) -> tuple[str, ...]:
         """Return whether a head's file is another than the run wrote; empty where nothing is to be said.

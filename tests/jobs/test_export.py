@@ -46,7 +46,10 @@ def export(*words):
 
 def test_a_run_is_exported_with_its_chosen_head_in_one_command(trained, capsys):
     assert export(trained, "--format", "onnx") == 0
-    assert f"(with {trained / 'heads' / 'auto.npz'}; softmax of the scores, not calibrated; checked:" in capsys.readouterr().out
+    assert (
+        f"(with {trained / 'heads' / 'auto.npz'}; softmax of the scores, not calibrated; checked:"
+        in capsys.readouterr().out
+    )
     images = digits()
     logits, probabilities = run_onnx(trained / "model.onnx", images / 255)
     expected = logits_of(trained, "auto", images)

@@ -350,6 +350,9 @@ def test_what_cannot_be_published_is_told(trained, tmp_path, capsys):
     assert "expected hf://user/name" in refused(trained, "hf://ann")
     assert "--private is of a repository" in refused(trained, tmp_path / "pub", "--private")
     assert "no method 'tua'" in refused(trained, tmp_path / "pub", "--method", "tua")
+    shutil.copytree(trained, tmp_path / "changed")
+    shutil.copy(trained / "heads" / "joint.npz", tmp_path / "changed" / "heads" / "crt.npz")
+    assert "not published: " in refused(tmp_path / "changed", tmp_path / "pub", "--method", "crt")
     assert not (tmp_path / "pub").exists()
     assert publish(trained, tmp_path / "pub") == 0
     assert "is published already" in refused(tmp_path / "pub", tmp_path / "again")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from longtail.errors import InputError
 from longtail.files.text import printable
 
-__all__ = ["HubAddress", "fetched", "hub_address", "uploaded"]
+__all__ = ["HubAddress", "fetched", "hub_address", "require_token", "uploaded"]
 
 # a path has lost one of the slashes
 _ADDRESS = re.compile(r"hf:/{1,2}(?P<repo>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?/?")
@@ -75,6 +75,18 @@ def fetched(place: Path) -> Path:
     return folder
 
 
+def require_token(address: HubAddress) -> None:
+    """Make sure, before any work is done, that there is a token to upload with.
+
+    Raises:
+        InputError: there is none.
+    """
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise InputError(f"{address}: uploading needs a token, and there is none. {_TOKEN}.")
+
+
 def uploaded(folder: Path, address: HubAddress, *, private: bool, message: str) -> str:
     """Upload a folder as a model repository, which is made where it is missing.
 
@@ -88,12 +100,10 @@ def uploaded(folder: Path, address: HubAddress, *, private: bool, message: str) 
         Where it can be looked at.
 
     Raises:
-        InputError: no token, one that may not write there, or no connection.
+        InputError: a token that may not write there, or no connection.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi
 
-    if get_token() is None:
-        raise InputError(f"{address}: uploading needs a token, and there is none. {_TOKEN}.")
     api = HfApi()
     with _telling(address):
         api.create_repo(address.repo, private=private, exist_ok=True)

@@ -33,7 +33,7 @@ class PublishConfig:
 
 def run(config: PublishConfig) -> str:
     """Write the folder, whole or not at all, and upload it where that was asked for; return where it is."""
-    from longtail.files.hub import hub_address, uploaded
+    from longtail.files.hub import hub_address, require_token, uploaded
     from longtail.files.unwritable import telling_why
     from longtail.jobs.publishing.write import write_published
     from longtail.runs import Run
@@ -49,6 +49,7 @@ def run(config: PublishConfig) -> str:
                 print(line)
         print(f"{printable(folder)}  (README.md is its model card; longtail predict {printable(folder)} NEW)")
         return str(folder)
+    require_token(address)
     with tempfile.TemporaryDirectory(prefix="longtail-") as temporary:
         stage = config.run
         if not source.is_published:

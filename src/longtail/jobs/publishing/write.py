@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["write_published"]
 
 TOLERANCE = 1e-4
-_DATA = ("num_classes", "class_names", "feature_names", "train_counts", "splits", "group_thresholds", "group_of_class")
+_DATA = (
+    *("num_classes", "class_names", "feature_names", "train_counts", "splits", "group_thresholds", "group_of_class"),
+    *("imbalance_ratio", "boxes"),
+)
 _MEASURED = ("summary", "chosen", "selected_on", "seconds", "metrics", "choice", "versus_joint", "head_sha256")
 # settings that predictions depend on
 _SETTINGS = ("logits", "layer", "image_size", "mean", "std")
@@ -75,6 +78,8 @@ def write_published(run: Run, folder: Path, *, name: str, config: Wishes) -> Ite
         raise InputError(f"{printable(run.folder)}: is published already; copy that folder. --to hf://... uploads it.")
     predictor = open_predictor(run.folder, config.method)
     method = predictor.path.stem
+    if predictor.notes:  # what was measured does not hold of it
+        raise InputError(f"not published: {'; '.join(predictor.notes)}. Fit it again.")
     if run.is_balanced and method != run.recommended:
         raise InputError(f"--method {method}: the balanced model has {run.recommended} in it. Leave --method out.")
     calibration = stored_calibration(predictor.path, predictor.class_names)
@@ -164,7 +169,7 @@ def _write_prior(run: Run, folder: Path) -> str | None:
     from longtail.jobs.predicting.target_prior import find_prior
 
     prior: str | None = run.settings.get("prior")
-    if prior is None or not Path(prior).suffix:
+    if prior in (None, "uniform", "train"):
         return prior
     shares = find_prior(prior, run.class_names, run.train_counts).shares
     text = io.StringIO()
