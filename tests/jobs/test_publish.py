@@ -216,33 +216,59 @@ def test_a_run_of_features(tmp_path, capsys):
     assert "no network" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("library", ["timm", "torchvision"])
-def test_a_balanced_model(library, colours, colour_photos, of_torchvision, tmp_path):
+def a_model_of(library, colours, of_torchvision, folder):
+    """Write a model that knows the colours; return its path, and what `balance` has to be told."""
+    told = ["--image-size", "32"]
+    if library == "transformers":
+        transformers = pytest.importorskip("transformers", reason="the extra `transformers` is not installed")
+        torch.manual_seed(0)
+        sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+        config = transformers.ViTConfig(**sizes, image_size=32, patch_size=8, id2label=dict(enumerate(colours.names)))
+        model, *_ = colours.teach(transformers.ViTForImageClassification(config), colours.imagenet)
+        model.save_pretrained(folder / "net")
+        return folder / "net", told
+    model, arch = of_torchvision[0], "torchvision:shufflenet_v2_x0_5"
     if library == "timm":
         torch.manual_seed(0)
         model, *_ = colours.teach(create_backbone("test_resnet", num_classes=3), colours.imagenet)
-    else:
-        model, *_ = of_torchvision
-    name = {"timm": "timm:test_resnet", "torchvision": "torchvision:shufflenet_v2_x0_5"}[library]
-    torch.save(model.state_dict(), tmp_path / "net.pt")
-    (tmp_path / "names.txt").write_text("\n".join(colours.names))
+        arch = "timm:test_resnet"
+    torch.save(model.state_dict(), folder / "net")
+    (folder / "names.txt").write_text("\n".join(colours.names))
+    return folder / "net", [*told, "--arch", arch, "--class-names", str(folder / "names.txt")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["timm", "torchvision", "transformers"])
+def test_a_balanced_model(library, colours, colour_photos, of_torchvision, tmp_path):
+    model, told = a_model_of(library, colours, of_torchvision, tmp_path)
     (tmp_path / "world.csv").write_text("blue,0.5\ngreen,0.3\nred,0.2\n")
-    words = ["balance", str(tmp_path / "net.pt"), "--data", str(colour_photos), "--arch", name, "--image-size", "32"]
-    words += ["--class-names", str(tmp_path / "names.txt"), "--methods", "la", "--prior", str(tmp_path / "world.csv")]
-    assert main([*words, "--out", str(tmp_path / "fair"), *FAST]) == 0
+    words = ["balance", str(model), "--data", str(colour_photos), *told, "--methods", "la"]
+    assert main([*words, "--prior", str(tmp_path / "world.csv"), "--out", str(tmp_path / "fair"), *FAST]) == 0
     assert publish(tmp_path / "fair", tmp_path / "pub") == 0
     before = predicted(tmp_path / "fair", colour_photos / "test")
-    for gone in ("fair", "net.pt", "world.csv"):
+    for gone in ("fair", "net", "world.csv"):
         shutil.move(tmp_path / gone, tmp_path / f"gone-{gone}")
     after = predicted(tmp_path / "pub", colour_photos / "test")
     assert after.class_names == ("blue", "green", "red")
     np.testing.assert_array_equal(before.probabilities, after.probabilities)
+    assert "common as prior.csv says" in (tmp_path / "pub" / "README.md").read_text()
+    if library == "transformers":
+        assert card_of(tmp_path / "pub").data.library_name == "transformers"
     if library == "timm":
         assert timm.create_model(f"local-dir:{tmp_path / 'pub'}", pretrained=True).num_classes == 3
         again = ["balance", str(tmp_path / "pub"), "--data", str(colour_photos), "--methods", "la", *FAST]
         assert main([*again, "--out", str(tmp_path / "again")]) == 0
         assert not (tmp_path / "again" / "pub" / "longtail.json").exists()
+
+
+def test_a_balanced_layer_alone(network, capsys):
+    layer = {name: array for name, array in torch.load(network / "net.pt").items() if name.startswith("fc.")}
+    np.savez(network / "layer.npz", **{name.removeprefix("fc."): array.numpy() for name, array in layer.items()})
+    words = ["balance", str(network / "layer.npz"), "--features", str(network / "embeddings"), "--methods", "la"]
+    assert main([*words, "--out", str(network / "fair"), *FAST]) == 0
+    assert publish(network / "fair", network / "pub") == 0
+    assert "the head alone is published" in capsys.readouterr().out
+    same_predictions(network / "fair", network / "pub", network / "embeddings" / "feature_test.h5")
 
 
 class Hub:
