@@ -86,6 +86,7 @@ def _page(program: str, kind: type, summary: str) -> str:
         _heading(name),
         _escape(summary[:1].upper() + summary[1:]) + ".",
         f"::\n\n    {usage}",
+        "In brackets stands what holds where nothing is typed.",
         f".. program:: {name}",
     ]
     for heading, inside in groups:

@@ -24,6 +24,7 @@ myst_enable_extensions = ["attrs_block", "deflist"]
 myst_heading_anchors = 4
 suppress_warnings = ["autosummary.import_cycle"]
 
+smartquotes = False  # it makes a dash of the two of --flag
 default_role = "py:obj"  # `name` in a docstring is a link where it can be one
 autosummary_generate = False
 autodoc_member_order = "bysource"

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from navigation import ELSEWHERE, SECTIONS
 
-__all__ = ["gather", "sources"]
+__all__ = ["gather", "sources", "toctree"]
 
 _LINK = re.compile(r"(?<!`)(\]\()([^()\s]+)(\))")
-_CARDS = "methods/"
 
 
 def sources(root: Path) -> dict[str, str]:
@@ -31,7 +30,7 @@ def gather(root: Path, out: Path, pages: dict[str, str] | None = None) -> None:
     for source, place in pages.items():
         lines = (root / source).read_text().splitlines()
         text = "\n".join(line if line.startswith("    ") else _led(line, source, root, out, pages) for line in lines)
-        _write(out / place, text + "\n" + (_navigation(pages) if place == "index.md" else ""))
+        _write(out / place, text + "\n" + (_navigation() if place == "index.md" else ""))
 
 
 def _led(line: str, source: str, root: Path, out: Path, pages: dict[str, str]) -> str:
@@ -54,13 +53,13 @@ def _led(line: str, source: str, root: Path, out: Path, pages: dict[str, str]) -
     return _LINK.sub(led, line)
 
 
-def _navigation(pages: dict[str, str]) -> str:
-    cards = [place.removesuffix(".md") for place in pages.values() if place.startswith(_CARDS)]
-    blocks = []
-    for heading, entries in SECTIONS.items():
-        inside = entries + [card for card in cards if card not in entries] if heading == "Methods" else entries
-        blocks.append("\n".join(["", "```{toctree}", ":hidden:", f":caption: {heading}", "", *inside, "```"]))
-    return "\n".join(blocks) + "\n"
+def _navigation() -> str:
+    return "\n".join(toctree(entries, f":caption: {heading}") for heading, entries in SECTIONS.items())
+
+
+def toctree(entries: list[str], *options: str) -> str:
+    """Return the list of pages that stand below a page at the side."""
+    return "\n".join(["", "```{toctree}", ":hidden:", *options, "", *entries, "```", ""])
 
 
 def _write(path: Path, text: str) -> None:

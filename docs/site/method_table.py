@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from gathering import toctree
 from longtail.comparison.linear_methods import linear_methods
 from longtail.comparison.methods import METHODS
 
@@ -66,4 +67,5 @@ def method_table(root: Path) -> str:
         cells = [f"[{name}]({_CARDS.get(name, name)}.md)", method.summary]
         cells += ["yes" if answer else "no" for answer in answers] + numbers
         lines.append(f"| {' | '.join(cells)} |")
-    return _INTRODUCTION + "\n".join(lines) + "\n" + _OTHERS
+    cards = sorted(path.stem for path in (root / "docs/methods").glob("*.md") if path.stem != "choosing")
+    return _INTRODUCTION + "\n".join(lines) + "\n" + _OTHERS + toctree(cards)

@@ -24,7 +24,7 @@ def draw_images(folder, counts, rng):
         (folder / name).mkdir(parents=True)
         for number in range(count):
             pixels = rng.normal(60 * grey, 30, size=(32, 32, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"site{number % 6}_{number}.png")
+            Image.fromarray(pixels).save(folder / name / f"site{number % 6}_{name}_{number}.png")
 
 
 def lay_out(folder):

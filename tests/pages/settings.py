@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import get_type_hints
 
 from longtail.cli import VERBS
+from longtail.command_help import setting_groups
 from longtail.comparison.methods import METHODS
 from longtail.setting_kinds import bare_type, choices_of
 from longtail.studies import STUDIES
@@ -13,25 +14,27 @@ from longtail.studies import STUDIES
 GROUP_WORDS = {"all", "auto", "usual", "ensemble"}
 
 
-def _settings(kind):
-    """Each setting of a dataclass and of the groups in it: its name, type, and whether it is on by itself."""
+def _choices(kind):
+    """The words that each setting takes of a dataclass and of the groups in it; empty for any."""
     hints = get_type_hints(kind, include_extras=True)
+    result = {}
     for field in fields(kind):
-        if is_dataclass(hints[field.name]):
-            yield from _settings(hints[field.name])
-        else:
-            yield field.name.replace("_", "-"), hints[field.name]
+        hint = hints[field.name]
+        inside = _choices(hint) if is_dataclass(hint) else {field.name: set(map(str, choices_of(bare_type(hint))))}
+        result |= inside
+    return result
 
 
 @cache
 def flags_of(verb):
-    """The flags of a verb, or of "study NAME": {flag: the words that may follow, or None for any}."""
+    """The flags of a verb, or of "study NAME": {flag: the words that may follow; empty for any}."""
     place = STUDIES[verb.split()[1]] if verb.startswith("study ") else VERBS[verb]
-    flags = {"--config": None, "--help": None}
-    for name, hint in _settings(getattr(import_module(place[0]), place[1])):
-        flags[f"--{name}"] = set(map(str, choices_of(bare_type(hint)))) or None
-        if bare_type(hint) is bool:
-            flags[f"--no-{name}"] = None
+    kind = getattr(import_module(place[0]), place[1])
+    choices = _choices(kind)
+    flags = {"--config": set(), "--help": set()}
+    for option in (option for _, inside in setting_groups(kind) for option in inside if not option.is_positional):
+        name = option.left.split()[0].removeprefix("--").removeprefix("no-")
+        flags |= dict.fromkeys((f"--{name}", f"--no-{name}"), choices[name.replace("-", "_")])
     return flags
 
 

@@ -10,6 +10,7 @@ from pages.written import DOCS, ROOT, code_blocks, commands_in, name_of
 
 # in the order in which they are tried: what a command says, and what is typed here instead
 SMALL = (
+    (r"--backbone \S+ --pretrained --frozen", "--init runs/photos/checkpoints/last.pt --image-size 32 --frozen"),
     (r"--backbone (resnet50|resnet32|vit\S+)( --pretrained)?", "--backbone resnet20 --image-size 32 --workers 0"),
     (r"--arch (timm|torchvision):\w+", "--arch timm:resnet10t"),
     (r"--epochs \d+", "--epochs 1"),
@@ -74,9 +75,10 @@ def commands_to_run(page):
 
 def run_all(commands, capsys):
     for number, words in enumerate(commands):
-        # two runs on the same images with other settings have each a folder of its own
-        apart = words[0] in ("run", "fit") and "--out" not in words and "table.csv" not in words
-        status = main([*words, *(["--out", f"runs/{number}"] if apart else [])])
+        # two runs on the same images with other settings have each a folder of its own, two predictions a file
+        apart = words[0] in ("run", "fit", "predict") and "--out" not in words and "table.csv" not in words
+        place = f"runs/{number}.csv" if words[0] == "predict" else f"runs/{number}"
+        status = main([*words, *(["--out", place] if apart else [])])
         told = capsys.readouterr()
         assert status == 0, f"longtail {shlex.join(words)}\n{told.err}"
 
