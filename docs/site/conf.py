@@ -22,7 +22,6 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
 myst_enable_extensions = ["attrs_block", "deflist"]
 myst_heading_anchors = 4
-suppress_warnings = ["autosummary.import_cycle"]
 
 smartquotes = False  # it makes a dash of the two of --flag
 default_role = "py:obj"  # `name` in a docstring is a link where it can be one

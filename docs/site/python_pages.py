@@ -87,7 +87,7 @@ def _room_page(room: str, names: list[tuple[str, str]]) -> str:
 def _entry(place: str, name: str) -> str:
     thing: Any = getattr(import_module(place), name)
     if inspect.isclass(thing):
-        options = ("members:", f"inherited-members: {_FOREIGN}", f"exclude-members: {_ROUTING}")
+        options = ("show-inheritance:", "members:", f"inherited-members: {_FOREIGN}", f"exclude-members: {_ROUTING}")
         return "\n".join([f".. autoclass:: {place}.{name}", *(f"   :{option}" for option in options)])
     if callable(thing):
         return f".. autofunction:: {place}.{name}"

@@ -17,7 +17,7 @@ SMALL = (
     (r"--warmup-epochs \d+", "--warmup-epochs 0"),
     (r"--methods auto", "--methods joint,tau,auto"),
     (r"--seeds \d+", "--seeds 2"),
-    (r"--learning-curve", "--learning-curve --curve-draws 1"),
+    (r"--learning-curve", "--learning-curve --curve-draws 2"),
     (
         r"^run folder --data (photos/|photos|table.csv)(?!.*--backbone)",
         r"run folder --data \1 --backbone resnet20 --image-size 32",
@@ -47,7 +47,7 @@ NOT_HERE = {
     "minutes of training; tests/studies": r"^study (?!leakage)|dlsa|^demo|digits",
     "something is to be filled in": r"\.\.\.|METHOD|--folder",
     "paths and times that these images do not have": r"time:|folder:|\^",
-    "a run on other data": r"water-sample|estimated-bbse",
+    "a run on other data": r"water-sample|estimated-bbse|--out RUN",
 }
 PAGES = [
     page
