@@ -43,12 +43,12 @@ def walked(site):
     pages = [
         f"/{path.relative_to(site).as_posix()}" for path in sorted(site.rglob("*.html")) if path.name != "walk.html"
     ]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/walk.html#{quote(json.dumps(pages))}"
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=600000", "--dump-dom", address]
-    seen = subprocess.run([BROWSER, *words], capture_output=True, text=True, timeout=900)
-    server.shutdown()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/walk.html#{quote(json.dumps(pages))}"
+        words = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=600000", "--dump-dom", address]
+        seen = subprocess.run([BROWSER, *words], capture_output=True, text=True, timeout=900)
+        server.shutdown()
     result = re.search(r'<pre id="result">(.*?)</pre>', seen.stdout, re.DOTALL)
     assert result, seen.stderr[-2000:]
     assert result[1], "the browser came to no end"
