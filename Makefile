@@ -1,8 +1,8 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Each of these does all that it needs on a fresh machine: `make demo`, `make test`, `make docs`.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-lowest lint install install-test clean
+.PHONY: demo test test-lowest docs lint install install-test clean
 
 demo: .venv/.installed
 	$(BIN)/longtail run digits
@@ -23,6 +23,10 @@ test-lowest: .venv-lowest/.installed
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-lowest/constraints.txt --editable '.[test]'
 	touch $@
 
+# the documentation as pages, in build/site
+docs: .venv/.installed-docs
+	OMP_NUM_THREADS=1 $(BIN)/python docs/site/build.py
+
 lint: .venv/.installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -42,5 +46,9 @@ install-test: .venv/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@ .venv/.installed
 
+.venv/.installed-docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@ .venv/.installed
+
 clean:
-	rm -rf .venv .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build .venv .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis

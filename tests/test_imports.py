@@ -39,8 +39,9 @@ ALLOWED = {
     **dict.fromkeys(LIBRARY - PURE, LIBRARY),
     "files": {"files", "errors"},
     "identity": BASE,
+    "published": {"errors", "files"},
     "features": BASE | {"features"},
-    "runs": LIBRARY | {"report", "heads", "comparison"},
+    "runs": LIBRARY | {"report", "heads", "comparison", "published"},
     "heads": LIBRARY | {"heads"},
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "contrast": LIBRARY | {"pretraining", "contrast"},
@@ -66,6 +67,7 @@ ALLOWED = {
         "report",
         "jobs",
         "deploy",
+        "published",
         "runs",
         "signals",
         "typed_command",
@@ -79,6 +81,7 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "calibrating": set(),
     "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
     "sharding": {"stage_one", "options", "launch", "processes", "precision"},
+    "publishing": {"balancing", "calibrating", "predicting", "stage_one"},
     "balancing": {"stage_one", "options", "launch", "extract", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")

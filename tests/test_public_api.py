@@ -27,7 +27,7 @@ INNER = {
     "row_weights",
 }
 INNER |= {"identity", "jobs", "command_recipe", "config_file", "environment", "method_flags", "setting_kinds"}
-INNER |= {"typed_command", "verbs", "whole_groups"}
+INNER |= {"published", "typed_command", "verbs", "whole_groups"}
 INNER |= {"global_draws", "old_flags", "processor", "quick_imports", "ranges", "signals", "threads"}
 INNER |= {"__init__", "__main__", "__pycache__"}
 

@@ -46,7 +46,10 @@ def test_it_shows_its_table_and_its_verdict(run):
     assert shown.startswith(f"Run({str(run.folder)!r})\n")
     assert run.results["verdict"]["sentence"] in shown
     assert "<td>tau</td>" in html
-    assert html.count("<tr>") == 4
+    assert html.count("<tr") == 4
+    assert html.count('<tr style="font-weight: bold"><td>auto</td>') == 1
+    assert "r. Accuracy in percent, on test (" in html
+    assert "color" not in html  # of a page that is light or dark
 
 
 def test_it_shows_itself_without_intervals(run, tmp_path):

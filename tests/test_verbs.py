@@ -164,3 +164,14 @@ def test_a_table_of_images_is_predicted(finished, tmp_path):
 def test_mistakes_are_told(call, told, tmp_path):
     with pytest.raises(InputError, match=told):
         call(tmp_path)
+
+
+def test_predictions_show_themselves():
+    names = tuple(f"<{number}>.png" for number in range(10))
+    shown = verbs.Predictions(names, np.tile([0.75, 0.25], (10, 1)), ("a|b", "<i>"))
+    assert repr(shown).splitlines()[:2] == ["10 predictions of 2 classes", "<0>.png  a|b  0.750"]
+    assert repr(shown).endswith("and 2 more")
+    html = shown._repr_html_()
+    assert "<td>&lt;0&gt;.png</td><td>a|b</td><td>0.750</td>" in html
+    assert html.count("<tr>") == 9
+    assert repr(verbs.Predictions((), np.empty((0, 2)), ("a", "b"))) == "0 predictions of 2 classes"

@@ -41,6 +41,11 @@ VERBS = {
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
     "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),
     "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts, ONNX too"),
+    "publish": (
+        "longtail.jobs.publish",
+        "PublishConfig",
+        "a run as a model repository: a folder, or on the Hugging Face hub",
+    ),
     "balance": ("longtail.jobs.balance", "BalanceConfig", "a model in, the same model with a fair last layer out"),
     "extract": ("longtail.jobs.extract", "ExtractConfig", "images to feature files"),
     "merge": ("longtail.jobs.merge", "MergeConfig", "features of many shards into feature files"),

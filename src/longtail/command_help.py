@@ -15,7 +15,7 @@ import tyro
 
 from longtail.setting_kinds import bare_type, choices_of
 
-__all__ = ["help_text", "join_help_lines", "with_config_flag"]
+__all__ = ["Option", "help_text", "join_help_lines", "setting_groups", "with_config_flag"]
 
 _CONFIG_HELP = "Settings of a config.json or of TOML; typed ones win."
 _COLUMN = 26  # where phrases begin
@@ -26,7 +26,7 @@ _HIDDEN = tyro.conf.Suppress[int].__metadata__[0]  # type: ignore[attr-defined]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Option:
+class Option:
     """A setting as it is listed.
 
     Attributes:
@@ -67,15 +67,14 @@ def help_text(kind: type, program: str, description: str, default: Any = None, *
           --config FILE           Settings of a config.json or of TOML; typed ones win
           -h, --help              This list
     """
-    join_help_lines(kind)
-    main_group, *groups = _groups(kind, default, "")
+    main_group, *groups = setting_groups(kind, default)
     arguments = [option for option in main_group[1] if option.is_positional]
     options = [option for option in main_group[1] if not option.is_positional]
     typed = [
         *(option.left if option.is_required else f"[{option.left}]" for option in arguments),
         *(option.left for option in options if option.is_required),
     ]
-    options += [_Option("--config FILE", _CONFIG_HELP.rstrip(".")), _Option("-h, --help", "This list")]
+    options += [Option("--config FILE", _CONFIG_HELP.rstrip(".")), Option("-h, --help", "This list")]
     paragraphs = [
         textwrap.fill(one, width, break_on_hyphens=False) for one in inspect.cleandoc(description).split("\n\n")
     ]
@@ -87,6 +86,22 @@ def help_text(kind: type, program: str, description: str, default: Any = None, *
         if inside
     ]
     return "\n\n".join([f"usage: {' '.join([program, *typed])} [OPTIONS]", *paragraphs, *blocks])
+
+
+def setting_groups(kind: type, default: Any = None) -> list[tuple[str, list[Option]]]:
+    """Return the settings of a verb as they are listed: (heading, settings), those without a heading first.
+
+    Args:
+        kind: dataclass of a verb's settings, whose fields may be groups of settings.
+        default: settings that hold where nothing is typed; None: those of `kind`.
+
+    Example:
+        >>> from longtail.jobs.report import ReportConfig
+        >>> [(heading, [option.left for option in options]) for heading, options in setting_groups(ReportConfig)]
+        [('', ['RUN', '--quiet'])]
+    """
+    join_help_lines(kind)
+    return list(_groups(kind, default, ""))
 
 
 def join_help_lines(kind: type) -> None:
@@ -130,7 +145,7 @@ def with_config_flag(kind: type) -> Any:
     return dataclasses.make_dataclass(kind.__name__, [("config", hint, flag)], bases=(kind,), frozen=is_frozen)
 
 
-def _groups(kind: type, default: Any, heading: str) -> Iterator[tuple[str, list[_Option]]]:
+def _groups(kind: type, default: Any, heading: str) -> Iterator[tuple[str, list[Option]]]:
     """Yield the settings that stand in a dataclass itself, under its heading, then those of each group in it."""
     hints = get_type_hints(kind, include_extras=True)
     options = []
@@ -155,21 +170,21 @@ def _default_of(field: dataclasses.Field[Any]) -> Any:
     return tyro.MISSING if field.default is dataclasses.MISSING else field.default
 
 
-def _option(field: dataclasses.Field[Any], hint: Any, value: Any, *, is_positional: bool) -> _Option:
+def _option(field: dataclasses.Field[Any], hint: Any, value: Any, *, is_positional: bool) -> Option:
     bare = bare_type(hint)
     phrase = field.metadata.get("help", "")
     phrase = phrase if phrase.endswith("...") else phrase.rstrip(".")
     is_required = value is tyro.MISSING
     if is_positional:
-        return _Option(field.name.upper(), f"{phrase}{_shown(value)}", is_positional=True, is_required=is_required)
+        return Option(field.name.upper(), f"{phrase}{_shown(value)}", is_positional=True, is_required=is_required)
     name = field.name.replace("_", "-")
     if bare is bool:
-        return _Option(f"--no-{name}", f"Leave out: {phrase}") if value is True else _Option(f"--{name}", phrase)
+        return Option(f"--no-{name}", f"Leave out: {phrase}") if value is True else Option(f"--{name}", phrase)
     word, choices = _value(bare)
     left = f"--{name} {choices}{word}"
     if choices and len(left) > _WIDEST_CHOICES:
         left, phrase = f"--{name} WORD{word}", f"{phrase} ({choices.replace('|', '| ')})"
-    return _Option(left, f"{phrase}{_shown(value)}", is_required=is_required)
+    return Option(left, f"{phrase}{_shown(value)}", is_required=is_required)
 
 
 def _value(bare: Any) -> tuple[str, str]:
@@ -202,7 +217,7 @@ def _shown(value: Any) -> str:
     return f" [{value}]"
 
 
-def _lines(option: _Option, width: int) -> Iterator[str]:
+def _lines(option: Option, width: int) -> Iterator[str]:
     """Yield the lines of an option; its phrase begins in the column of all, or behind the flag where that is longer."""
     start = max(_COLUMN, len(option.left) + 4)
     first = f"  {option.left}".ljust(start)

@@ -19,6 +19,7 @@ from longtail.files.json_file import check_kind, read_json
 from longtail.files.replacement import settle
 from longtail.files.text import checksum_of, printable
 from longtail.identity import RowIdentity, read_identities
+from longtail.published import MODEL_WEIGHTS, is_published, read_published
 from longtail.report.results import read_results
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class _Columns(TypedDict, total=False):
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """The folder of a finished run of `fit`, `run` or `balance`, or one that holds a head alone.
+    """The folder of a finished run of `fit`, `run` or `balance`, a published model, or one that holds a head alone.
 
     Args:
         folder: as a person named it.
@@ -80,11 +81,13 @@ class Run:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What config.json holds; empty where there is none.
+        """What config.json holds, and longtail.json of a published model; empty where there is none.
 
         Raises:
             InputError: it is damaged.
         """
+        if self.is_published:
+            return read_published(self.folder)["settings"]
         path = self.folder / "config.json"
         return read_json(path, dict[str, Any], expected="the settings of a run") if path.is_file() else {}
 
@@ -96,6 +99,16 @@ class Run:
         """
         origin = f"{printable(self.folder / 'config.json')}: {name}"
         return check_kind(self.settings.get(name) or {}, dict[str, Any], origin=origin, expected="a group of settings")
+
+    @property
+    def name(self) -> str:
+        """What it is called: as its folder, or as it was published."""
+        return read_published(self.folder)["name"] if self.is_published else self.folder.resolve().name
+
+    @property
+    def is_published(self) -> bool:
+        """Whether `longtail publish` wrote it, to be read where the data of the run are not."""
+        return is_published(self.folder)
 
     @property
     def is_balanced(self) -> bool:
@@ -199,6 +212,8 @@ class Run:
         Args:
             which: "last" or "best"; default: the one that the features are of.
         """
+        if self.is_published:
+            return self.folder / MODEL_WEIGHTS
         chosen = which or str(self.group("stage").get("use", "last"))
         return self.folder / "checkpoints" / f"{chosen}.pt"
 
@@ -217,12 +232,13 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        from longtail.comparison.method_table import table_html, table_rows
+        from longtail.comparison.method_table import table_html, table_rows, table_title
         from longtail.comparison.verdict import verdict_lines
 
         if not self.is_measured:
             return f"<p>{escape(repr(self))}</p>"
-        return table_html(table_rows(self.results), verdict_lines(self.results["verdict"]))
+        verdict, title = self.results["verdict"], f"{self.name}. {table_title(self.results)}"
+        return table_html(table_rows(self.results), verdict_lines(verdict), title=title, best=verdict.get("best"))
 
     def doubts_of(self, head: Path) -> tuple[str, ...]:
         """Return whether a head's file is another than the run wrote; empty where nothing is to be said.

@@ -6,6 +6,7 @@ Each takes the settings of its command by name; nothing is printed.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Predictions", "extract", "predict", "run"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
     """What a head says of inputs.
 
@@ -44,6 +45,27 @@ class Predictions:
         """Name of the most likely class of each input, shape (N,)."""
         classes: NDArray[np.str_] = np.asarray(self.class_names)[self.probabilities.argmax(axis=1)]
         return classes
+
+    def __repr__(self) -> str:
+        lines = ["  ".join(row) for row in self._first()]
+        more = len(self.inputs) - len(lines)
+        counted = f"{len(self.inputs):,} predictions of {len(self.class_names):,} classes"
+        return "\n".join([counted, *lines, *([f"and {more:,} more"] if more else [])])
+
+    def _repr_html_(self) -> str:
+        """Return the first predictions as a table for a notebook; names are escaped."""
+        cells = (
+            f"<td>{escape(name)}</td><td>{escape(kind)}</td><td>{share}</td>" for name, kind, share in self._first()
+        )
+        names = "".join(f'<th scope="col">{name}</th>' for name in ("input", "class", "probability"))
+        caption = escape(repr(self).split("\n", 1)[0])
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><caption>{caption}</caption><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _first(self, most: int = 8) -> list[tuple[str, str, str]]:
+        shares = self.probabilities[:most].max(axis=1, initial=0)
+        rows = zip(self.inputs, self.classes[:most].tolist(), shares, strict=False)
+        return [(name, kind, f"{share:.3f}") for name, kind, share in rows]
 
 
 @telling_why()

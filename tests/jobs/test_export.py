@@ -1,6 +1,7 @@
 """`longtail export` of a run: network and chosen head as one program, which says what the run says."""
 
 import json
+import shutil
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from longtail.deploy.onnx_file import run_onnx
 from longtail.deploy.program_file import run_program
 from longtail.errors import InputError
 from longtail.heads import load_head
+from longtail.jobs.calibrating.file import read_calibration
 from longtail.jobs.export import _class_names
 from longtail.jobs.stage_one.trained_model import open_model
 
@@ -44,7 +46,10 @@ def export(*words):
 
 def test_a_run_is_exported_with_its_chosen_head_in_one_command(trained, capsys):
     assert export(trained, "--format", "onnx") == 0
-    assert f"(with {trained / 'heads' / 'auto.npz'}; checked: differs by at most" in capsys.readouterr().out
+    assert (
+        f"(with {trained / 'heads' / 'auto.npz'}; softmax of the scores, not calibrated; checked:"
+        in capsys.readouterr().out
+    )
     images = digits()
     logits, probabilities = run_onnx(trained / "model.onnx", images / 255)
     expected = logits_of(trained, "auto", images)
@@ -55,6 +60,7 @@ def test_a_run_is_exported_with_its_chosen_head_in_one_command(trained, capsys):
     about = {entry.key: entry.value for entry in onnx.load(trained / "model.onnx").metadata_props}
     assert json.loads(about["class_names"]) == [str(c) for c in range(10)]
     assert json.loads(about["preprocessing"])["size"] == 8
+    assert json.loads(about["probabilities"]) == "softmax of the scores, not calibrated"
 
 
 def test_a_run_ends_with_its_program(tmp_path, monkeypatch):
@@ -111,19 +117,25 @@ def test_what_cannot_be_exported_is_told(trained, tmp_path, capsys):
     assert not (tmp_path / "net.pth").exists()
 
 
-def test_probabilities_that_are_not_the_calibrated_ones_are_told(trained, tmp_path, capsys):
-    import shutil
-
+@pytest.mark.parametrize("method", ["temperature", "group", "vector"])
+def test_probabilities_are_the_calibrated_ones(trained, method, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     words = ["--head", run / "heads" / "la.npz", "--format", "torch-export", "--out", tmp_path / "net.pt2"]
-    assert export(run, *words) == 0
-    assert "calibrat" not in capsys.readouterr().out
-    assert main(["calibrate", str(run), "--heads", "la"]) == 0
+    assert main(["calibrate", str(run), "--heads", "la", "--method", method, "--quiet"]) == 0
     capsys.readouterr()
     assert export(run, *words) == 0
-    told = capsys.readouterr().out
-    assert f"not the calibrated ones of {run / 'calibration' / 'la.json'}" in told
+    assert "probabilities calibrated on val" in capsys.readouterr().out
+    images = digits(60)
+    logits, probabilities = run_program(tmp_path / "net.pt2", images / 255)
+    torch.testing.assert_close(logits, logits_of(run, "la", images), rtol=0, atol=1e-4)
+    expected = read_calibration(run / "heads" / "la.npz").calibrator.probabilities(logits.numpy())
+    torch.testing.assert_close(probabilities.double(), torch.from_numpy(expected), rtol=0, atol=1e-5)
+    assert (probabilities - logits.softmax(dim=1)).abs().max() > 0.01
+    assert export(run, *words, "--uncalibrated") == 0
+    assert "not calibrated" in capsys.readouterr().out
+    _, plain = run_program(tmp_path / "net.pt2", images / 255)
+    torch.testing.assert_close(plain, logits.softmax(dim=1))
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,20 @@ class HuggingFaceBackbone(nn.Module):
         num_features: D.
         num_classes: C.
         pretrained_cfg: how its images are prepared, as timm says it.
+        classifier_place: name that the last layer had in the network; "": it had none.
     """
 
-    def __init__(self, network: nn.Module, num_features: int, num_classes: int, pretrained_cfg: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        num_features: int,
+        num_classes: int,
+        pretrained_cfg: dict[str, Any],
+        classifier_place: str = "",
+    ) -> None:
         super().__init__()
         self.network = network
+        self.classifier_place = classifier_place
         self.num_features = num_features
         self.pretrained_cfg = pretrained_cfg
         self.reset_classifier(num_classes)
@@ -121,7 +130,7 @@ def build_hugging_face(
     shape = _size(network.config, processor, channels)
     with torch.no_grad(), evaluating(cut):
         dimension = _features(cut, noise(shape)).shape[1]
-    return HuggingFaceBackbone(cut.float(), dimension, num_classes, _as_timm(processor, shape)).train()
+    return HuggingFaceBackbone(cut.float(), dimension, num_classes, _as_timm(processor, shape), layer).train()
 
 
 def _configured(library: Any, name: str, place: str, arguments: Mapping[str, Any]) -> Any:

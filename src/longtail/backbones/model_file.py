@@ -34,6 +34,7 @@ class ModelFile:
         files: that hold the weights, and the names of those in each.
         config: of a Hugging Face folder, else empty.
         known: the last layer, once it is known: named, or measured by running the network.
+        called: the name of the file or folder that `write` makes; "": that of `path`.
     """
 
     path: Path
@@ -41,6 +42,12 @@ class ModelFile:
     files: dict[Path, tuple[str, ...]]
     config: dict[str, Any] = field(default_factory=dict)
     known: LastLayer | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the file or folder is called, where a path does not say it: "." for example."""
+        return self.called or self.path.resolve().name
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -99,7 +106,7 @@ class ModelFile:
         Raises:
             InputError: it would overwrite the model that was read, or the layer has no place for a bias.
         """
-        out = folder / self.path.resolve().name
+        out = folder / self.name
         if out.resolve() == self.path.resolve():
             raise InputError(
                 f"--out {printable(folder)}: {printable(out.name)} there is the model that is read. Expected another "
@@ -120,8 +127,10 @@ class ModelFile:
 
     def _copy_others(self, out: Path, settings: dict[str, Any]) -> None:
         make_folder(out)
+        # what is said of the model that was read does not hold of this one
+        said = ("longtail.json", "results.json", "README.md") if (self.path / "longtail.json").is_file() else ()
         for other in sorted(self.path.iterdir()):
-            if not other.is_file() or other in self.files:
+            if not other.is_file() or other in self.files or other.name in said:
                 continue
             with other.open("rb") as source, atomic_file(out / other.name) as copy:
                 if other.name == "config.json" and settings:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from longtail.arguments import as_path
-from longtail.comparison.method_table import Row, table_html, table_rows, table_text
+from longtail.comparison.method_table import Row, table_html, table_rows, table_text, table_title
 from longtail.comparison.protocol import Protocol
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
@@ -172,7 +172,7 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Return the table and the verdict for a notebook; names are escaped."""
-        return table_html(self.table, self._lines())
+        return table_html(self.table, self._lines(), title=table_title(self.measured), best=self.best)
 
     def _lines(self) -> list[str]:
         """Return the verdict, and what is to be known of the data and the settings."""

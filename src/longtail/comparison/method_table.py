@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, TypedDict
 
-__all__ = ["Row", "chosen_text", "measured_split", "table_html", "table_rows", "table_text"]
+__all__ = ["Row", "chosen_text", "measured_split", "table_html", "table_rows", "table_text", "table_title"]
 
 MOST_NUMBERS = 2  # of what a method chose
 # in a table of text: methods and what they chose speak for themselves
@@ -98,17 +98,38 @@ def table_text(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
-def table_html(rows: Sequence[Row], lines: Sequence[str]) -> str:
+def table_html(rows: Sequence[Row], lines: Sequence[str], *, title: str = "", best: str | None = None) -> str:
     """Return a table, and lines below it, as HTML; whatever somebody may have written is escaped.
+
+    It has no colours of its own, so that it is read on a light page and on a dark one.
+
+    Args:
+        rows: as `table_rows` gives them.
+        lines: paragraphs below.
+        title: above it.
+        best: method whose row is bold.
 
     Example:
         >>> table_html([], ["a < b"])
         '<table><thead><tr></tr></thead><tbody></tbody></table><p>a &lt; b</p>'
     """
-    head = "".join(f"<th>{escape(column)}</th>" for column in (rows[0] if rows else ()))
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in rows)
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in (rows[0] if rows else ()))
+    body = "".join(_row_html(row, is_best=row["method"] == best) for row in rows)
     words = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+    caption = f'<caption style="text-align: left">{escape(title)}</caption>' if title else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+
+
+def table_title(results: Mapping[str, Any]) -> str:
+    """Return what a table shows, in words."""
+    split = measured_split(results)
+    images = results["data"].get("splits", {}).get(split, {}).get("images")
+    return f"Accuracy in percent, on {split}{'' if images is None else f' ({images:,} rows)'}"
+
+
+def _row_html(row: Row, *, is_best: bool) -> str:
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row))
+    return f'<tr style="font-weight: bold">{cells}</tr>' if is_best else f"<tr>{cells}</tr>"
 
 
 def _cells(row: Row) -> list[str]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from longtail.backbones.outputs import Key, select
 from longtail.data.transforms import Preprocessing
+from longtail.evaluation.scaling import Calibrator
 
 __all__ = ["Deployed", "Pixels", "example_images"]
 
@@ -16,12 +17,13 @@ Pixels = Literal["float32", "uint8"]
 class Deployed(nn.Module):
     """Map images as they are decoded to logits and probabilities.
 
-    x = (image - mean) / std, z = network(x), p_c = exp(z_c) / sum_k exp(z_k)
+    x = (image - mean) / std, z = network(x), p = softmax(z); calibrated, p = softmax(s log softmax(z) + b)
 
     Args:
         network: maps normalised images (B, channels, H, W) to logits (B, C).
         preprocessing: holds mean and std, and the size of the images; resizing is left to the caller.
         output: where the logits stand in what the network returns; None: it returns them alone.
+        calibrator: of the network's logits, or None.
 
     Example:
         >>> from longtail.backbones import create_backbone
@@ -34,10 +36,21 @@ class Deployed(nn.Module):
 
     mean: Tensor
     std: Tensor
+    scale: Tensor
+    bias: Tensor
 
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing, output: Key = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        output: Key = None,
+        calibrator: Calibrator | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.preprocessing, self.output = network, preprocessing, output
+        self.network, self.preprocessing, self.output, self.calibrator = network, preprocessing, output, calibrator
+        if calibrator is not None:
+            self.register_buffer("scale", torch.from_numpy(calibrator.scale).float())
+            self.register_buffer("bias", torch.from_numpy(calibrator.bias).float())
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, -1, 1, 1))
 
@@ -53,7 +66,14 @@ class Deployed(nn.Module):
         if images.dtype == torch.uint8:
             images = images.float() / 255
         logits = select(self.network((images - self.mean) / self.std), self.output)
-        return logits, logits.softmax(dim=1)
+        return logits, self._probabilities(logits)
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        if self.calibrator is None:
+            return logits.softmax(dim=1)
+        start = logits.log_softmax(dim=1)
+        scale = self.scale[start.argmax(dim=1)][:, None] if self.calibrator.method == "group" else self.scale
+        return (start * scale + self.bias).softmax(dim=1)
 
 
 def example_images(preprocessing: Preprocessing, pixels: Pixels, count: int, seed: int = 0) -> Tensor:

@@ -29,7 +29,13 @@ TOLERANCE = 1e-4  # of probabilities, and of logits as a share of the largest wh
 
 
 def write_deployed(
-    model: Deployed, path: Path, kind: Kind, *, class_names: Sequence[str], pixels: Pixels = "float32"
+    model: Deployed,
+    path: Path,
+    kind: Kind,
+    *,
+    class_names: Sequence[str],
+    pixels: Pixels = "float32",
+    probabilities: str = "softmax of the scores, not calibrated",
 ) -> float:
     """Write a network as an exported program or as ONNX, with any number of images a batch.
 
@@ -42,6 +48,7 @@ def write_deployed(
         kind: "torch-export" or "onnx".
         class_names: C names, which are stored with the preprocessing.
         pixels: what it takes, "float32" from 0 to 1 or "uint8".
+        probabilities: what they are, in words, which are stored too.
 
     Returns:
         The largest of these differences.
@@ -55,6 +62,7 @@ def write_deployed(
         raise InputError(f"{path}: expected a file that ends in {endings[kind]} for {kind}.")
     about = {
         "class_names": json.dumps(list(class_names), ensure_ascii=False),
+        "probabilities": json.dumps(probabilities),
         "preprocessing": json.dumps(
             {
                 **{name: asdict(model.preprocessing)[name] for name in _FACTS},
@@ -62,7 +70,8 @@ def write_deployed(
                 "inside": "mean and std",
                 "interpolation": "bilinear",
                 "antialias": True,
-                "outside": "decode to RGB (grey: to one channel), uint8; then torchvision.transforms.v2.Resize("
+                "outside": "decode to RGB (grey: to one channel), uint8, turned as EXIF says; then "
+                "torchvision.transforms.v2.Resize("
                 + (
                     "[size, size], antialias=True) of the whole image"
                     if model.preprocessing.squeeze

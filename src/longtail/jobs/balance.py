@@ -27,7 +27,7 @@ class BalanceConfig:
     """Rebalance the last layer of a trained model; all its other weights stay as they are."""
 
     model: tyro.conf.Positional[Path]
-    """Classifier of timm, torchvision or Hugging Face (.pt, .safetensors, .pt2, folder), or its last layer."""
+    """Classifier (.pt, .safetensors, .pt2, folder of Hugging Face, hf://user/name), or its last layer."""
     features: Path | None = None
     """Folder with feature_{train,val,test}.h5, or a file as `fit` takes it, for that last layer."""
     layer: str | None = None
@@ -61,6 +61,7 @@ def run(config: BalanceConfig) -> Path:
     Returns:
         The model that was written.
     """
+    from longtail.files.hub import hub_address
     from longtail.files.replacement import replacing
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
@@ -68,7 +69,7 @@ def run(config: BalanceConfig) -> Path:
 
     runtime = config.runtime
     folder = place_for("balance", config.model, runtime.out)
-    if (folder / config.model.resolve().name).resolve() == config.model.resolve():
+    if hub_address(config.model) is None and (folder / config.model.resolve().name).resolve() == config.model.resolve():
         raise InputError(f"--out {printable(folder)}: the model that is read lies there. Expected another folder.")
     if config.features is not None and config.data.data is not None:
         raise InputError("--features and --data were given both. Expected one of them.")
@@ -114,17 +115,21 @@ def run(config: BalanceConfig) -> Path:
 def _opened(config: BalanceConfig) -> "OpenedModel":
     """Read the model and find what ends it: by running its network where that is known, else by names."""
     from longtail.deploy import require_onnx
+    from longtail.files.hub import fetched, hub_address
     from longtail.jobs.balancing.opened import ModelReading, open_model_to_balance
 
     if "onnx" in config.export:
         require_onnx()
     reading = ModelReading(config.layer, config.arch, config.image_size, config.mean, config.std)
     opened = open_model_to_balance(
-        config.model,
+        fetched(config.model),
         reading,
         runs=config.data.data is not None or bool(config.export) or config.arch is not None,
         is_single_label=config.single_label,
     )
+    address = hub_address(config.model)
+    if address is not None:  # its folder is called by a commit
+        opened = replace(opened, file=replace(opened.file, called=address.repo.partition("/")[2]))
     if opened.network is not None and opened.preprocessing is not None:
         _say(config, f"{opened.network.architecture}, images of {opened.preprocessing.size} pixels ({opened.source})")
     return opened
@@ -152,7 +157,7 @@ def _compared(
     protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
     protocol = replace(protocol, rules=replace(protocol.rules, together=False))  # a mean is no layer
     comparison = compare_under(protocol, options.methods, on_fitted=None if runtime.quiet else say_fitted)
-    results = write_comparison(comparison, folder, file.path.resolve().name)
+    results = write_comparison(comparison, folder, file.name)
     best = wanted or verdict(results)["best"]
     written, agreement = _written(config, file, problem, folder, best)
     results["model"] = {

@@ -1,7 +1,7 @@
 """`longtail export`: a trained network in the layout of another system, as an exported program, or as ONNX."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from longtail.heads.base import Head
+    from longtail.jobs.calibrating.file import StoredCalibration
     from longtail.jobs.predicting.predictor import Predictor
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
@@ -27,7 +28,7 @@ class ExportConfig:
     """Write a trained network, with a fitted head or with its own classifier, as another system reads it."""
 
     checkpoint: tyro.conf.Positional[Path]
-    """Folder of a run, with its recommended head; or a checkpoint, with its own classifier."""
+    """Run or published model (folder, hf://user/name), with its head; or a checkpoint, with its classifier."""
     out: Path | None = None
     """File to write; default: model.pth, .pt2 or .onnx in the run's folder, or beside the checkpoint."""
     format: Literal["weights", "torch-export", "onnx"] = "weights"
@@ -38,14 +39,20 @@ class ExportConfig:
     """Images that a program takes: float32 from 0 to 1, or uint8."""
     head: Path | None = None
     """Fitted head (RUN/heads/tau.npz) in the place of the usual one; of weights, a linear one."""
+    uncalibrated: bool = False
+    """Leave what `longtail calibrate` found out of a program's probabilities."""
 
 
 def run(config: ExportConfig) -> Path:
     """Write the file, whole or not at all."""
     from longtail.deploy import traceable
-    from longtail.jobs.calibrating.file import calibration_path
+    from longtail.files.hub import fetched, hub_address
+    from longtail.jobs.predicting.probabilities import how_calibrated
     from longtail.jobs.stage_one.trained_model import open_model
 
+    if config.out is None and hub_address(config.checkpoint) is not None:
+        raise InputError(f"{hub_address(config.checkpoint)}: say where the file goes: --out FILE.")
+    config = replace(config, checkpoint=fetched(config.checkpoint))
     path, predictor = _opened(config)
     head = None if predictor is None else predictor.head
     whose = "its own classifier" if predictor is None else printable(predictor.path)
@@ -68,15 +75,17 @@ def run(config: ExportConfig) -> Path:
         _write_weights(config, opened, head, whose, out)
         print(f"{printable(out)}  (with {whose})")
         return out
-    difference = _write_program(config, opened, head, names, out)
-    print(f"{printable(out)}  (with {whose}; checked: differs by at most {difference:.1e})")
-    calibration = None if predictor is None else calibration_path(predictor.path)
-    if calibration is not None and calibration.is_file():
-        print(
-            f"  note     its probabilities are those of the head itself, not the calibrated ones of "
-            f"{printable(calibration)}: these, with sets and rejections, are what `longtail predict` gives"
-        )
+    calibration = None if predictor is None or config.uncalibrated else _calibration(predictor)
+    difference = _write_program(config, opened, head, names, out, calibration)
+    told = how_calibrated(calibration, None)
+    print(f"{printable(out)}  (with {whose}; {told}; checked: differs by at most {difference:.1e})")
     return out
+
+
+def _calibration(predictor: "Predictor") -> "StoredCalibration | None":
+    from longtail.jobs.predicting.probabilities import stored_calibration
+
+    return stored_calibration(predictor.path, predictor.class_names)
 
 
 def _opened(config: ExportConfig) -> "tuple[Path, Predictor | None]":
@@ -157,15 +166,30 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
 
 
 def _write_program(
-    config: ExportConfig, opened: "TrainedModel", head: "Head | None", names: list[str], out: Path
+    config: ExportConfig,
+    opened: "TrainedModel",
+    head: "Head | None",
+    names: list[str],
+    out: Path,
+    calibration: "StoredCalibration | None",
 ) -> float:
     import torch
 
     from longtail.deploy import Deployed, write_deployed
+    from longtail.jobs.predicting.probabilities import how_calibrated
 
     model = opened.model.to(memory_format=torch.contiguous_format)
-    deployed = Deployed(model if head is None else _with_head(opened, head), opened.preprocessing).eval()
-    return write_deployed(deployed, out, config.format, class_names=names, pixels=config.pixels)  # type: ignore[arg-type]
+    network = model if head is None else _with_head(opened, head)
+    calibrator = None if calibration is None else calibration.calibrator
+    deployed = Deployed(network, opened.preprocessing, calibrator=calibrator).eval()
+    return write_deployed(
+        deployed,
+        out,
+        config.format,  # type: ignore[arg-type]
+        class_names=names,
+        pixels=config.pixels,
+        probabilities=how_calibrated(calibration, None),
+    )
 
 
 def _with_head(opened: "TrainedModel", head: "Head") -> "nn.Module":

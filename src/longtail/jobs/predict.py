@@ -36,7 +36,7 @@ class PredictConfig:
     """Predict with a finished run; the CSV has a row for each input."""
 
     model: tyro.conf.Positional[Path]
-    """Run, head (RUN/heads/tau.npz), or checkpoint (.pt) with its own classifier."""
+    """Run, published model (folder or hf://user/name), head (.npz), or checkpoint (.pt)."""
     inputs: tyro.conf.Positional[Path]
     """Image, folder or table of images, image pack (.h5), or features as `fit` takes them, without labels too."""
     method: str | None = None
@@ -113,8 +113,7 @@ def _output(config: PredictConfig, predictor: "Predictor", path: Path) -> "Outpu
     from longtail import __version__
     from longtail.jobs.predicting.outputs import Output
 
-    run = predictor.run.folder.resolve().name
-    usual = f"longtail {__version__} {run}/{predictor.title}"
+    usual = f"longtail {__version__} {predictor.run.name}/{predictor.title}"
     top = None if config.top is None else min(config.top, len(predictor.class_names))
     return Output(
         path,
@@ -174,8 +173,11 @@ def _some(blocks: Blocks, path: Path) -> Blocks:
 
 def _as_balanced(config: PredictConfig, predictor: "Predictor") -> PredictConfig:
     """Take the prior that a balanced model has in its bias, where no other is asked for."""
-    if config.prior is None and not config.sets and not config.reject and predictor.run.is_balanced:
-        return replace(config, prior=predictor.run.settings.get("prior"))
+    run = predictor.run
+    if config.prior is None and not config.sets and not config.reject and run.is_balanced:
+        prior = run.settings.get("prior")
+        inside = run.folder / str(prior)
+        return replace(config, prior=str(inside) if run.is_published and inside.is_file() else prior)
     return config
 
 

@@ -36,9 +36,8 @@ class Sampler(torch.utils.data.Sampler[int]):
     - shuffle (instance-balanced and repeat-factor only): every image once, or r_c times, an epoch, in random order;
     - independent: class by p_c, then any image of it, with replacement; the same as weights n_c^(q - 1) for each image;
     - cycle: the low-variance way of the decoupling paper's code. Within a class, every image comes once before any
-    repeats.
-      Class-balanced draws come in rounds that visit every class once, in random order; a visit takes `run_length`
-      images. For other q the class of each visit is drawn by p_c.
+      repeats. Class-balanced draws come in rounds that visit every class once, in random order; a visit takes
+      `run_length` images. For other q the class of each visit is drawn by p_c.
 
     The stream of an epoch depends on seed and epoch alone; cycles begin afresh each epoch, where the original's go
     on. An iteration gives the epoch that was set by `set_epoch`, else the one after that of the iteration before, as

@@ -13,7 +13,7 @@ from longtail.jobs.balancing.preprocessing import known_preprocessing
 from longtail.jobs.stage_one.trained_model import TrainedModel
 from longtail.runs import Run
 
-__all__ = ["ModelReading", "OpenedModel", "open_balanced", "open_model_to_balance"]
+__all__ = ["ModelReading", "OpenedModel", "balanced_model", "open_balanced", "open_model_to_balance"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,15 @@ def open_model_to_balance(
 
 
 def open_balanced(run: Run) -> TrainedModel:
-    """Open the model that a call of `balance` wrote, cut before its last layer.
+    """Open the model that a call of `balance` wrote, cut before its last layer; arguments as of `balanced_model`."""
+    opened = balanced_model(run)
+    if opened.network is None or opened.preprocessing is None:
+        raise InputError(f"{printable(opened.file.path)}: its network is not known.")
+    return split_model(opened.network, opened.file, opened.preprocessing, run.class_names)
+
+
+def balanced_model(run: Run) -> OpenedModel:
+    """Open the model that a call of `balance` wrote.
 
     Args:
         run: of `balance`.
@@ -106,9 +114,6 @@ def open_balanced(run: Run) -> TrainedModel:
         settings.get("layer"), settings.get("arch"), settings.get("image_size"), numbers("mean"), numbers("std")
     )
     try:
-        opened = open_model_to_balance(path, reading, is_single_label=True)
+        return open_model_to_balance(path, reading, is_single_label=True)
     except InputError as error:
         raise InputError(f"{error} Without the network, features are predicted: the file, as `fit` takes it.") from None
-    if opened.network is None or opened.preprocessing is None:
-        raise InputError(f"{printable(path)}: its network is not known.")
-    return split_model(opened.network, opened.file, opened.preprocessing, run.class_names)

@@ -66,14 +66,17 @@ def open_predictor(model: Path, method: str | None = None) -> Predictor:
     """Open a run's head or a checkpoint's own classifier.
 
     Args:
-        model: folder of a run, a head (RUN/heads/tau.npz), or a checkpoint (.pt).
+        model: folder of a run, a published model (its folder, or hf://user/name), a head (RUN/heads/tau.npz), or a
+            checkpoint (.pt).
         method: which head of a run; default: the one that its report recommends.
 
     Raises:
         InputError: nothing usable there, no such method, or an untrained classifier.
     """
+    from longtail.files.hub import fetched
     from longtail.heads import load_head
 
+    model = fetched(model)
     if model.suffix == ".pt":
         return _network_classifier(model)
     path = model if model.suffix == ".npz" else Run(model).head_path(method)

@@ -18,8 +18,10 @@ from longtail.errors import InputError
 from longtail.jobs.flags import naming_flags
 from longtail.jobs.stage_one.adapter import with_stored_adapters
 from longtail.jobs.stage_one.cosines import cosine_scale
+from longtail.jobs.stage_one.published_network import published_network
 from longtail.jobs.stage_one.settings import read_about, stored_views, trained_stage
-from longtail.training.checkpoints import load_checkpoint, load_weights
+from longtail.published import MODEL_WEIGHTS, is_published
+from longtail.training.checkpoints import About, load_checkpoint, load_weights
 
 __all__ = ["TrainedModel", "find_checkpoint", "open_model", "write_joint_head"]
 
@@ -81,20 +83,31 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
 
 
 def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
-    """Build the network of a checkpoint and load its weights.
+    """Build the network of a checkpoint, or of a published model (model.safetensors), and load its weights.
 
     Raises:
         InputError: unreadable file, something missing in it or of another kind, or weights of another architecture.
     """
     import torch
 
+    is_of_published = path.name == MODEL_WEIGHTS and is_published(path.parent)
+    about, model = published_network(path.parent) if is_of_published else _network(path)
+    merge_adapters(model)
+    model.eval()
+    moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layers = LayerPart.stored(about.get("layers"))
+    _check_layers(model, layers, path)
+    preprocessing, views = stored_preprocessing(about["preprocessing"]), stored_views(about["settings"])[0]
+    return TrainedModel(moved, preprocessing, about, path, layers, views.test_views)
+
+
+def _network(path: Path) -> tuple[About, nn.Module]:
     checkpoint = load_checkpoint(path)
     about = read_about(checkpoint, path)
-    preprocessing = stored_preprocessing(about["preprocessing"])
     model = create_backbone(
         about["backbone"],
         num_classes=len(about["class_names"]),
-        in_chans=preprocessing.channels,
+        in_chans=about["preprocessing"]["channels"],
         arguments=about.get("arguments"),
     )
     weights = {
@@ -107,12 +120,7 @@ def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
         normalize_classifier(model, scale)
     with_stored_adapters(model, about["settings"])
     load_weights(model, weights, str(path))
-    merge_adapters(model)
-    model.eval()
-    moved = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    layers = LayerPart.stored(about.get("layers"))
-    _check_layers(model, layers, path)
-    return TrainedModel(moved, preprocessing, about, path, layers, stored_views(about["settings"])[0].test_views)
+    return about, model
 
 
 def _check_layers(model: nn.Module, layers: Sequence[LayerPart], path: Path) -> None:
