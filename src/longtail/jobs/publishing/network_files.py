@@ -74,7 +74,12 @@ def softmax_layer(head: "Head", opened: "TrainedModel", calibrator: "Calibrator 
     Returns:
         None of a head that is not linear, or that sees the features of several layers or the mean over several views.
     """
-    if opened.layers or opened.test_views > 1 or not isinstance(head, LinearHead) or head.n_features_in_ != opened.dimension:
+    if (
+        opened.layers
+        or opened.test_views > 1
+        or not isinstance(head, LinearHead)
+        or head.n_features_in_ != opened.dimension
+    ):
         return None
     weight, bias = head.weight_, head.bias_
     is_linear = calibrator is not None and bool((calibrator.scale == calibrator.scale[0]).all())
