@@ -7,6 +7,7 @@ import pytest
 from longtail.comparison import read_settings
 from longtail.comparison.method_settings import unfitted_head
 from longtail.jobs.stage_one.contrast import check_contrast, contrast_settings
+from longtail.jobs.stage_one.experts import check_experts
 from longtail.recipes import RECIPES
 
 # recipe: batch, rate, rate of the backbone over it, decay, epochs, schedule; cRT and LWS epochs, batch, rate, decay
@@ -94,6 +95,35 @@ def test_published_settings_of_contrast(name):
     assert usual | {"weight": given["weight"]} == given
 
 
+# recipe: batch, rate, decay, epochs, warm-up, schedule, falls and their factor; diversity, temperature, tau
+EXPERTS = {
+    "cifar100-lt-ride": ((128, 0.1, 5e-4, 200, 5, "step", (0.8, 0.9), 0.01), (0.45, 0.05, 2)),
+    "cifar10-lt-ride": ((128, 0.1, 5e-4, 200, 5, "step", (0.8, 0.9), 0.01), (0.45, 0.05, 2)),
+    "imagenet-lt-ride": ((256, 0.1, 2e-4, 100, 5, "step", (0.6, 0.8), 0.1), (0.2, 0.02, 2)),
+    "inat18-ride": ((512, 0.2, 2e-4, 100, 5, "step", (0.6, 0.8), 0.1), (0.2, 0.015, 2)),
+    "cifar100-lt-sade": ((128, 0.1, 5e-4, 200, 5, "step", (0.8, 0.9), 0.1), (None, None, 2)),
+    "cifar10-lt-sade": ((128, 0.1, 5e-4, 200, 5, "step", (0.8, 0.9), 0.1), (None, None, 2)),
+    "imagenet-lt-sade": ((64, 0.025, 5e-4, 180, 0, "cosine-epoch", (0.8, 0.9), 0.1), (None, None, 2)),
+    "inat18-sade": ((512, 0.2, 2e-4, 100, 5, "step", (0.6, 0.8), 0.1), (None, None, 1)),
+}
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_published_settings_of_experts(name):
+    config, base = RECIPES[name](), RECIPES[name.rpartition("-")[0]]()
+    stage = config.stage
+    check_experts(stage)
+    assert (stage.experts, stage.num_experts, stage.nesterov) == (name.rpartition("-")[2], 3, True)
+    learning = (stage.batch_size, stage.learning_rate, stage.weight_decay, stage.epochs, stage.warmup_epochs)
+    assert (
+        (*learning, stage.schedule, stage.step_at, stage.step_gamma),
+        (stage.experts_diversity, stage.experts_temperature, stage.experts_tau),
+    ) == EXPERTS[name]
+    assert (stage.experts_from, stage.published_batch in (None, stage.batch_size)) == (0.8, True)
+    assert stage.backbone == base.stage.backbone
+    assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
+
+
 def test_the_plain_recipe_of_a_data_set_comes_first():
     first = {}
     for name, build in RECIPES.items():
@@ -113,6 +143,6 @@ def test_the_plain_recipe_of_a_data_set_comes_first():
 def test_a_recipe_says_how_it_is_called(name):
     text = RECIPES[name].__doc__
     assert f"Command: longtail run {name}" in text
-    if name in PUBLISHED or name in CONTRAST:
+    if name in PUBLISHED or name in CONTRAST or (name in EXPERTS and "cifar10-" not in name):
         words = ("Source", "Published", "Hardware:")
         assert all(word in text for word in words)

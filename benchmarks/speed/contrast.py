@@ -1,4 +1,4 @@
-"""What does a step of supervised contrast cost beside the passes of its networks?
+"""What does a step of supervised contrast, or of several experts, cost beside the passes of its networks?
 
 Claim: each method trains at 87 % or more of the images a second that the bare forward and backward passes of the same
 networks reach on the same number of images. What the step has besides: drawing and augmenting the views, the loss with
@@ -7,10 +7,11 @@ its queue, prototypes or Bessel functions, the momentum update, the optimizer.
 Both sides run in turn in one process, in the same precision and memory layout, on the same made-up images; the bare
 side gets ready, normalised batches. The bare networks: paco, backbone, classifier and projection on B images forward
 and backward and backbone and projection on B images forward only; gpaco, all three on 2 x B images in two batches; bcl
-and proco, the backbone on 3 x B images, the classifier on B and the projection on 2 x B. The median ratio of the rounds
+and proco, the backbone on 3 x B images, the classifier on B and the projection on 2 x B; ride and sade, the network of
+three experts on B images. The median ratio of the rounds
 counts, and that of the loss and all else without the drawing of the views.
 
-    python benchmarks/speed/contrast.py [--methods paco,gpaco,bcl,proco] [--backbone resnet32] [--steps 10]
+    python benchmarks/speed/contrast.py [--methods paco,gpaco,bcl,proco,ride,sade] [--backbone resnet32] [--steps 10]
         [--repeat 5] [--batch-size 128] [--size 32] [--classes 100] [--device cpu]
 """
 
@@ -31,10 +32,13 @@ from longtail.jobs.launch import launch, resolve_device, resolve_precision
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.stage_one.contrast import contrast_settings, further_views
 from longtail.jobs.stage_one.cosines import cosine_scale
+from longtail.jobs.stage_one.experts import experts_objective
 from longtail.sampling import Sampler
 from longtail.training.batches import ResidentBatches
+from longtail.training.classification import Classification
 
 KINDS: dict[str, Any] = {"paco": PaCo, "gpaco": GPaCo, "bcl": BCL, "proco": ProCo}
+EXPERTS = ("ride", "sade")
 
 
 def our_step(fabric: Any, task: Any, optimizer: Any, batches: Iterator[Any]) -> Callable[[], None]:
@@ -54,6 +58,8 @@ def bare_step(fabric: Any, method: str, module: Any, images: Tensor) -> Callable
     B = len(images)
 
     def outputs() -> list[Tensor]:
+        if method in EXPERTS:
+            return [module.model.expert_logits(images)]
         classifier = classifier_of(module.model)
         if method == "paco":
             with torch.no_grad():
@@ -75,6 +81,10 @@ def bare_step(fabric: Any, method: str, module: Any, images: Tensor) -> Callable
 
 def built(method: str, arguments: argparse.Namespace, counts: Tensor) -> Any:
     """Build the task of a method with its usual settings."""
+    if method in EXPERTS:
+        model = create_backbone(arguments.backbone, num_classes=len(counts), arguments={"experts": 3})
+        loss = experts_objective(StageOneOptions(experts=method), counts, is_small=True).loss  # type: ignore[arg-type]
+        return Classification(model.to(memory_format=torch.channels_last), loss, each_expert=True)
     stage = StageOneOptions(contrast=method, batch_size=arguments.batch_size)  # type: ignore[arg-type]
     model = create_backbone(arguments.backbone, num_classes=len(counts))
     scale = cosine_scale(stage)
@@ -96,7 +106,7 @@ def measure(fabric: Any, method: str, arguments: argparse.Namespace) -> None:
     optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
     task, optimizer = fabric.setup(module, optimizer)
     preprocessing = Preprocessing(size, size, 3, (0.5,) * 3, (0.25,) * 3, "crop-flip", resident=True)
-    views = further_views(StageOneOptions(contrast=method))  # type: ignore[arg-type]
+    views = () if method in EXPERTS else further_views(StageOneOptions(contrast=method))  # type: ignore[arg-type]
     batches = ResidentBatches(images, labels, Sampler(labels.cpu().numpy()), preprocessing, batch_size=B, further=views)
 
     def drawn() -> Iterator[Any]:
@@ -126,7 +136,7 @@ def measure(fabric: Any, method: str, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Measure the methods one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", default=",".join(KINDS))
+    parser.add_argument("--methods", default=",".join((*KINDS, *EXPERTS)))
     parser.add_argument("--backbone", default="resnet32")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--repeat", type=int, default=5)

@@ -9,9 +9,19 @@ from lightning_fabric import Fabric
 
 from longtail.backbones import create_backbone
 from longtail.contrast import BCL, GPaCo, PaCo, ProCo
+from longtail.losses import RIDE
+from longtail.training.classification import Classification
 
 BATCH, STEPS = 6, 3  # images of a rank; steps
+
+
+def ride(_model):
+    model = create_backbone("digits_cnn", num_classes=3, in_chans=1, arguments={"experts": 3})
+    return Classification(model, RIDE([5, 3, 2], temperature_share=0.05), each_expert=True)
+
+
 KINDS = {
+    "ride": (1, ride),
     "paco": (2, lambda model: PaCo(model, [5, 3, 2], queue=64, dimension=5, momentum=0.9)),
     "gpaco": (2, lambda model: GPaCo(model, [5, 3, 2], queue=64, dimension=5)),
     "bcl": (3, lambda model: BCL(model, [5, 3, 2], dimension=5)),

@@ -13,7 +13,7 @@ BATCH, STEPS = 6, 3
 def test_two_ranks_remember_the_same(forked, tmp_path):
     forked.run_ranks(2, HERE / "rank_script.py", tmp_path)
     states = {}
-    for name in ("paco", "gpaco", "bcl", "proco"):
+    for name in ("paco", "gpaco", "bcl", "proco", "ride"):
         states[name], second = (torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=True) for rank in range(2))
         for key, tensor in states[name].items():
             assert torch.equal(tensor, second[key]), (name, key)

@@ -11,15 +11,19 @@ from longtail.counts import class_counts
 from longtail.errors import InputError
 from longtail.losses import (
     LDAM,
+    RIDE,
+    SADE,
     Deferred,
     Focal,
     LogitAdjusted,
     build_loss,
+    class_temperatures,
     effective_number_weights,
     generalized_weights,
     ldam_margins,
     likelihood_weights,
     log_counts,
+    reversed_counts,
 )
 
 COUNTS = torch.tensor([500.0, 60.0, 7.0])
@@ -190,7 +194,13 @@ def test_counts_may_be_arrays_and_lists(kind, batch):
 
 
 @pytest.mark.parametrize("counts", [{"ant": 3}, ["ant", "bee"], [3, -1], [[3, 4]], 7, torch.ones(2, 2), [math.nan]])
-@pytest.mark.parametrize("taker", [LDAM, LogitAdjusted, effective_number_weights, generalized_weights, log_counts])
+@pytest.mark.parametrize(
+    "taker",
+    [
+        *(LDAM, LogitAdjusted, RIDE, SADE, effective_number_weights, generalized_weights, log_counts),
+        *(class_temperatures, reversed_counts),
+    ],
+)
 def test_what_is_no_counts_is_told(taker, counts):
     with pytest.raises(InputError, match=r"^class_counts.*`longtail\.class_counts\(labels\)` counts"):
         taker(counts)

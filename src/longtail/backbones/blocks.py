@@ -84,6 +84,11 @@ class Layers:
         Raises:
             InputError: there are not so many blocks.
         """
+        if number > 1 and hasattr(self.model, "num_experts"):
+            raise InputError(
+                f"`layers=last{number}`: its experts stand side by side, and no block of one is the last. "
+                f"Name layers: {_some(list(self.seen))}."
+            )
         if number > max(len(self.blocks), 1):
             raise InputError(
                 f"`layers=last{number}`: {type(self.model).__name__} has {len(self.blocks)} blocks. Name layers: "

@@ -42,6 +42,7 @@ class CifarResNet(nn.Module):
         depth: number of weighted layers, 6n + 2: 20, 32, 44, 56, 110.
         num_classes: C; 0 leaves the classifier out.
         in_chans: channels of the images.
+        widths: channels of the three stages.
 
     Raises:
         ValueError: the depth is not of the form 6n + 2.
@@ -58,17 +59,19 @@ class CifarResNet(nn.Module):
         torch.Size([2, 64])
     """
 
-    def __init__(self, depth: int, num_classes: int = 10, in_chans: int = 3) -> None:
+    def __init__(
+        self, depth: int, num_classes: int = 10, in_chans: int = 3, *, widths: tuple[int, int, int] = (16, 32, 64)
+    ) -> None:
         super().__init__()
         blocks, rest = divmod(depth - 2, 6)
         if rest or blocks < 1:
             raise ValueError(f"depth {depth} is not 6n + 2; expected 20, 32, 44, 56 or 110, for example.")
-        self.num_features = 64
-        self.conv1 = nn.Conv2d(in_chans, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = _stage(16, 16, blocks, stride=1)
-        self.layer2 = _stage(16, 32, blocks, stride=2)
-        self.layer3 = _stage(32, 64, blocks, stride=2)
+        first, second, self.num_features = widths
+        self.conv1 = nn.Conv2d(in_chans, first, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.layer1 = _stage(first, first, blocks, stride=1)
+        self.layer2 = _stage(first, second, blocks, stride=2)
+        self.layer3 = _stage(second, self.num_features, blocks, stride=2)
         self.fc: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
         for module in self.modules():

@@ -39,7 +39,8 @@ def create_backbone(
         in_chans: channels of the images.
         pretrained: load timm's weights for that name; `hf:` brings its own along in any case.
         arguments: of the network besides: of timm.create_model, or settings of the config.json of `hf:`. With
-            "model_type" among these they are all there is: no folder is read, and no weights.
+            "model_type" among these they are all there is: no folder is read, and no weights. With "experts": 3 a
+            ResNet becomes an `ExpertNetwork` of three.
 
     Returns:
         A module that maps images (B, in_chans, H, W) to logits (B, C) and obeys timm's backbone protocol.
@@ -61,6 +62,11 @@ def create_backbone(
     if not isinstance(num_classes, int) or num_classes < 1:
         raise InputError(f"num_classes: {num_classes!r}; expected a whole number of at least 1.")
     arguments = dict(arguments or {})
+    experts = arguments.pop("experts", None)
+    if experts is not None:
+        from longtail.backbones.experts import check_experts
+
+        check_experts(name, experts, pretrained=pretrained)
     if name.startswith("hf:"):
         from longtail.backbones.hugging_face_network import build_hugging_face, has_weights
 
@@ -79,7 +85,15 @@ def create_backbone(
         )
     _check_arguments(short, arguments)
     try:
-        model = timm.create_model(short, pretrained=pretrained, num_classes=num_classes, in_chans=in_chans, **arguments)
+        if experts is None:
+            shared: dict[str, Any] = {"num_classes": num_classes, "in_chans": in_chans}
+            model = timm.create_model(short, pretrained=pretrained, **shared, **arguments)
+        else:
+            from longtail.backbones.experts import expert_network
+
+            model = expert_network(short, experts, num_classes, in_chans, arguments)
+    except InputError:
+        raise
     # a network stumbles over an argument in every way there is
     except Exception as error:
         if arguments and not (pretrained and isinstance(error, OSError)):

@@ -14,6 +14,7 @@ class DigitsCNN(nn.Module):
     Args:
         num_classes: C; 0 leaves the classifier out.
         in_chans: channels of the images.
+        width: channels of the second and third convolution.
 
     Example:
         >>> import torch
@@ -21,15 +22,15 @@ class DigitsCNN(nn.Module):
         torch.Size([2, 10])
     """
 
-    def __init__(self, num_classes: int = 10, in_chans: int = 1) -> None:
+    def __init__(self, num_classes: int = 10, in_chans: int = 1, *, width: int = 64) -> None:
         super().__init__()
-        self.num_features = 64
+        self.num_features = width
         self.conv1 = nn.Conv2d(in_chans, 32, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(32)
-        self.conv2 = nn.Conv2d(32, 64, 3, stride=2, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(64)
-        self.conv3 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(64)
+        self.conv2 = nn.Conv2d(32, width, 3, stride=2, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(width)
         self.fc: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 

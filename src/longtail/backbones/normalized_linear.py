@@ -42,9 +42,14 @@ class NormalizedLinear(nn.Linear):
         with torch.no_grad():
             self.weight.copy_(functional.normalize(self.weight, dim=1))
 
+    @property
+    def linear_weight(self) -> Tensor:
+        """Weights of a linear layer that predicts the same, shape (C, D)."""
+        return functional.normalize(self.weight, dim=1)
+
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, D) to scaled cosines (B, C)."""
-        cosines = functional.linear(functional.normalize(features, dim=1), functional.normalize(self.weight, dim=1))
+        cosines = functional.linear(functional.normalize(features, dim=1), self.linear_weight)
         return cosines if self.scale == 1 else self.scale * cosines
 
 
@@ -68,8 +73,6 @@ def linear_parameters(model: Any) -> tuple[Tensor, Tensor]:
         (torch.Size([10, 64]), torch.Size([10]))
     """
     layer = classifier_of(model)
-    weight = layer.weight.detach()
-    if isinstance(layer, NormalizedLinear):
-        weight = functional.normalize(weight, dim=1)
+    weight = (layer.linear_weight if isinstance(layer, NormalizedLinear) else layer.weight).detach()
     bias = torch.zeros_like(weight[:, 0]) if layer.bias is None else layer.bias.detach()
     return weight, bias

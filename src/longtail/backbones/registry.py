@@ -81,7 +81,8 @@ def _cifar_resnet(depth: int, pretrained: bool, **kwargs: Any) -> CifarResNet:
 
 def _known(kwargs: dict[str, Any]) -> dict[str, Any]:
     # timm adds its own pretrained_cfg, pretrained_cfg_overlay, cache_dir: they mean nothing to these networks
-    return {name: kwargs[name] for name in ("num_classes", "in_chans") if name in kwargs}
+    known = ("num_classes", "in_chans", "width", "widths", "channels")
+    return {name: kwargs[name] for name in known if name in kwargs}
 
 
 def _refuse_pretrained(pretrained: bool, name: str) -> None:

@@ -1,5 +1,6 @@
 """Stage 2: classifiers on fixed features, one method a file, as scikit-learn estimators."""
 
+from longtail.heads.agreement import agreement_weights
 from longtail.heads.classifier_retraining import ClassifierRetraining
 from longtail.heads.cosine_classifier import CosineClassifier
 from longtail.heads.disalign import DisAlign
@@ -45,6 +46,7 @@ __all__ = [
     "Transformed",
     "VectorScaled",
     "WeightedRidge",
+    "agreement_weights",
     "folded",
     "load_head",
     "save_head",

@@ -123,6 +123,7 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
 
     from longtail.backbones import classifier_prefix, linear_parameters
     from longtail.backbones.adapters import has_adapters
+    from longtail.backbones.experts import ExpertNetwork
     from longtail.backbones.layouts import to_layout
     from longtail.files.atomic import atomic_file
     from longtail.heads.linear import LinearHead
@@ -132,6 +133,11 @@ def _write_weights(config: ExportConfig, opened: "TrainedModel", head: "Head | N
         raise InputError(
             f"{printable(opened.path)}: its adapters are branches or tokens that no other program's network has. "
             "Export what runs by itself: --format onnx or torch-export."
+        )
+    if isinstance(model, ExpertNetwork):
+        raise InputError(
+            f"{printable(opened.path)}: no other program's network has several experts. Export what runs by itself: "
+            "--format onnx or torch-export."
         )
     weight, bias = linear_parameters(model)
     if opened.layers and head is not None:

@@ -232,7 +232,7 @@ class StageOneOptions:
     loss_tau: Factor = 1.0
     """Tau of --loss logit-adjusted; 1: balanced softmax."""
     ldam_margin: Factor = 0.5
-    """Margin of the rarest class in --loss ldam."""
+    """Margin of the rarest class in --loss ldam, --experts ride."""
     ldam_scale: Annotated[float, Range(above=0)] = 30.0
     """Scale of the cosines in --loss ldam."""
     loss_smoothing: Share = 0.98
@@ -257,6 +257,18 @@ class StageOneOptions:
     """Classifier of bcl and proco; that of paco and gpaco is linear."""
     contrast_view: Augmentation = "moco"
     """Random changes of the views beside the first, whose are --augmentation."""
+    experts: Literal["none", "ride", "sade"] = "none"
+    """Several experts in one network, and the loss that sets them apart, in place of --loss."""
+    num_experts: Annotated[int, Range(1, most=16)] = 3
+    """Experts; sade has three."""
+    experts_diversity: Factor | None = None
+    """Weight of the diversity of ride; default: 0.2, up to 64 pixels 0.45."""
+    experts_temperature: Share | None = None
+    """Share of the class sizes in ride's temperatures; default: 0.02, up to 64 pixels 0.05."""
+    experts_from: Share = 0.8
+    """Share of epochs before ride weighs classes, by --beta."""
+    experts_tau: Factor = 2.0
+    """How far the third expert of sade favours rare classes."""
     reweight: bool = False
     """Weigh classes in the loss by 1 / effective number."""
     beta: Share = 0.9999
@@ -277,12 +289,16 @@ class StageOneOptions:
     """Batch size to scale --learning-rate from."""
     momentum: Share = 0.9
     """Momentum of stochastic gradient descent."""
+    nesterov: bool = False
+    """Momentum as Nesterov has it."""
     weight_decay: Factor = 5e-4
     """Factor of the weights added to the gradient."""
     schedule: ScheduleKind = "cosine-epoch"
     """Course of the learning rate."""
     step_gamma: Annotated[float, Range(above=0, most=1)] = 0.1
-    """Factor at 80 and 90 % of --schedule step."""
+    """Factor at each fall of --schedule step."""
+    step_at: tuple[Share, ...] = (0.8, 0.9)
+    """Shares of the epochs at which --schedule step falls."""
     warmup_epochs: Factor = 0.0
     """Epochs over which the learning rate rises first."""
     image_size: PixelSize | None = None

@@ -1,7 +1,7 @@
 """`longtail predict`: classes and probabilities of new images or features, as a CSV."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from longtail.ranges import Count
 if TYPE_CHECKING:
     from longtail.data.source import ImageSource
     from longtail.jobs.calibrating.file import StoredCalibration
+    from longtail.jobs.predicting.aggregate import Mix
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.outputs import Output
     from longtail.jobs.predicting.predictor import Predictor
@@ -40,6 +41,10 @@ class PredictConfig:
     """Image, folder or table of images, image pack (.h5), or features as `fit` takes them, without labels too."""
     method: str | None = None
     """Head of the run; default: the one that its report recommends."""
+    aggregate: str | None = None
+    """Heads to mix by agreement on two views of the images: names with commas between, all, or experts."""
+    aggregate_epochs: Count = 5
+    """Passes over the images to learn the weights of --aggregate."""
     prior: str | None = None
     """Class shares of the inputs: uniform, train, a CSV, or estimated (-em, -bbse); default: the head's."""
     top: Count | None = None
@@ -69,22 +74,22 @@ def run(config: PredictConfig) -> Path:
 
     With a prior, it is printed and written beside, as predictions.prior.json.
     """
+    from longtail.files.atomic import write_json
     from longtail.files.text import printable
     from longtail.jobs.predicting.outputs import write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
-    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
-    predictor = open_predictor(config.model, config.method)
-    config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor.path, predictor.class_names)
-    inputs = _inputs(config, predictor)
+    config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
     for note in (*predictor.notes, *inputs.notes):
         print(f"note: {note}")
+    if mix is not None:
+        print(mix.sentence)
+        write_json(path.with_suffix(".aggregate.json"), mix.facts)
     target = _target_prior(config, predictor, inputs)
     if target is not None:
         print(target.told, *(f"  note: {note}" for note in target.notes), sep="\n")
@@ -99,7 +104,7 @@ def run(config: PredictConfig) -> Path:
         word = "prediction" if report.rows == 1 else "predictions"
         again = f"; replaced the {replaced}" if replaced else ""
         details = "; ".join([how_calibrated(calibration, prior), *report.promises()])
-        print(f"{report.rows:,} {word} of {predictor.path.stem} in {printable(path)} ({details}){again}")
+        print(f"{report.rows:,} {word} of {predictor.title} in {printable(path)} ({details}){again}")
         print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
     return path
 
@@ -108,7 +113,7 @@ def _output(config: PredictConfig, predictor: "Predictor", path: Path) -> "Outpu
     from longtail import __version__
     from longtail.jobs.predicting.outputs import Output
 
-    usual = f"longtail {__version__} {predictor.run.name}/{predictor.path.stem}"
+    usual = f"longtail {__version__} {predictor.run.name}/{predictor.title}"
     top = None if config.top is None else min(config.top, len(predictor.class_names))
     return Output(
         path,
@@ -127,17 +132,33 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
 
     Nothing is printed or written.
     """
-    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities
 
-    predictor = open_predictor(config.model, config.method)
-    config = _as_balanced(config, predictor)
-    calibration = _calibration(config, predictor.path, predictor.class_names)
-    inputs = _inputs(config, predictor)
+    config, predictor, calibration, inputs, _ = _opened(config)
     target = _target_prior(config, predictor, inputs)
     prior = None if target is None else target.shares
     blocks = block_probabilities(predictor.head, inputs.blocks(), calibration, prior)
     return predictor.class_names, _some(blocks, config.inputs)
+
+
+def _opened(
+    config: PredictConfig,
+) -> "tuple[PredictConfig, Predictor, StoredCalibration | None, Inputs, Mix | None]":
+    """Open what predicts and what is to be predicted; several heads are mixed by agreement where that is asked for."""
+    from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members
+    from longtail.jobs.predicting.predictor import open_predictor
+
+    usual = {one.name: one.default for one in fields(config)}
+    check_aggregate(config.aggregate, [name for name in usual if getattr(config, name) != usual[name]])
+    if config.aggregate is not None:
+        predictor, members = open_members(config.model, config.aggregate)
+        inputs = _inputs(config, predictor)
+        mix = aggregated(members, inputs, epochs=config.aggregate_epochs, seed=config.runtime.seed)
+        return config, replace(predictor, head=mix.head, name=f"a mix of {', '.join(members)}"), None, inputs, mix
+    predictor = open_predictor(config.model, config.method)
+    config = _as_balanced(config, predictor)
+    calibration = _calibration(config, predictor.path, predictor.class_names)
+    return config, predictor, calibration, _inputs(config, predictor), None
 
 
 def _some(blocks: Blocks, path: Path) -> Blocks:
@@ -251,6 +272,7 @@ def _as_trained(table: InputOptions, data: dict[str, Any]) -> InputOptions:
 
 def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs":
     from longtail.data import open_unlabelled
+    from longtail.data.source import Subset
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
@@ -259,6 +281,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.jobs.predicting.inputs import Inputs
     from longtail.jobs.predicting.predictor import image_features
     from longtail.jobs.predicting.prior_estimator import ESTIMATED
+    from longtail.jobs.predicting.view_features import view_features
     from longtail.jobs.stage_one.trained_model import open_model
     from longtail.training.progress import progress_bar
 
@@ -290,6 +313,10 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
                 yield FeatureBlock(features, [source.identify(row) for row in rows])
                 bar.advance(len(rows))
 
+    def views(every: int) -> Iterator[NDArray[np.float32]]:
+        some = Subset(source, np.arange(0, len(source), every))
+        return view_features(fabric, model, some, workers=config.workers, seed=config.runtime.seed)
+
     left_out = tuple(f"left out: {as_typed(reason)}" for _, reason in source.left_out)
     told = (as_typed(note, root="root", form="input-format") for note in source.notes)
     notes = (*told, *_boxes_missing(predictor, source), *left_out[:MOST_NAMED])
@@ -298,7 +325,8 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     if config.prior in ESTIMATED:  # they are needed twice
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
-    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by)
+    small = model.preprocessing.resident
+    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small)
 
 
 def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:

@@ -136,6 +136,7 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
         lr=rate,
         momentum=stage.momentum,
         weight_decay=stage.weight_decay,
+        nesterov=stage.nesterov,
     )
     validate = None
     if (val := setup.images_of_val(fabric.device)) is not None:
@@ -159,14 +160,26 @@ def _task(
 
     from longtail.counts import class_counts
     from longtail.jobs.stage_one.contrast import contrast_task
+    from longtail.jobs.stage_one.experts import experts_objective
     from longtail.jobs.stage_one.objective import objective_of
     from longtail.jobs.stage_one.switches import mixing_of
     from longtail.training.classification import Classification
 
     if stage.contrast == "none":
-        objective = objective_of(stage, setup.images.labels, setup.num_classes)
         counts = torch.from_numpy(class_counts(setup.images.labels, setup.num_classes))
-        task = Classification(setup.model, objective.loss, frozen=frozen, mixing=mixing_of(stage), class_counts=counts)
+        has_experts = stage.experts != "none"
+        if has_experts:
+            objective = experts_objective(stage, counts, is_small=setup.preprocessing.resident)
+        else:
+            objective = objective_of(stage, setup.images.labels, setup.num_classes)
+        task = Classification(
+            setup.model,
+            objective.loss,
+            frozen=frozen,
+            mixing=mixing_of(stage),
+            class_counts=counts,
+            each_expert=has_experts,
+        )
         return task, objective.before_epoch
     contrast = contrast_task(setup, stage)
     return contrast, getattr(contrast, "begin_epoch", None)

@@ -17,10 +17,14 @@ from longtail.losses.logit_adjustment import LogitAdjusted
 from longtail.losses.loss_gradient import LossOfLogits, cross_entropy_gradient, loss_gradient
 from longtail.losses.over_smoothed import OverSmoothed
 from longtail.losses.parametric_contrast import parametric_contrast
+from longtail.losses.ride import RIDE, class_temperatures, expert_diversity
+from longtail.losses.sade import SADE, reversed_counts
 from longtail.losses.weighted_likelihood import likelihood_weights, weighted_likelihood
 
 __all__ = [
     "LDAM",
+    "RIDE",
+    "SADE",
     "ClusterBalance",
     "Deferred",
     "Focal",
@@ -32,11 +36,13 @@ __all__ = [
     "balanced_contrast",
     "bessel_ratio",
     "build_loss",
+    "class_temperatures",
     "cluster_separation",
     "concentrations_of",
     "cross_entropy_gradient",
     "directional_logits",
     "effective_number_weights",
+    "expert_diversity",
     "generalized_weights",
     "ldam_margins",
     "likelihood_weights",
@@ -46,6 +52,7 @@ __all__ = [
     "loss_gradient",
     "parametric_contrast",
     "prior_of_loss",
+    "reversed_counts",
     "smoothing_of_classes",
     "weighted_likelihood",
 ]

@@ -54,10 +54,9 @@ def run(config: RebalancingConfig) -> dict[str, Any]:
     stage = config.run.stage
     if stage.loss != "cross-entropy" or stage.reweight or stage.representation != "instance" or stage.rebalance_from:
         raise InputError("--loss, --reweight, --representation and --rebalance-from are set by the --rules here.")
-    if stage.contrast != "none":
-        raise InputError(
-            f"--contrast {stage.contrast} has a loss of its own, and the --rules here set it. Leave it out."
-        )
+    for name in ("contrast", "experts"):
+        if (method := getattr(stage, name)) != "none":
+            raise InputError(f"--{name} {method} has a loss of its own, and the --rules here set it. Leave it out.")
     if stage.focal_gamma != StageOneOptions().focal_gamma:
         raise InputError(
             "--focal-gamma: the rule focal has 1, as the released code. Others: `longtail run --loss focal`."

@@ -1,6 +1,7 @@
 """The supervised task: a network with its classifier, and a loss of its logits."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +18,11 @@ class Classification(nn.Module):
 
     Args:
         model: maps images (B, channels, H, W) to logits (B, C).
-        loss: maps logits (B, C) and labels (B,) to a scalar.
+        loss: maps logits (B, C) and labels (B,) to a scalar; with `each_expert` logits (B, E, C).
         frozen: modules of the model that stay in evaluation mode, so that their batch-norm statistics do not change.
         mixing: how images are mixed in training; None: not at all.
         class_counts: n_c of training, for remix, shape (C,).
+        each_expert: the model is an `ExpertNetwork`, and the loss looks at the logits of each expert.
 
     Example:
         >>> import torch
@@ -40,12 +42,14 @@ class Classification(nn.Module):
         frozen: Sequence[nn.Module] = (),
         mixing: Mixing | None = None,
         class_counts: Tensor | None = None,
+        each_expert: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.loss = loss if loss is not None else nn.CrossEntropyLoss()
         self._frozen = tuple(frozen)  # a tuple is no submodule: the state dict holds each weight once
         self._mixing = mixing
+        self._each_expert = each_expert
         self.register_buffer("_class_counts", class_counts, persistent=False)
 
     def train(self, mode: bool = True) -> "Classification":
@@ -64,7 +68,8 @@ class Classification(nn.Module):
             others: images and labels of a second batch, for cmo.
         """
         mixed = self._mixed(images, labels, others)
-        logits = self.model(mixed.images)
+        model: Any = self.model
+        logits = model.expert_logits(mixed.images) if self._each_expert else model(mixed.images)
         loss, hits = self._of_labels(logits, mixed.first)
         if mixed.share < 1:
             second_loss, second_hits = self._of_labels(logits, mixed.second)
@@ -81,5 +86,6 @@ class Classification(nn.Module):
         return self._mixing.mix(images, labels, rng, class_counts=self._class_counts, others=second)
 
     def _of_labels(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        hits = (logits.argmax(dim=1) == labels).float().mean()
+        scores = logits.mean(dim=1) if self._each_expert else logits
+        hits = (scores.argmax(dim=1) == labels).float().mean()
         return self.loss(logits, labels), hits

@@ -44,6 +44,8 @@ class Inputs:
         event_by: what says by their names which are of one event, or None.
         groups: of rows of features, or None; images bring theirs along.
         events: the same of the event that a row is of.
+        views: of images: walks over the features of two random views of every so many-th of them, (2, rows, D).
+        is_small: whether they are images of up to 64 pixels.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
@@ -53,6 +55,8 @@ class Inputs:
     event_by: str | None = None
     groups: Grouping | None = None
     events: Grouping | None = None
+    views: Callable[[int], Iterator[NDArray[np.float32]]] | None = None
+    is_small: bool = False
 
     @property
     def together(self) -> Grouping | None:

@@ -40,6 +40,7 @@ class Predictor:
         checkpoint: of the network; it need not exist where features come in.
         path: of the head, or of the checkpoint whose own classifier it is.
         notes: what a person should know.
+        name: of the head where it is none of the run's; "": the path tells.
     """
 
     head: "Head"
@@ -48,6 +49,12 @@ class Predictor:
     checkpoint: Path
     path: Path
     notes: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the head is called."""
+        return self.name or self.path.stem
 
     @property
     def run(self) -> Run:

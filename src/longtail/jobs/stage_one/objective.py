@@ -53,6 +53,7 @@ def check_rebalanced_once(stage: StageOneOptions) -> None:
             (f"--representation {stage.representation} draws rare classes more often", draws),
             ("--reweight weighs them more", weighs),
             (f"--contrast {stage.contrast} counts on how rare they are", stage.contrast != "none"),
+            (f"--experts {stage.experts} counts on how rare they are", stage.experts != "none"),
             (f"--loss {stage.loss} counts on how rare they are", knows_counts or (stage.loss == "ldam" and draws)),
         )
         if is_given
@@ -137,7 +138,7 @@ def trained_prior(settings: dict[str, Any]) -> Literal["train", "uniform"]:
         'train'
     """
     stage = trained_stage(settings)
-    if stage.contrast != "none" or (stage.reweight and stage.beta > 0):
+    if stage.contrast != "none" or stage.experts != "none" or (stage.reweight and stage.beta > 0):
         return "uniform"
     is_plain = stage.loss == "logit-adjusted" and stage.loss_tau == 0
     loss: LossName = "cross-entropy" if is_plain else stage.loss

@@ -150,8 +150,9 @@ def arguments_for(stage: StageOneOptions, backbone: str) -> dict[str, Any]:
     if stage.init is not None:
         about = read_about(load_checkpoint(stage.init), stage.init)
         stored = about.get("arguments", {}) if about["backbone"] == backbone else {}
+    experts = {} if stage.experts == "none" else {"experts": stage.num_experts}
     with naming_flags():
-        return {**stored, **read_arguments(stage.backbone_set)}
+        return {**stored, **read_arguments(stage.backbone_set), **experts}
 
 
 def backbone_for(stage: StageOneOptions, preprocessing: Preprocessing) -> str:

@@ -11,11 +11,12 @@ from longtail.data.policies.policy import Policy
 from longtail.errors import InputError
 from longtail.heads.max_norm import project
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.experts import check_experts
 from longtail.training.mixing import Mixing
 
 __all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
 
-SWITCHES = ("policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
+SWITCHES = ("experts", "policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
 # settings, and what each belongs to
 _BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("policy_operations", "policy_magnitude", "policy_spread"), ("policy", ("randaugment",))),
@@ -27,11 +28,12 @@ _USUAL_PROBABILITY = {"mixup": 1.0, "cutmix": 0.5, "remix": 1.0, "cmo": 0.5}
 
 
 def check_switches(stage: StageOneOptions) -> None:
-    """Refuse switches that do nothing where they are, and settings of others than are on.
+    """Refuse switches that do nothing where they are, and settings of others than are on; experts among them.
 
     Raises:
         InputError: naming the two.
     """
+    check_experts(stage)
     usual = StageOneOptions()
     for name, (switch, values) in _BELONGS.items():
         if getattr(stage, name) != getattr(usual, name) and getattr(stage, switch) not in values:
@@ -43,6 +45,8 @@ def check_switches(stage: StageOneOptions) -> None:
         raise InputError(
             "--classifier-radius: --loss ldam compares directions, and the lengths of its weights mean nothing."
         )
+    if stage.nesterov and stage.momentum == 0:
+        raise InputError("--nesterov: there is no momentum to look ahead by. Leave it out, or --momentum 0.")
     if stage.contrast != "none":
         _check_beside_contrast(stage)
     if stage.tail_smoothing > stage.head_smoothing:

@@ -119,7 +119,7 @@ def run_training(
     about = about_network(setup.backbone, names, setup.preprocessing, run.settings, setup.arguments)
     plan = TrainingPlan(
         num_epochs=stage.epochs,
-        schedule=Schedule(stage.schedule, warmup_epochs=stage.warmup_epochs, gamma=stage.step_gamma),
+        schedule=Schedule(stage.schedule, stage.warmup_epochs, milestones=stage.step_at, gamma=stage.step_gamma),
         seed=runtime.seed,
         save_every=stage.save_every,
         before_epoch=parts.before_epoch,
