@@ -119,6 +119,15 @@ def test_features_of_several_layers(frozen, photos, tmp_path, capsys):
     same_predictions(tmp_path / "run", tmp_path / "pub", photos / "data" / "0", "lda")
 
 
+@pytest.mark.slow
+def test_the_mean_over_views(frozen, photos, tmp_path, capsys):
+    words = [*frozen_words(photos, frozen.parent), "--methods", "joint,lda", "--test-views", "2"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert publish(tmp_path / "run", tmp_path / "pub", "--method", "lda") == 0
+    assert "sees the mean over several views" in capsys.readouterr().out
+    same_predictions(tmp_path / "run", tmp_path / "pub", photos / "data" / "0", "lda")
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "digits"
@@ -156,6 +165,29 @@ def test_adapters(trained, tmp_path, capsys):
     assert publish(tmp_path / "run", tmp_path / "pub") == 0
     names = load_file(tmp_path / "pub" / "model.safetensors")
     assert not any("lora" in name or "parametrizations" in name for name in names)  # multiplied in
+    same_predictions(tmp_path / "run", tmp_path / "pub", tmp_path / "a.png")
+
+
+@pytest.mark.slow
+def test_several_experts(tmp_path, capsys):
+    words = [
+        "run",
+        "digits",
+        "--experts",
+        "sade",
+        "--epochs",
+        "1",
+        "--methods",
+        "joint",
+        "--label-check",
+        "none",
+        *FAST,
+    ]
+    Image.new("L", (8, 8), 100).save(tmp_path / "a.png")
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert publish(tmp_path / "run", tmp_path / "pub") == 0
+    assert "longtail alone reads it" in capsys.readouterr().out
+    assert not (tmp_path / "pub" / "config.json").exists()
     same_predictions(tmp_path / "run", tmp_path / "pub", tmp_path / "a.png")
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from longtail.backbones import classifier_prefix
 from longtail.backbones.adapters import has_adapters
+from longtail.backbones.experts import ExpertNetwork
 from longtail.backbones.hugging_face_network import HuggingFaceBackbone
 from longtail.backbones.transformers_library import quiet_transformers
 from longtail.data.transforms import Preprocessing
@@ -103,7 +104,8 @@ def network_files(opened: "TrainedModel", layer: SoftmaxLayer | None, folder: Pa
         return NetworkFiles("transformers", _about(opened), "transformers", layer)
     prefix = classifier_prefix(model)
     trunk = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(prefix)}
-    if isinstance(model, HuggingFaceBackbone) or has_adapters(model):
+    # timm knows neither the adapters nor several experts
+    if isinstance(model, HuggingFaceBackbone | ExpertNetwork) or has_adapters(model):
         _write_weights(trunk, folder)
         return NetworkFiles("longtail", _about(opened), "longtail", None)
     last = {} if layer is None else {f"{prefix}weight": layer.weight, f"{prefix}bias": layer.bias}

@@ -270,15 +270,12 @@ def _notes(
     files: NetworkFiles | None,
     license: str,
 ) -> Iterator[str]:
-    name = type(predictor.head).__name__
     if files is None:
         yield "  note     no network is known here: the head alone is published, and predicts from features"
     elif files.read_by == "longtail":
         yield "  note     no other library has this network: longtail alone reads it (longtail export writes ONNX)"
     elif files.layer is None:
-        several = opened is not None and opened.layers
-        reason = "sees features of several layers" if several else f"({name}) is not one linear layer"
-        yield f"  note     the head {reason}: timm reads the features, longtail the head too"
+        yield f"  note     the head {_why_features(opened, predictor)}: timm reads the features, longtail the head too"
     elif calibration is not None and calibration.calibrator.method != "none" and not files.layer.is_calibrated:
         yield (
             f"  note     {files.read_by} gives scores that are not calibrated: a calibration by "
@@ -286,3 +283,11 @@ def _notes(
         )
     if license == "unknown":
         yield "  note     its licence is unknown to those who find it: --license says it"
+
+
+def _why_features(opened: TrainedModel | None, predictor: Predictor) -> str:
+    if opened is not None and opened.layers:
+        return "sees features of several layers"
+    if opened is not None and opened.test_views > 1:
+        return "sees the mean over several views"
+    return f"({type(predictor.head).__name__}) is not one linear layer"
