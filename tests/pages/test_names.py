@@ -114,7 +114,7 @@ def is_there(names):
         elif util.find_spec(f"longtail.{'.'.join(names[: place + 1])}"):
             thing = import_module(f"longtail.{'.'.join(names[: place + 1])}")
         else:
-            return names[0] in ("git", "org", "md", "pth")
+            return names[0] in ("json",)  # of a file
     return True
 
 
