@@ -99,4 +99,5 @@ def _page(program: str, kind: type, summary: str) -> str:
 def _options(options: list[Option]) -> Iterator[str]:
     for option in options:
         end = "" if option.phrase.endswith("...") else "."
-        yield f".. option:: {option.left}\n\n   {_escape(option.phrase)}{end}"
+        phrase = _escape(option.phrase.replace("| ", " | "))
+        yield f".. option:: {option.left}\n\n   {phrase}{end}"

@@ -8,6 +8,8 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "project/contributing.md",
     "benchmarks/accuracy/README.md": "project/accuracy.md",
     "benchmarks/speed/README.md": "project/speed.md",
+    "examples/notebooks/README.md": "examples/notebooks.md",
+    "examples/serve/README.md": "examples/serve.md",
 }
 # heading: pages, without ending; a test holds that each page of docs/ stands in one of them
 SECTIONS = {
@@ -18,9 +20,12 @@ SECTIONS = {
         "how-to/your-features",
         "how-to/your-model",
         "how-to/from-python",
+        "examples/notebooks",
         "how-to/your-loop",
         "how-to/report",
         "how-to/probabilities",
+        "how-to/share-and-serve",
+        "examples/serve",
         "priors",
         "how-to/many-gpus",
         "how-to/cifar",

@@ -62,7 +62,7 @@ def python_pages() -> dict[str, str]:
     }
     entries = "\n".join(f"   {room.removeprefix('longtail.')}" for room in rooms)
     shown = documented_names()
-    table = "\n".join(f"   {shown.get(f'longtail.{name}', f'longtail.{name}')}" for name in sorted(longtail._HOME))
+    table = "\n".join(f"   ~{shown.get(f'longtail.{name}', f'longtail.{name}')}" for name in sorted(longtail._HOME))
     pages["reference/python/index.rst"] = (
         f"{_heading('Python')}\n\n"
         "What ``import longtail`` gives: each name below is ``longtail.NAME`` too. How they work together stands in\n"

@@ -65,6 +65,7 @@ def given_names():
         "num_classes": 3,
         "groups": np.array(["many", "medium", "few"]),
         "sites": np.arange(len(labels)) % 9,
+        "rows": np.arange(len(labels)),
         "model": model,
         "images": images,
         "dataset": TensorDataset(images, torch.from_numpy(labels)),

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [
     *DOCS,
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/accuracy/README.md")),
-    ROOT / "benchmarks/speed/README.md",
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "benchmarks").glob("*/README.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
 ]
 _BLOCK = re.compile(r"(?:^ {4}.*\n(?:\n(?= {4}))?)+", re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")
@@ -44,7 +46,7 @@ def commands_in(text):
         except ValueError:  # an apostrophe of prose
             continue
         starts = [place for place, word in enumerate(words) if re.fullmatch(r"(\S+[/\\])?longtail", word)]
-        if starts and not words[0].endswith(":") and words[0] not in ("from", "import"):
+        if starts and not words[0].endswith(":") and words[0] not in ("from", "import", "pip"):
             rest = words[starts[-1] + 1 :]
             end = next((place for place, word in enumerate(rest) if _END.match(word)), len(rest))
             yield rest[:end]
