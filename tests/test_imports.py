@@ -47,6 +47,7 @@ ALLOWED = {
     "pretraining": LIBRARY | {"heads", "pretraining"},
     "contrast": LIBRARY | {"pretraining", "contrast"},
     "deploy": LIBRARY | {"deploy"},
+    "loggers": {"loggers", "files", "errors"},
     "training": LIBRARY | {"heads", "pretraining", "training"},
     "comparison": LIBRARY | {"heads", "report", "environment", "comparison"},
     "environment": PURE | {"typed_command"},
@@ -71,6 +72,7 @@ ALLOWED = {
         "published",
         "runs",
         "across_runs",
+        "loggers",
         "signals",
         "typed_command",
     },
@@ -79,7 +81,7 @@ ALLOWED = {
     | {"heads", "comparison", "environment", "training", "report", "jobs", "recipes", "studies", "runs"},
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
-    "stage_one": {"options", "pace", "head_options", "flags", "launch"},
+    "stage_one": {"options", "pace", "head_options", "flags", "launch", "run_logs"},
     "calibrating": set(),
     "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
     "sharding": {"stage_one", "options", "launch", "processes", "precision"},

@@ -13,6 +13,7 @@ from longtail.files.result_files import parts_with
 from longtail.files.text import printable
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
+from longtail.jobs.run_logs import Loggers
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
@@ -50,6 +51,8 @@ class BalanceConfig:
     """Take a model with a sigmoid a class as one of a single class an image."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
+    logger: Loggers = ()
+    """Where curves and results go too."""
     data: DataOptions = field(default_factory=DataOptions)
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -66,7 +69,10 @@ def run(config: BalanceConfig) -> Path:
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.places import place_for
+    from longtail.jobs.run_logs import log_results
+    from longtail.loggers import check_loggers
 
+    check_loggers(config.logger)
     runtime = config.runtime
     folder = place_for("balance", config.model, runtime.out)
     if hub_address(config.model) is None and (folder / config.model.resolve().name).resolve() == config.model.resolve():
@@ -89,6 +95,7 @@ def run(config: BalanceConfig) -> Path:
     with replacing(folder, stays=stays) as new:
         results = _compared(config, opened, problem, options, wanted, new)
         exported = _exported(config, opened, new / Path(results["model"]["written"]).name, problem.class_names)
+    log_results(config, folder, results)
     model = results["model"]
     best, written, agreement = model["method"], folder / Path(model["written"]).name, model["same_predictions"]
     tell(results, folder, quiet=runtime.quiet)

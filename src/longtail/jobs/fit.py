@@ -10,6 +10,7 @@ import tyro
 from longtail.files.result_files import parts_with
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions, Seed, Share
+from longtail.jobs.run_logs import Loggers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class FitConfig:
     runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
     seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
+    logger: Loggers = ()
+    """Where curves and results go too."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
@@ -49,8 +52,11 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
+    from longtail.jobs.run_logs import log_results
     from longtail.jobs.seeds import summarize
+    from longtail.loggers import check_loggers
 
+    check_loggers(config.logger)
     settle_threads_of_heads(config.runtime.threads)
     folder = place_for("fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
@@ -63,6 +69,10 @@ def run(config: FitConfig) -> dict[str, Any]:
         remember_source(new, config.features)
         if len(runs) > 1:
             summarize(runs, new, config.heads.evidence.correction)
+    for result in runs:
+        alone = len(runs) == 1
+        place, group = (folder, None) if alone else (folder / f"seed-{result['seed']}", folder.name)
+        log_results(replace(config, runtime=replace(config.runtime, seed=result["seed"])), place, result, group=group)
     if len(runs) == 1:
         tell(runs[0], folder, quiet=config.runtime.quiet)
     return runs[0]

@@ -10,6 +10,7 @@ import tyro
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.run_logs import Loggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
+    from longtail.loggers import RunLog
     from longtail.training.state import TrainingState
     from longtail.training.task import Task
 
@@ -37,6 +39,8 @@ class TrainConfig:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     resume: bool = False
     """Go on from the last checkpoint in --out."""
+    logger: Loggers = ()
+    """Where curves and results go too."""
 
     @property
     def record(self) -> Path:
@@ -68,13 +72,22 @@ def _divide(splits: DataSplits, config: TrainConfig) -> DataSplits:
     return as_known(splits, config.record.parent, config.data.changed)
 
 
-def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -> "TrainingState":
+def train_stage_one(
+    fabric: "Fabric",
+    splits: DataSplits,
+    config: TrainConfig,
+    log: "RunLog | None" = None,
+    *,
+    thresholds: tuple[int, int] = (100, 20),
+) -> "TrainingState":
     """Train stage 1 in its folder, from the last checkpoint where there is one; on pseudo-labelled images too if asked.
 
     Args:
         fabric: launched.
         splits: the data, divided as the run in the folder has them.
         config: of the call; `resume` changes nothing here.
+        log: that gets each epoch.
+        thresholds: training images above which a class is many, and below which it is few, in the curves by group.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -94,18 +107,21 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     folder, workers = config.record.parent, stage.workers
     return run_training(
         fabric,
-        StageOneRun(config.record, config.settings, stage, config.runtime, known=splits),
+        StageOneRun(config.record, config.settings, stage, config.runtime, known=splits, log=log),
         lambda: with_pseudo_labels(fabric, splits, config.unlabelled, config.data, folder=folder, workers=workers),
-        partial(_supervised, fabric, stage),
+        partial(_supervised, fabric, stage, thresholds),
     )
 
 
-def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup") -> "TrainingParts":
+def _supervised(
+    fabric: "Fabric", stage: StageOneOptions, thresholds: tuple[int, int], setup: "TrainingSetup"
+) -> "TrainingParts":
     """Build task and optimizer of a training with labels."""
     import torch
 
     from longtail.backbones import hold_all_but, normalize_classifier
     from longtail.backbones.adapters import add_adapters, hold_all_but_adapters
+    from longtail.counts import class_counts, group_of_class
     from longtail.jobs.stage_one.contrast import further_views
     from longtail.jobs.stage_one.cosines import cosine_scale
     from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
@@ -141,7 +157,8 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     validate = None
     if (val := setup.images_of_val(fabric.device)) is not None:
         batches = val.batches(fabric, setup.preprocessing, workers=stage.workers)
-        validate = partial(validation_accuracy, fabric, model, batches, val.labels, setup.num_classes)
+        groups = group_of_class(class_counts(setup.splits.train.labels, setup.num_classes), *thresholds)
+        validate = partial(validation_accuracy, fabric, model, batches, val.labels, groups)
     return TrainingParts(
         task,
         optimizer,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtail.jobs.run import RunConfig, checked, data_of, run_folder
+from longtail.jobs.run import RunConfig, data_of, run_folder
+from longtail.jobs.run_checks import checked
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

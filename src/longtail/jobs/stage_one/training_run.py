@@ -23,6 +23,7 @@ from longtail.jobs.stage_one.image_batches import training_batches
 from longtail.jobs.stage_one.known_images import remember_images
 from longtail.jobs.stage_one.settings import about_network
 from longtail.jobs.stage_one.setup import TrainingSetup, set_up, stopped_at
+from longtail.loggers import RunLog
 from longtail.schedules import Schedule
 from longtail.threads import asked_threads, threads_for
 from longtail.training.batches import TrainingBatches
@@ -47,6 +48,7 @@ class StageOneRun:
         stage: network, epochs, batches and rates.
         runtime: seed and progress.
         known: the data as they were divided when it began, which the folder notes down.
+        log: of the run, that gets each epoch.
     """
 
     record: Path
@@ -54,6 +56,7 @@ class StageOneRun:
     stage: StageOneOptions
     runtime: RuntimeOptions
     known: DataSplits
+    log: RunLog | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def run_training(
     checkpoint, state = stopped_at(folder, run.settings, stage.epochs, quiet=quiet)
     if checkpoint is not None and state.epoch >= stage.epochs:
         go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
+        if run.log is not None:
+            run.log.epochs(state.history)
         return state
     setup = set_up(fabric, open_images(), stage, runtime.seed, checkpoint)
     parts = build(setup)
@@ -133,7 +138,7 @@ def run_training(
             folder / "checkpoints",
             {**about, "threads": threads},
             resume=checkpoint,
-            after_epoch=partial(_write_metrics, folder / "metrics.csv"),
+            after_epoch=partial(_after_epoch, folder / "metrics.csv", run.log),
             quiet=runtime.quiet,
         )
         return train(fabric, parts.task, parts.optimizer, batches, plan, record)
@@ -162,6 +167,12 @@ def _settled_threads(
             torch.set_num_threads(began["training"])
         yield {"command": command, "training": torch.get_num_threads()}
     torch.set_num_threads(command)
+
+
+def _after_epoch(metrics: Path, log: RunLog | None, history: History) -> None:
+    _write_metrics(metrics, history)
+    if log is not None:
+        log.epochs(history)
 
 
 def _write_metrics(path: Path, history: History) -> None:
