@@ -192,7 +192,11 @@ def _study(arguments: list[str], command: _Command) -> int:
         program, default = f"{program} {recipe}", kind(run=settings)
     options = _parse(kind, program, rest, command, kind.__doc__ or summary, default)
     with together():
-        module.run(options)
+        if takes_recipe and options.run.dry_run:
+            import_module("longtail.jobs.run").run(options.run)
+            print("  note      that is one run; the study does it for each of its variants and seeds")
+        else:
+            module.run(options)
     return 0
 
 

@@ -53,6 +53,8 @@ class BalanceConfig:
     """Processes that load images of more than 64 pixels."""
     logger: Loggers = ()
     """Where curves and results go too."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
     data: DataOptions = field(default_factory=DataOptions)
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -66,6 +68,7 @@ def run(config: BalanceConfig) -> Path:
     """
     from longtail.files.hub import hub_address
     from longtail.files.replacement import replacing
+    from longtail.jobs.dry_run.balanced import forecast_balance
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.places import place_for
@@ -90,6 +93,9 @@ def run(config: BalanceConfig) -> Path:
         config,
         f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
     )
+    if config.dry_run:
+        print(forecast_balance(config, opened, options, folder).text())
+        return folder / config.model.name
     problem = with_idle_settings(_problem(config, opened, folder), options, quiet=runtime.quiet)
     stays = ("features",) if config.features is None else parts_with(folder, config.features)
     with replacing(folder, stays=stays) as new:

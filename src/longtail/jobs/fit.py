@@ -41,6 +41,8 @@ class FitConfig:
     """Fits with the seeds --seed, --seed + 1, ..."""
     logger: Loggers = ()
     """Where curves and results go too."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
@@ -64,6 +66,9 @@ def run(config: FitConfig) -> dict[str, Any]:
     problem = with_idle_settings(problem, config.heads, quiet=True)  # told with all else of the data
     if not config.runtime.quiet:
         _say_data(problem, opened)
+    if config.dry_run:
+        print(_forecast(config, problem, folder))
+        return {}
     with replacing(folder, stays=parts_with(folder, config.features)) as new:
         runs = _runs(config, problem, opened, new, folder)
         remember_source(new, config.features)
@@ -76,6 +81,20 @@ def run(config: FitConfig) -> dict[str, Any]:
     if len(runs) == 1:
         tell(runs[0], folder, quiet=config.runtime.quiet)
     return runs[0]
+
+
+def _forecast(config: FitConfig, problem: "FeatureProblem", folder: Path) -> str:
+    """Return in words what would be done."""
+    from longtail.files.text import printable
+    from longtail.jobs.dry_run.forecast import Forecast
+    from longtail.jobs.dry_run.heads import forecast_heads
+
+    forecast = Forecast(times=config.seeds)
+    sizes = ", ".join(f"{len(part.features):,} {split}" for split, part in problem.splits.items())
+    forecast.say("reads", f"{printable(config.features)}: {len(problem.class_names)} classes, rows: {sizes}")
+    forecast_heads(forecast, problem, config.heads, config.runtime)
+    forecast.writes(folder, dict.fromkeys(("results.json", "report.html", "heads", "predictions"), 0.0))
+    return forecast.text()
 
 
 def _reading(config: FitConfig) -> Any:

@@ -1,7 +1,9 @@
 """`longtail predict`: classes and probabilities of new images or features, as a CSV."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,6 +67,8 @@ class PredictConfig:
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
     """Leave unreadable images out and name them; else: stop."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
     inputs_table: InputOptions = field(default_factory=InputOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -82,6 +86,8 @@ def run(config: PredictConfig) -> Path:
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
+    if config.dry_run:
+        return _told_only(config, open_predictor(config.model, config.method), path)
     config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
@@ -106,6 +112,27 @@ def run(config: PredictConfig) -> Path:
         details = "; ".join([how_calibrated(calibration, prior), *report.promises()])
         print(f"{report.rows:,} {word} of {predictor.title} in {printable(path)} ({details}){again}")
         print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
+    return path
+
+
+def _told_only(config: PredictConfig, predictor: "Predictor", path: Path) -> Path:
+    """Print what would be predicted, and how long that takes."""
+    from longtail.files.text import printable
+    from longtail.jobs.dry_run.forecast import Forecast, duration
+
+    inputs, forecast = _inputs(replace(config, prior=None), predictor), Forecast()
+    forecast.say("reads", f"{printable(predictor.path)}")
+    if inputs.pace is not None:
+        one, number = inputs.pace(), len(inputs.source)
+        told = f"{number:,} images: {1 / one:,.0f} images/s, about {duration(one * number)}"
+        forecast.say("predicts", told, one * number)
+    else:
+        started = time.perf_counter()
+        number = sum(len(predictor.head.logits(block.values)) for block in inputs.blocks())
+        forecast.say("predicts", f"{number:,} rows of features", time.perf_counter() - started)
+    forecast.writes(path, {})
+    if inputs.is_first:
+        print(forecast.text())
     return path
 
 
@@ -276,6 +303,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
+    from longtail.jobs.dry_run.inference import seconds_of_images
     from longtail.jobs.flags import as_typed, naming_flags
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
@@ -307,6 +335,8 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         )
     quiet = config.runtime.quiet or not fabric.is_global_zero
 
+    pace = partial(seconds_of_images, fabric, model.features, source, model.preprocessing, workers=config.workers)
+
     def blocks() -> Iterator[FeatureBlock]:
         with progress_bar("predict", len(source), quiet=quiet) as bar:
             for rows, features in image_features(fabric, model, source, config.workers):
@@ -326,7 +356,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
     small = model.preprocessing.resident
-    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small)
+    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small, pace=pace)
 
 
 def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
+    from longtail.jobs.dry_run.forecast import Forecast
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.loggers import RunLog
@@ -40,6 +41,8 @@ class PretrainConfig:
     """Go on from the last checkpoint in --out."""
     logger: Loggers = ()
     """Where curves and results go too."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
 
     @property
     def record(self) -> Path:
@@ -80,7 +83,11 @@ def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSp
 
 
 def pretrain(
-    fabric: "Fabric", splits: DataSplits, config: PretrainConfig, log: "RunLog | None" = None
+    fabric: "Fabric",
+    splits: DataSplits,
+    config: PretrainConfig,
+    log: "RunLog | None" = None,
+    forecast: "Forecast | None" = None,
 ) -> "TrainingState":
     """Learn without labels in its folder, from the last checkpoint where there is one; from unlabelled images too.
 
@@ -89,6 +96,7 @@ def pretrain(
         splits: the data, as `divide_for_pretraining` returns them.
         config: of the call; `resume` changes nothing here.
         log: that gets each epoch.
+        forecast: takes what the training would take, which then is not done.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -112,7 +120,7 @@ def pretrain(
     settings = plain({**config.settings_of_data, **others, "classifier_is_drawn": True})
     return run_training(
         fabric,
-        StageOneRun(config.record, settings, stage, config.runtime, known, log),
+        StageOneRun(config.record, settings, stage, config.runtime, known, log, forecast),
         lambda: splits,
         partial(_self_supervised, fabric, options),
     )

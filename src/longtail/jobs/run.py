@@ -58,6 +58,8 @@ class RunConfig:
     """Programs to write of network and head."""
     logger: Loggers = ()
     """Where curves and results go too."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
 
 
 def run(config: RunConfig, *, table: bool = True) -> Path:
@@ -68,6 +70,7 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
         table: print the results of each seed.
     """
     from longtail.jobs import export
+    from longtail.jobs.dry_run.whole_run import forecast_run
     from longtail.jobs.launch import launch
     from longtail.jobs.run_checks import checked
     from longtail.jobs.seeds import summarize
@@ -77,6 +80,11 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     folder = run_folder(config)
     splits = with_signs(open_splits(*data_of(config)))
     fabric = launch(config.runtime)
+    if config.dry_run:
+        forecast = forecast_run(fabric, config, splits, folder)
+        if fabric.is_global_zero:
+            print(forecast.text())
+        return folder
     results = run_seeds(fabric, config, splits, folder, table=table)
     if fabric.is_global_zero:
         for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
@@ -175,6 +183,7 @@ def _run_one(
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
+    from longtail.jobs.stage_one.images import described
     from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
@@ -189,7 +198,7 @@ def _run_one(
         settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
         check_begun(folder / "train.json", settings)
         splits = as_known(splits, folder, data.changed)
-    _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
+    _say(fabric, runtime, "data", "; ".join([described(splits), *splits.notes]))
     if stage.frozen:
         taken = (config.layers, config.views, runtime.seed)
         stage_facts = take_backbone(fabric, splits, (dataset, data), stage, taken, folder)
@@ -280,13 +289,3 @@ def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> Non
         print(f"  {what:<10}{text}", file=sys.stderr, flush=True)
 
 
-def _counted(splits: "DataSplits") -> str:
-    from longtail.counts import class_counts, imbalance_ratio
-
-    counts = class_counts(splits.train.labels, len(splits.class_names))
-    sizes = [f"{len(splits.train):,} train"]
-    sizes += [f"{len(part):,} {name}" for name, part in (("val", splits.val), ("test", splits.test)) if part]
-    return (
-        f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
-        f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
-    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
+    from longtail.jobs.dry_run.forecast import Forecast
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.loggers import RunLog
@@ -41,6 +42,8 @@ class TrainConfig:
     """Go on from the last checkpoint in --out."""
     logger: Loggers = ()
     """Where curves and results go too."""
+    dry_run: bool = False
+    """Say what would be done and how long it takes; write nothing."""
 
     @property
     def record(self) -> Path:
@@ -77,6 +80,7 @@ def train_stage_one(
     splits: DataSplits,
     config: TrainConfig,
     log: "RunLog | None" = None,
+    forecast: "Forecast | None" = None,
     *,
     thresholds: tuple[int, int] = (100, 20),
 ) -> "TrainingState":
@@ -87,6 +91,7 @@ def train_stage_one(
         splits: the data, divided as the run in the folder has them.
         config: of the call; `resume` changes nothing here.
         log: that gets each epoch.
+        forecast: takes what the training would take, which then is not done; without images without labels.
         thresholds: training images above which a class is many, and below which it is few, in the curves by group.
 
     Raises:
@@ -105,10 +110,16 @@ def train_stage_one(
     check_contrast(stage)
     check_switches(stage)
     folder, workers = config.record.parent, stage.workers
+
+    def open_images() -> DataSplits:
+        if forecast is not None:  # a teacher's labels would be written
+            return splits
+        return with_pseudo_labels(fabric, splits, config.unlabelled, config.data, folder=folder, workers=workers)
+
     return run_training(
         fabric,
-        StageOneRun(config.record, config.settings, stage, config.runtime, known=splits, log=log),
-        lambda: with_pseudo_labels(fabric, splits, config.unlabelled, config.data, folder=folder, workers=workers),
+        StageOneRun(config.record, config.settings, stage, config.runtime, splits, log, forecast),
+        open_images,
         partial(_supervised, fabric, stage, thresholds),
     )
 
