@@ -75,6 +75,7 @@ def notes_of(opened: Sequence[MeasuredRun], shared: Mapping[str, SharedRows], co
             f"{content['rows']:,} of the {len(first.rows.labels):,} {first.split} rows of {first.letter} are in all of "
             "them: everything but the table of all methods is of these."
         )
+    notes += [f"{one.letter}: {one.run.results['quick']}" for one in opened if one.run.results.get("quick")]
     for one in paired:
         notes += _training_notes(first, one)
     number = len(content["differences"])

@@ -43,6 +43,8 @@ class FitConfig:
     """Where curves and results go too."""
     dry_run: bool = False
     """Say what would be done and how long it takes; write nothing."""
+    quick: bool = False
+    """Two minutes to see that it works: few rows."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
@@ -54,15 +56,18 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
+    from longtail.jobs.quick import few_rows
     from longtail.jobs.run_logs import log_results
     from longtail.jobs.seeds import summarize
     from longtail.loggers import check_loggers
 
     check_loggers(config.logger)
     settle_threads_of_heads(config.runtime.threads)
-    folder = place_for("fit", config.features, config.runtime.out)
+    folder = place_for("fit-quick" if config.quick else "fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
     problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    if config.quick:
+        problem = few_rows(problem)
     problem = with_idle_settings(problem, config.heads, quiet=True)  # told with all else of the data
     if not config.runtime.quiet:
         _say_data(problem, opened)
@@ -110,6 +115,7 @@ def _runs(
     from longtail.identity import write_identities
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish, print_table
+    from longtail.jobs.quick import quick_sentence
     from longtail.jobs.written_comparison import compared_in
     from longtail.runs import ROWS
 
@@ -127,6 +133,9 @@ def _runs(
             if runs
             else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
+        if config.quick:
+            results["title"] += " (quick run)"
+            results["quick"] = quick_sentence(f"{len(problem.splits['train'].labels):,} training rows")
         write_identities(folder / ROWS, opened.rows)
         runs.append(finish(results, folder, seed_config, verb="fit"))
         if config.seeds > 1:

@@ -60,6 +60,8 @@ class RunConfig:
     """Where curves and results go too."""
     dry_run: bool = False
     """Say what would be done and how long it takes; write nothing."""
+    quick: bool = False
+    """Two minutes to see that it works: few epochs and images."""
 
 
 def run(config: RunConfig, *, table: bool = True) -> Path:
@@ -71,7 +73,8 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     """
     from longtail.jobs import export
     from longtail.jobs.dry_run.whole_run import forecast_run
-    from longtail.jobs.launch import launch
+    from longtail.jobs.launch import launch, resolve_device
+    from longtail.jobs.quick import quick_splits, quick_stage
     from longtail.jobs.run_checks import checked
     from longtail.jobs.seeds import summarize
     from longtail.jobs.stage_one.images import open_splits, with_signs
@@ -79,6 +82,9 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     config = checked(config)
     folder = run_folder(config)
     splits = with_signs(open_splits(*data_of(config)))
+    if config.quick:
+        config = replace(config, stage=quick_stage(config.stage))
+        splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
     fabric = launch(config.runtime)
     if config.dry_run:
         forecast = forecast_run(fabric, config, splits, folder)
@@ -98,7 +104,7 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
 def run_folder(config: RunConfig) -> Path:
     """Return where the run's files go."""
     name = config.dataset if config.dataset != "folder" else Path(data_of(config)[0]).resolve().stem
-    return config.runtime.out or Path("runs") / name
+    return config.runtime.out or Path("runs") / (f"{name}-quick" if config.quick else name)
 
 
 def run_seeds(
@@ -264,6 +270,7 @@ def _compared(
     from longtail.jobs.class_examples import add_examples
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
+    from longtail.jobs.quick import quick_sentence
     from longtail.jobs.written_comparison import compared_in
 
     title = config.dataset if config.dataset != "folder" else splits.name
@@ -275,6 +282,9 @@ def _compared(
     if has_boxes(splits.train):
         results["data"]["boxes"] = True
     results["stage1"] = stage_facts
+    if config.quick:
+        results["title"] += " (quick run)"
+        results["quick"] = quick_sentence(f"{config.stage.epochs} epochs, {len(splits.train):,} training images")
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
     return finish(results, folder, config, verb="run")

@@ -1,6 +1,6 @@
 """`longtail train`: learn a representation, stage 1."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,11 +44,14 @@ class TrainConfig:
     """Where curves and results go too."""
     dry_run: bool = False
     """Say what would be done and how long it takes; write nothing."""
+    quick: bool = False
+    """Two minutes to see that it works: few epochs and images."""
 
     @property
     def record(self) -> Path:
         """JSON file for the settings, in the run's folder."""
-        return (self.runtime.out or Path("runs") / f"train-{Path(self.dataset).stem}") / "train.json"
+        name = f"train-{Path(self.dataset).stem}{'-quick' if self.quick else ''}"
+        return (self.runtime.out or Path("runs") / name) / "train.json"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -60,18 +63,25 @@ class TrainConfig:
 
 def run(config: TrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
+    from longtail.jobs.quick import quick_stage
     from longtail.jobs.stage_one.training_call import call_training
 
     if config.stage.frozen or config.stage.weights is not None:
         raise InputError(
             "--frozen and --weights: are for `longtail run`, which fits classifiers on features as they are."
         )
+    if config.quick:
+        config = replace(config, stage=quick_stage(config.stage))
     return call_training(config, config.settings, _divide, train_stage_one)
 
 
 def _divide(splits: DataSplits, config: TrainConfig) -> DataSplits:
+    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.quick import quick_splits
     from longtail.jobs.stage_one.known_images import as_known
 
+    if config.quick:
+        splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
     return as_known(splits, config.record.parent, config.data.changed)
 
 
