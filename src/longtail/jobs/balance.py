@@ -52,9 +52,9 @@ class BalanceConfig:
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     logger: Loggers = ()
-    """Where curves and results go too."""
+    """Loggers to use."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
     data: DataOptions = field(default_factory=DataOptions)
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)

@@ -56,7 +56,7 @@ class ExtractConfig:
     takeover: Annotated[float, Range(above=0, most=1e6)] = 180.0
     """Seconds of silence after which a shard of another worker is done again."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
 
 
 def run(config: ExtractConfig) -> Path:

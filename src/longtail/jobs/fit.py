@@ -40,11 +40,11 @@ class FitConfig:
     seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
     logger: Loggers = ()
-    """Where curves and results go too."""
+    """Loggers to use."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
     quick: bool = False
-    """Two minutes to see that it works: few rows."""
+    """Two minutes to see that it works; no real run."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:

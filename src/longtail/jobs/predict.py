@@ -68,7 +68,7 @@ class PredictConfig:
     skip_bad: bool = False
     """Leave unreadable images out and name them; else: stop."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
     inputs_table: InputOptions = field(default_factory=InputOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 

@@ -40,9 +40,9 @@ class PretrainConfig:
     resume: bool = False
     """Go on from the last checkpoint in --out."""
     logger: Loggers = ()
-    """Where curves and results go too."""
+    """Loggers to use."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
 
     @property
     def record(self) -> Path:

@@ -57,11 +57,11 @@ class RunConfig:
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Programs to write of network and head."""
     logger: Loggers = ()
-    """Where curves and results go too."""
+    """Loggers to use."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
     quick: bool = False
-    """Two minutes to see that it works: few epochs and images."""
+    """Two minutes to see that it works; no real run."""
 
 
 def run(config: RunConfig, *, table: bool = True) -> Path:

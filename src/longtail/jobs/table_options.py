@@ -38,7 +38,7 @@ class RowOptions:
     root: Path | None = None
     """Folder that the paths of a table or list are relative to; default: its own."""
     image_column: str | None = None
-    """Column that names the images; default: file, image, path, ..."""
+    """Column of the images; default: file, image, path, ..."""
     group_column: str | None = None
     """Column of what belongs together, or none; default: group, or what the format has."""
     event_column: str | None = None

@@ -41,11 +41,11 @@ class TrainConfig:
     resume: bool = False
     """Go on from the last checkpoint in --out."""
     logger: Loggers = ()
-    """Where curves and results go too."""
+    """Loggers to use."""
     dry_run: bool = False
-    """Say what would be done and how long it takes; write nothing."""
+    """What would be done and how long; nothing is written."""
     quick: bool = False
-    """Two minutes to see that it works: few epochs and images."""
+    """Two minutes to see that it works; no real run."""
 
     @property
     def record(self) -> Path:
