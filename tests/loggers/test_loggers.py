@@ -90,8 +90,10 @@ def test_a_training_that_goes_on_logs_every_epoch_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(CSVLogger, "log_epoch", stopped)
     assert main(words) == 130
-    monkeypatch.setattr(CSVLogger, "log_epoch", log_epoch)
+    again = []
+    monkeypatch.setattr(CSVLogger, "log_epoch", lambda *of: (again.append(of[1]), log_epoch(*of)))
     assert main([*words, "--resume"]) == 0
+    assert again == [2, 3]  # the second was stopped before it was noted down
     assert [epoch for epoch, _ in curve(tmp_path, "train/loss")] == [1, 2, 3]
 
 

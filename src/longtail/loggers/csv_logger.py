@@ -27,8 +27,11 @@ class CSVLogger:
     def __init__(self, run: LoggedRun, logged: Logged) -> None:
         self._folder = run.folder / "logs" / "csv"
         write_text(self._folder / "settings.csv", _table(["name", "value"], run.settings.items()))
-        if not logged.epochs:
-            write_text(self._folder / "curves.csv", "epoch,name,value\n")
+        path: Path = self._folder / "curves.csv"
+        before = path.read_text(encoding="utf-8").splitlines()[1:] if logged.epochs else []
+        # what was written and not noted down any more comes again
+        kept = [line for line in before if int(line.partition(",")[0]) <= logged.epochs]
+        write_text(path, "\n".join(["epoch,name,value", *kept, ""]))
 
     def log_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row for each value."""

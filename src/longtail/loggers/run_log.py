@@ -32,7 +32,7 @@ LOGGERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 METRICS = ("all", "balanced", "many", "medium", "few")
 # settings that change no result: a run with others is still the same one
-HARMLESS = frozenset({"quiet", "out", "threads", "devices", "timeout", "workers", "save_every", "logger"})
+HARMLESS = frozenset({"quiet", "out", "threads", "devices", "timeout", "workers", "save_every", "logger", "resume"})
 
 
 def check_loggers(names: Sequence[str]) -> None:
