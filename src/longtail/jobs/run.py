@@ -297,5 +297,3 @@ def _of_layers(model: "TrainedModel") -> str:
 def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> None:
     if fabric.is_global_zero and not runtime.quiet:
         print(f"  {what:<10}{text}", file=sys.stderr, flush=True)
-
-
