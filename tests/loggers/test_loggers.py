@@ -216,7 +216,7 @@ def test_mlflow_has_what_was_logged(a_run, tmp_path, monkeypatch):
     assert found.data.metrics["test/tau/balanced"] == found.data.metrics["best/test/balanced"] == 40
     assert found.data.params["backbone"] == "resnet20"
     assert (found.info.run_name, found.info.status) == ("birds/seed-1", "FINISHED")
-    assert found.data.tags["longtail.group"] == "birds"
+    assert found.data.tags["longtail_group"] == "birds"
     assert {file.path for file in client.list_artifacts(found.info.run_id)} == {"report.html", "results.json"}
 
 

@@ -19,7 +19,7 @@ class MLflowLogger:
     """Write parameters, metrics and artefacts of a run, wherever MLFLOW_TRACKING_URI leads, or MLflow's usual place.
 
     The experiment is that of MLFLOW_EXPERIMENT_NAME, or "longtail". Runs with several seeds share the tag
-    `longtail.group`.
+    `longtail_group`.
 
     Args:
         run: that is logged.
@@ -42,7 +42,7 @@ class MLflowLogger:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
         experiment = self._client.get_experiment_by_name(name)
         number = self._client.create_experiment(name) if experiment is None else experiment.experiment_id
-        tags = {} if run.group is None else {"longtail.group": run.group}
+        tags = {} if run.group is None else {"longtail_group": run.group}
         self.key = str(self._client.create_run(number, tags=tags, run_name=run.name).info.run_id)
         self._log_settings(run)
 
