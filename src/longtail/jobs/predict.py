@@ -87,7 +87,7 @@ def run(config: PredictConfig) -> Path:
 
     path, replaced = _out(config)
     if config.dry_run:
-        return _told_only(config, open_predictor(config.model, config.method), path)
+        return _told_only(config, path)
     config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
@@ -115,11 +115,13 @@ def run(config: PredictConfig) -> Path:
     return path
 
 
-def _told_only(config: PredictConfig, predictor: "Predictor", path: Path) -> Path:
+def _told_only(config: PredictConfig, path: Path) -> Path:
     """Print what would be predicted, and how long that takes."""
     from longtail.files.text import printable
     from longtail.jobs.dry_run.forecast import Forecast, duration
+    from longtail.jobs.predicting.predictor import open_predictor
 
+    predictor = open_predictor(config.model, config.method)
     inputs, forecast = _inputs(replace(config, prior=None), predictor), Forecast()
     forecast.say("reads", f"{printable(predictor.path)}")
     if inputs.pace is not None:
