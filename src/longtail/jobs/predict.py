@@ -1,6 +1,5 @@
 """`longtail predict`: classes and probabilities of new images or features, as a CSV."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -74,20 +73,20 @@ class PredictConfig:
 
 
 def run(config: PredictConfig) -> Path:
-    """Write predictions.csv: input, class, and a probability for each class, calibrated where the head was.
-
-    With a prior, it is printed and written beside, as predictions.prior.json.
-    """
+    """Write predictions.csv: input, class, probabilities; with a prior, that too, as predictions.prior.json."""
     from longtail.files.atomic import write_json
     from longtail.files.text import printable
+    from longtail.jobs.dry_run.predictions import forecast_predictions
     from longtail.jobs.predicting.outputs import write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
+    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
     if config.dry_run:
-        return _told_only(config, path)
+        predictor = open_predictor(config.model, config.method)
+        return forecast_predictions(predictor, _inputs(replace(config, prior=None), predictor), path)
     config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
@@ -112,29 +111,6 @@ def run(config: PredictConfig) -> Path:
         details = "; ".join([how_calibrated(calibration, prior), *report.promises()])
         print(f"{report.rows:,} {word} of {predictor.title} in {printable(path)} ({details}){again}")
         print(*(f"note: {note}" for note in notes), sep="\n", end="\n" if notes else "")
-    return path
-
-
-def _told_only(config: PredictConfig, path: Path) -> Path:
-    """Print what would be predicted, and how long that takes."""
-    from longtail.files.text import printable
-    from longtail.jobs.dry_run.forecast import Forecast, duration
-    from longtail.jobs.predicting.predictor import open_predictor
-
-    predictor = open_predictor(config.model, config.method)
-    inputs, forecast = _inputs(replace(config, prior=None), predictor), Forecast()
-    forecast.say("reads", f"{printable(predictor.path)}")
-    if inputs.pace is not None:
-        one, number = inputs.pace(), len(inputs.source)
-        told = f"{number:,} images: {1 / one:,.0f} images/s, about {duration(one * number)}"
-        forecast.say("predicts", told, one * number)
-    else:
-        started = time.perf_counter()
-        number = sum(len(predictor.head.logits(block.values)) for block in inputs.blocks())
-        forecast.say("predicts", f"{number:,} rows of features", time.perf_counter() - started)
-    forecast.writes(path, {})
-    if inputs.is_first:
-        print(forecast.text())
     return path
 
 
