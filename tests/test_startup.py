@@ -31,6 +31,7 @@ HEAVY = {
 HEAVY |= {"scipy.stats._stats_py", "pandas"}
 # the first of these needs the others, and Fabric asks for its version
 UNUSED = {"torchmetrics.functional", "transformers", "scipy.signal", "lightning", "pytorch_lightning"}
+UNUSED |= {"tensorboard", "mlflow", "wandb"}  # loggers that nobody asked for
 
 
 def loaded_by(*arguments):

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from longtail import across_runs as across_runs
     from longtail import backbones as backbones
     from longtail import comparison as comparison
     from longtail import contrast as contrast
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from longtail import schedules as schedules
     from longtail import studies as studies
     from longtail import training as training
+    from longtail.across_runs import RunComparison, compare_runs
     from longtail.backbones import create_backbone
     from longtail.comparison import METHODS, Comparison, FeatureProblem, Protocol, Rules, compare, open_problem
     from longtail.counts import (
@@ -157,6 +159,7 @@ __all__ = [
     "Reading",
     "Rules",
     "Run",
+    "RunComparison",
     "Sampler",
     "TauNormalized",
     "Transformed",
@@ -170,6 +173,7 @@ __all__ = [
     "class_counts",
     "class_probabilities",
     "compare",
+    "compare_runs",
     "create_backbone",
     "effective_number_probabilities",
     "effective_number_weights",
@@ -252,6 +256,7 @@ _HOME = {
     "Protocol": "longtail.comparison",
     "Rules": "longtail.comparison",
     "Run": "longtail.runs",
+    "RunComparison": "longtail.across_runs",
     "Sampler": "longtail.sampling",
     "TauNormalized": "longtail.heads",
     "Transformed": "longtail.heads",
@@ -264,6 +269,7 @@ _HOME = {
     "class_counts": "longtail.counts",
     "class_probabilities": "longtail.sampling",
     "compare": "longtail.comparison",
+    "compare_runs": "longtail.across_runs",
     "create_backbone": "longtail.backbones",
     "effective_number_probabilities": "longtail.sampling",
     "effective_number_weights": "longtail.losses",
@@ -299,6 +305,7 @@ _HOME = {
 }
 # what `longtail.NAME` imports as a module
 _ROOMS = (
+    "across_runs",
     "backbones",
     "comparison",
     "contrast",

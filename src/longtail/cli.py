@@ -7,6 +7,7 @@ import sys
 from contextlib import redirect_stderr
 from importlib import import_module
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
@@ -70,6 +71,7 @@ VERBS = {
         "MethodsConfig",
         "the methods that are compared, and what can be set of each",
     ),
+    "compare": ("longtail.jobs.compare", "CompareConfig", "finished runs side by side, on the same test rows"),
     "report": ("longtail.jobs.report", "ReportConfig", "the page again from results.json"),
 }
 
@@ -148,6 +150,8 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
     rest = _without_file(rest, verb, command)
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
+    if verb == "report" and len(folders := [word for word in rest if not word.startswith("-")]) > 1:
+        raise InputError(f"report makes the page of one run. Several, side by side: longtail compare {join(folders)}")
     if verb == "run":
         with quick_imports():
             recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
@@ -188,7 +192,11 @@ def _study(arguments: list[str], command: _Command) -> int:
         program, default = f"{program} {recipe}", kind(run=settings)
     options = _parse(kind, program, rest, command, kind.__doc__ or summary, default)
     with together():
-        module.run(options)
+        if takes_recipe and options.run.dry_run:
+            import_module("longtail.jobs.run").run(options.run)
+            print("  note      that is one run; the study does it for each of its variants and seeds")
+        else:
+            module.run(options)
     return 0
 
 

@@ -216,6 +216,8 @@ def _place(given: Any, name: str) -> Path:
 def _config(kind: type, default: Any, settings: dict[str, Any], function: str) -> Any:
     """Return the settings of a verb, those that are named in the place of the defaults, checked as a file's are."""
     plain = {name: _plain(value) for name, value in {"quiet": True, **settings}.items()}
+    if settings.get("dry_run"):
+        raise InputError(f"`dry_run` prints what would be done: `longtail {function} --dry-run`. Leave it out here.")
     if "methods" in settings:
         from longtail.comparison.method_names import methods_text
 

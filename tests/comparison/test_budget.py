@@ -7,7 +7,8 @@ import pytest
 
 from longtail.cli import main
 from longtail.comparison import Protocol, Rules, compare, open_problem
-from longtail.comparison.budget import _Probe, beyond_budget, over
+from longtail.comparison.budget import beyond_budget, over
+from longtail.comparison.fit_times import FitTimes, expected_times
 from longtail.errors import InputError
 
 SECONDS = {"lda": 2.0, "ridge": 3.0, "logistic": 20.0, "rfr": 10.0, "mlp": 40.0}
@@ -49,7 +50,7 @@ def test_what_was_not_probed_is_left_out():
 
 
 def test_without_a_budget_nothing_is_probed(data, monkeypatch):
-    monkeypatch.setattr("longtail.comparison.budget._Probe", None)
+    monkeypatch.setattr("longtail.comparison.budget.FitTimes", None)
     assert beyond_budget(Protocol(open_problem(data)), {"lda": "none"}, [], begun=0.0) == {}
 
 
@@ -72,29 +73,36 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("longtail.comparison.budget.time.perf_counter", clock)
-    monkeypatch.setattr("longtail.comparison.budget.Fitter.fit", clock.passing(lambda fitter, name, kind: None))
+    monkeypatch.setattr("longtail.comparison.fit_times.time.perf_counter", clock)
+    monkeypatch.setattr("longtail.comparison.fit_times.Fitter.fit", clock.passing(lambda fitter, name, kind: None))
     return clock
 
 
 def test_what_a_fit_takes_at_least_is_no_matter_of_rows(data, clock):
     problem = open_problem({name: data[name] for name in ("train", "test")})
     rows = len(data["train"][1])
-    probe = _Probe(Protocol(problem), chooses=False)
+    probe = FitTimes(Protocol(problem), chooses=False)
     assert probe.seconds("lda", "none") == pytest.approx(1 + 0.001 * rows)
     assert probe.seconds("mlp", "none") == pytest.approx(1 + 0.001 * rows)
+
+
+def test_what_a_dry_run_tells_grows_with_all_the_rows_there_will_be(data, clock):
+    protocol = Protocol(open_problem({name: data[name] for name in ("train", "test")}))
+    times = expected_times(protocol, "joint,lda,knn", patience=1e9, rows=40_000)
+    assert times == {name: pytest.approx(41.0) for name in ("joint", "lda", "knn")}
+    assert expected_times(protocol, "joint,lda", patience=0.0) == {"joint": None, "lda": None}
 
 
 def test_networks_of_the_last_fit_and_folds_are_counted(data, clock):
     problem = open_problem({name: data[name] for name in ("train", "test")})
     once = 1 + 0.001 * len(data["train"][1])
-    probe = _Probe(Protocol(problem), chooses=True)
+    probe = FitTimes(Protocol(problem), chooses=True)
     assert 1 <= probe.folds <= 5
     assert probe.seconds("lda", "none") == pytest.approx((1 + probe.folds + 1) * once)
     assert probe.seconds("mlp", "none") == pytest.approx((1 + probe.folds + 3) * once)
-    left = _Probe(Protocol(problem, Rules(refit=False), {"mlp": {"members": 1}}), chooses=True)
+    left = FitTimes(Protocol(problem, Rules(refit=False), {"mlp": {"members": 1}}), chooses=True)
     assert left.seconds("mlp", "none") == pytest.approx((1 + left.folds) * once)
-    assert _Probe(Protocol(open_problem(data), Rules(select_on="val", cv_folds=2)), chooses=True).folds <= 2
+    assert FitTimes(Protocol(open_problem(data), Rules(select_on="val", cv_folds=2)), chooses=True).folds <= 2
 
 
 def test_probing_ends_after_a_quarter_of_the_budget(data, clock):

@@ -47,7 +47,8 @@ NOT_HERE = {
     "minutes of training; tests/studies": r"^study (?!leakage)|dlsa|^demo|digits",
     "something is to be filled in": r"\.\.\.|METHOD|--folder",
     "paths and times that these images do not have": r"time:|folder:|\^",
-    "a run on other data": r"water-sample|estimated-bbse|--out RUN",
+    "packages that are not installed here; tests/loggers": r"--logger (?!csv)",
+    "a run on other data": r"^compare|water-sample|estimated-bbse|--out RUN",
 }
 PAGES = [
     page

@@ -3,19 +3,13 @@
 import time
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
-from longtail.comparison.fitter import Fitter
-from longtail.comparison.method_settings import last_settings
+from longtail.comparison.fit_times import FitTimes
 from longtail.comparison.methods import METHODS
 from longtail.comparison.protocol import Protocol
 from longtail.heads.feature_transform import TransformKind
-from longtail.heads.left_out import spread_rows
-from longtail.holdout import stratified_folds
 
 __all__ = ["beyond_budget", "over"]
 
-PROBED = (8, 4)  # one in so many rows is fitted to, to see what all of them would take
 PROBING = 0.25  # of the budget, after which the methods that are left are not probed, and left out
 ALWAYS = "joint"  # what others are compared with
 
@@ -48,7 +42,7 @@ def beyond_budget(
     if budget is None:
         return {}
     started = time.perf_counter()
-    probe = _Probe(protocol, chooses)
+    probe = FitTimes(protocol, chooses)
     seconds: dict[str, float | None] = dict.fromkeys(kinds)
     stays = {ALWAYS, *spared}
     for name in sorted(kinds, key=lambda name: (name not in stays, -_part_of(name))):
@@ -73,51 +67,6 @@ def over(left: float, seconds: Mapping[str, float | None]) -> dict[str, float | 
         else:
             result.add(name)
     return {name: taken for name, taken in seconds.items() if name in result}
-
-
-class _Probe:
-    """What methods will take, from their fits to few rows.
-
-    Args:
-        protocol: of the comparison.
-        chooses: whether they are fitted to folds and in the end again.
-    """
-
-    def __init__(self, protocol: Protocol, chooses: bool) -> None:
-        self.protocol, self.chooses = protocol, chooses
-        train = protocol.problem.splits["train"]
-        self.labels, self.groups = np.asarray(train.labels), train.groups
-        rows = [spread_rows(self.labels, len(self.labels) // part) for part in PROBED]
-        self.sizes = [len(each) for each in rows]
-        self.fitters = [Fitter(protocol.on_train(each)) for each in rows]
-        self.folds = self._folds() if chooses else 0
-
-    def seconds(self, name: str, kind: TransformKind) -> float:
-        """Return what a method is expected to take in all; what a fit takes grows by a straight line with its rows."""
-        measured = []
-        for fitter in self.fitters:
-            started = time.perf_counter()
-            fitter.fit(name, kind)
-            measured.append(time.perf_counter() - started)
-        (few, many), (first, second) = self.sizes, measured
-        slope = max(second - first, 0.0) / max(many - few, 1)
-        once = second + slope * (len(self.labels) - many)
-        last = last_settings(name, self.protocol.settings)
-        again = float(last.get("members", 1)) if self.chooses and (self.protocol.rules.refit or last) else 0.0
-        return once * (1 + self.folds + again)
-
-    def _folds(self) -> int:
-        """Return how many folds will be asked, which ends as soon as enough is known."""
-        protocol = self.protocol
-        if not protocol.looks_at_train:
-            return 0
-        val = protocol.problem.splits["val"].labels if protocol.select_on == "val" else self.labels[:0]
-        number, known = 0, np.asarray(val)
-        folds = stratified_folds(self.labels, protocol.rules.cv_folds, protocol.seed, self.groups)
-        while number < protocol.rules.cv_folds * protocol.rules.cv_repeats and not protocol.is_enough(known):
-            known = np.concatenate([known, self.labels[folds == number % protocol.rules.cv_folds]])
-            number += 1
-        return number
 
 
 def _part_of(name: str) -> float:

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, TypedDict
 
-__all__ = ["Row", "chosen_text", "measured_split", "table_html", "table_rows", "table_text", "table_title"]
+__all__ = [
+    "Row",
+    "aligned_text",
+    "chosen_text",
+    "measured_split",
+    "table_html",
+    "table_rows",
+    "table_text",
+    "table_title",
+]
 
 MOST_NUMBERS = 2  # of what a method chose
 # in a table of text: methods and what they chose speak for themselves
@@ -88,9 +97,23 @@ def table_text(rows: Sequence[Row]) -> str:
     if not rows:
         return "nothing was measured: there is neither a val nor a test split"
     lines = [[HEADINGS.get(name, name) for name in rows[0]], *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    is_word = [name in ("method", "chosen on", "chosen") for name in rows[0]]
-    columns = list(zip(widths, is_word, strict=True))
+    return aligned_text(lines, [name in ("method", "chosen on", "chosen") for name in rows[0]])
+
+
+def aligned_text(lines: Sequence[Sequence[str]], is_word: Sequence[bool]) -> str:
+    """Return a table as aligned text.
+
+    Args:
+        lines: of the table, its heading first: a cell a column.
+        is_word: which columns stand to the left, as words do.
+
+    Example:
+        >>> print(aligned_text([["", "A"], ["few", "3.5"], ["balanced", "12.0"]], [True, False]))
+                     A
+        few        3.5
+        balanced  12.0
+    """
+    columns = [(max(map(len, column)), left) for column, left in zip(zip(*lines, strict=True), is_word, strict=True)]
     aligned = (
         [cell.ljust(width) if left else cell.rjust(width) for cell, (width, left) in zip(line, columns, strict=True)]
         for line in lines

@@ -1,6 +1,6 @@
 """Which differences between methods the test images show, and which they cannot show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from longtail.evaluation import corrected, group_discordance, paired_metric_tests, smallest_differences
 from longtail.evaluation.paired_tests import Correction
 
-__all__ = ["LEVEL", "POWER", "Measured", "paired_comparisons"]
+__all__ = ["LEVEL", "POWER", "Measured", "compared_pairs", "paired_comparisons"]
 
 LEVEL = 0.05
 POWER = 0.8
@@ -56,10 +56,35 @@ def paired_comparisons(
         "smallest" is the difference that would be found at the corrected level with that power, None where none would
         be.
     """
-    labels, predictions, together = measured
+    predictions = measured.predictions
     pairs = [(name, "joint") for name in predictions if "joint" in predictions and name != "joint"]
     if best != "joint":
         pairs += [(name, best) for name in predictions if name not in ("joint", best)]
+    rows = compared_pairs(measured, groups, pairs, correction=correction, seed=seed)
+    return {"split": "test", "best": best, "correction": correction, "level": LEVEL, "power": POWER, "pairs": rows}
+
+
+def compared_pairs(
+    measured: Measured,
+    groups: NDArray[np.str_],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    correction: Correction = "holm",
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Test pairs of methods on the same images, one family of comparisons a metric.
+
+    Args:
+        measured: labels and predictions of the images.
+        groups: "many", "medium" or "few" for each class, shape (C,).
+        pairs: method and baseline.
+        correction: for several comparisons.
+        seed: of what is drawn.
+
+    Returns:
+        The part `pairs` of what `paired_comparisons` returns.
+    """
+    labels, predictions, together = measured
     tests = [
         paired_metric_tests(
             labels, predictions[method], predictions[baseline], groups, sample_groups=together, seed=seed
@@ -88,8 +113,7 @@ def paired_comparisons(
                 "p_corrected": p,
                 "smallest": could_show[metric],
             }
-    rows = [
+    return [
         {"method": method, "baseline": baseline, "metrics": metrics}
         for (method, baseline), metrics in zip(pairs, cells, strict=True)
     ]
-    return {"split": "test", "best": best, "correction": correction, "level": LEVEL, "power": POWER, "pairs": rows}

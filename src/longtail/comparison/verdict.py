@@ -48,7 +48,7 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         {"best", "selected_on", "sentence", "choice": how `auto` was chosen, or None, "doubt": what the test images do
         not show of it, or None, "leak": rows that stand in two splits, or None, "doubts": what else is to be doubted,
         "together": whether groups
-        were kept whole, where there are any}.
+        were kept whole, where there are any, "quick": that it was cut short, where it was}.
     """
     methods = results["methods"]
     best, selected_on = recommended(methods)
@@ -61,6 +61,7 @@ def verdict(results: dict[str, Any]) -> dict[str, Any]:
         "doubt": _unsupported(results, best),
         "leak": leak(results, best),
         "doubts": further_doubts(results),
+        **({"quick": results["quick"]} if results.get("quick") else {}),
         **({} if (sentence := grouping_sentence(results["data"])) is None else {"together": sentence}),
     }
 
@@ -71,7 +72,13 @@ def verdict_lines(verdict: dict[str, Any]) -> list[str]:
     Args:
         verdict: that part of results.json.
     """
-    sentences = [verdict.get("choice"), verdict.get("sentence"), verdict.get("doubt"), verdict.get("leak")]
+    sentences = [
+        verdict.get("quick"),
+        verdict.get("choice"),
+        verdict.get("sentence"),
+        verdict.get("doubt"),
+        verdict.get("leak"),
+    ]
     return [line for line in (*sentences, *verdict.get("doubts", ()), verdict.get("together")) if line]
 
 

@@ -12,14 +12,14 @@ from longtail.files.text import printable
 __all__ = ["MADE_OF", "NETWORK_FILES", "is_part", "is_plain_name", "parts_of", "parts_with"]
 
 _RESULT_FILES = (
-    *("heads", "predictions", "calibration", "examples"),
+    *("heads", "predictions", "calibration", "examples", "logs"),
     *("config.json", "results.json", "report.html", "rows.npz", "evaluation.json"),
 )
 MADE_OF = ".made_of"  # absolute path of what a folder's results were made of
 _EXPORTED_MODELS = ("model.onnx", "model.pt2", "model.pth")
 # what `run` leaves beside its results, and goes on with
 NETWORK_FILES = (
-    *("checkpoints", "features", "train.json", "images.npz", "metrics.csv", "splits.json", "pseudo_labels.csv"),
+    *("checkpoints", "features", "train.json", "images.npz", "metrics.csv", "splits.json", "pseudo_labels.csv", "logs"),
 )
 _SUMMARY = ("summary.json", "summary.md")
 _OF_A_RESULT = frozenset({*_RESULT_FILES, *_EXPORTED_MODELS, *NETWORK_FILES, *_SUMMARY, MADE_OF})

@@ -13,6 +13,7 @@ from longtail.files.result_files import parts_with
 from longtail.files.text import printable
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import DataOptions, PixelSize, RuntimeOptions, Workers
+from longtail.jobs.run_logs import Loggers
 
 if TYPE_CHECKING:
     from longtail.backbones.model_file import ModelFile
@@ -50,6 +51,10 @@ class BalanceConfig:
     """Take a model with a sigmoid a class as one of a single class an image."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
+    logger: Loggers = ()
+    """Loggers to use."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
     data: DataOptions = field(default_factory=DataOptions)
     heads: HeadOptions = field(default_factory=lambda: HeadOptions(methods="all"))
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
@@ -63,10 +68,14 @@ def run(config: BalanceConfig) -> Path:
     """
     from longtail.files.hub import hub_address
     from longtail.files.replacement import replacing
+    from longtail.jobs.dry_run.balanced import forecast_balance
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.places import place_for
+    from longtail.jobs.run_logs import log_results
+    from longtail.loggers import check_loggers
 
+    check_loggers(config.logger)
     runtime = config.runtime
     folder = place_for("balance", config.model, runtime.out)
     if hub_address(config.model) is None and (folder / config.model.resolve().name).resolve() == config.model.resolve():
@@ -84,11 +93,15 @@ def run(config: BalanceConfig) -> Path:
         config,
         f"{printable(file.path)}: {kind} {file.layer.name or 'weight'}, {num_classes} classes x {dimension} features",
     )
+    if config.dry_run:
+        print(forecast_balance(config, opened, options, folder).text())
+        return folder / config.model.name
     problem = with_idle_settings(_problem(config, opened, folder), options, quiet=runtime.quiet)
     stays = ("features",) if config.features is None else parts_with(folder, config.features)
     with replacing(folder, stays=stays) as new:
         results = _compared(config, opened, problem, options, wanted, new)
         exported = _exported(config, opened, new / Path(results["model"]["written"]).name, problem.class_names)
+    log_results(config, folder, results)
     model = results["model"]
     best, written, agreement = model["method"], folder / Path(model["written"]).name, model["same_predictions"]
     tell(results, folder, quiet=runtime.quiet)

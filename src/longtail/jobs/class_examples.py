@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from longtail.comparison.predictions_file import read_predictions
 from longtail.data.decode import write_png
 from longtail.data.source import DataSplits, ImageSource
-from longtail.jobs.predictions_file import read_predictions
 
 __all__ = ["add_examples"]
 

@@ -61,10 +61,10 @@ class EvaluateConfig:
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
     """Print the accuracies and, with --out, write evaluation.json."""
+    from longtail.comparison.predictions_file import read_predictions
     from longtail.files.atomic import write_json
     from longtail.jobs.predicting.event_accuracy import Pooled, events_of_features, holds_names, read_predicted_table
     from longtail.jobs.predicting.target_prior import find_prior
-    from longtail.jobs.predictions_file import read_predictions
     from longtail.runs import Run
 
     if not config.by_event and (config.event_column or config.event_by):

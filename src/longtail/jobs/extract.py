@@ -55,6 +55,8 @@ class ExtractConfig:
     """With --shards: network of timm, or hf:FOLDER, with its weights, in place of a checkpoint."""
     takeover: Annotated[float, Range(above=0, most=1e6)] = 180.0
     """Seconds of silence after which a shard of another worker is done again."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
 
 
 def run(config: ExtractConfig) -> Path:
@@ -91,10 +93,30 @@ def run(config: ExtractConfig) -> Path:
         if fabric.is_global_zero and not config.runtime.quiet:
             print("; ".join(splits.notes), file=sys.stderr)
     folder = config.runtime.out or beside / _folder_name(config)
+    if config.dry_run:
+        _forecast(fabric, model, splits, folder, config)
+        return folder
     extract_splits(fabric, model, splits, folder, _extraction(config, model))
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
     return folder
+
+
+def _forecast(fabric: "Fabric", model: "TrainedModel", splits: DataSplits, folder: Path, config: ExtractConfig) -> None:
+    """Print what would be done."""
+    from longtail.jobs.dry_run.features import forecast_extraction
+    from longtail.jobs.dry_run.forecast import Forecast
+    from longtail.jobs.stage_one.images import described
+
+    forecast = Forecast()
+    forecast.say("reads", described(splits))
+    width = model.dimension * np.dtype(config.dtype).itemsize
+    how = model.preprocessing, config.workers, width, folder
+    forecast_extraction(fabric, forecast, model.features, splits, how)
+    if config.views is not None or config.test_views is not None:
+        forecast.untimed.append("further views of an image")
+    if fabric.is_global_zero:
+        print(forecast.text())
 
 
 def _as_wanted(model: "TrainedModel", config: ExtractConfig) -> "TrainedModel":
@@ -130,6 +152,8 @@ def _extract_shards(config: ExtractConfig) -> Path:
     from longtail.jobs.sharding.network import pretrained_network
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
 
+    if config.dry_run:
+        raise InputError("--dry-run: what lies in --shards is only known when it is read. Leave one of them out.")
     if config.layers is not None or config.pool != "auto":
         raise InputError("--layers and --pool: of --shards, the features before the classifier alone are kept.")
     if config.views is not None or config.test_views is not None:

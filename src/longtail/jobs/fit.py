@@ -10,6 +10,7 @@ import tyro
 from longtail.files.result_files import parts_with
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions, Seed, Share
+from longtail.jobs.run_logs import Loggers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ class FitConfig:
     runtime: HeadRuntimeOptions = field(default_factory=HeadRuntimeOptions)
     seeds: Count = 1
     """Fits with the seeds --seed, --seed + 1, ..."""
+    logger: Loggers = ()
+    """Loggers to use."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
+    quick: bool = False
+    """Two minutes to see that it works; no real run."""
 
 
 def run(config: FitConfig) -> dict[str, Any]:
@@ -49,23 +56,50 @@ def run(config: FitConfig) -> dict[str, Any]:
     from longtail.jobs.outcome import tell
     from longtail.jobs.pace import settle_threads_of_heads
     from longtail.jobs.places import place_for, remember_source
+    from longtail.jobs.quick import few_rows
+    from longtail.jobs.run_logs import log_results
     from longtail.jobs.seeds import summarize
+    from longtail.loggers import check_loggers
 
+    check_loggers(config.logger)
     settle_threads_of_heads(config.runtime.threads)
-    folder = place_for("fit", config.features, config.runtime.out)
+    folder = place_for("fit-quick" if config.quick else "fit", config.features, config.runtime.out)
     opened = open_features(config.features, _reading(config))
     problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
+    if config.quick:
+        problem = few_rows(problem)
     problem = with_idle_settings(problem, config.heads, quiet=True)  # told with all else of the data
     if not config.runtime.quiet:
         _say_data(problem, opened)
+    if config.dry_run:
+        print(_forecast(config, problem, folder))
+        return {}
     with replacing(folder, stays=parts_with(folder, config.features)) as new:
         runs = _runs(config, problem, opened, new, folder)
         remember_source(new, config.features)
         if len(runs) > 1:
             summarize(runs, new, config.heads.evidence.correction)
+    for result in runs:
+        alone = len(runs) == 1
+        place, group = (folder, None) if alone else (folder / f"seed-{result['seed']}", folder.name)
+        log_results(replace(config, runtime=replace(config.runtime, seed=result["seed"])), place, result, group=group)
     if len(runs) == 1:
         tell(runs[0], folder, quiet=config.runtime.quiet)
     return runs[0]
+
+
+def _forecast(config: FitConfig, problem: "FeatureProblem", folder: Path) -> str:
+    """Return in words what would be done."""
+    from longtail.files.text import printable
+    from longtail.jobs.dry_run.forecast import Forecast
+    from longtail.jobs.dry_run.heads import forecast_heads
+
+    forecast = Forecast(times=config.seeds)
+    sizes = ", ".join(f"{len(part.features):,} {split}" for split, part in problem.splits.items())
+    forecast.say("reads", f"{printable(config.features)}: {len(problem.class_names)} classes, rows: {sizes}")
+    forecast_heads(forecast, problem, config.heads, config.runtime)
+    forecast.writes(folder, dict.fromkeys(("results.json", "report.html", "heads", "predictions"), 0.0))
+    return forecast.text()
 
 
 def _reading(config: FitConfig) -> Any:
@@ -81,6 +115,7 @@ def _runs(
     from longtail.identity import write_identities
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish, print_table
+    from longtail.jobs.quick import quick_sentence
     from longtail.jobs.written_comparison import compared_in
     from longtail.runs import ROWS
 
@@ -98,6 +133,9 @@ def _runs(
             if runs
             else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
+        if config.quick:
+            results["title"] += " (quick run)"
+            results["quick"] = quick_sentence(f"{len(problem.splits['train'].labels):,} training rows")
         write_identities(folder / ROWS, opened.rows)
         runs.append(finish(results, folder, seed_config, verb="fit"))
         if config.seeds > 1:

@@ -190,7 +190,7 @@ class ViewOptions:
     views: TrainViews = 1
     """Most views of a training image of a rare class."""
     test_views: TestViews = 1
-    """Views of every other image, over which features are averaged."""
+    """Views of other images, averaged in features."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class StageOneOptions:
     run_length: Count = 1
     """Images in a row of a class in class sampling."""
     repeat_threshold: Annotated[float, Range(above=0, most=1)] = 0.01
-    """Share of the images below which repeat-factor repeats."""
+    """Share below which repeat-factor repeats."""
     loss: LossName = "cross-entropy"
     """Loss of stage 1."""
     focal_gamma: Factor = 2.0
@@ -252,7 +252,7 @@ class StageOneOptions:
     contrast_queue: Annotated[int, Range(1, most=2**24)] | None = None
     """Keys that paco and gpaco remember; default: 8192, up to 64 pixels 1024."""
     contrast_momentum: Share | None = None
-    """Share that paco's key encoder keeps at a step; default: 0.999."""
+    """Share paco's key encoder keeps; default: 0.999."""
     contrast_classifier: Literal["cosine", "linear"] = "cosine"
     """Classifier of bcl and proco; that of paco and gpaco is linear."""
     contrast_view: Augmentation = "moco"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,23 +66,27 @@ class PredictConfig:
     """Processes that load images of more than 64 pixels."""
     skip_bad: bool = False
     """Leave unreadable images out and name them; else: stop."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
     inputs_table: InputOptions = field(default_factory=InputOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
 
 def run(config: PredictConfig) -> Path:
-    """Write predictions.csv: input, class, and a probability for each class, calibrated where the head was.
-
-    With a prior, it is printed and written beside, as predictions.prior.json.
-    """
+    """Write predictions.csv: input, class, probabilities; with a prior, that too, as predictions.prior.json."""
     from longtail.files.atomic import write_json
     from longtail.files.text import printable
+    from longtail.jobs.dry_run.predictions import forecast_predictions
     from longtail.jobs.predicting.outputs import write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
+    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
+    if config.dry_run:
+        predictor = open_predictor(config.model, config.method)
+        return forecast_predictions(predictor, _inputs(replace(config, prior=None), predictor), path)
     config, predictor, calibration, inputs, mix = _opened(config)
     if not inputs.is_first:
         return _beside(path, inputs)
@@ -276,6 +281,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
+    from longtail.jobs.dry_run.inference import seconds_of_images
     from longtail.jobs.flags import as_typed, naming_flags
     from longtail.jobs.launch import launch
     from longtail.jobs.predicting.inputs import Inputs
@@ -307,6 +313,8 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         )
     quiet = config.runtime.quiet or not fabric.is_global_zero
 
+    pace = partial(seconds_of_images, fabric, model.features, source, model.preprocessing, workers=config.workers)
+
     def blocks() -> Iterator[FeatureBlock]:
         with progress_bar("predict", len(source), quiet=quiet) as bar:
             for rows, features in image_features(fabric, model, source, config.workers):
@@ -326,7 +334,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
     small = model.preprocessing.resident
-    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small)
+    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small, pace=pace)
 
 
 def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:

@@ -10,14 +10,17 @@ import tyro
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions, UnlabelledOptions
+from longtail.jobs.run_logs import Loggers
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve, stage_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
+    from longtail.jobs.dry_run.forecast import Forecast
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
+    from longtail.loggers import RunLog
     from longtail.training.state import TrainingState
     from longtail.training.task import Task
 
@@ -36,6 +39,10 @@ class PretrainConfig:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     resume: bool = False
     """Go on from the last checkpoint in --out."""
+    logger: Loggers = ()
+    """Loggers to use."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
 
     @property
     def record(self) -> Path:
@@ -75,13 +82,21 @@ def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSp
     return as_known(splits, config.record.parent, config.data.changed)
 
 
-def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "TrainingState":
+def pretrain(
+    fabric: "Fabric",
+    splits: DataSplits,
+    config: PretrainConfig,
+    log: "RunLog | None" = None,
+    forecast: "Forecast | None" = None,
+) -> "TrainingState":
     """Learn without labels in its folder, from the last checkpoint where there is one; from unlabelled images too.
 
     Args:
         fabric: launched.
         splits: the data, as `divide_for_pretraining` returns them.
         config: of the call; `resume` changes nothing here.
+        log: that gets each epoch.
+        forecast: takes what the training would take, which then is not done.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -105,7 +120,7 @@ def pretrain(fabric: "Fabric", splits: DataSplits, config: PretrainConfig) -> "T
     settings = plain({**config.settings_of_data, **others, "classifier_is_drawn": True})
     return run_training(
         fabric,
-        StageOneRun(config.record, settings, stage, config.runtime, known),
+        StageOneRun(config.record, settings, stage, config.runtime, known, log, forecast),
         lambda: splits,
         partial(_self_supervised, fabric, options),
     )

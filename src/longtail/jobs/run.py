@@ -18,6 +18,7 @@ from longtail.jobs.options import (
     UnlabelledOptions,
     ViewOptions,
 )
+from longtail.jobs.run_logs import Loggers
 from longtail.ranges import Count
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
     from longtail.jobs.stage_one.trained_model import TrainedModel
+    from longtail.loggers import RunLog
 
-__all__ = ["RunConfig", "checked", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
+__all__ = ["RunConfig", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
 # a second comparison replaces all that comes of the heads; the network stays, and what belongs to several seeds
 STAYS = (*NETWORK_FILES, "seed-*", "summary.*")
@@ -54,6 +56,12 @@ class RunConfig:
     """Runs with the seeds --seed, --seed + 1, ..."""
     export: tuple[Literal["torch-export", "onnx"], ...] = ()
     """Programs to write of network and head."""
+    logger: Loggers = ()
+    """Loggers to use."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
+    quick: bool = False
+    """Two minutes to see that it works; no real run."""
 
 
 def run(config: RunConfig, *, table: bool = True) -> Path:
@@ -64,14 +72,25 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
         table: print the results of each seed.
     """
     from longtail.jobs import export
-    from longtail.jobs.launch import launch
+    from longtail.jobs.dry_run.whole_run import forecast_run
+    from longtail.jobs.launch import launch, resolve_device
+    from longtail.jobs.quick import quick_splits, quick_stage
+    from longtail.jobs.run_checks import checked
     from longtail.jobs.seeds import summarize
     from longtail.jobs.stage_one.images import open_splits, with_signs
 
     config = checked(config)
     folder = run_folder(config)
     splits = with_signs(open_splits(*data_of(config)))
+    if config.quick:
+        config = replace(config, stage=quick_stage(config.stage))
+        splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
     fabric = launch(config.runtime)
+    if config.dry_run:
+        forecast = forecast_run(fabric, config, splits, folder)
+        if fabric.is_global_zero:
+            print(forecast.text())
+        return folder
     results = run_seeds(fabric, config, splits, folder, table=table)
     if fabric.is_global_zero:
         for seed in range(config.runtime.seed, config.runtime.seed + config.seeds):
@@ -82,67 +101,10 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     return folder
 
 
-def checked(config: RunConfig) -> RunConfig:
-    """Refuse settings that do not go together before they cost a training, and spell out what others imply.
-
-    Raises:
-        InputError: an unknown method, ONNX that is not installed, a part of the backbone that is to learn from
-            stored features, a loss that does nothing, two rebalancings at once, or a choice that cannot be made.
-    """
-    from longtail.comparison import read_settings, wanted_methods
-    from longtail.files.text import printable
-    from longtail.jobs.head_options import rules_of
-    from longtail.jobs.stage_one.contrast import check_contrast
-    from longtail.jobs.stage_one.frozen import check_feature_options
-    from longtail.jobs.stage_one.objective import check_rebalanced_once
-    from longtail.jobs.stage_one.switches import check_switches
-
-    wanted_methods(config.heads.methods)
-    if config.heads.head is not None:
-        raise InputError("--head: a run compares with the classifier that it trains. Leave it out, or use `fit`.")
-    rules, costs = rules_of(config.heads), config.heads.choice.costs
-    if rules.select_on == "test" and not rules.i_know_test_is_spoiled and not config.data.original_splits:
-        raise InputError(
-            "--select-on test: choosing on the test split makes the test result worthless. Choose on val or train, or "
-            "add --i-know-test-is-spoiled to reproduce a publication that did so; every table will say it."
-        )
-    if costs is not None and not costs.is_file():
-        raise InputError(f"--costs {printable(costs)}: no such file.")
-    settings = read_settings(config.heads.set)
-    check_rebalanced_once(config.stage)
-    check_contrast(config.stage)
-    check_switches(config.stage)
-    if "onnx" in config.export:
-        from longtail.deploy import require_onnx
-
-        require_onnx()
-    if (config.stage.weights is not None) and not config.stage.frozen:
-        raise InputError(
-            "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
-        )
-    check_feature_options(config.layers, config.views, config.stage, crt_from=config.images.crt_from)
-    if config.dataset == "digits" and config.data.data is not None:
-        raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
-    if config.stage.frozen and config.unlabelled.unlabelled is not None:
-        raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
-    if config.images.crt_part != "classifier" and config.images.crt_from != "images":
-        raise InputError(f"--crt-part {config.images.crt_part} needs --crt-from images: stored features cannot learn.")
-    loss = settings.get("crt", {}).get("loss", "cross-entropy")
-    if config.images.crt_from == "images" and loss != "cross-entropy":
-        raise InputError(
-            f"--set crt.loss={loss}: with --crt-from images, cRT is trained by cross-entropy. Leave one of them out."
-        )
-    if config.data.original_splits:
-        # the published numbers were chosen on what is test here; every table says it
-        choice = replace(config.heads.choice, select_on="test", i_know_test_is_spoiled=True)
-        config = replace(config, heads=replace(config.heads, choice=choice))
-    return config
-
-
 def run_folder(config: RunConfig) -> Path:
     """Return where the run's files go."""
     name = config.dataset if config.dataset != "folder" else Path(data_of(config)[0]).resolve().stem
-    return config.runtime.out or Path("runs") / name
+    return config.runtime.out or Path("runs") / (f"{name}-quick" if config.quick else name)
 
 
 def run_seeds(
@@ -160,6 +122,8 @@ def run_seeds(
     Returns:
         The results of each seed; on other processes than the first, empty ones.
     """
+    from longtail.jobs.run_logs import log_of
+
     first = config.runtime.seed
     results = []
     for seed in range(first, first + config.seeds):
@@ -174,7 +138,9 @@ def run_seeds(
             unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
         # what is written with each seed repeats that seed alone
         seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1)
-        results.append(_run_one(fabric, seed_config, splits, place, table=table))
+        group = None if config.seeds == 1 else folder.name
+        with log_of(seed_config, place, is_first=fabric.is_global_zero, group=group) as log:
+            results.append(_run_one(fabric, seed_config, splits, place, log, table=table))
     return results
 
 
@@ -210,7 +176,9 @@ def data_of(config: RunConfig) -> tuple[str, DataOptions]:
     return str(path), replace(config.data, data=None)
 
 
-def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, *, table: bool) -> dict[str, Any]:
+def _run_one(
+    fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, log: "RunLog", *, table: bool
+) -> dict[str, Any]:
     from longtail.backbones.costs import network_cost
     from longtail.comparison.method_names import wanted_methods
     from longtail.comparison.problem import check_problem
@@ -221,6 +189,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
+    from longtail.jobs.stage_one.images import described
     from longtail.jobs.stage_one.known_images import as_known, remember_images
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
     from longtail.jobs.stage_one.settings import check_begun, training_settings
@@ -235,7 +204,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
         check_begun(folder / "train.json", settings)
         splits = as_known(splits, folder, data.changed)
-    _say(fabric, runtime, "data", "; ".join([_counted(splits), *splits.notes]))
+    _say(fabric, runtime, "data", "; ".join([described(splits), *splits.notes]))
     if stage.frozen:
         taken = (config.layers, config.views, runtime.seed)
         stage_facts = take_backbone(fabric, splits, (dataset, data), stage, taken, folder)
@@ -243,7 +212,9 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         if fabric.is_global_zero:
             remember_images(splits, folder)
     else:
-        state = train_stage_one(fabric, splits, TrainConfig(dataset, data, stage, config.unlabelled, placed))
+        training = TrainConfig(dataset, data, stage, config.unlabelled, placed)
+        thresholds = config.heads.many_above, config.heads.few_below
+        state = train_stage_one(fabric, splits, training, log, thresholds=thresholds)
         model = open_model(find_checkpoint(folder, stage.use), fabric.device)
         stage_facts = training_facts(stage, state, splits)
     _say(fabric, runtime, "stage 1", f"{model.about['backbone']}, {stage_facts['sentence']}")
@@ -278,6 +249,7 @@ def _run_one(fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: 
         written = config if table else replace(config, runtime=replace(runtime, quiet=False))
         results = _compared(written, splits, problem, ready, new, facts)
     _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
+    log.results(results, folder)
     if table:
         tell(results, folder, quiet=runtime.quiet)
     fabric.barrier()
@@ -298,6 +270,7 @@ def _compared(
     from longtail.jobs.class_examples import add_examples
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
+    from longtail.jobs.quick import quick_sentence
     from longtail.jobs.written_comparison import compared_in
 
     title = config.dataset if config.dataset != "folder" else splits.name
@@ -309,6 +282,9 @@ def _compared(
     if has_boxes(splits.train):
         results["data"]["boxes"] = True
     results["stage1"] = stage_facts
+    if config.quick:
+        results["title"] += " (quick run)"
+        results["quick"] = quick_sentence(f"{config.stage.epochs} epochs, {len(splits.train):,} training images")
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
     return finish(results, folder, config, verb="run")
@@ -321,15 +297,3 @@ def _of_layers(model: "TrainedModel") -> str:
 def _say(fabric: "Fabric", runtime: RuntimeOptions, what: str, text: str) -> None:
     if fabric.is_global_zero and not runtime.quiet:
         print(f"  {what:<10}{text}", file=sys.stderr, flush=True)
-
-
-def _counted(splits: "DataSplits") -> str:
-    from longtail.counts import class_counts, imbalance_ratio
-
-    counts = class_counts(splits.train.labels, len(splits.class_names))
-    sizes = [f"{len(splits.train):,} train"]
-    sizes += [f"{len(part):,} {name}" for name, part in (("val", splits.val), ("test", splits.test)) if part]
-    return (
-        f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
-        f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
-    )

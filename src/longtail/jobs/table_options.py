@@ -38,15 +38,15 @@ class RowOptions:
     root: Path | None = None
     """Folder that the paths of a table or list are relative to; default: its own."""
     image_column: str | None = None
-    """Column that names the images; default: file, image, path, ..."""
+    """Column of the images; default: file, image, path, ..."""
     group_column: str | None = None
     """Column of what belongs together, or none; default: group, or what the format has."""
     event_column: str | None = None
     """Column of the event that an image is of, or none; default: event, or what the format has."""
     box_columns: tuple[str, ...] = ()
-    """Columns of left edge, upper edge, width, height of crops, or none."""
+    """Columns left, top, width, height of crops, or none."""
     box_file: Path | None = None
-    """A detector's boxes to cut out: results of MegaDetector or SpeciesNet."""
+    """Boxes of MegaDetector or SpeciesNet to cut out."""
     box_confidence: Annotated[float, Range(0, most=1)] = 0.2
     """Confidence below which a detection is no box."""
     box_padding: Factor = 0.0

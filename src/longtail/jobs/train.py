@@ -1,6 +1,6 @@
 """`longtail train`: learn a representation, stage 1."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import tyro
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
+from longtail.jobs.run_logs import Loggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
+    from longtail.jobs.dry_run.forecast import Forecast
     from longtail.jobs.stage_one.setup import TrainingSetup
     from longtail.jobs.stage_one.training_run import TrainingParts
+    from longtail.loggers import RunLog
     from longtail.training.state import TrainingState
     from longtail.training.task import Task
 
@@ -37,11 +40,18 @@ class TrainConfig:
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     resume: bool = False
     """Go on from the last checkpoint in --out."""
+    logger: Loggers = ()
+    """Loggers to use."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
+    quick: bool = False
+    """Two minutes to see that it works; no real run."""
 
     @property
     def record(self) -> Path:
         """JSON file for the settings, in the run's folder."""
-        return (self.runtime.out or Path("runs") / f"train-{Path(self.dataset).stem}") / "train.json"
+        name = f"train-{Path(self.dataset).stem}{'-quick' if self.quick else ''}"
+        return (self.runtime.out or Path("runs") / name) / "train.json"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -53,28 +63,46 @@ class TrainConfig:
 
 def run(config: TrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
+    from longtail.jobs.quick import quick_stage
     from longtail.jobs.stage_one.training_call import call_training
 
     if config.stage.frozen or config.stage.weights is not None:
         raise InputError(
             "--frozen and --weights: are for `longtail run`, which fits classifiers on features as they are."
         )
+    if config.quick:
+        config = replace(config, stage=quick_stage(config.stage))
     return call_training(config, config.settings, _divide, train_stage_one)
 
 
 def _divide(splits: DataSplits, config: TrainConfig) -> DataSplits:
+    from longtail.jobs.launch import resolve_device
+    from longtail.jobs.quick import quick_splits
     from longtail.jobs.stage_one.known_images import as_known
 
+    if config.quick:
+        splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
     return as_known(splits, config.record.parent, config.data.changed)
 
 
-def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -> "TrainingState":
+def train_stage_one(
+    fabric: "Fabric",
+    splits: DataSplits,
+    config: TrainConfig,
+    log: "RunLog | None" = None,
+    forecast: "Forecast | None" = None,
+    *,
+    thresholds: tuple[int, int] = (100, 20),
+) -> "TrainingState":
     """Train stage 1 in its folder, from the last checkpoint where there is one; on pseudo-labelled images too if asked.
 
     Args:
         fabric: launched.
         splits: the data, divided as the run in the folder has them.
         config: of the call; `resume` changes nothing here.
+        log: that gets each epoch.
+        forecast: takes what the training would take, which then is not done; without images without labels.
+        thresholds: training images above which a class is many, and below which it is few, in the curves by group.
 
     Raises:
         InputError: the folder holds a run with other settings, or the data cannot be trained on.
@@ -92,20 +120,29 @@ def train_stage_one(fabric: "Fabric", splits: DataSplits, config: TrainConfig) -
     check_contrast(stage)
     check_switches(stage)
     folder, workers = config.record.parent, stage.workers
+
+    def open_images() -> DataSplits:
+        if forecast is not None:  # a teacher's labels would be written
+            return splits
+        return with_pseudo_labels(fabric, splits, config.unlabelled, config.data, folder=folder, workers=workers)
+
     return run_training(
         fabric,
-        StageOneRun(config.record, config.settings, stage, config.runtime, known=splits),
-        lambda: with_pseudo_labels(fabric, splits, config.unlabelled, config.data, folder=folder, workers=workers),
-        partial(_supervised, fabric, stage),
+        StageOneRun(config.record, config.settings, stage, config.runtime, splits, log, forecast),
+        open_images,
+        partial(_supervised, fabric, stage, thresholds),
     )
 
 
-def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup") -> "TrainingParts":
+def _supervised(
+    fabric: "Fabric", stage: StageOneOptions, thresholds: tuple[int, int], setup: "TrainingSetup"
+) -> "TrainingParts":
     """Build task and optimizer of a training with labels."""
     import torch
 
     from longtail.backbones import hold_all_but, normalize_classifier
     from longtail.backbones.adapters import add_adapters, hold_all_but_adapters
+    from longtail.counts import class_counts, group_of_class
     from longtail.jobs.stage_one.contrast import further_views
     from longtail.jobs.stage_one.cosines import cosine_scale
     from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
@@ -141,7 +178,8 @@ def _supervised(fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup"
     validate = None
     if (val := setup.images_of_val(fabric.device)) is not None:
         batches = val.batches(fabric, setup.preprocessing, workers=stage.workers)
-        validate = partial(validation_accuracy, fabric, model, batches, val.labels, setup.num_classes)
+        groups = group_of_class(class_counts(setup.splits.train.labels, setup.num_classes), *thresholds)
+        validate = partial(validation_accuracy, fabric, model, batches, val.labels, groups)
     return TrainingParts(
         task,
         optimizer,

@@ -5,12 +5,12 @@ from typing import Any
 
 from longtail.comparison import Comparison, FeatureProblem, compare_under
 from longtail.comparison.fit_methods import Ready
+from longtail.comparison.predictions_file import write_predictions
 from longtail.files.text import checksum_of
 from longtail.jobs.flags import as_typed
 from longtail.jobs.head_options import HeadOptions, protocol_of
 from longtail.jobs.launch import resolve_device
 from longtail.jobs.options import HeadRuntimeOptions
-from longtail.jobs.predictions_file import write_predictions
 
 __all__ = ["compared_in", "say_fitted", "write_comparison"]
 

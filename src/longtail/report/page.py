@@ -131,7 +131,8 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _doubts(verdict: dict[str, Any]) -> list[str]:
     """Return what is to be doubted, the gravest first."""
-    return [line for line in (verdict.get("leak"), verdict.get("doubt"), *(verdict.get("doubts") or ())) if line]
+    lines = (verdict.get("quick"), verdict.get("leak"), verdict.get("doubt"), *(verdict.get("doubts") or ()))
+    return [line for line in lines if line]
 
 
 def _without(results: dict[str, Any], measured: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

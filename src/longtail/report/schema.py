@@ -216,6 +216,7 @@ class Confusion(TypedDict):
 class Verdict(TypedDict):
     """The headline."""
 
+    quick: NotRequired[Text]
     best: NotRequired[Text]
     selected_on: NotRequired[Text]
     sentence: NotRequired[Text]
@@ -238,6 +239,7 @@ class Results(TypedDict):
     created: NotRequired[Text]
     seed: NotRequired[int | None]
     stage1: NotRequired[StageOne | None]
+    quick: NotRequired[Text]
     comparisons: NotRequired[Comparisons | None]
     learning_curve: NotRequired[LearningCurve | None]
     shared_rows: NotRequired[SharedRows | None]

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtail.jobs.run import RunConfig, checked, data_of, run_folder
+from longtail.errors import InputError
+from longtail.jobs.run import RunConfig, data_of, run_folder
+from longtail.jobs.run_checks import checked
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,6 +48,8 @@ def open_study(name: str, config: RunConfig) -> OpenStudy:
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
 
+    if config.quick:
+        raise InputError("--quick: is for `longtail run`. A study of quick runs says nothing; leave it out.")
     config = checked(config)
     folder = config.runtime.out or Path("runs") / f"study-{name}-{run_folder(config).name}"
     splits = open_splits(*data_of(config))

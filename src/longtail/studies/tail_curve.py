@@ -92,7 +92,8 @@ def run_points(
     Raises:
         InputError: settings that do not go together, before anything is trained.
     """
-    from longtail.jobs.run import checked, run_seeds
+    from longtail.jobs.run import run_seeds
+    from longtail.jobs.run_checks import checked
 
     base = checked(base)
     results = {}

@@ -12,7 +12,7 @@ from longtail.counts import class_counts
 from longtail.data.source import ImageSource, image_of
 from longtail.data.transforms import Preprocessing, enough_pixels, image_transform, normalize
 from longtail.data.views import ViewRows
-from longtail.evaluation import accuracy_of_hits
+from longtail.evaluation import accuracy_of_hits, group_means
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
 
@@ -125,20 +125,22 @@ def validation_accuracy(
     logits_of: Callable[[Tensor], Tensor],
     batches: EvaluationBatches,
     labels: NDArray[np.int64],
-    num_classes: int,
+    groups: NDArray[np.str_],
 ) -> dict[str, float]:
-    """Measure top-1 and balanced accuracy over all ranks.
+    """Measure top-1 and balanced accuracy, and that by group, over all ranks.
 
     Args:
         fabric: sums over ranks.
         logits_of: maps images (B, channels, H, W) to logits (B, C).
         batches: this rank's batches of the split.
         labels: of the whole split, shape (N,).
-        num_classes: C.
+        groups: "many", "medium" or "few" for each class, shape (C,).
 
     Returns:
-        `all`: correct share of the images; `balanced`: mean recall of the classes that occur; percent.
+        `all`: correct share of the images; `balanced`: mean recall of the classes that occur; `many`, `medium`, `few`:
+        the same over a group, where one of its classes occurs; percent.
     """
+    num_classes = len(groups)
     correct = torch.zeros(num_classes, dtype=torch.int64)
     with fabric.autocast():
         for rows, images in batches:
@@ -146,7 +148,10 @@ def validation_accuracy(
             hit = logits_of(images).argmax(dim=1).cpu() == truth
             correct += torch.bincount(truth[hit], minlength=num_classes)
     correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr]
-    return accuracy_of_hits(correct.numpy(), class_counts(labels, num_classes))
+    hits, totals = correct.numpy(), class_counts(labels, num_classes)
+    recall, present = hits / np.maximum(totals, 1), totals > 0
+    means = {group: mean for group, mean in group_means(recall, present, groups).items() if mean is not None}
+    return {**accuracy_of_hits(hits, totals), **{group: 100 * float(mean) for group, mean in means.items()}}
 
 
 @torch.inference_mode()

@@ -46,6 +46,7 @@ class Inputs:
         events: the same of the event that a row is of.
         views: of images: walks over the features of two random views of every so many-th of them, (2, rows, D).
         is_small: whether they are images of up to 64 pixels.
+        pace: measures the seconds of an image, from some of them; None of features.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
@@ -57,6 +58,7 @@ class Inputs:
     events: Grouping | None = None
     views: Callable[[int], Iterator[NDArray[np.float32]]] | None = None
     is_small: bool = False
+    pace: Callable[[], float] | None = None
 
     @property
     def together(self) -> Grouping | None:

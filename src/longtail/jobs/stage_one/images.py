@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from longtail.data.views import ViewRows
     from longtail.training.inference import EvaluationBatches
 
-__all__ = ["Images", "open_splits", "prepare", "stage_preprocessing", "with_signs"]
+__all__ = ["Images", "described", "open_splits", "prepare", "stage_preprocessing", "with_signs"]
 
 
 @dataclass
@@ -111,6 +111,19 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
             progress=progress,
         )
     return replace(splits, notes=tuple(as_typed(note, root=root) for note in splits.notes))
+
+
+def described(splits: DataSplits) -> str:
+    """Return in words which images there are."""
+    from longtail.counts import class_counts, imbalance_ratio
+
+    counts = class_counts(splits.train.labels, len(splits.class_names))
+    sizes = [f"{len(splits.train):,} train"]
+    sizes += [f"{len(part):,} {name}" for name, part in (("val", splits.val), ("test", splits.test)) if part]
+    return (
+        f"{splits.name}: {len(counts)} classes, {', '.join(sizes)} images; train from {counts.max():,} down to "
+        f"{counts.min():,} a class (ratio {imbalance_ratio(counts):,.0f})"
+    )
 
 
 def with_signs(splits: DataSplits) -> DataSplits:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
+from longtail.jobs.dry_run.forecast import Forecast
 from longtail.jobs.options import DataOptions, RuntimeOptions
+from longtail.jobs.run_logs import Loggers, log_of
+from longtail.loggers import RunLog, check_loggers
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -38,6 +41,16 @@ class TrainingConfig(Protocol):
         ...
 
     @property
+    def dry_run(self) -> bool:
+        """Whether only to say what would be done."""
+        ...
+
+    @property
+    def logger(self) -> Loggers:
+        """Where curves go besides."""
+        ...
+
+    @property
     def record(self) -> Path:
         """JSON file for the settings, in the run's folder."""
         ...
@@ -50,7 +63,7 @@ def call_training(
     config: Config,
     settings: dict[str, Any],
     divide: Callable[[DataSplits, Config], DataSplits],
-    learn: Callable[["Fabric", DataSplits, Config], object],
+    learn: Callable[["Fabric", DataSplits, Config, RunLog | None, Forecast | None], object],
 ) -> Path:
     """Train in the folder that a call names, and print where the last checkpoint is.
 
@@ -67,7 +80,7 @@ def call_training(
         InputError: the folder holds a run already, or one with other settings.
     """
     from longtail.jobs.launch import launch
-    from longtail.jobs.stage_one.images import open_splits
+    from longtail.jobs.stage_one.images import described, open_splits
     from longtail.jobs.stage_one.settings import check_begun
 
     folder = config.record.parent
@@ -75,9 +88,18 @@ def call_training(
     if last.is_file() and not config.resume:
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
     check_begun(config.record, settings)
+    check_loggers(config.logger)
     splits = divide(open_splits(config.dataset, config.data), config)
     fabric = launch(config.runtime)
-    learn(fabric, splits, config)
+    if config.dry_run:
+        forecast = Forecast()
+        forecast.say("reads", described(splits))
+        learn(fabric, splits, config, None, forecast)
+        if fabric.is_global_zero:
+            print(forecast.text())
+        return folder
+    with log_of(config, folder, is_first=fabric.is_global_zero) as log:
+        learn(fabric, splits, config, log, None)
     if fabric.is_global_zero and not config.runtime.quiet:
         print(f"{last}")
     return folder

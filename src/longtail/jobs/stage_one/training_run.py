@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from torch.optim import Optimizer
 from longtail.data.source import DataSplits
 from longtail.data.transforms import Augmentation
 from longtail.files.atomic import write_json, write_text
+from longtail.jobs.dry_run.forecast import Forecast
+from longtail.jobs.dry_run.training import forecast_training
 from longtail.jobs.options import RuntimeOptions, StageOneOptions
 from longtail.jobs.pace import Work, go_on_with, settle_threads
 from longtail.jobs.stage_one.foregrounds import with_foregrounds
@@ -23,6 +25,7 @@ from longtail.jobs.stage_one.image_batches import training_batches
 from longtail.jobs.stage_one.known_images import remember_images
 from longtail.jobs.stage_one.settings import about_network
 from longtail.jobs.stage_one.setup import TrainingSetup, set_up, stopped_at
+from longtail.loggers import RunLog
 from longtail.schedules import Schedule
 from longtail.threads import asked_threads, threads_for
 from longtail.training.batches import TrainingBatches
@@ -34,7 +37,7 @@ from longtail.training.task import Task
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["StageOneRun", "TrainingParts", "run_training"]
+__all__ = ["ReadyTraining", "StageOneRun", "TrainingParts", "run_training"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class StageOneRun:
         stage: network, epochs, batches and rates.
         runtime: seed and progress.
         known: the data as they were divided when it began, which the folder notes down.
+        log: of the run, that gets each epoch.
+        forecast: takes what a training would take, which then is not done.
     """
 
     record: Path
@@ -54,6 +59,8 @@ class StageOneRun:
     stage: StageOneOptions
     runtime: RuntimeOptions
     known: DataSplits
+    log: RunLog | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,16 @@ class TrainingParts:
     before_epoch: Callable[[int], None] | None = None
     validate: Callable[[], dict[str, float]] | None = None
     after_step: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class ReadyTraining:
+    """A training of which no step has been taken."""
+
+    setup: TrainingSetup
+    parts: TrainingParts
+    batches: TrainingBatches
+    plan: TrainingPlan
 
 
 def run_training(
@@ -103,8 +120,42 @@ def run_training(
     checkpoint, state = stopped_at(folder, run.settings, stage.epochs, quiet=quiet)
     if checkpoint is not None and state.epoch >= stage.epochs:
         go_on_with(fabric, checkpoint["about"].get("threads", {}).get("command"))
+        if run.log is not None:
+            run.log.epochs(state.history)
+        if run.forecast is not None:
+            run.forecast.say("trains", f"nothing: {folder} holds all epochs")
         return state
-    setup = set_up(fabric, open_images(), stage, runtime.seed, checkpoint)
+    if run.forecast is not None:
+        stage = replace(stage, pretrained=False)  # which weights it begins with costs nothing
+    ready = _ready(fabric, stage, runtime, build, set_up(fabric, open_images(), stage, runtime.seed, checkpoint))
+    setup = ready.setup
+    if run.forecast is not None:
+        with _settled_threads(fabric, setup, stage, quiet=True):
+            forecast_training(fabric, run.forecast, run, ready)
+        return state
+    if fabric.is_global_zero:
+        _write_beginning(run, setup)
+    names = setup.splits.class_names
+    about = about_network(setup.backbone, names, setup.preprocessing, run.settings, setup.arguments)
+    with _settled_threads(fabric, setup, stage, quiet=runtime.quiet) as threads:
+        record = TrainingRecord(
+            folder / "checkpoints",
+            {**about, "threads": threads},
+            resume=checkpoint,
+            after_epoch=partial(_after_epoch, folder / "metrics.csv", run.log),
+            quiet=runtime.quiet,
+        )
+        return train(fabric, ready.parts.task, ready.parts.optimizer, ready.batches, ready.plan, record)
+
+
+def _ready(
+    fabric: "Fabric",
+    stage: StageOneOptions,
+    runtime: RuntimeOptions,
+    build: Callable[[TrainingSetup], TrainingParts],
+    setup: TrainingSetup,
+) -> ReadyTraining:
+    """Build all that a training is made of."""
     parts = build(setup)
     batches: TrainingBatches
     if stage.mix == "cmo":
@@ -113,10 +164,6 @@ def run_training(
         batches = training_batches(
             fabric, setup.images, setup.preprocessing, stage, runtime.seed, parts.views, parts.further
         )
-    if fabric.is_global_zero:
-        _write_beginning(run, setup)
-    names = setup.splits.class_names
-    about = about_network(setup.backbone, names, setup.preprocessing, run.settings, setup.arguments)
     plan = TrainingPlan(
         num_epochs=stage.epochs,
         schedule=Schedule(stage.schedule, stage.warmup_epochs, milestones=stage.step_at, gamma=stage.step_gamma),
@@ -128,15 +175,7 @@ def run_training(
         ema=stage.ema,
         sam=stage.sam,
     )
-    with _settled_threads(fabric, setup, stage, quiet=runtime.quiet) as threads:
-        record = TrainingRecord(
-            folder / "checkpoints",
-            {**about, "threads": threads},
-            resume=checkpoint,
-            after_epoch=partial(_write_metrics, folder / "metrics.csv"),
-            quiet=runtime.quiet,
-        )
-        return train(fabric, parts.task, parts.optimizer, batches, plan, record)
+    return ReadyTraining(setup, parts, batches, plan)
 
 
 def _write_beginning(run: StageOneRun, setup: TrainingSetup) -> None:
@@ -162,6 +201,12 @@ def _settled_threads(
             torch.set_num_threads(began["training"])
         yield {"command": command, "training": torch.get_num_threads()}
     torch.set_num_threads(command)
+
+
+def _after_epoch(metrics: Path, log: RunLog | None, history: History) -> None:
+    _write_metrics(metrics, history)
+    if log is not None:
+        log.epochs(history)
 
 
 def _write_metrics(path: Path, history: History) -> None:

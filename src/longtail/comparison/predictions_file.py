@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,24 @@ if TYPE_CHECKING:
     from longtail.comparison.sealed import SealedFeatures
     from longtail.features import FeatureFile
 
-__all__ = ["read_predictions", "write_predictions"]
+__all__ = ["PredictedRows", "read_predicted_rows", "read_predictions", "write_predictions"]
 
 BESIDE = ("row", "id", "label", "group")  # columns that are no method's
+
+
+@dataclass(frozen=True)
+class PredictedRows:
+    """What methods predict for the rows of a split.
+
+    Attributes:
+        labels: class indices, shape (N,).
+        predictions: of each method, class indices, shape (N,).
+        words: by name of a column of words (`row`, `id`, `group`), N of them.
+    """
+
+    labels: NDArray[np.int64]
+    predictions: Mapping[str, NDArray[np.int64]]
+    words: Mapping[str, list[str]]
 
 
 def write_predictions(
@@ -66,6 +82,19 @@ def read_predictions(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[n
         >>> read_predictions(path)
         (array([0, 2]), {'prediction': array([1, 2])})
     """
+    rows = read_predicted_rows(path)
+    return rows.labels, dict(rows.predictions)
+
+
+def read_predicted_rows(path: Path) -> PredictedRows:
+    """Read labels and predictions, and what names the rows.
+
+    Args:
+        path: as `read_predictions` takes it.
+
+    Raises:
+        InputError: as `read_predictions`.
+    """
     expected = "a CSV with the columns label and prediction"
     lines = csv.reader(read_text(path, expected=expected).split("\n"))
     try:
@@ -90,7 +119,8 @@ def read_predictions(path: Path) -> tuple[NDArray[np.int64], dict[str, NDArray[n
             )
         for name in wanted:
             columns[name][number] = _class_number(row[names.index(name)], f"{printable(path)}: row {number}: {name}")
-    return columns["label"], {name: columns[name] for name in wanted[1:]}
+    words = {name: [row[names.index(name)] for row in rows[1:]] for name in BESIDE if name in names and name != "label"}
+    return PredictedRows(columns["label"], {name: columns[name] for name in wanted[1:]}, words)
 
 
 def _class_number(cell: str, where: str) -> int:

@@ -1,0 +1,67 @@
+"""Which settings of a run go together."""
+
+from dataclasses import replace
+
+from longtail.errors import InputError
+from longtail.jobs.run import RunConfig
+
+__all__ = ["checked"]
+
+
+def checked(config: RunConfig) -> RunConfig:
+    """Refuse settings that do not go together before they cost a training, and spell out what others imply.
+
+    Raises:
+        InputError: an unknown method, ONNX that is not installed, a part of the backbone that is to learn from
+            stored features, a loss that does nothing, two rebalancings at once, or a choice that cannot be made.
+    """
+    from longtail.comparison import read_settings, wanted_methods
+    from longtail.files.text import printable
+    from longtail.jobs.head_options import rules_of
+    from longtail.jobs.stage_one.contrast import check_contrast
+    from longtail.jobs.stage_one.frozen import check_feature_options
+    from longtail.jobs.stage_one.objective import check_rebalanced_once
+    from longtail.jobs.stage_one.switches import check_switches
+    from longtail.loggers import check_loggers
+
+    wanted_methods(config.heads.methods)
+    check_loggers(config.logger)
+    if config.heads.head is not None:
+        raise InputError("--head: a run compares with the classifier that it trains. Leave it out, or use `fit`.")
+    rules, costs = rules_of(config.heads), config.heads.choice.costs
+    if rules.select_on == "test" and not rules.i_know_test_is_spoiled and not config.data.original_splits:
+        raise InputError(
+            "--select-on test: choosing on the test split makes the test result worthless. Choose on val or train, or "
+            "add --i-know-test-is-spoiled to reproduce a publication that did so; every table will say it."
+        )
+    if costs is not None and not costs.is_file():
+        raise InputError(f"--costs {printable(costs)}: no such file.")
+    settings = read_settings(config.heads.set)
+    check_rebalanced_once(config.stage)
+    check_contrast(config.stage)
+    check_switches(config.stage)
+    if "onnx" in config.export:
+        from longtail.deploy import require_onnx
+
+        require_onnx()
+    if (config.stage.weights is not None) and not config.stage.frozen:
+        raise InputError(
+            "--weights: is for --frozen. To go on training from others' weights: `longtail import`, --init."
+        )
+    check_feature_options(config.layers, config.views, config.stage, crt_from=config.images.crt_from)
+    if config.dataset == "digits" and config.data.data is not None:
+        raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
+    if config.stage.frozen and config.unlabelled.unlabelled is not None:
+        raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
+    if config.images.crt_part != "classifier" and config.images.crt_from != "images":
+        raise InputError(f"--crt-part {config.images.crt_part} needs --crt-from images: stored features cannot learn.")
+    loss = settings.get("crt", {}).get("loss", "cross-entropy")
+    if config.images.crt_from == "images" and loss != "cross-entropy":
+        raise InputError(
+            f"--set crt.loss={loss}: with --crt-from images, cRT is trained by cross-entropy. Leave one of them out."
+        )
+    if config.data.original_splits:
+        # the published numbers were chosen on what is test here; every table says it
+        choice = replace(config.heads.choice, select_on="test", i_know_test_is_spoiled=True)
+        config = replace(config, heads=replace(config.heads, choice=choice))
+    return config
