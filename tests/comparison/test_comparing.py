@@ -96,7 +96,7 @@ def test_the_table_has_a_row_a_method(comparison):
 def test_it_shows_itself_in_a_notebook():
     data = {split: (features, np.char.add(labels, "<b>")) for split, (features, labels) in made_up().items()}
     html = compare(data, "joint,tau")._repr_html_()
-    assert html.count("<tr>") == 3
+    assert html.count("<tr") == 3
     assert "<td>tau</td>" in html
     assert "<b>" not in html
 
