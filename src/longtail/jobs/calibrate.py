@@ -55,6 +55,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     """Write RUN/calibration/{NAME.json, calibration.json}, make the report again, print tables; give the measures."""
     from longtail.counts import group_of_class
     from longtail.files.atomic import write_json
+    from longtail.files.text import printable
     from longtail.jobs.calibrating.file import calibration_path, write_calibration
     from longtail.jobs.calibrating.measures import Images, Wishes, calibrate, measure_calibration
     from longtail.jobs.calibrating.scores import unseen_scores
@@ -111,7 +112,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
     for path, head, wishes, doubts, result in fitted:
         measured = None if test is None else Images(head.logits(test.features), test.labels, "test", test.groups)
         facts = measure_calibration(result, measured, groups, wishes)
-        doubts = [*doubts, *few_images(facts), *other_mix(facts)]
+        doubts = [*few_images(facts), *doubts, *other_mix(facts)]
         facts = {**facts, "asked_for": config.prior, "implied_prior": head.implied_prior, "doubts": doubts}
         entries[path.stem] = {**facts, "sentences": sentences(path.stem, facts)}
         write_calibration(
@@ -127,8 +128,8 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         if not config.runtime.quiet:
             print(f"Open {page}")
     if not config.runtime.quiet:
-        used = "; `longtail predict` uses it for these heads" if out == folder else ""
-        print(f"Kept in {out / 'calibration'}{used}.")
+        used = f"; `longtail predict {printable(folder)} NEW-IMAGES/` uses it" if out == folder else ""
+        print(f"Kept in {printable(out / 'calibration')}{used}.")
     return {"schema": 1, "heads": entries}
 
 

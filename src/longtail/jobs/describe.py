@@ -284,13 +284,13 @@ def _print(facts: dict[str, Any], dataset: str, folder: Path) -> None:
         print(indent + line)
     for row in _table(facts):
         print(indent + row)
-    print(f"{indent}{folder / 'counts.png'}")
+    print(f"{indent}picture of it: {printable(folder / 'counts.png')}")
 
 
 def _look_notes(facts: dict[str, Any]) -> list[str]:
     notes = [sign["sentence"] for sign in facts.get("signs_of_groups", ())]
     if not notes and "signs_of_groups" in facts and "unreadable" in facts:
-        notes.append("names, times and likeness of the images themselves do not say that some belong together")
+        notes.append("no sign that some images belong together (looked at: names, times, likeness)")
     if facts.get("unreadable"):
         bad = counted(len(facts["unreadable"]), "file")
         notes.append(f"{bad} cannot be read (named in describe.json); leave them out with --skip-bad")

@@ -24,6 +24,7 @@ from longtail.ranges import Count
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+    from longtail.comparison.comparison import Comparison
     from longtail.comparison.problem import FeatureProblem
     from longtail.data.source import DataSplits
     from longtail.jobs.stage_one.trained_model import TrainedModel
@@ -180,13 +181,16 @@ def _run_one(
     fabric: "Fabric", config: RunConfig, splits: "DataSplits", folder: Path, log: "RunLog", *, table: bool
 ) -> dict[str, Any]:
     from longtail.backbones.costs import network_cost
+    from longtail.comparison import compare_under
     from longtail.comparison.method_names import wanted_methods
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
     from longtail.files.result_files import parts_of
     from longtail.jobs.extract import Extraction, extract_splits
+    from longtail.jobs.head_options import protocol_of
     from longtail.jobs.idle_notes import with_idle_settings
+    from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import tell
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.images import described
@@ -196,6 +200,7 @@ def _run_one(
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
     from longtail.jobs.stage_one.training_facts import training_facts
     from longtail.jobs.train import TrainConfig, train_stage_one
+    from longtail.jobs.written_comparison import methods_on_a_line
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
     parts_of(folder, STAYS)  # refuses what is another's before it costs a training
@@ -247,8 +252,10 @@ def _run_one(
     with replacing(folder, stays=STAYS) as new:
         # from Python nothing is printed; who repeats the run by --config wants to see the verdict
         written = config if table else replace(config, runtime=replace(runtime, quiet=False))
-        results = _compared(written, splits, problem, ready, new, facts)
-    _say(fabric, runtime, "heads", "  ".join(f"{name} done" for name in results["methods"]))
+        protocol = protocol_of(config.heads, problem, seed=runtime.seed, device=resolve_device(runtime.device))
+        with methods_on_a_line(quiet=runtime.quiet) as on_fitted:
+            comparison = compare_under(protocol, config.heads.methods, ready=ready, on_fitted=on_fitted)
+        results = _written(written, splits, problem, comparison, new, facts)
     log.results(results, folder)
     if table:
         tell(results, folder, quiet=runtime.quiet)
@@ -256,26 +263,25 @@ def _run_one(
     return results
 
 
-def _compared(
+def _written(
     config: RunConfig,
     splits: "DataSplits",
     problem: "FeatureProblem",
-    ready: dict[str, Any],
+    comparison: "Comparison",
     folder: Path,
     stage_facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Fit and measure the heads, and write all that comes of them into a folder."""
+    """Write all that comes of the heads into a folder."""
     from longtail.data.parts import DATA_NAMES
     from longtail.data.source import has_boxes
     from longtail.jobs.class_examples import add_examples
     from longtail.jobs.label_report import quick_label_problems
     from longtail.jobs.outcome import finish
     from longtail.jobs.quick import quick_sentence
-    from longtail.jobs.written_comparison import compared_in
+    from longtail.jobs.written_comparison import write_comparison
 
     title = config.dataset if config.dataset != "folder" else splits.name
-    runtime = replace(config.runtime, quiet=True)
-    results = compared_in(folder, problem, config.heads, runtime, title=title, ready=ready)
+    results = write_comparison(comparison, folder, title)
     results["data"]["notes"] = list(dict.fromkeys((*splits.notes, *results["data"]["notes"])))
     if splits.record.get("source") not in DATA_NAMES and "together" not in results["data"]:
         results["data"]["split_by"] = "images"

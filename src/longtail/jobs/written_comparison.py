@@ -1,10 +1,12 @@
 """Write what a comparison gives into the folder of a run."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from longtail.comparison import Comparison, FeatureProblem, compare_under
-from longtail.comparison.fit_methods import Ready
 from longtail.comparison.predictions_file import write_predictions
 from longtail.files.text import checksum_of
 from longtail.jobs.flags import as_typed
@@ -12,7 +14,7 @@ from longtail.jobs.head_options import HeadOptions, protocol_of
 from longtail.jobs.launch import resolve_device
 from longtail.jobs.options import HeadRuntimeOptions
 
-__all__ = ["compared_in", "say_fitted", "write_comparison"]
+__all__ = ["compared_in", "methods_on_a_line", "say_fitted", "write_comparison"]
 
 
 def compared_in(
@@ -22,7 +24,6 @@ def compared_in(
     runtime: HeadRuntimeOptions,
     *,
     title: str,
-    ready: Ready | None = None,
 ) -> dict[str, Any]:
     """Compare the wanted methods, and write heads and predictions into a folder.
 
@@ -32,7 +33,6 @@ def compared_in(
         options: methods, and how they are chosen and measured.
         runtime: seed, device, and whether each method that is done is told.
         title: of the report.
-        ready: heads that were trained elsewhere, with their predictions.
 
     Returns:
         What results.json holds of it.
@@ -42,7 +42,7 @@ def compared_in(
     """
     protocol = protocol_of(options, problem, seed=runtime.seed, device=resolve_device(runtime.device))
     on_fitted = None if runtime.quiet else say_fitted
-    comparison = compare_under(protocol, options.methods, ready=ready, on_fitted=on_fitted)
+    comparison = compare_under(protocol, options.methods, on_fitted=on_fitted)
     for note in comparison.protocol.problem.notes[len(problem.notes) :]:
         if not runtime.quiet:
             print(f"  note      {as_typed(note)}", flush=True)
@@ -79,3 +79,24 @@ def write_comparison(comparison: Comparison, folder: Path, title: str) -> dict[s
 def say_fitted(name: str, seconds: float) -> None:
     """Print that a method is done."""
     print(f"  {name} done in {seconds:.1f} s")
+
+
+@contextmanager
+def methods_on_a_line(*, quiet: bool) -> Iterator[Callable[[str, float], None] | None]:
+    """Tell each method as soon as it is done, all on one line of standard error.
+
+    Args:
+        quiet: show nothing.
+    """
+    if quiet:
+        yield None
+        return
+
+    def say(text: str, end: str) -> None:
+        print(text, end=end, file=sys.stderr, flush=True)
+
+    say(f"  {'heads':<10}", "")
+    try:
+        yield lambda name, _: say(f"{name} done", "  ")
+    finally:
+        say("", "\n")

@@ -19,6 +19,7 @@ from longtail.report.collect import collect_next, label_problems
 from longtail.report.confusion_figures import confusion_view
 from longtail.report.dlsa_figures import cluster_purities, group_confusions, likelihood_histograms, taken_rows
 from longtail.report.evidence import class_changes, decided, shown_differences
+from longtail.report.lead import lead
 from longtail.report.method_figures import accuracy_by_group, hyperparameter_curve, learning_curves
 from longtail.report.rare import rare_classes
 from longtail.report.results import read_results
@@ -106,6 +107,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "measured": measured,
         "beside": beside if split == "test" else {},
         "best": best,
+        "lead": lead(results),
         "doubts": _doubts(results["verdict"]),
         "explained": [(name, entry["summary"]) for name, entry in methods.items() if "summary" in entry],
         "without": _without(results, measured) if split == "test" else {},

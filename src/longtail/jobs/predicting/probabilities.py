@@ -55,8 +55,7 @@ def how_calibrated(calibration: "StoredCalibration | None", prior: NDArray[np.fl
         return "softmax of the scores, not calibrated"
     moved = "" if prior is None else ", moved to the prior"
     if calibration.calibrator.method == "none":
-        reason = f"{calibration.calibrated_on} gave no reason to change the scores"
-        return f"softmax of the scores, not calibrated: {reason}{moved}"
+        return f"softmax of the scores{moved}; calibration on {calibration.calibrated_on}, kept them as they are"
     return f"probabilities calibrated on {calibration.calibrated_on}{moved}"
 
 
