@@ -91,6 +91,28 @@ def test_what_is_told_is_what_was_asked_for(here, capsys):
     assert "nothing: run holds all epochs" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--prior", "nosuch"],
+        ["--prior", "estimated", "--sets"],
+        ["--sets"],
+        ["--sets", "--uncalibrated"],
+        ["--by-event"],
+        ["--aggregate", "joint,tau"],
+        ["--aggregate", "joint,nosuch"],
+        ["--aggregate", "joint,tau", "--method", "tau"],
+        ["--aggregate-epochs", "2"],
+    ],
+)
+def test_predict_refuses_alike(wrong, here, capsys):
+    words = ["predict", "run", "run/features/feature_val.h5", "--device", "cpu", *wrong]
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert main([*words, "--dry-run"]) == 2
+    assert capsys.readouterr().err == told
+
+
 def test_what_is_wrong_is_refused_as_ever(here, capsys):
     assert main(["run", "folder", "--data", "nowhere", "--dry-run"]) == 2
     assert main(["extract", "run", "--shards", "a.tar", "--dry-run"]) == 2

@@ -59,6 +59,13 @@ def test_everything_says_that_it_is_one(quick_run, capsys):
     assert repr(longtail.Run(quick_run)).splitlines()[5].startswith("A quick run")
     notes = longtail.compare_runs(quick_run, quick_run).content["notes"]
     assert sum("A quick run" in note for note in notes) == 2
+    published = quick_run.parent / "published"
+    assert main(["publish", str(quick_run), "--to", str(published)]) == 0
+    assert "**A quick run" in (published / "README.md").read_text()
+    assert repr(longtail.Run(published)).count("A quick run") == 1
+    capsys.readouterr()
+    assert main(["compare", str(quick_run), str(published)]) == 2
+    assert "is a published model" in capsys.readouterr().err
 
 
 def test_a_real_run_does_not_go_on_with_it(quick_run, capsys):
@@ -75,7 +82,11 @@ def test_train_and_fit_have_it(tmp_path, monkeypatch, tailed, capsys):
     for name, (rows, labels) in zip(("train", "test"), tailed, strict=True):
         longtail.write_features(tmp_path / "embeddings" / f"feature_{name}.h5", rows, labels)
     monkeypatch.setitem(rows_of_few.__globals__, "MOST_ROWS", 100)
-    assert main(["fit", "embeddings", "--quick", "--methods", "joint,ncm", "--label-check", "none"]) == 0
+    words = ["fit", "embeddings", "--quick", "--methods", "joint,ncm", "--label-check", "none"]
+    assert main([*words, "--seeds", "2", "--out", "seeds"]) == 0
+    assert (tmp_path / "seeds" / "summary.md").read_text().startswith("A quick run")
+    capsys.readouterr()
+    assert main(words) == 0
     assert "A quick run" in capsys.readouterr().out
     (folder,) = (tmp_path / "runs").glob("fit-quick-*")
     counts = json.loads((folder / "results.json").read_text())["data"]["train_counts"]

@@ -77,6 +77,11 @@ def open_run(folder: Run | Path | str, letter: str, method: str | None = None) -
             not fit to its classes.
     """
     run = folder if isinstance(folder, Run) else Run(Path(folder))
+    if run.is_published:
+        raise InputError(
+            f"{printable(run.folder)}: is a published model, without predictions row by row. Expected the run that it "
+            "was published from."
+        )
     head = run.head_path(method).stem
     split = measured_split(run.results)
     path = run.folder / "predictions" / f"{split}.csv"

@@ -79,15 +79,15 @@ def run(config: PredictConfig) -> Path:
     from longtail.jobs.dry_run.predictions import forecast_predictions
     from longtail.jobs.predicting.outputs import write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
-    from longtail.jobs.predicting.predictor import open_predictor
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
 
     path, replaced = _out(config)
-    if config.dry_run:
-        predictor = open_predictor(config.model, config.method)
-        return forecast_predictions(predictor, _inputs(replace(config, prior=None), predictor), path)
     config, predictor, calibration, inputs, mix = _opened(config)
+    if config.dry_run:
+        _target_prior(config, predictor, inputs)  # refuses what cannot be one, as the line below does
+        inputs.described().event_words() if config.by_event else None
+        return forecast_predictions(predictor, inputs, path)
     if not inputs.is_first:
         return _beside(path, inputs)
     for note in (*predictor.notes, *inputs.notes):
@@ -150,19 +150,25 @@ def _opened(
     config: PredictConfig,
 ) -> "tuple[PredictConfig, Predictor, StoredCalibration | None, Inputs, Mix | None]":
     """Open what predicts and what is to be predicted; several heads are mixed by agreement where that is asked for."""
-    from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members
+    from longtail.jobs.predicting.aggregate import aggregated, check_aggregate, open_members, views_of
     from longtail.jobs.predicting.predictor import open_predictor
+    from longtail.jobs.predicting.prior_estimator import ESTIMATED
 
     usual = {one.name: one.default for one in fields(config)}
     check_aggregate(config.aggregate, [name for name in usual if getattr(config, name) != usual[name]])
     if config.aggregate is not None:
         predictor, members = open_members(config.model, config.aggregate)
         inputs = _inputs(config, predictor)
+        views_of(inputs)
+        if config.dry_run:
+            return config, predictor, None, inputs, None
         mix = aggregated(members, inputs, epochs=config.aggregate_epochs, seed=config.runtime.seed)
         return config, replace(predictor, head=mix.head, name=f"a mix of {', '.join(members)}"), None, inputs, mix
     predictor = open_predictor(config.model, config.method)
     config = _as_balanced(config, predictor)
     calibration = _calibration(config, predictor.path, predictor.class_names)
+    if config.dry_run and config.prior in ESTIMATED:  # an estimate needs what is not computed
+        config = replace(config, prior=None)
     return config, predictor, calibration, _inputs(config, predictor), None
 
 
@@ -223,11 +229,6 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
 
     if config.prior is None:
         return None
-    if config.sets or config.reject:
-        raise InputError(
-            "--prior: what --sets and --reject promise holds for the classes' shares that the head was calibrated for. "
-            "Calibrate for others: longtail calibrate --prior."
-        )
     if config.prior in ESTIMATED:
         features = some_rows(inputs.blocks())
     else:
@@ -248,6 +249,11 @@ def _target_prior(config: PredictConfig, predictor: "Predictor", inputs: "Inputs
 def _calibration(config: PredictConfig, head: Path, names: tuple[str, ...]) -> "StoredCalibration | None":
     from longtail.jobs.predicting.probabilities import stored_calibration
 
+    if config.prior is not None and (config.sets or config.reject):
+        raise InputError(
+            "--prior: what --sets and --reject promise holds for the classes' shares that the head was calibrated for. "
+            "Calibrate for others: longtail calibrate --prior."
+        )
     if config.uncalibrated and (config.sets or config.reject):
         raise InputError("--sets and --reject come from the calibration. Leave --uncalibrated out.")
     stored = None if config.uncalibrated else stored_calibration(head, names)

@@ -50,7 +50,8 @@ def summarize(runs: list[dict[str, Any]], folder: Path, correction: Correction =
         "correction": correction,
         "environment": runs[0]["environment"],
     }
-    table = _markdown(summary) + _difference_table(summary)
+    quick = f"{runs[0]['quick']}\n\n" if runs[0].get("quick") else ""
+    table = quick + _markdown(summary) + _difference_table(summary)
     write_json(folder / "summary.json", summary)
     write_text(folder / "summary.md", table)
     print(f"\n{table}\n{spread_text(len(runs))} (t distribution), on {split}")

@@ -128,6 +128,7 @@ def _lead(results: Mapping[str, Any], facts: CardFacts) -> str:
     return (
         f"A classifier of images in {number:,} classes, made so that rare classes are recognised: "
         f"`{_cell(facts.method)}`{backbone} ({_cell(words)}). Published by `longtail`."
+        + (f"\n\n**{_cell(results['quick'])}**" if results.get("quick") else "")
     )
 
 

@@ -1,6 +1,6 @@
 """`longtail predict --aggregate`: several heads, or the experts of a network, mixed by agreement on two views."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ from longtail.jobs.predicting.inputs import Inputs
 from longtail.jobs.predicting.predictor import Predictor, check_stored_features, open_predictor
 from longtail.runs import Run
 
-__all__ = ["Mix", "aggregated", "check_aggregate", "open_members"]
+__all__ = ["Mix", "aggregated", "check_aggregate", "open_members", "views_of"]
 
 ENOUGH = 2**28  # logits of a view that weights are learnt from: 1 GiB
 _RATES = (0.025, 0.1)  # published for ImageNet-LT; for CIFAR-100-LT
@@ -155,6 +155,11 @@ def _experts(model: Path) -> tuple[Predictor, dict[str, Head]]:
     path = model if model.suffix == ".pt" else Run(model).checkpoint()
     if not path.is_file():
         raise InputError(f"--aggregate experts: {printable(model)} has no network. Expected a run or its checkpoint.")
+    if path.suffix != ".pt":
+        raise InputError(
+            f"--aggregate experts: {printable(model)} is a published model, without the classifiers of its experts. "
+            "Expected the run that it was published from."
+        )
     network = open_model(path).model
     num_experts = getattr(network, "num_experts", 1)
     if not isinstance(num_experts, int) or num_experts < 2:
@@ -170,6 +175,20 @@ def _experts(model: Path) -> tuple[Predictor, dict[str, Head]]:
     return open_predictor(path), heads
 
 
+def views_of(inputs: Inputs) -> Callable[[int], Iterator[NDArray[np.float32]]]:
+    """Return what computes two views of the inputs.
+
+    Raises:
+        InputError: features, of which there are none.
+    """
+    if inputs.views is None:
+        raise InputError(
+            "--aggregate looks at two random views of each image, and rows of features have none. Give the images; or "
+            "in Python, with logits of two views, longtail.heads.agreement_weights."
+        )
+    return inputs.views
+
+
 def aggregated(members: Mapping[str, Head], inputs: Inputs, *, epochs: int, seed: int) -> Mix:
     """Learn the weights of heads on the inputs.
 
@@ -182,16 +201,12 @@ def aggregated(members: Mapping[str, Head], inputs: Inputs, *, epochs: int, seed
     Raises:
         InputError: features, of which there are no views.
     """
-    if inputs.views is None:
-        raise InputError(
-            "--aggregate looks at two random views of each image, and rows of features have none. Give the images; or "
-            "in Python, with logits of two views, longtail.heads.agreement_weights."
-        )
+    compute = views_of(inputs)
     num_classes = len(next(iter(members.values())).classes_)
     numbers = len(inputs.source) * len(members) * num_classes
     every = -(-numbers // ENOUGH)
     logits: list[list[NDArray[np.float32]]] = [[], []]
-    for views in inputs.views(every):
+    for views in compute(every):
         for part, features in zip(logits, views, strict=True):
             part.append(np.stack([head.logits(features).astype(np.float32) for head in members.values()]))
     first, second = (np.concatenate(parts, axis=1) for parts in logits)

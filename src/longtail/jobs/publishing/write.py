@@ -158,6 +158,8 @@ def _results(run: Run, method: str, files: NetworkFiles | None) -> dict[str, Any
             key: results["environment"][key] for key in ("longtail", "torch", "timm") if key in results["environment"]
         },
     }
+    if results.get("quick"):
+        reduced["quick"] = results["quick"]
     if results.get("model"):
         written = Path(results["model"]["written"]).name if files is None else files.written
         reduced["model"] = {**results["model"], "read": Path(results["model"]["read"]).name, "written": written}
