@@ -160,6 +160,9 @@ def test_settings_are_named_as_they_are_typed(make_run):
 
 def test_what_cannot_be_compared_is_refused(make_run, tmp_path):
     one = make_run("one", FIRST)
+    same = make_run("same", FIRST)
+    with pytest.raises(InputError, match="same: is given twice"):
+        longtail.compare_runs(same, same / ".." / "same")
     with pytest.raises(InputError, match="1 runs to compare; expected 2 to 26"):
         longtail.compare_runs(one)
     with pytest.raises(InputError, match=r"no method 'lda' in .*one\. It has tau"):

@@ -18,6 +18,7 @@ from longtail.environment import provenance
 from longtail.errors import InputError
 from longtail.evaluation import accuracy_intervals, corrected, metric_weights, tally
 from longtail.evaluation.paired_tests import Correction
+from longtail.files.text import printable
 from longtail.runs import Run
 
 __all__ = ["compare_runs"]
@@ -44,12 +45,16 @@ def compare_runs(
         What was measured; it prints itself, and writes a page.
 
     Raises:
-        InputError: fewer than two runs, a folder that holds no finished run, or no such method.
+        InputError: fewer than two runs, one of them twice, a folder that holds no finished run, or no such method.
     """
     if not 2 <= len(runs) <= len(ascii_uppercase):
         raise InputError(f"{len(runs)} runs to compare; expected 2 to {len(ascii_uppercase)} folders of finished runs.")
     corrected([], correction)  # refuses an unknown one
     opened = [open_run(run, letter, method) for run, letter in zip(runs, ascii_uppercase, strict=False)]
+    places = [one.run.folder.resolve() for one in opened]
+    if len(set(places)) < len(places):
+        twice = next(place for place in places if places.count(place) > 1)
+        raise InputError(f"{printable(twice)}: is given twice, and does not differ from itself. Expected other runs.")
     first = opened[0]
     shared = {one.letter: shared_rows(first, one) for one in opened[1:]}
     paired = [first, *(one for one in opened[1:] if shared[one.letter].apart is None)]

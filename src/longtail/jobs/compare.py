@@ -36,9 +36,14 @@ def run(config: CompareConfig) -> Path:
     from longtail.files.text import printable
 
     comparison = compare_runs(*config.runs, method=config.method, correction=config.correction)
-    names = "-".join(folder.resolve().name for folder in config.runs[:3])
+    names = "-".join(_name(folder.resolve()) for folder in config.runs[:3])
     page = comparison.write(config.out or Path("runs") / f"compare-{names}")
     print(comparison)
     if not config.quiet:
         print(f"Open {printable(page)}")
     return page
+
+
+def _name(folder: Path) -> str:
+    """Return what a run is called; of the runs with several seeds all are called alike."""
+    return f"{folder.parent.name}-{folder.name}" if folder.name.startswith("seed-") else folder.name
