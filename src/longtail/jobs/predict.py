@@ -77,7 +77,7 @@ def run(config: PredictConfig) -> Path:
     from longtail.files.atomic import write_json
     from longtail.files.text import printable
     from longtail.jobs.dry_run.predictions import forecast_predictions
-    from longtail.jobs.predicting.outputs import write_outputs
+    from longtail.jobs.predicting.outputs import some_blocks, write_outputs
     from longtail.jobs.predicting.prediction_csv import MOST_FIRST, PredictionReport
     from longtail.jobs.predicting.probabilities import block_probabilities, how_calibrated
     from longtail.jobs.predicting.target_prior import write_prior
@@ -101,7 +101,7 @@ def run(config: PredictConfig) -> Path:
         write_prior(target, predictor.class_names, path.with_suffix(".prior.json"))
     prior = None if target is None else target.shares
     report = PredictionReport(calibration, sets=config.sets, reject=config.reject)
-    blocks = _some(block_probabilities(predictor.head, inputs.blocks(), calibration, prior), config.inputs)
+    blocks = some_blocks(block_probabilities(predictor.head, inputs.blocks(), calibration, prior), config.inputs)
     output = _output(config, predictor, path)
     notes = write_outputs(output, blocks, inputs, report)
     if not config.runtime.quiet:
@@ -137,13 +137,14 @@ def predicted(config: PredictConfig) -> tuple[tuple[str, ...], Blocks]:
 
     Nothing is printed or written.
     """
+    from longtail.jobs.predicting.outputs import some_blocks
     from longtail.jobs.predicting.probabilities import block_probabilities
 
     config, predictor, calibration, inputs, _ = _opened(config)
     target = _target_prior(config, predictor, inputs)
     prior = None if target is None else target.shares
     blocks = block_probabilities(predictor.head, inputs.blocks(), calibration, prior)
-    return predictor.class_names, _some(blocks, config.inputs)
+    return predictor.class_names, some_blocks(blocks, config.inputs)
 
 
 def _opened(
@@ -170,16 +171,6 @@ def _opened(
     if config.dry_run and config.prior in ESTIMATED:  # an estimate needs what is not computed
         config = replace(config, prior=None)
     return config, predictor, calibration, _inputs(config, predictor), None
-
-
-def _some(blocks: Blocks, path: Path) -> Blocks:
-    """Make sure that there is a block at least."""
-    rows = 0
-    for names, probabilities in blocks:
-        rows += len(names)
-        yield names, probabilities
-    if not rows:
-        raise InputError(f"{path}: nothing to predict in it.")
 
 
 def _as_balanced(config: PredictConfig, predictor: "Predictor") -> PredictConfig:

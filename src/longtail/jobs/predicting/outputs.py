@@ -16,7 +16,7 @@ from longtail.jobs.predicting.formats import OUTPUT_FORMATS, About
 from longtail.jobs.predicting.inputs import Inputs
 from longtail.jobs.predicting.prediction_csv import PredictionReport, write_predicted
 
-__all__ = ["Output", "output_path", "write_outputs"]
+__all__ = ["Output", "output_path", "some_blocks", "write_outputs"]
 
 Blocks = Iterator[tuple[list[str], NDArray[Any]]]
 _USUAL_TOP = 5
@@ -112,6 +112,16 @@ def write_outputs(output: Output, blocks: Blocks, inputs: Inputs, report: Predic
         if is_beside:
             notes = (*notes, f"{events.number:,} events in {printable(path)}")
     return notes
+
+
+def some_blocks(blocks: Blocks, path: Path) -> Blocks:
+    """Make sure that there is a block at least."""
+    rows = 0
+    for names, probabilities in blocks:
+        rows += len(names)
+        yield names, probabilities
+    if not rows:
+        raise InputError(f"{path}: nothing to predict in it.")
 
 
 def _noted(blocks: Blocks, report: PredictionReport, names: tuple[str, ...]) -> Blocks:

@@ -159,7 +159,7 @@ def _results(run: Run, method: str, files: NetworkFiles | None) -> dict[str, Any
         },
     }
     if results.get("quick"):
-        reduced["quick"] = results["quick"]
+        reduced["quick"] = reduced["verdict"]["quick"] = results["quick"]
     if results.get("model"):
         written = Path(results["model"]["written"]).name if files is None else files.written
         reduced["model"] = {**results["model"], "read": Path(results["model"]["read"]).name, "written": written}
