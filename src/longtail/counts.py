@@ -11,6 +11,7 @@ from longtail.errors import InputError
 
 __all__ = [
     "GROUPS",
+    "GROUP_WORDS",
     "PROFILES",
     "check_class_counts",
     "check_groups",
@@ -28,6 +29,8 @@ IntArray = NDArray[np.int64]
 MOST = 2**53  # images of a class: beyond, floating-point numbers skip whole ones
 
 GROUPS = ("many", "medium", "few")
+# what a person calls their classes
+GROUP_WORDS = {"many": "common classes", "medium": "classes of medium size", "few": "rare classes"}
 
 
 def class_counts(labels: ArrayLike, num_classes: int | None = None, *, name: str = "labels") -> IntArray:

@@ -5,16 +5,12 @@ from typing import Any
 
 from longtail.across_runs.measured_run import MeasuredRun
 from longtail.across_runs.same_rows import SharedRows
+from longtail.counts import GROUP_WORDS
 from longtail.report.evidence import decided
 
 __all__ = ["answers_of", "notes_of", "signed"]
 
-IN_WORDS = {
-    "balanced": "mean over classes",
-    "many": "common classes",
-    "medium": "classes of medium size",
-    "few": "rare classes",
-}
+IN_WORDS = {"balanced": "mean over classes", **GROUP_WORDS}
 
 
 def answers_of(content: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from longtail.backbones.averaging_network import AveragingNetwork
+
 __all__ = ["CifarResNet"]
 
 
@@ -32,7 +34,7 @@ class _Block(nn.Module):
         return F.relu(self.bn2(self.conv2(out)) + self.shortcut(x))
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(AveragingNetwork):
     """Classify small images with a ResNet of depth 6n + 2 and parameter-free shortcuts.
 
     It obeys timm's backbone protocol: `num_features`, `forward_features`, `forward_head(x, pre_logits=...)`,
@@ -62,44 +64,25 @@ class CifarResNet(nn.Module):
     def __init__(
         self, depth: int, num_classes: int = 10, in_chans: int = 3, *, widths: tuple[int, int, int] = (16, 32, 64)
     ) -> None:
-        super().__init__()
+        super().__init__(widths[-1])
         blocks, rest = divmod(depth - 2, 6)
         if rest or blocks < 1:
             raise ValueError(f"depth {depth} is not 6n + 2; expected 20, 32, 44, 56 or 110, for example.")
-        first, second, self.num_features = widths
+        first, second, third = widths
         self.conv1 = nn.Conv2d(in_chans, first, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(first)
         self.layer1 = _stage(first, first, blocks, stride=1)
         self.layer2 = _stage(first, second, blocks, stride=2)
-        self.layer3 = _stage(second, self.num_features, blocks, stride=2)
-        self.fc: nn.Module = nn.Identity()
+        self.layer3 = _stage(second, third, blocks, stride=2)
         self.reset_classifier(num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)
 
-    def get_classifier(self) -> nn.Module:
-        """Return the last linear layer."""
-        return self.fc
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """Put a new linear layer for `num_classes` classes in place of the last one; 0 removes it."""
-        self.num_classes = num_classes
-        self.fc = nn.Linear(self.num_features, num_classes) if num_classes else nn.Identity()
-
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to the last feature map (B, 64, H/4, W/4)."""
         x = F.relu(self.bn1(self.conv1(x)))
         return self.layer3(self.layer2(self.layer1(x)))  # type: ignore[no-any-return]
-
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Average the feature map to features (B, 64) and, unless `pre_logits`, classify them (B, C)."""
-        features = x.mean(dim=(2, 3))
-        return features if pre_logits else self.fc(features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (B, channels, H, W) to logits (B, C)."""
-        return self.forward_head(self.forward_features(x))
 
 
 def _stage(in_channels: int, channels: int, blocks: int, stride: int) -> nn.Sequential:

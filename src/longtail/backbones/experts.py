@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from longtail.backbones.averaging_network import AveragingNetwork
 from longtail.backbones.cifar_resnet import CifarResNet
 from longtail.backbones.digits_cnn import DigitsCNN
 from longtail.backbones.normalized_linear import NormalizedLinear
@@ -67,7 +68,7 @@ class ExpertClassifier(NormalizedLinear):
         return torch.einsum("bed,ced->bec", _by_expert(features, self.num_experts), weight)
 
 
-class ExpertNetwork(nn.Module):
+class ExpertNetwork(AveragingNetwork):
     """A network whose early stages are shared by E experts, under timm's backbone protocol.
 
     Its features are those of the experts side by side, (B, E D), each expert's scaled to length sqrt(D):
@@ -93,39 +94,24 @@ class ExpertNetwork(nn.Module):
     """
 
     def __init__(self, early: nn.Module, experts: Sequence[nn.Module], dimension: int, num_classes: int) -> None:
-        super().__init__()
+        super().__init__(len(experts) * dimension)
         self.num_experts = len(experts)
-        self.num_features = self.num_experts * dimension
         self.early = early
         self.experts = nn.ModuleList(experts)
-        self.fc: nn.Module = nn.Identity()
         self.reset_classifier(num_classes)
 
-    def get_classifier(self) -> nn.Module:
-        """Return the layer that averages the experts' classifiers."""
-        return self.fc
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """Put new classifiers for `num_classes` classes in place of the last ones; 0 removes them."""
-        self.num_classes = num_classes
-        self.fc = nn.Identity()
-        if num_classes:
-            self.fc = ExpertClassifier(self.num_features, num_classes, num_experts=self.num_experts)
+    def _new_classifier(self, num_classes: int) -> nn.Module:
+        return ExpertClassifier(self.num_features, num_classes, num_experts=self.num_experts)
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to the experts' last feature maps, one behind the other (B, E D, h, w)."""
         shared = self.early(x)
         return torch.cat([expert(shared) for expert in self.experts], dim=1)
 
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Average feature maps to features (B, E D), of length sqrt(D) each, and, unless `pre_logits`, classify."""
+    def _features(self, x: Tensor) -> Tensor:
+        """Average feature maps to features (B, E D), those of each expert of length sqrt(D)."""
         means = _by_expert(x.float().mean(dim=(2, 3)), self.num_experts)
-        features = (math.sqrt(means.shape[2]) * functional.normalize(means, dim=2)).flatten(1)
-        return features if pre_logits else self.fc(features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (B, channels, H, W) to the mean of the experts' logits (B, C)."""
-        return self.forward_head(self.forward_features(x))
+        return (math.sqrt(means.shape[2]) * functional.normalize(means, dim=2)).flatten(1)
 
     def expert_logits(self, x: Tensor) -> Tensor:
         """Map images (B, channels, H, W) to the logits of each expert (B, E, C)."""

@@ -7,7 +7,7 @@ import numpy as np
 from longtail.comparison.choice_sentence import choice_sentence
 from longtail.comparison.doubts import further_doubts, leak
 from longtail.comparison.grouping_sentence import grouping_sentence
-from longtail.counts import GROUPS
+from longtail.counts import GROUP_WORDS, GROUPS
 
 __all__ = ["recommended", "verdict", "verdict_lines"]
 
@@ -123,14 +123,13 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     versus = methods[best]["versus_joint"]
     present = [group for group in GROUPS if versus[group] is not None]
     rare, common = present[-1], present[0]
-    name = {"few": "rare classes", "medium": "classes of medium size", "many": "common classes"}
     before, after, total = (_count_images(results, method, rare) for method in ("joint", best, None))
     change = versus[rare]
     low, high = change["interval"]
     compared = len((results.get("comparisons") or {"pairs": []})["pairs"])
     corrected = f", corrected for {compared} comparisons" if compared > 1 else ""
     text = (
-        f"The {name[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
+        f"The {GROUP_WORDS[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
         f"({change['difference']:+.1f} points of mean recall, 95 % interval [{low:+.1f}, {high:+.1f}]{corrected}"
         f"{_doubt(change)})"
     )
@@ -138,7 +137,7 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
         cost = versus[common]
         verb = "lose" if cost["difference"] < 0 else "gain"
         changed = f"{verb} {abs(cost['difference']):.1f} points{_doubt(cost)}"
-        text += f"; the {name[common]} {changed if abs(cost['difference']) >= 0.05 else 'stay as they are'}"
+        text += f"; the {GROUP_WORDS[common]} {changed if abs(cost['difference']) >= 0.05 else 'stay as they are'}"
     more = (methods[best].get("choice") or {"fitted_on": ["train"]})["fitted_on"][1:]
     if more:
         text += (

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from longtail.jobs.run import RunConfig
+from longtail.recipes.changed import changed
 from longtail.recipes.cifar_lt import cifar10_lt, cifar100_lt
 from longtail.recipes.decoupling import imagenet_lt, inat18
 
@@ -39,10 +40,6 @@ _CIFAR_PROCO: dict[str, Any] = {
 }
 
 
-def _changed(config: RunConfig, **stage: Any) -> RunConfig:
-    return replace(config, stage=replace(config.stage, **stage))
-
-
 def imagenet_lt_bcl() -> RunConfig:
     """ImageNet-LT, ResNet-50, balanced contrastive learning for 90 epochs.
 
@@ -58,7 +55,7 @@ def imagenet_lt_bcl() -> RunConfig:
 
     Command: longtail run imagenet-lt-bcl --data DIR --devices 4
     """
-    return _changed(imagenet_lt(), **_STAGE, contrast="bcl", contrast_weight=0.35, weight_decay=5e-4)
+    return changed(imagenet_lt(), **_STAGE, contrast="bcl", contrast_weight=0.35, weight_decay=5e-4)
 
 
 def inat18_bcl() -> RunConfig:
@@ -90,7 +87,7 @@ def imagenet_lt_proco() -> RunConfig:
 
     Command: longtail run imagenet-lt-proco --data DIR --devices 8
     """
-    return _changed(imagenet_lt(), **_STAGE, contrast="proco", contrast_weight=1.0, weight_decay=5e-4)
+    return changed(imagenet_lt(), **_STAGE, contrast="proco", contrast_weight=1.0, weight_decay=5e-4)
 
 
 def inat18_proco() -> RunConfig:
@@ -122,7 +119,7 @@ def cifar100_lt_proco() -> RunConfig:
 
     Command: longtail run cifar100-lt-proco --data DIR --download
     """
-    return _changed(cifar100_lt(), **_CIFAR_PROCO)
+    return changed(cifar100_lt(), **_CIFAR_PROCO)
 
 
 def cifar10_lt_proco() -> RunConfig:
@@ -136,4 +133,4 @@ def cifar10_lt_proco() -> RunConfig:
 
     Command: longtail run cifar10-lt-proco --data DIR --download
     """
-    return _changed(cifar10_lt(), **_CIFAR_PROCO)
+    return changed(cifar10_lt(), **_CIFAR_PROCO)

@@ -1,9 +1,9 @@
 """Published settings of RIDE and SADE: three experts in one network."""
 
-from dataclasses import replace
 from typing import Any
 
 from longtail.jobs.run import RunConfig
+from longtail.recipes.changed import changed
 from longtail.recipes.cifar_lt import cifar10_lt, cifar100_lt
 from longtail.recipes.decoupling import imagenet_lt, inat18
 
@@ -34,10 +34,6 @@ _RIDE_CIFAR: dict[str, Any] = {**_CIFAR, **_RIDE, "experts_diversity": 0.45, "ex
 _RIDE_LARGE: dict[str, Any] = {**_LARGE, **_RIDE, "experts_diversity": 0.2}
 
 
-def _changed(config: RunConfig, **stage: Any) -> RunConfig:
-    return replace(config, stage=replace(config.stage, **stage))
-
-
 def cifar100_lt_ride() -> RunConfig:
     """CIFAR-100, exponential profile of ratio 100, ResNet-32 with three experts, RIDE for 200 epochs.
 
@@ -54,7 +50,7 @@ def cifar100_lt_ride() -> RunConfig:
 
     Command: longtail run cifar100-lt-ride --data DIR --download
     """
-    return _changed(cifar100_lt(), **_RIDE_CIFAR, step_gamma=0.01)
+    return changed(cifar100_lt(), **_RIDE_CIFAR, step_gamma=0.01)
 
 
 def cifar10_lt_ride() -> RunConfig:
@@ -64,7 +60,7 @@ def cifar10_lt_ride() -> RunConfig:
 
     Command: longtail run cifar10-lt-ride --data DIR --download
     """
-    return _changed(cifar10_lt(), **_RIDE_CIFAR, step_gamma=0.01)
+    return changed(cifar10_lt(), **_RIDE_CIFAR, step_gamma=0.01)
 
 
 def imagenet_lt_ride() -> RunConfig:
@@ -81,7 +77,7 @@ def imagenet_lt_ride() -> RunConfig:
     Command: longtail run imagenet-lt-ride --data DIR --devices 8
     """
     batch = {"batch_size": 256, "published_batch": 256, "learning_rate": 0.1}
-    return _changed(imagenet_lt(), **_RIDE_LARGE, **batch, experts_temperature=0.02)
+    return changed(imagenet_lt(), **_RIDE_LARGE, **batch, experts_temperature=0.02)
 
 
 def inat18_ride() -> RunConfig:
@@ -98,7 +94,7 @@ def inat18_ride() -> RunConfig:
 
     Command: longtail run inat18-ride --data DIR --devices 8
     """
-    return _changed(inat18(), **_RIDE_LARGE, experts_temperature=0.015)
+    return changed(inat18(), **_RIDE_LARGE, experts_temperature=0.015)
 
 
 def cifar100_lt_sade() -> RunConfig:
@@ -115,7 +111,7 @@ def cifar100_lt_sade() -> RunConfig:
 
     Command: longtail run cifar100-lt-sade --data DIR --download
     """
-    return _changed(cifar100_lt(), **_CIFAR, experts="sade", experts_tau=2.0)
+    return changed(cifar100_lt(), **_CIFAR, experts="sade", experts_tau=2.0)
 
 
 def cifar10_lt_sade() -> RunConfig:
@@ -125,7 +121,7 @@ def cifar10_lt_sade() -> RunConfig:
 
     Command: longtail run cifar10-lt-sade --data DIR --download
     """
-    return _changed(cifar10_lt(), **_CIFAR, experts="sade", experts_tau=2.0)
+    return changed(cifar10_lt(), **_CIFAR, experts="sade", experts_tau=2.0)
 
 
 def imagenet_lt_sade() -> RunConfig:
@@ -139,7 +135,7 @@ def imagenet_lt_sade() -> RunConfig:
 
     Command: longtail run imagenet-lt-sade --data DIR --devices 2
     """
-    return _changed(
+    return changed(
         imagenet_lt(),
         experts="sade",
         experts_tau=2.0,
@@ -164,4 +160,4 @@ def inat18_sade() -> RunConfig:
 
     Command: longtail run inat18-sade --data DIR --devices 4
     """
-    return _changed(inat18(), **_LARGE, experts="sade", experts_tau=1.0)
+    return changed(inat18(), **_LARGE, experts="sade", experts_tau=1.0)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from longtail.jobs.run import RunConfig
+from longtail.recipes.changed import changed
 from longtail.recipes.cifar_lt import cifar100_lt
 from longtail.recipes.decoupling import imagenet_lt, inat18, places_lt
 
@@ -29,10 +30,6 @@ _LONG: dict[str, Any] = {
 }
 
 
-def _changed(config: RunConfig, **stage: Any) -> RunConfig:
-    return replace(config, stage=replace(config.stage, **stage))
-
-
 def cifar100_lt_paco() -> RunConfig:
     """CIFAR-100, exponential profile of ratio 100, ResNet-32, PaCo for 400 epochs.
 
@@ -46,7 +43,7 @@ def cifar100_lt_paco() -> RunConfig:
 
     Command: longtail run cifar100-lt-paco --data DIR --download
     """
-    return _changed(
+    return changed(
         cifar100_lt(),
         contrast="paco",
         contrast_weight=0.01,
@@ -74,7 +71,7 @@ def cifar100_lt_gpaco() -> RunConfig:
     Command: longtail run cifar100-lt-gpaco --data DIR --download
     """
     config = cifar100_lt_paco()
-    return _changed(config, contrast="gpaco", learning_rate=0.1)
+    return changed(config, contrast="gpaco", learning_rate=0.1)
 
 
 def imagenet_lt_paco() -> RunConfig:
@@ -91,7 +88,7 @@ def imagenet_lt_paco() -> RunConfig:
 
     Command: longtail run imagenet-lt-paco --data DIR --devices 4
     """
-    return _changed(
+    return changed(
         imagenet_lt(),
         **_LONG,
         contrast="paco",
@@ -117,7 +114,7 @@ def imagenet_lt_gpaco() -> RunConfig:
 
     Command: longtail run imagenet-lt-gpaco --data DIR --devices 4
     """
-    return _changed(imagenet_lt_paco(), contrast="gpaco", contrast_weight=0.045, learning_rate=0.04)
+    return changed(imagenet_lt_paco(), contrast="gpaco", contrast_weight=0.045, learning_rate=0.04)
 
 
 def places_lt_paco() -> RunConfig:
@@ -133,7 +130,7 @@ def places_lt_paco() -> RunConfig:
 
     Command: longtail run places-lt-paco --data DIR --devices 4
     """
-    return _changed(
+    return changed(
         places_lt(),
         contrast="paco",
         contrast_weight=0.05,
@@ -160,7 +157,7 @@ def places_lt_gpaco() -> RunConfig:
 
     Command: longtail run places-lt-gpaco --data DIR --devices 4
     """
-    return _changed(places_lt_paco(), contrast="gpaco", contrast_weight=0.02)
+    return changed(places_lt_paco(), contrast="gpaco", contrast_weight=0.02)
 
 
 def inat18_paco() -> RunConfig:
@@ -191,4 +188,4 @@ def inat18_gpaco() -> RunConfig:
 
     Command: longtail run inat18-gpaco --data DIR --devices 8
     """
-    return _changed(inat18_paco(), contrast="gpaco", learning_rate=0.04)
+    return changed(inat18_paco(), contrast="gpaco", learning_rate=0.04)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from longtail.counts import GROUPS
+from longtail.counts import GROUP_WORDS, GROUPS
 
 __all__ = ["lead"]
-
-NAMES = {"few": "rare classes", "medium": "classes of medium size", "many": "common classes"}
 
 
 def lead(results: dict[str, Any]) -> dict[str, Any] | None:
@@ -31,7 +29,7 @@ def lead(results: dict[str, Any]) -> dict[str, Any] | None:
             images = [test["per_class_images"][c] for c in members]
             found = [round((test["per_class"][c] or 0) * test["per_class_images"][c] / 100) for c in members]
             if sum(images):
-                bars.append({"group": NAMES[group], "method": name, "found": sum(found), "images": sum(images)})
+                bars.append({"group": GROUP_WORDS[group], "method": name, "found": sum(found), "images": sum(images)})
     if not bars:
         return None
     before, now = bars[:2]

@@ -1,6 +1,5 @@
 """Supervised contrast as it is typed: what it cannot be said with, its usual settings, its task around a network."""
 
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from longtail.counts import class_counts
 from longtail.data.transforms import Augmentation
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
+from longtail.jobs.stage_one.refusals import changed_settings, flag, refuse_alone, refuse_beside
 from longtail.jobs.stage_one.setup import TrainingSetup
 
 __all__ = ["check_contrast", "contrast_settings", "contrast_task", "further_views"]
@@ -36,22 +36,16 @@ def check_contrast(stage: StageOneOptions) -> None:
     Raises:
         InputError: naming the two.
     """
-    given = [
-        field.name
-        for field in fields(StageOneOptions)
-        if field.name.startswith("contrast_") and getattr(stage, field.name) != field.default
-    ]
+    given = [name for name in changed_settings(stage) if name.startswith("contrast_")]
     if stage.contrast == "none":
-        if given:
-            raise InputError(f"{_flag(given[0])} does nothing without --contrast. Add it, or leave this out.")
-        return
+        return refuse_alone(given, "contrast")
     contrast = f"--contrast {stage.contrast}"
     if stage.frozen:
         raise InputError(f"--frozen trains no backbone, and {contrast} would. Leave one of them out.")
-    usual, known = StageOneOptions(), {f"contrast_{name}" for name in _USUAL[stage.contrast]}
+    known = {f"contrast_{name}" for name in _USUAL[stage.contrast]}
     known |= {"contrast_view"} | ({"contrast_classifier"} if stage.contrast in ("bcl", "proco") else set())
     if idle := [name for name in given if name not in known]:
-        raise InputError(f"{_flag(idle[0])} does nothing for {contrast}. Leave it out.")
+        raise InputError(f"{flag(idle[0])} does nothing for {contrast}. Leave it out.")
     own = {
         "loss": "has a loss of its own, which knows the class counts",
         "reweight": "counts on how rare classes are already",
@@ -63,8 +57,7 @@ def check_contrast(stage: StageOneOptions) -> None:
         own["sync_bn"] = "shuffles its batches across processes instead"
     if stage.contrast != "proco":
         own["accumulate"] = "compares the images of a step with each other"
-    if others := [name for name in own if getattr(stage, name) != getattr(usual, name)]:
-        raise InputError(f"{_flag(others[0])}: {contrast} {own[others[0]]}. Leave it out.")
+    refuse_beside(stage, contrast, own)
     if stage.contrast_view == "none":
         raise InputError("--contrast-view none: the views that are compared would be the same image.")
 
@@ -128,7 +121,3 @@ def further_views(stage: StageOneOptions) -> tuple[Augmentation, ...]:
         (('moco', 'moco'), ())
     """
     return (stage.contrast_view,) * (_VIEWS.get(stage.contrast, 1) - 1)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

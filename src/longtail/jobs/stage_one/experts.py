@@ -1,7 +1,6 @@
 """Several experts as they are typed: what they cannot be said with, their usual settings, their loss."""
 
 import math
-from dataclasses import fields
 from functools import partial
 
 from torch import Tensor
@@ -10,6 +9,7 @@ from longtail.backbones.hugging_face_network import PREFIX
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.objective import Objective
+from longtail.jobs.stage_one.refusals import changed_settings, flag, refuse_alone, refuse_beside
 from longtail.losses import RIDE, SADE, Deferred, effective_number_weights
 
 __all__ = ["check_experts", "experts_objective"]
@@ -30,17 +30,15 @@ def check_experts(stage: StageOneOptions) -> None:
     Raises:
         InputError: naming the two.
     """
-    changed = {field.name for field in fields(StageOneOptions) if getattr(stage, field.name) != field.default}
+    changed = changed_settings(stage)
     given = [name for name in _BELONGS if name in changed]
     if stage.experts == "none":
-        if given:
-            raise InputError(f"{_flag(given[0])} does nothing without --experts. Add it, or leave this out.")
-        return
+        return refuse_alone(given, "experts")
     experts = f"--experts {stage.experts}"
     if stage.experts == "sade" and stage.num_experts != _SADE_EXPERTS:
         raise InputError(f"--num-experts {stage.num_experts}: {experts} has three, one for each world. Leave it out.")
     if idle := [name for name in given if name != "num_experts" and _BELONGS[name] != stage.experts]:
-        raise InputError(f"{_flag(idle[0])} does nothing for {experts}. Leave it out.")
+        raise InputError(f"{flag(idle[0])} does nothing for {experts}. Leave it out.")
     if stage.frozen:
         raise InputError(f"--frozen trains no backbone, and {experts} would. Leave one of them out.")
     if stage.pretrained or stage.backbone.startswith(PREFIX):
@@ -56,8 +54,7 @@ def check_experts(stage: StageOneOptions) -> None:
         "classifier_radius": "compares directions, and the lengths of its weights mean nothing",
         "compile": "takes the logits of each expert from within the network, which is compiled as a whole",
     }
-    if refused := [name for name in others if name in changed]:
-        raise InputError(f"{_flag(refused[0])}: {experts} {others[refused[0]]}. Leave it out.")
+    refuse_beside(stage, experts, others)
 
 
 def experts_objective(stage: StageOneOptions, class_counts: Tensor, *, is_small: bool) -> Objective:
@@ -87,7 +84,3 @@ def experts_objective(stage: StageOneOptions, class_counts: Tensor, *, is_small:
     )
     deferred = Deferred(build(), weighted, math.floor(stage.experts_from * stage.epochs))
     return Objective(deferred, deferred.set_epoch)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

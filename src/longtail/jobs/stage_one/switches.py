@@ -1,6 +1,5 @@
 """What a training is made of besides network, loss and sampler: its switches, as they are typed."""
 
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from longtail.errors import InputError
 from longtail.heads.max_norm import project
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.experts import check_experts
+from longtail.jobs.stage_one.refusals import changed_settings, flag
 from longtail.training.mixing import Mixing
 
 __all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
@@ -34,13 +34,13 @@ def check_switches(stage: StageOneOptions) -> None:
         InputError: naming the two.
     """
     check_experts(stage)
-    usual = StageOneOptions()
+    changed = changed_settings(stage)
     for name, (switch, values) in _BELONGS.items():
-        if getattr(stage, name) != getattr(usual, name) and getattr(stage, switch) not in values:
-            raise InputError(f"{_flag(name)} does nothing without {_flag(switch)} {' or '.join(values)}. Leave it out.")
+        if name in changed and getattr(stage, switch) not in values:
+            raise InputError(f"{flag(name)} does nothing without {flag(switch)} {' or '.join(values)}. Leave it out.")
     on = list(switched_on(stage))
     if stage.frozen and on:
-        raise InputError(f"--frozen trains no backbone, so {_flag(on[0])} does nothing. Leave one of them out.")
+        raise InputError(f"--frozen trains no backbone, so {flag(on[0])} does nothing. Leave one of them out.")
     if stage.classifier_radius is not None and stage.loss == "ldam":
         raise InputError(
             "--classifier-radius: --loss ldam compares directions, and the lengths of its weights mean nothing."
@@ -80,8 +80,8 @@ def switched_on(stage: StageOneOptions) -> dict[str, Any]:
         >>> switched_on(StageOneOptions(mix="cmo", ema=0.999))
         {'mix': 'cmo', 'ema': 0.999}
     """
-    usual = {field.name: field.default for field in fields(StageOneOptions)}
-    return {name: getattr(stage, name) for name in SWITCHES if getattr(stage, name) != usual[name]}
+    changed = changed_settings(stage)
+    return {name: getattr(stage, name) for name in SWITCHES if name in changed}
 
 
 def policy_of(stage: StageOneOptions, size: int) -> Policy:
@@ -129,7 +129,3 @@ def mixing_of(stage: StageOneOptions) -> Mixing | None:
 def cap_classifier(model: nn.Module, radius: float) -> None:
     """Shorten the weight vectors of a network's classifier that are longer than the radius to it, in place."""
     project(classifier_of(model).weight, radius)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
