@@ -85,6 +85,14 @@ def test_the_classifier_on_the_features_is_the_network(name):
         torch.testing.assert_close(classifier_of(model)(features), model(images))
 
 
+@pytest.mark.parametrize(("name", "arguments"), [("resnet20", {}), ("resnet20", {"experts": 3})])
+def test_layers_are_listed_in_the_order_of_the_network(name, arguments):
+    """Weights are drawn and adapters given in that order: another order would draw other weights."""
+    layers = [layer for layer, _ in create_backbone(name, num_classes=5, arguments=arguments).named_children()]
+    assert layers[0] in ("conv1", "early")
+    assert layers[-1] == "fc"
+
+
 @pytest.mark.parametrize("kind", [Auxiliary, Tempered])
 def test_what_stands_beside_or_behind_the_classifier_is_refused(kind):
     with pytest.raises(InputError, match=f"its logits are not those of its last layer .{kind.__name__}"):

@@ -16,6 +16,7 @@ from longtail.jobs.stage_one.objective import trained_prior
 from longtail.jobs.stage_one.trained_model import open_model
 from longtail.training.checkpoints import load_checkpoint
 from power_cut import power_cut
+from same_training import assert_same_training
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 METHODS = ["paco", "gpaco", "bcl", "proco"]
@@ -25,16 +26,6 @@ TRAIN = ["--epochs", "2", "--batch-size", "64", *FAST]
 
 def words(method):
     return ["--contrast", method, *TRAIN]
-
-
-def assert_same(ours, theirs):
-    assert ours["task"].keys() == theirs["task"].keys()
-    for name, tensor in ours["task"].items():
-        assert torch.equal(tensor, theirs["task"][name]), name
-    for one, other in zip(ours["optimizer"]["state"].values(), theirs["optimizer"]["state"].values(), strict=True):
-        assert torch.equal(one["momentum_buffer"], other["momentum_buffer"])
-    for one, other in zip(ours["state"]["history"], theirs["state"]["history"], strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +77,7 @@ def test_stopped_and_resumed_with_the_same_bits(trained, tmp_path, monkeypatch, 
         main(call)
     assert main([*call, "--resume"]) == 0
     last = "checkpoints/last.pt"
-    assert_same(load_checkpoint(trained(method) / last), load_checkpoint(tmp_path / last))
+    assert_same_training(trained(method) / last, tmp_path / last)
 
 
 @pytest.mark.parametrize("method", ["paco", "proco"])
@@ -100,7 +91,7 @@ def test_killed_like_a_process_and_resumed_with_the_same_bits(forked, tmp_path, 
     victim.kill()
     assert load_checkpoint(last)["state"]["epoch"] < 4
     assert forked.run(*call, "--out", tmp_path / "cut", "--resume").returncode == 0
-    assert_same(load_checkpoint(tmp_path / "whole" / "checkpoints" / "last.pt"), load_checkpoint(last))
+    assert_same_training(tmp_path / "whole" / "checkpoints" / "last.pt", last)
 
 
 @pytest.mark.parametrize("method", METHODS)

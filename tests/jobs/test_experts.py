@@ -15,6 +15,7 @@ from longtail.jobs.stage_one.trained_model import open_model
 from longtail.losses import RIDE, SADE
 from longtail.training.checkpoints import load_checkpoint
 from power_cut import power_cut
+from same_training import assert_same_training
 
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 TRAIN = ["--epochs", "2", "--batch-size", "64", "--nesterov", *FAST]
@@ -36,14 +37,6 @@ def trained(tmp_path_factory):
         return runs[method]
 
     return of
-
-
-def assert_same(ours, theirs):
-    assert ours["task"].keys() == theirs["task"].keys()
-    for name, tensor in ours["task"].items():
-        assert torch.equal(tensor, theirs["task"][name]), name
-    for one, other in zip(ours["optimizer"]["state"].values(), theirs["optimizer"]["state"].values(), strict=True):
-        assert torch.equal(one["momentum_buffer"], other["momentum_buffer"])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,7 +61,7 @@ def test_stopped_and_resumed_with_the_same_bits(tmp_path, monkeypatch, method):
     with power_cut(monkeypatch, STEPS + 3):
         main([*call, "--out", str(tmp_path / "cut")])
     assert main([*call, "--out", str(tmp_path / "cut"), "--resume"]) == 0
-    assert_same(load_checkpoint(tmp_path / "whole" / LAST), load_checkpoint(tmp_path / "cut" / LAST))
+    assert_same_training(tmp_path / "whole" / LAST, tmp_path / "cut" / LAST)
 
 
 def test_features_are_the_experts_side_by_side_and_their_mean_a_head(trained, tmp_path):

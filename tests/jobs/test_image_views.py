@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from exported_programs import assert_exported
 from longtail.cli import main
 from longtail.data.views import view_of_images
 from longtail.features import open_feature_file
@@ -114,12 +115,7 @@ def test_new_images_are_seen_as_those_of_test(viewed, photos, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["torch-export", "onnx"])
 def test_a_program_averages_them_too(viewed, form, tmp_path, capsys):
-    if form == "onnx":
-        pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-    out = tmp_path / ("model.onnx" if form == "onnx" else "model.pt2")
-    words = ["export", str(viewed), "--format", form, "--head", str(viewed / "heads" / "lda.npz"), "--out", str(out)]
-    assert main(words) == 0
-    assert "checked: differs by at most" in capsys.readouterr().out
+    assert_exported(viewed, "lda", form, tmp_path, capsys)
 
 
 def test_weights_alone_average_nothing(viewed, tmp_path, capsys):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from exported_programs import assert_exported
 from longtail.backbones.layer_choice import chosen_parts
 from longtail.backbones.layer_parts import features_of_layers
 from longtail.cli import main
@@ -70,12 +71,7 @@ def test_new_images_get_the_same_features(layered, photos, tmp_path):
 
 @pytest.mark.parametrize("form", ["torch-export", "onnx"])
 def test_a_program_computes_them_too(layered, form, tmp_path, capsys):
-    if form == "onnx":
-        pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-    out = tmp_path / ("model.onnx" if form == "onnx" else "model.pt2")
-    words = ["export", str(layered), "--format", form, "--head", str(layered / "heads" / "lda.npz"), "--out", str(out)]
-    assert main(words) == 0
-    assert "checked: differs by at most" in capsys.readouterr().out
+    assert_exported(layered, "lda", form, tmp_path, capsys)
 
 
 def test_weights_have_no_place_for_them(layered, tmp_path, capsys):

@@ -111,20 +111,15 @@ def test_a_head_that_is_no_layer(frozen, photos, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_features_of_several_layers(frozen, photos, tmp_path, capsys):
-    words = [*frozen_words(photos, frozen.parent), "--methods", "joint,lda", "--layers", "last2"]
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [(["--layers", "last2"], "sees features of several layers"), (["--test-views", "2"], "sees the mean over several")],
+)
+def test_features_that_others_do_not_see(frozen, photos, tmp_path, capsys, flags, told):
+    words = [*frozen_words(photos, frozen.parent), "--methods", "joint,lda", *flags]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
     assert publish(tmp_path / "run", tmp_path / "pub", "--method", "lda") == 0
-    assert "sees features of several layers" in capsys.readouterr().out
-    same_predictions(tmp_path / "run", tmp_path / "pub", photos / "data" / "0", "lda")
-
-
-@pytest.mark.slow
-def test_the_mean_over_views(frozen, photos, tmp_path, capsys):
-    words = [*frozen_words(photos, frozen.parent), "--methods", "joint,lda", "--test-views", "2"]
-    assert main([*words, "--out", str(tmp_path / "run")]) == 0
-    assert publish(tmp_path / "run", tmp_path / "pub", "--method", "lda") == 0
-    assert "sees the mean over several views" in capsys.readouterr().out
+    assert told in capsys.readouterr().out
     same_predictions(tmp_path / "run", tmp_path / "pub", photos / "data" / "0", "lda")
 
 

@@ -70,7 +70,7 @@ def write_table(path, words, numbers, features):
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory):
-    """A folder with all of that, and what was run on it: runs/photos and runs/fit-embeddings."""
+    """A folder with all of that, and what was run on it: runs/photos (and again) and runs/fit-embeddings."""
     folder = lay_out(tmp_path_factory.mktemp("pages"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -78,6 +78,7 @@ def sandbox(tmp_path_factory):
         assert main(f"run folder --data photos {small} --out runs/photos".split()) == 0
         fit = ["fit", "embeddings", "--methods", "joint,tau,auto", "--quiet"]
         assert main([*fit, "--out", "runs/fit-embeddings"]) == 0
+    shutil.copytree(folder / "runs/photos", folder / "runs/again")
     return folder
 
 

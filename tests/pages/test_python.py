@@ -23,7 +23,7 @@ QUICK = {
     "epochs=20": "epochs=2",
     'out="runs/photos"': 'out="runs/from-python"',
     '"runs/first"': '"runs/photos"',
-    '"runs/second"': '"runs/photos"',
+    '"runs/second"': '"runs/again"',
 }
 SECONDS = ("disalign.md", "distilled.md", "dlsa.md", "faq.md", "los.md", "marc.md", "mlp.md")
 # modules, and what is public one room deeper, as the cards write them without their imports

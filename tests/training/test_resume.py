@@ -18,6 +18,7 @@ from longtail.training.checkpoints import load_checkpoint
 from longtail.training.classification import Classification
 from longtail.training.loop import train
 from longtail.training.plan import TrainingPlan, TrainingRecord
+from same_training import assert_same_training
 
 PREPROCESSING = Preprocessing(
     size=8, resize=8, channels=1, mean=(0.3,), std=(0.4,), augmentation="shift", resident=True
@@ -83,17 +84,6 @@ def run(folder, *, stop_after=None, resume=None, precision="32-true", accumulate
     return train(fabric, task, optimizer, batches, plan, TrainingRecord(folder, {}, resume, quiet=True))
 
 
-def assert_same(first, second):
-    first, second = load_checkpoint(first), load_checkpoint(second)
-    for name, tensor in first["task"].items():
-        assert torch.equal(tensor, second["task"][name]), name
-    for ours, theirs in zip(first["optimizer"]["state"].values(), second["optimizer"]["state"].values(), strict=True):
-        assert torch.equal(ours["momentum_buffer"], theirs["momentum_buffer"])
-    drop = ("seconds",)
-    for ours, theirs in zip(first["state"]["history"], second["state"]["history"], strict=True):
-        assert {k: v for k, v in ours.items() if k not in drop} == {k: v for k, v in theirs.items() if k not in drop}
-
-
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_stopped_after_every_step(tmp_path, precision):
     run(tmp_path / "whole", precision=precision)
@@ -102,7 +92,7 @@ def test_stopped_after_every_step(tmp_path, precision):
         with pytest.raises(PowerCut):
             run(folder, stop_after=stop, precision=precision)
         run(folder, resume=load_checkpoint(folder / "last.pt"), precision=precision)
-        assert_same(tmp_path / "whole" / "last.pt", folder / "last.pt")
+        assert_same_training(tmp_path / "whole" / "last.pt", folder / "last.pt")
 
 
 def test_work_since_the_last_checkpoint_is_done_again(tmp_path):
@@ -111,7 +101,7 @@ def test_work_since_the_last_checkpoint_is_done_again(tmp_path):
         run(tmp_path / "cut", stop_after=7, save_every=1e9)  # the only checkpoint is that of the first epoch
     assert load_checkpoint(tmp_path / "cut" / "last.pt")["state"]["epoch"] == 1
     run(tmp_path / "cut", resume=load_checkpoint(tmp_path / "cut" / "last.pt"))
-    assert_same(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
+    assert_same_training(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
 
 
 def test_with_workers_and_accumulated_batches(tmp_path):
@@ -120,7 +110,7 @@ def test_with_workers_and_accumulated_batches(tmp_path):
     with pytest.raises(PowerCut):
         run(tmp_path / "cut", workers=0, accumulate=2, stop_after=6)
     run(tmp_path / "cut", workers=2, accumulate=2, resume=load_checkpoint(tmp_path / "cut" / "last.pt"))
-    assert_same(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
+    assert_same_training(tmp_path / "whole" / "last.pt", tmp_path / "cut" / "last.pt")
 
 
 SWITCHES = ["--policy", "randaugment", "--cutout", "4", "--mix", "cmo", "--ema", "0.99", "--sam", "0.05"]
@@ -155,8 +145,8 @@ def test_kill_nine(forked, tmp_path, switches):
         resume = ["--resume"]
         load_checkpoint(last)  # whole, whenever the kill came
     assert forked.run(*command, "--out", cut, "--resume").returncode == 0
-    assert_same(whole / "checkpoints" / "last.pt", last)
-    assert_same(whole / "checkpoints" / "best.pt", cut / "checkpoints" / "best.pt")
+    assert_same_training(whole / "checkpoints" / "last.pt", last)
+    assert_same_training(whole / "checkpoints" / "best.pt", cut / "checkpoints" / "best.pt")
 
 
 def wait_for_checkpoints(path, number, process):

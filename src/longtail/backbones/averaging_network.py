@@ -8,16 +8,18 @@ __all__ = ["AveragingNetwork"]
 class AveragingNetwork(nn.Module):
     """A network under timm's backbone protocol, but for `forward_features`, which its kind adds.
 
+    Its kind ends its own `__init__` with `reset_classifier`: layers are drawn and listed in the order of the network.
+
     Args:
         num_features: D, channels of the last feature map.
     """
 
     num_classes: int
+    fc: nn.Module
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
-        self.fc: nn.Module = nn.Identity()
 
     def get_classifier(self) -> nn.Module:
         """Return the last layer."""
