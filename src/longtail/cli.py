@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import sys
-from contextlib import redirect_stderr
+from contextlib import AbstractContextManager, redirect_stderr
 from importlib import import_module
 from pathlib import Path
 from shlex import join
@@ -16,6 +16,7 @@ from longtail.errors import InputError, did_you_mean
 from longtail.quick_imports import quick_imports
 from longtail.signals import stop_signals
 from longtail.typed_command import command_of
+from longtail.waiting import told_if_slow
 
 if TYPE_CHECKING:
     from longtail.config_file import ConfigFile
@@ -148,12 +149,13 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
 
     module_name, class_name, summary = VERBS[verb]
     rest = _without_file(rest, verb, command)
+    loading = _loading(rest)
     if verb == "describe" and rest[:1] == ["--data"] and len(rest) > 1:
         rest = rest[1:]  # as `run folder` takes it
     if verb == "report" and len(folders := [word for word in rest if not word.startswith("-")]) > 1:
         raise InputError(f"report makes the page of one run. Several, side by side: longtail compare {join(folders)}")
     if verb == "run":
-        with quick_imports():
+        with loading, quick_imports():
             recipe, rest, default = chosen_recipe(rest, "longtail run", command.file)
             module = import_module(module_name)
         from longtail.recipes import RECIPES
@@ -161,7 +163,7 @@ def _dispatch(arguments: list[str], command: _Command) -> int:
         about = RECIPES[recipe].__doc__ or summary
         config = _parse(module.RunConfig, f"longtail run {recipe}", rest, command, about, default)
     else:
-        with quick_imports():
+        with loading, quick_imports():
             module = import_module(module_name)
         config = _parse(getattr(module, class_name), f"longtail {verb}", rest, command, summary)
     with together():
@@ -184,7 +186,7 @@ def _study(arguments: list[str], command: _Command) -> int:
         raise InputError(f"no study {name!r}.{perhaps} Studies: {', '.join(STUDIES)}.")
     module_name, class_name, takes_recipe, summary = STUDIES[name]
     rest = _without_file(rest, f"study {name}", command)
-    with quick_imports():
+    with _loading(rest), quick_imports():
         module = import_module(module_name)
     kind, program, default = getattr(module, class_name), f"longtail study {name}", None
     if takes_recipe:
@@ -198,6 +200,10 @@ def _study(arguments: list[str], command: _Command) -> int:
         else:
             module.run(options)
     return 0
+
+
+def _loading(arguments: list[str]) -> AbstractContextManager[None]:
+    return told_if_slow("loading what is needed, PyTorch for example", quiet="--quiet" in arguments)
 
 
 def _without_file(arguments: list[str], verb: str, command: _Command) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longtail.errors import InputError
+from longtail.typed_command import program
 
 __all__ = ["STEPS", "DemoConfig", "run"]
 
@@ -57,12 +58,12 @@ def run(config: DemoConfig) -> None:
         status = main(typed)
         if status:
             raise InputError(f"step {number} of the demo stopped (status {status}), for the reason above.")
-    out = shlex.quote(str(config.out))
+    start, out = program(), shlex.quote(str(config.out))
     print(
         f"\nThat was all of it. The page {out}/report.html shows what was gained, and what it cost.\n"
-        "Your images:    longtail run folder --data FOLDER --frozen --pretrained --backbone resnet50 --methods auto\n"
-        "Your features:  longtail fit FILE --methods auto\n"
-        "Your model:     longtail balance MODEL --data FOLDER"
+        f"Your images:    {start} run folder --data FOLDER --frozen --pretrained --backbone resnet50 --methods auto\n"
+        f"Your features:  {start} fit FILE --methods auto\n"
+        f"Your model:     {start} balance MODEL --data FOLDER"
     )
 
 

@@ -1,11 +1,14 @@
 """What was typed to start the work, for results that say how they came about."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
-__all__ = ["command_of", "typed_command"]
+__all__ = ["command_of", "program", "typed_command"]
 
 _command: ContextVar[str | None] = ContextVar("command", default=None)
 
@@ -27,6 +30,23 @@ def command_of(words: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         _command.reset(token)
+
+
+def program() -> str:
+    """Return what is typed to start `longtail` here: a path where the name alone would start none, or another.
+
+    Example:
+        >>> program()  # a script or a notebook uses the library
+        'longtail'
+    """
+    started = sys.argv[0]
+    if _command.get() is None or Path(started).stem not in ("longtail", "__main__"):
+        return "longtail"
+    if Path(started).stem == "__main__":
+        return f"{shlex.quote(sys.orig_argv[0])} -m longtail"
+    found = shutil.which("longtail")
+    same = found is not None and Path(found).resolve() == Path(started).resolve()
+    return "longtail" if same else shlex.quote(started)
 
 
 def typed_command() -> str | None:

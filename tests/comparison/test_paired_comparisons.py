@@ -140,7 +140,7 @@ def test_headline_and_doubt_agree_in_the_case_of_a_few_images(tmp_path, capsys):
     tau = joint.copy()
     tau[80:82] = 2
     told = verdict(results_of(labels, {"joint": joint, "tau": tau}))
-    assert "(+33.3 points of mean recall, 95 % interval [-" in told["sentence"]
+    assert "(+33.3 points as the mean over these classes, 95 % interval [-" in told["sentence"]
     assert told["sentence"].count("which may be chance") >= 1
     assert "is not shown" in told["doubt"]
 

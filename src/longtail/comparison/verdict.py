@@ -130,8 +130,8 @@ def _sentence(results: dict[str, Any], best: str, selected_on: str) -> str:
     corrected = f", corrected for {compared} comparisons" if compared > 1 else ""
     text = (
         f"The {GROUP_WORDS[rare]}: joint finds {before:,} of {total:,} images, {best} finds {after:,} "
-        f"({change['difference']:+.1f} points of mean recall, 95 % interval [{low:+.1f}, {high:+.1f}]{corrected}"
-        f"{_doubt(change)})"
+        f"({change['difference']:+.1f} points as the mean over these classes, "
+        f"95 % interval [{low:+.1f}, {high:+.1f}]{corrected}{_doubt(change)})"
     )
     if common != rare:
         cost = versus[common]

@@ -1,5 +1,6 @@
 """`longtail calibrate`: probabilities that mean something, sets that hold the truth, and when to ask a person."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,6 +11,7 @@ from longtail.evaluation.conformal import Score, SetKind
 from longtail.evaluation.scaling import ScalingMethod
 from longtail.jobs.options import OutputOptions
 from longtail.ranges import Range
+from longtail.typed_command import program
 
 if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
@@ -128,7 +130,7 @@ def run(config: CalibrateConfig) -> dict[str, Any]:
         if not config.runtime.quiet:
             print(f"Open {page}")
     if not config.runtime.quiet:
-        used = f"; `longtail predict {printable(folder)} NEW-IMAGES/` uses it" if out == folder else ""
+        used = f"; `{program()} predict {shlex.quote(printable(folder))} NEW-IMAGES/` uses it" if out == folder else ""
         print(f"Kept in {printable(out / 'calibration')}{used}.")
     return {"schema": 1, "heads": entries}
 

@@ -78,7 +78,9 @@ def run(config: ExtractConfig) -> Path:
     if dataset is None:
         raise InputError(f"{path} was imported: its data is not known. Name it: longtail extract {path} DATA.")
     same = dataset == settings["dataset"]
-    splits = open_splits(dataset, _as_trained(config.data, settings["data"]) if same else config.data)
+    splits = open_splits(
+        dataset, _as_trained(config.data, settings["data"]) if same else config.data, quiet=config.runtime.quiet
+    )
     known = tuple(model.about["class_names"])
     numbered = "imported" in settings and known == tuple(str(c) for c in range(len(splits.class_names)))
     if known != tuple(splits.class_names) and not numbered:

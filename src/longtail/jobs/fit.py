@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import tyro
 
 from longtail.files.result_files import parts_with
+from longtail.files.text import printable
 from longtail.jobs.head_options import HeadOptions
 from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions, Seed, Share
 from longtail.jobs.run_logs import Loggers
 from longtail.ranges import Count
+from longtail.waiting import told_if_slow
 
 if TYPE_CHECKING:
     from longtail.comparison.problem import FeatureProblem
@@ -64,7 +66,8 @@ def run(config: FitConfig) -> dict[str, Any]:
     check_loggers(config.logger)
     settle_threads_of_heads(config.runtime.threads)
     folder = place_for("fit-quick" if config.quick else "fit", config.features, config.runtime.out)
-    opened = open_features(config.features, _reading(config))
+    with told_if_slow(f"reading {printable(config.features)}", quiet=config.runtime.quiet):
+        opened = open_features(config.features, _reading(config))
     problem = check_opened(opened, head=config.heads.head, drop_nonfinite=config.heads.drop_nonfinite)
     if config.quick:
         problem = few_rows(problem)
@@ -84,13 +87,12 @@ def run(config: FitConfig) -> dict[str, Any]:
         place, group = (folder, None) if alone else (folder / f"seed-{result['seed']}", folder.name)
         log_results(replace(config, runtime=replace(config.runtime, seed=result["seed"])), place, result, group=group)
     if len(runs) == 1:
-        tell(runs[0], folder, quiet=config.runtime.quiet)
+        tell(runs[0], folder, quiet=config.runtime.quiet, new="NEW-FEATURES")
     return runs[0]
 
 
 def _forecast(config: FitConfig, problem: "FeatureProblem", folder: Path) -> str:
     """Return in words what would be done."""
-    from longtail.files.text import printable
     from longtail.jobs.dry_run.forecast import Forecast
     from longtail.jobs.dry_run.heads import forecast_heads
 

@@ -1,5 +1,6 @@
 """End a job: complete its results, write them, make the report, print the table."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from longtail.comparison.method_table import measured_split, table_rows, table_t
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.files.text import printable
+from longtail.typed_command import program
 
 __all__ = ["finish", "print_table", "tell"]
 
@@ -35,18 +37,23 @@ def finish(results: dict[str, Any], folder: Path, config: Any, *, verb: str) -> 
     return results
 
 
-def tell(results: dict[str, Any], folder: Path, *, quiet: bool) -> None:
-    """Print the table of a run, what it says in words, and where its report is.
+def tell(results: dict[str, Any], folder: Path, *, quiet: bool, new: str | None = None) -> None:
+    """Print the table of a run, what it says in words, where its report is, and how it is used.
 
     Args:
         results: as `finish` gives them.
         folder: where the run lies now.
         quiet: print the table only.
+        new: what its heads can be asked about by `predict`, such as "NEW-IMAGES/".
     """
     print_table(results)
     if not quiet:
         page = printable(folder / "report.html")
         print("", *verdict_lines(results["verdict"]), f"Open {page}", sep="\n")
+        if new is not None:
+            where = shlex.quote(printable(folder))
+            verbs = (f"calibrate {where}", f"predict {where} {new}")["val" not in results["data"]["splits"] :]
+            print("Next: " + ", then ".join(f"{program()} {words}" for words in verbs))
 
 
 def print_table(results: dict[str, Any]) -> None:

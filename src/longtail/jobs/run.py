@@ -82,7 +82,7 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
 
     config = checked(config)
     folder = run_folder(config)
-    splits = with_signs(open_splits(*data_of(config)))
+    splits = with_signs(open_splits(*data_of(config), quiet=config.runtime.quiet))
     if config.quick:
         config = replace(config, stage=quick_stage(config.stage))
         splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
@@ -258,7 +258,7 @@ def _run_one(
         results = _written(written, splits, problem, comparison, new, facts)
     log.results(results, folder)
     if table:
-        tell(results, folder, quiet=runtime.quiet)
+        tell(results, folder, quiet=runtime.quiet, new="NEW-IMAGES/")
     fabric.barrier()
     return results
 

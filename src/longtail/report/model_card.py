@@ -101,7 +101,7 @@ def model_card(results: Mapping[str, Any], facts: CardFacts) -> str:
 def _front(results: Mapping[str, Any], facts: CardFacts, split: str) -> list[str]:
     """Return settings as YAML, of which JSON is a part."""
     metrics = results["methods"][facts.method]["metrics"].get(split) or {}
-    wanted = {"balanced": "balanced accuracy", "all": "accuracy", "few": "mean recall of rare classes"}
+    wanted = {"balanced": "balanced accuracy", "all": "accuracy", "few": "balanced accuracy of rare classes"}
     measured = [
         {"type": "accuracy", "name": f"{words}, %", "value": round(metrics[key], 2)}
         for key, words in wanted.items()

@@ -1,6 +1,7 @@
 """The HTML page of a run: one file that opens anywhere."""
 
 import math
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,7 @@ def page_environment() -> "Environment":
         duration=_duration,
         breakable=_breakable,
         file_name=_file_name,
+        with_code=_with_code,
     )
     return environment
 
@@ -264,6 +266,18 @@ def _breakable(name: str) -> str:
 def _file_name(path: str) -> str:
     """Return the end of a path that names a file for a person: itself and the folder that it is in."""
     return "/".join(path.replace("\\", "/").split("/")[-2:])
+
+
+def _with_code(text: str) -> str:
+    """Set what stands between backticks, as a terminal shows it, as code.
+
+    Example:
+        >>> str(_with_code("`longtail describe` shows <more>"))
+        '<code>longtail describe</code> shows &lt;more&gt;'
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _whole(value: float | None) -> str:

@@ -52,5 +52,5 @@ def open_study(name: str, config: RunConfig) -> OpenStudy:
         raise InputError("--quick: is for `longtail run`. A study of quick runs says nothing; leave it out.")
     config = checked(config)
     folder = config.runtime.out or Path("runs") / f"study-{name}-{run_folder(config).name}"
-    splits = open_splits(*data_of(config))
+    splits = open_splits(*data_of(config), quiet=config.runtime.quiet)
     return OpenStudy(name, launch(config.runtime), config, splits, folder)

@@ -91,7 +91,7 @@ def extracted_features(
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
 
-    splits = open_splits(str(data.data), replace(data, data=None))
+    splits = open_splits(str(data.data), replace(data, data=None), quiet=runtime.quiet)
     model = split_model(network, file, preprocessing, splits.class_names)
     fabric = launch(runtime)
     model.model.to(fabric.device)

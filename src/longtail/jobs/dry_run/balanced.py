@@ -63,7 +63,7 @@ def _of_images(forecast: Forecast, config: "BalanceConfig", opened: "OpenedModel
 
     if opened.network is None or opened.preprocessing is None:
         raise InputError(f"{printable(config.model)}: its network is not known. Say --arch, or give --features.")
-    splits = open_splits(str(config.data.data), replace(config.data, data=None))
+    splits = open_splits(str(config.data.data), replace(config.data, data=None), quiet=config.runtime.quiet)
     forecast.say("reads", described(splits))
     model: Any = split_model(opened.network, opened.file, opened.preprocessing, splits.class_names)
     fabric = launch(config.runtime)

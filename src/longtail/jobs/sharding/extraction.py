@@ -12,6 +12,7 @@ from longtail.jobs.sharding.inputs import Shard, named_shards
 from longtail.jobs.sharding.plan import Plan, agreed_plan
 from longtail.jobs.sharding.shard_features import write_shard
 from longtail.jobs.sharding.work import do_shards, shard_work
+from longtail.typed_command import program
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -102,7 +103,7 @@ def _work(wanted: ShardedExtraction, shards: tuple[Shard, ...], folder: Path, lo
         quiet=runtime.quiet,
     )
     if not runtime.quiet:
-        print(f"{folder}: all {len(shards):,} shards are done. `longtail merge {folder} --out FEATURES` joins them.")
+        print(f"{folder}: all {len(shards):,} shards are done. `{program()} merge {folder} --out FEATURES` joins them.")
 
 
 def _plan(

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from longtail.data.preprocessing_choice import choose_preprocessing
 from longtail.data.source import DataSplits, ImageSource, groups_of
 from longtail.data.transforms import Preprocessing
+from longtail.files.text import printable
 from longtail.jobs.flags import as_typed, naming_flags
 from longtail.jobs.options import DataOptions, StageOneOptions
 from longtail.jobs.stage_one.switches import policy_of
+from longtail.waiting import told_if_slow
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +90,7 @@ def open_splits(dataset: str, options: DataOptions, *, quiet: bool = True) -> Da
 
     # named sets lie in --data; the paths of tables and lists begin at --root
     root = "data" if dataset in DATA_NAMES else "root"
-    with naming_flags(root=root):
+    with naming_flags(root=root), told_if_slow(f"reading {printable(dataset)}", quiet=quiet):
         splits = open_data(
             dataset,
             root=options.root or options.data,

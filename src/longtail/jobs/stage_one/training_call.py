@@ -89,7 +89,7 @@ def call_training(
         raise InputError(f"{folder} holds a run already. Go on with --resume, or choose another --out.")
     check_begun(config.record, settings)
     check_loggers(config.logger)
-    splits = divide(open_splits(config.dataset, config.data), config)
+    splits = divide(open_splits(config.dataset, config.data, quiet=config.runtime.quiet), config)
     fabric = launch(config.runtime)
     if config.dry_run:
         forecast = Forecast()
