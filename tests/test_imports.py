@@ -53,8 +53,9 @@ ALLOWED = {
     "environment": PURE | {"typed_command"},
     "report": {"report", "counts", "files", "errors"},
     "typed_command": set(),
+    "waiting": set(),
     "version_report": {"environment"},
-    "demo": {"cli", "errors"},
+    "demo": {"cli", "errors", "typed_command"},
     "setting_kinds": {"errors", "ranges"},
     "config_file": {"errors", "files", "old_flags", "setting_kinds"},
     "jobs": LIBRARY
@@ -75,6 +76,7 @@ ALLOWED = {
         "loggers",
         "signals",
         "typed_command",
+        "waiting",
     },
     "recipes": LIBRARY | {"jobs", "recipes"},
     "studies": LIBRARY

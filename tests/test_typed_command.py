@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,30 @@ def test_a_study_says_nothing_from_python(tmp_path):
     two_gaussians.run(config)
     assert json.loads((tmp_path / "study.json").read_text())["command"] is None
     assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("started", "first", "shown"),
+    [
+        ("{there}/longtail", "{there}/longtail", "longtail"),
+        ("{away}/longtail", "{away}/longtail", "'{away}/longtail'"),
+        ("{away}/longtail/__main__.py", "py thon", "'py thon' -m longtail"),
+        ("{away}/pytest", "{away}/pytest", "longtail"),
+    ],
+)
+def test_the_next_command_starts_with_what_starts_this_one(tmp_path, monkeypatch, capsys, started, first, shown):
+    places = {name: str(tmp_path / name) for name in ("there", "a way")}
+    places["away"] = places.pop("a way")
+    for place in places.values():
+        program = Path(place) / "longtail"
+        program.parent.mkdir()
+        program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", places["there"])
+    monkeypatch.setattr("sys.argv", [started.format(**places)])
+    monkeypatch.setattr("sys.orig_argv", [first.format(**places)])
+    features = tmp_path / "f.csv"
+    rows = [f"{x}.{number % 7}1,{x}" for x in range(3) for number in range(12)]
+    features.write_text("\n".join(["a,label", *rows]))
+    assert main(["fit", str(features), "--methods", "ncm", "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith(f"Next: {shown.format(**places)} ")

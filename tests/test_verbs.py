@@ -109,15 +109,10 @@ def test_predictions_are_those_that_the_command_writes(finished, tmp_path, capsy
 
 def test_what_was_before_goes_on(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    usual, drawn = torch.get_num_threads(), []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        state = torch.get_rng_state()
-        words = {"epochs": 1, "methods": "joint", "label_check": "none", "threads": usual + 1}
-        verbs.run("digits", out=tmp_path / str(seed), **words)
-        assert torch.equal(torch.get_rng_state(), state)
-        drawn.append(float(torch.rand(1)))
-    assert drawn[0] != drawn[1]
+    usual, state = torch.get_num_threads(), torch.get_rng_state()
+    words = {"epochs": 1, "methods": "joint", "label_check": "none", "threads": usual + 1}
+    verbs.run("digits", out=tmp_path, **words)
+    assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == usual
     assert "OMP_NUM_THREADS" not in os.environ
 

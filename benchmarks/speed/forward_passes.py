@@ -2,8 +2,8 @@
 
 Sides, on the same images of noise: float32 as torch builds it (eager), the same with channels_last, and what
 `--precision auto` takes where the processor multiplies in bfloat16 (channels_last under autocast); all parameters in
-bfloat16; onnxruntime, where it is installed; with --compile also torch.compile, which takes minutes at first. In turn
-in one process, by CPU seconds; medians count.
+bfloat16; onnxruntime and OpenVINO, where they are installed; with --compile also torch.compile, which takes minutes at
+first. In turn in one process, by CPU seconds; medians count.
 Features are compared with those of eager float32, as `moved_features.py` does.
 
     python benchmarks/speed/forward_passes.py [--batch 16] [--repeat 5] [--compile] [--quick]
@@ -14,7 +14,8 @@ import copy
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,18 +50,36 @@ def in_bfloat16(side: Side) -> Side:
     return run
 
 
+@contextmanager
+def as_onnx(network: nn.Module, images: Tensor) -> Iterator[Path]:
+    """Write the network as ONNX into a folder that stays while what is inside runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(network, (images,), path, dynamo=True, input_names=["images"], verbose=False)
+        yield path
+
+
 def onnx_side(network: nn.Module, images: Tensor) -> Side:
     """Return the network as onnxruntime runs it, with as many threads as torch has."""
     import onnxruntime
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        torch.onnx.export(network, (images,), path, dynamo=True, input_names=["images"], verbose=False)
+    with as_onnx(network, images) as path:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     values = images.numpy()
     return lambda: torch.from_numpy(session.run(None, {"images": values})[0])
+
+
+def openvino_side(network: nn.Module, images: Tensor, precision: str) -> Side:
+    """Return the network as OpenVINO runs it in a precision, "f32" or "bf16", with as many threads as torch has."""
+    import openvino
+
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    with as_onnx(network, images) as path:
+        compiled = openvino.Core().compile_model(path, "CPU", settings)
+    values = images.numpy()
+    return lambda: torch.from_numpy(compiled(values)[0])
 
 
 def sides_of(name: str, batch: int, *, compiles: bool) -> dict[str, Side]:
@@ -79,6 +98,9 @@ def sides_of(name: str, batch: int, *, compiles: bool) -> dict[str, Side]:
     }
     if importlib.util.find_spec("onnxruntime"):
         sides["onnxruntime float32"] = onnx_side(eager, images)
+    if importlib.util.find_spec("openvino"):
+        sides["OpenVINO float32"] = openvino_side(eager, images, "f32")
+        sides["OpenVINO bfloat16"] = openvino_side(eager, images, "bf16")
     if compiles:
         compiled, compiled_short = torch.compile(copy.deepcopy(inner)), torch.compile(copy.deepcopy(inner))
         sides["compiled float32"] = lambda: compiled(laid_out)

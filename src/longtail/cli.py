@@ -7,7 +7,7 @@ import sys
 from contextlib import AbstractContextManager, redirect_stderr
 from importlib import import_module
 from pathlib import Path
-from shlex import join
+from shlex import join, quote
 from typing import TYPE_CHECKING, Any
 
 from longtail.command_errors import flag_names, named_as_flags, sentence_for, usage_sentence
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     _make_speakable()
     command = _Command()
     try:
-        with command_of(arguments), stop_signals():
+        with command_of(arguments, _started()), stop_signals():
             status = _dispatch(arguments, command)
         sys.stdout.flush()
         return status
@@ -291,6 +291,16 @@ def _overview() -> str:
         "verbs:\n" + "\n".join(lines) + "\n\n"
         "`longtail demo` shows all of it in a minute, offline. `longtail VERB --help` lists a verb's settings."
     )
+
+
+def _started() -> str:
+    """Return what was typed to start this process where `longtail` alone would start none, or another."""
+    started = Path(sys.argv[0])
+    if started.stem == "__main__":
+        return f"{quote(sys.orig_argv[0])} -m longtail"
+    here = shutil.which("longtail")
+    same = here is not None and Path(here).resolve() == started.resolve()
+    return "longtail" if same or started.stem != "longtail" else quote(sys.argv[0])
 
 
 def _tell(sentence: str) -> None:

@@ -1,52 +1,35 @@
-"""What was typed to start the work, for results that say how they came about."""
+"""What was typed to start the work, for results that say how they came about and what can be typed next."""
 
 import shlex
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 __all__ = ["command_of", "program", "typed_command"]
 
 _command: ContextVar[str | None] = ContextVar("command", default=None)
+_program: ContextVar[str] = ContextVar("program", default="longtail")
 
 
 @contextmanager
-def command_of(words: Sequence[str]) -> Iterator[None]:
+def command_of(words: Sequence[str], started: str = "longtail") -> Iterator[None]:
     """Let `typed_command` return a command of `longtail` while what is inside runs.
 
     Args:
         words: what was typed behind `longtail`.
+        started: what starts it on this machine.
 
     Example:
-        >>> with command_of(["fit", "my features.csv"]):
-        ...     typed_command()
-        "longtail fit 'my features.csv'"
+        >>> with command_of(["fit", "my features.csv"], ".venv/bin/longtail"):
+        ...     typed_command(), program()
+        ("longtail fit 'my features.csv'", '.venv/bin/longtail')
     """
-    token = _command.set("longtail " + shlex.join(words))
+    tokens = _command.set("longtail " + shlex.join(words)), _program.set(started)
     try:
         yield
     finally:
-        _command.reset(token)
-
-
-def program() -> str:
-    """Return what is typed to start `longtail` here: a path where the name alone would start none, or another.
-
-    Example:
-        >>> program()  # a script or a notebook uses the library
-        'longtail'
-    """
-    started = sys.argv[0]
-    if _command.get() is None or Path(started).stem not in ("longtail", "__main__"):
-        return "longtail"
-    if Path(started).stem == "__main__":
-        return f"{shlex.quote(sys.orig_argv[0])} -m longtail"
-    found = shutil.which("longtail")
-    same = found is not None and Path(found).resolve() == Path(started).resolve()
-    return "longtail" if same else shlex.quote(started)
+        _command.reset(tokens[0])
+        _program.reset(tokens[1])
 
 
 def typed_command() -> str | None:
@@ -57,3 +40,13 @@ def typed_command() -> str | None:
         True
     """
     return _command.get()
+
+
+def program() -> str:
+    """Return what is typed to start `longtail` here: a path where the name alone would not do.
+
+    Example:
+        >>> program()
+        'longtail'
+    """
+    return _program.get()

@@ -112,7 +112,7 @@ def test_a_model_is_not_balanced_by_them(layered, photos, tmp_path, capsys):
 
 
 def test_a_folder_of_hugging_face(photos, saved, tmp_path):
-    words = ["--backbone", f"hf:{saved}", "--layers", "last4", "--methods", "auto"]
+    words = ["--backbone", f"hf:{saved}", "--layers", "last4", "--methods", "joint,lda"]
     assert run(photos, tmp_path / "run", *words) == 0
     about = load_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")["about"]
     assert about["arguments"]["depth_multiplier"] == 0.25

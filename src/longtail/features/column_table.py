@@ -209,9 +209,9 @@ def _check_ids(origin: str, column: str, ids: NDArray[np.str_], *, given: bool) 
     if (counts == 1).all():
         return
     first = there[counts > 1][0]
-    rows = np.flatnonzero(ids == first)[:3].tolist()
+    rows = np.flatnonzero(ids == first).tolist()
     instead = "" if given else f", or leave the rows without names (`id_column` none, `drop_columns` {column})"
-    places = ", ".join(map(str, rows)) + (", ..." if counts.max() > 3 else "")
+    places = ", ".join(map(str, rows[:3])) + (" and others" if len(rows) > 3 else "")
     raise InputError(
         f"{origin}: the column {column!r} is read as the name of each row, but {str(first)!r} stands in rows {places}. "
         "Expected each once: what is learnt from and measured on makes the result too good. Name another column "
