@@ -44,6 +44,23 @@ def test_sgd_is_that_of_torch(dtype, momentum, weight_decay):
     assert not torch.equal(ours[0].weight, network(dtype)[0].weight)
 
 
+def test_rates_are_those_of_groups_of_torch():
+    ours, theirs = network(torch.float64), network(torch.float64)
+    optimizer = SGD(ours.parameters(), momentum=0.9, weight_decay=0.1, rates=(0.2, 1.0, 0.2, 0.0))
+    weight, bias, *others = theirs.parameters()
+    groups = [{"params": [weight, others[0]], "lr": 0.02}, {"params": [bias]}, {"params": others[1:], "lr": 0.0}]
+    reference = torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=0.1, fused=True)
+    for step in range(9):
+        optimizer.zero_grad()
+        reference.zero_grad()
+        gradients(ours, step, torch.float64)
+        gradients(theirs, step, torch.float64)
+        optimizer.step(0.1)
+        reference.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=0.0)  # 0.2 x 0.1 is rounded
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("steps", "rise"), [(25, 0.1), (7, 2 / 7), (2, 1.0)])
 def test_adamw_in_one_cycle_is_that_of_torch(dtype, steps, rise):

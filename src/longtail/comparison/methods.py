@@ -22,6 +22,7 @@ from longtail.heads import (
     LogitAdjusted,
     MarginCalibration,
     MaxNorm,
+    MiSLAS,
     MultilayerPerceptron,
     NearestClassMean,
     NearestNeighbours,
@@ -151,6 +152,7 @@ METHODS: dict[str, Method] = {
         "classifier trained on targets that are nearly the same for all classes",
         {"loss": "over-smoothed", "weight_decay": 2e-3},
     ),
+    "mislas": Method(MiSLAS, "the trained classifier learning on slowly, times a factor a class, on smoothed targets"),
     "cosine": Method(CosineClassifier, "classifier on cosines, trained by balanced softmax", {"epochs": 10}),
     "ldam": Method(
         ClassifierRetraining,

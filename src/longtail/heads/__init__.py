@@ -14,6 +14,7 @@ from longtail.heads.logistic import Logistic
 from longtail.heads.logit_adjusted import LogitAdjusted
 from longtail.heads.margin_calibration import MarginCalibration
 from longtail.heads.max_norm import MaxNorm
+from longtail.heads.mislas import MiSLAS
 from longtail.heads.multilayer import MultilayerPerceptron
 from longtail.heads.nearest_class_mean import NearestClassMean
 from longtail.heads.nearest_neighbours import NearestNeighbours
@@ -38,6 +39,7 @@ __all__ = [
     "LogitAdjusted",
     "MarginCalibration",
     "MaxNorm",
+    "MiSLAS",
     "MultilayerPerceptron",
     "NearestClassMean",
     "NearestNeighbours",

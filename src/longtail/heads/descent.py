@@ -38,6 +38,7 @@ class SGDPlan:
         precision: of the matrix products.
         fewest_steps: of an epoch, where there are as many rows.
         drop_last: leave out the rows at the end of an epoch that fill no batch.
+        rates: of each parameter, times the learning rate; none: 1.
     """
 
     epochs: int
@@ -49,6 +50,7 @@ class SGDPlan:
     precision: Precision = "float32"
     fewest_steps: int = FEWEST_STEPS
     drop_last: bool = True
+    rates: tuple[float, ...] = ()
 
 
 def batch_rows(wanted: int, num_rows: int, fewest_steps: int = FEWEST_STEPS) -> int:
@@ -93,7 +95,7 @@ def descend(
     Raises:
         InputError: the loss is not finite.
     """
-    optimizer = SGD(part.parameters, momentum=plan.momentum, weight_decay=plan.weight_decay)
+    optimizer = SGD(part.parameters, momentum=plan.momentum, weight_decay=plan.weight_decay, rates=plan.rates)
     batch_size = batch_rows(plan.batch_size, len(codes), plan.fewest_steps)
     losses: list[float] = []
     with threads_for(batch_size * sum(parameter.numel() for parameter in part.parameters)):

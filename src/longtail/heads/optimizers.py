@@ -1,6 +1,6 @@
 """The optimizer steps that heads are trained by, bit for bit those of torch, without the compiler that torch loads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -24,9 +24,10 @@ class _Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _with_gradient(self) -> tuple[list[int], list[Tensor], list[Tensor]]:
-        """Return the positions, parameters and gradients of what the last loss depends on."""
-        positions = [number for number, parameter in enumerate(self.parameters) if parameter.grad is not None]
+    def _with_gradient(self, among: Iterable[int] | None = None) -> tuple[list[int], list[Tensor], list[Tensor]]:
+        """Return the positions, parameters and gradients of what the last loss depends on, among some or all."""
+        numbers = range(len(self.parameters)) if among is None else among
+        positions = [number for number in numbers if self.parameters[number].grad is not None]
         parameters = [self.parameters[number] for number in positions]
         return positions, parameters, [parameter.grad for parameter in parameters if parameter.grad is not None]
 
@@ -40,6 +41,7 @@ class SGD(_Optimizer):
         parameters: what is trained, in place.
         momentum: 0 to below 1.
         weight_decay: at least 0.
+        rates: of each parameter, times the learning rate of the step; none: 1.
 
     Example:
         >>> weight = torch.ones(1, requires_grad=True)
@@ -50,9 +52,17 @@ class SGD(_Optimizer):
         [0.75]
     """
 
-    def __init__(self, parameters: Iterable[Tensor], *, momentum: float, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        momentum: float,
+        weight_decay: float = 0.0,
+        rates: Sequence[float] = (),
+    ) -> None:
         super().__init__(parameters)
         self.momentum, self.weight_decay = momentum, weight_decay
+        self.rates = tuple(rates) or (1.0,) * len(self.parameters)
         self._velocity: list[Tensor | None] = [None] * len(self.parameters)
 
     @torch.no_grad()
@@ -62,7 +72,11 @@ class SGD(_Optimizer):
         Args:
             learning_rate: of this step.
         """
-        positions, parameters, gradients = self._with_gradient()
+        for rate in dict.fromkeys(self.rates):
+            self._step([number for number, own in enumerate(self.rates) if own == rate], rate * learning_rate)
+
+    def _step(self, among: list[int], learning_rate: float) -> None:
+        positions, parameters, gradients = self._with_gradient(among)
         velocity = [self._velocity[number] for number in positions]
         sgd(
             parameters,
