@@ -6,8 +6,10 @@ import pytest
 
 from longtail.comparison import read_settings
 from longtail.comparison.method_settings import unfitted_head
+from longtail.jobs.stage_one.adapter import check_adapter
 from longtail.jobs.stage_one.contrast import check_contrast, contrast_settings
 from longtail.jobs.stage_one.experts import check_experts
+from longtail.jobs.stage_one.switches import check_switches
 from longtail.recipes import RECIPES
 
 # recipe: batch, rate, rate of the backbone over it, decay, epochs, schedule; cRT and LWS epochs, batch, rate, decay
@@ -124,6 +126,26 @@ def test_published_settings_of_experts(name):
     assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
 
 
+# recipe: width of the adapters, epochs
+LIFT = {"imagenet-lt-lift": (32, 10), "places-lt-lift": (8, 10), "inat18-lift": (256, 20), "lift": (8, 10)}
+
+
+@pytest.mark.parametrize("name", LIFT)
+def test_published_settings_of_lift(name):
+    config, base = RECIPES[name](), RECIPES[name.rpartition("-")[0] or "folder"]()
+    stage = config.stage
+    check_adapter(stage)
+    check_switches(stage)
+    assert (stage.adapter_width, stage.epochs) == LIFT[name]
+    assert (stage.adapter, stage.classifier, stage.classifier_scale) == ("adaptformer", "class-means", 25)
+    assert (stage.loss, stage.loss_tau, stage.augmentation) == ("logit-adjusted", 1, "resized-crop")
+    learning = (stage.batch_size, stage.published_batch, stage.learning_rate, stage.backbone_rate, stage.weight_decay)
+    assert learning == (128, 128, 0.01, 1, 5e-4)
+    assert (stage.schedule, stage.warmup_epochs, stage.momentum) == ("cosine-epoch", 0, 0.9)
+    assert (stage.image_size, stage.policy, stage.representation) == (224, "none", "instance")
+    assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
+
+
 def test_the_plain_recipe_of_a_data_set_comes_first():
     first = {}
     for name, build in RECIPES.items():
@@ -143,6 +165,6 @@ def test_the_plain_recipe_of_a_data_set_comes_first():
 def test_a_recipe_says_how_it_is_called(name):
     text = RECIPES[name].__doc__
     assert f"Command: longtail run {name}" in text
-    if name in PUBLISHED or name in CONTRAST or (name in EXPERTS and "cifar10-" not in name):
+    if name in PUBLISHED or name in CONTRAST or name.endswith("-lift") or (name in EXPERTS and "cifar10-" not in name):
         words = ("Source", "Published", "Hardware:")
         assert all(word in text for word in words)

@@ -142,6 +142,18 @@ def test_training_goes_on_from_it(photos, saved, tmp_path):
         assert name.startswith("fc.") or torch.equal(one, other)
 
 
+def test_an_adapter_sees_images_scaled_as_the_network_did(photos, saved, tmp_path):
+    words = ["train", str(photos / "data"), "--backbone", f"hf:{saved}", "--image-size", "72", "--epochs", "1"]
+    words += ["--adapter", "lora", "--classifier", "class-means", "--workers", "0"]
+    assert main([*words, "--out", str(tmp_path / "t"), *FAST]) == 0
+    checkpoint = load_checkpoint(tmp_path / "t" / "checkpoints" / "last.pt")
+    assert (checkpoint["about"]["preprocessing"]["mean"], checkpoint["about"]["preprocessing"]["std"]) == (
+        [0.5] * 3,
+        [0.25] * 3,
+    )
+    assert open_model(tmp_path / "t" / "checkpoints" / "last.pt").dimension == 256
+
+
 def test_arguments_are_in_the_checkpoint(photos, tmp_path):
     words = ["train", str(photos / "data"), "--backbone", "vit_tiny_patch16_224", "--image-size", "16"]
     small = ["img_size=16", "patch_size=8", "depth=2", "embed_dim=12", "num_heads=2"]

@@ -9,8 +9,9 @@ import tyro
 
 from longtail.files.result_files import parts_with
 from longtail.files.text import printable
+from longtail.jobs.column_options import ColumnOptions
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions, Seed, Share
+from longtail.jobs.options import HeadRuntimeOptions, Seed, Share
 from longtail.jobs.run_logs import Loggers
 from longtail.ranges import Count
 from longtail.waiting import told_if_slow

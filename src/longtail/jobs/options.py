@@ -11,7 +11,6 @@ from longtail.data.folder_layout import FolderLayout
 from longtail.data.policies.policy import PolicyName
 from longtail.data.transforms import Augmentation, Decoding
 from longtail.data.views import MOST_TEST_VIEWS
-from longtail.features.columns import ColumnChoice, Orientation
 from longtail.jobs.table_options import TableOptions
 from longtail.losses.build import LossName
 from longtail.ranges import Count, Factor, Range, Share
@@ -20,7 +19,6 @@ from longtail.schedules import ScheduleKind
 from longtail.training.mixing import MixingName
 
 __all__ = [
-    "ColumnOptions",
     "Count",
     "DataOptions",
     "Factor",
@@ -77,37 +75,6 @@ class RuntimeOptions(HeadRuntimeOptions):
     """Minutes of silence after which a process is lost."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Network's arithmetic; auto: bfloat16 where possible."""
-
-
-@dataclass(frozen=True)
-class ColumnOptions:
-    """What the columns of a table (.csv, .tsv, .parquet), or the arrays of a file, are."""
-
-    label_column: str | None = None
-    """Column with the class; default: label, class, ..., or y."""
-    id_column: str | None = None
-    """Column that names rows, or none; default: id or path."""
-    split_column: str | None = None
-    """Column of train, val, test, or none; default: split."""
-    drop_columns: tuple[str, ...] = ()
-    """Columns of numbers that are no features."""
-    keep_columns: tuple[str, ...] = ()
-    """Columns that are features, though they look like ids, counters or codes."""
-    alike_names: AlikeNames = "ask"
-    """Labels alike but for case, blanks or marks."""
-    group_column: str | None = None
-    """Column, or array, of what stays together in splits, such as site, or none; default: an array groups."""
-    event_column: str | None = None
-    """Column, or array, of what was taken together, such as a sequence, or none; default: an array events."""
-    weight_column: str | None = None
-    """Column, or array, of how many rows each counts for in training, or none; default: an array weights."""
-    orientation: Orientation | None = None
-    """Whether rows or columns of square MATLAB features are images; default: ask."""
-
-    @property
-    def choice(self) -> ColumnChoice:
-        """The same as the readers of tables take it."""
-        return ColumnChoice(**vars(self))
 
 
 # what becomes of a run whose images are others than they were
@@ -241,6 +208,10 @@ class StageOneOptions:
     """Label-aware smoothing of the largest class."""
     tail_smoothing: Share = 0.1
     """Label-aware smoothing of the smallest class."""
+    classifier: Literal["linear", "cosine", "class-means"] = "linear"
+    """Classifier; class-means: cosine, from the class means of the features that the network begins with."""
+    classifier_scale: Annotated[float, Range(above=0)] = 25.0
+    """Scale of the cosines of --classifier."""
     contrast: Literal["none", "paco", "gpaco", "bcl", "proco"] = "none"
     """Supervised contrast between views beside a balanced softmax, in place of --loss."""
     contrast_weight: Factor | None = None

@@ -119,6 +119,8 @@ def train_stage_one(
     check_adapter(stage)
     check_contrast(stage)
     check_switches(stage)
+    if forecast is not None and stage.classifier == "class-means":
+        stage = replace(stage, classifier="cosine")  # where it begins costs next to nothing
     folder, workers = config.record.parent, stage.workers
 
     def open_images() -> DataSplits:
@@ -143,6 +145,7 @@ def _supervised(
     from longtail.backbones import hold_all_but, normalize_classifier
     from longtail.backbones.adapters import add_adapters, hold_all_but_adapters
     from longtail.counts import class_counts, group_of_class
+    from longtail.jobs.stage_one.class_means import start_at_class_means
     from longtail.jobs.stage_one.contrast import further_views
     from longtail.jobs.stage_one.cosines import cosine_scale
     from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
@@ -155,6 +158,8 @@ def _supervised(
     scale = cosine_scale(stage)
     if scale is not None:
         normalize_classifier(model, scale)
+    if stage.classifier == "class-means" and setup.checkpoint is None:
+        start_at_class_means(fabric, setup, workers=stage.workers)
     hold_statistics = stage.hold_statistics or stage.adapter != "none"
     if stage.adapter == "none":
         frozen = hold_all_but(model, stage.train_part)

@@ -25,6 +25,7 @@ from longtail.recipes.experts import (
     inat18_sade,
 )
 from longtail.recipes.image_folder import folder
+from longtail.recipes.lift import imagenet_lt_lift, inat18_lift, lift, places_lt_lift
 from longtail.recipes.parametric_contrast import (
     cifar100_lt_gpaco,
     cifar100_lt_paco,
@@ -53,6 +54,7 @@ __all__ = [
     "imagenet_lt",
     "imagenet_lt_bcl",
     "imagenet_lt_gpaco",
+    "imagenet_lt_lift",
     "imagenet_lt_mmpretrain",
     "imagenet_lt_paco",
     "imagenet_lt_proco",
@@ -61,12 +63,15 @@ __all__ = [
     "inat18",
     "inat18_bcl",
     "inat18_gpaco",
+    "inat18_lift",
     "inat18_paco",
     "inat18_proco",
     "inat18_ride",
     "inat18_sade",
+    "lift",
     "places_lt",
     "places_lt_gpaco",
+    "places_lt_lift",
     "places_lt_paco",
 ]
 
@@ -86,6 +91,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "imagenet-lt": imagenet_lt,
     "imagenet-lt-bcl": imagenet_lt_bcl,
     "imagenet-lt-gpaco": imagenet_lt_gpaco,
+    "imagenet-lt-lift": imagenet_lt_lift,
     "imagenet-lt-mmpretrain": imagenet_lt_mmpretrain,
     "imagenet-lt-paco": imagenet_lt_paco,
     "imagenet-lt-proco": imagenet_lt_proco,
@@ -94,11 +100,14 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "inat18": inat18,
     "inat18-bcl": inat18_bcl,
     "inat18-gpaco": inat18_gpaco,
+    "inat18-lift": inat18_lift,
     "inat18-paco": inat18_paco,
     "inat18-proco": inat18_proco,
     "inat18-ride": inat18_ride,
     "inat18-sade": inat18_sade,
+    "lift": lift,
     "places-lt": places_lt,
     "places-lt-gpaco": places_lt_gpaco,
+    "places-lt-lift": places_lt_lift,
     "places-lt-paco": places_lt_paco,
 }

@@ -9,8 +9,9 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from longtail.jobs.column_options import ColumnOptions
 from longtail.jobs.head_options import HeadOptions
-from longtail.jobs.options import ColumnOptions, HeadRuntimeOptions
+from longtail.jobs.options import HeadRuntimeOptions
 from longtail.ranges import Count, Share
 
 if TYPE_CHECKING:

@@ -7,17 +7,22 @@ from typing import Any
 from longtail.errors import InputError
 from longtail.jobs.options import StageOneOptions
 
-__all__ = ["check_adapter", "merged_weights", "with_stored_adapters"]
+__all__ = ["check_adapter", "has_first_weights", "merged_weights", "with_stored_adapters"]
+
+_WEIGHTS = "weights: --pretrained, --backbone hf:FOLDER, or --init CHECKPOINT."
 
 
 def check_adapter(stage: StageOneOptions) -> None:
-    """Refuse what contradicts adapters.
+    """Refuse what contradicts adapters, and class means of a network that was drawn.
 
     Raises:
         InputError: a part of the network that is to learn besides, or no weights that adapters could change.
     """
-    from longtail.backbones.hugging_face_network import PREFIX, has_weights
-
+    if stage.classifier == "class-means" and not has_first_weights(stage):
+        raise InputError(
+            "--classifier class-means: the features of a backbone that was drawn by chance say nothing. Start from "
+            f"{_WEIGHTS}"
+        )
     if stage.adapter == "none":
         return
     if stage.frozen:
@@ -27,12 +32,18 @@ def check_adapter(stage: StageOneOptions) -> None:
             f"--train-part {stage.train_part} and --adapter {stage.adapter}: the one says which of its weights learn, "
             "the other that none does. Leave one of them out."
         )
-    brings_weights = stage.backbone.startswith(PREFIX) and has_weights(stage.backbone)
-    if not stage.pretrained and not brings_weights and stage.init is None:
+    if not has_first_weights(stage):
         raise InputError(
-            f"--adapter {stage.adapter} leaves the backbone as it is, and it was drawn by chance. Start from weights: "
-            "--pretrained, --backbone hf:FOLDER, or --init CHECKPOINT."
+            f"--adapter {stage.adapter} leaves the backbone as it is, and it was drawn by chance. Start from {_WEIGHTS}"
         )
+
+
+def has_first_weights(stage: StageOneOptions) -> bool:
+    """Return whether the network that a training begins with has learnt something elsewhere."""
+    from longtail.backbones.hugging_face_network import PREFIX, has_weights
+
+    brings_weights = stage.backbone.startswith(PREFIX) and has_weights(stage.backbone)
+    return stage.pretrained or brings_weights or stage.init is not None
 
 
 def with_stored_adapters(model: Any, settings: Mapping[str, Any]) -> None:

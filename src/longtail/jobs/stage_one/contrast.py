@@ -49,6 +49,7 @@ def check_contrast(stage: StageOneOptions) -> None:
     own = {
         "loss": "has a loss of its own, which knows the class counts",
         "reweight": "counts on how rare classes are already",
+        "classifier": "has a classifier of its own",
         "adapter": "trains the network itself",
         "hold_statistics": "lets batch norm learn",
         "compile": "takes the features from within the network, which is compiled as a whole",

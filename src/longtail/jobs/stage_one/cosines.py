@@ -13,7 +13,11 @@ def cosine_scale(stage: StageOneOptions) -> float | None:
     Example:
         >>> cosine_scale(StageOneOptions(contrast="bcl")), cosine_scale(StageOneOptions(loss="ldam"))
         (30.0, 1.0)
+        >>> cosine_scale(StageOneOptions(classifier="cosine")), cosine_scale(StageOneOptions())
+        (25.0, None)
     """
+    if stage.classifier != "linear":
+        return stage.classifier_scale
     if stage.contrast in ("bcl", "proco") and stage.contrast_classifier != "linear":
         return SCALE
     return 1.0 if stage.loss == "ldam" else None

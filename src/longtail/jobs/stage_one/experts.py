@@ -51,6 +51,7 @@ def check_experts(stage: StageOneOptions) -> None:
         "reweight": "weighs classes itself, or knows how rare they are",
         "adapter": "trains the network itself",
         "train_part": "trains all of the network",
+        "classifier": "has classifiers of its own",
         "classifier_radius": "compares directions, and the lengths of its weights mean nothing",
         "compile": "takes the logits of each expert from within the network, which is compiled as a whole",
     }

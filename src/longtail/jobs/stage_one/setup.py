@@ -122,9 +122,22 @@ def set_up(
         )
     if stage.init is not None and checkpoint is None:
         start_from(model, stage.init, backbone)
+    if checkpoint is None and (stage.adapter != "none" or stage.classifier == "class-means"):
+        preprocessing = _scaled_as_before(preprocessing, stage, model)
     multiplications = _multiplications(model, preprocessing)
     arguments = getattr(model, "arguments", arguments)  # of Hugging Face: all of its settings
     return TrainingSetup(splits, images, preprocessing, backbone, arguments, model, checkpoint, multiplications)
+
+
+def _scaled_as_before(preprocessing: Preprocessing, stage: StageOneOptions, model: Any) -> Preprocessing:
+    """Scale images as they were when a network was trained that stays as it is, where that is known."""
+    if stage.init is not None:
+        before: Any = read_about(load_checkpoint(stage.init), stage.init)["preprocessing"]
+    else:
+        before = getattr(model, "pretrained_cfg", None) or {}
+    if len(before.get("mean") or ()) != preprocessing.channels:
+        return preprocessing
+    return replace(preprocessing, mean=tuple(before["mean"]), std=tuple(before["std"]))
 
 
 def _multiplications(model: nn.Module, preprocessing: Preprocessing) -> int:

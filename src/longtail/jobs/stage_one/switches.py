@@ -11,19 +11,21 @@ from longtail.errors import InputError
 from longtail.heads.max_norm import project
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.experts import check_experts
-from longtail.jobs.stage_one.refusals import changed_settings, flag
+from longtail.jobs.stage_one.refusals import changed_settings, flag, refuse_beside
 from longtail.training.mixing import Mixing
 
 __all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
 
-SWITCHES = ("experts", "policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
+SWITCHES = ("experts", "classifier", "policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
 # settings, and what each belongs to
 _BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("policy_operations", "policy_magnitude", "policy_spread"), ("policy", ("randaugment",))),
     **dict.fromkeys(("mix_alpha", "mix_probability"), ("mix", ("mixup", "cutmix", "remix", "cmo"))),
     **dict.fromkeys(("remix_ratio", "remix_threshold"), ("mix", ("remix",))),
+    "classifier_scale": ("classifier", ("cosine", "class-means")),
     **dict.fromkeys(("head_smoothing", "tail_smoothing"), ("loss", ("label-aware",))),
 }
+_LENGTHS = "compares directions, and the lengths of its weights mean nothing"
 _USUAL_PROBABILITY = {"mixup": 1.0, "cutmix": 0.5, "remix": 1.0, "cmo": 0.5}
 
 
@@ -41,10 +43,10 @@ def check_switches(stage: StageOneOptions) -> None:
     on = list(switched_on(stage))
     if stage.frozen and on:
         raise InputError(f"--frozen trains no backbone, so {flag(on[0])} does nothing. Leave one of them out.")
-    if stage.classifier_radius is not None and stage.loss == "ldam":
-        raise InputError(
-            "--classifier-radius: --loss ldam compares directions, and the lengths of its weights mean nothing."
-        )
+    if stage.loss == "ldam":
+        refuse_beside(stage, "--loss ldam", {"classifier": "compares directions itself", "classifier_radius": _LENGTHS})
+    if stage.classifier != "linear":
+        refuse_beside(stage, f"--classifier {stage.classifier}", {"classifier_radius": _LENGTHS})
     if stage.nesterov and stage.momentum == 0:
         raise InputError("--nesterov: there is no momentum to look ahead by. Leave it out, or --momentum 0.")
     if stage.contrast != "none":
