@@ -29,7 +29,7 @@ INNER = {
 INNER |= {"identity", "jobs", "command_recipe", "config_file", "environment", "method_flags", "setting_kinds"}
 INNER |= {"published", "typed_command", "verbs", "whole_groups"}
 INNER |= {"loggers"}
-INNER |= {"global_draws", "old_flags", "processor", "quick_imports", "ranges", "signals", "threads"}
+INNER |= {"global_draws", "old_flags", "processor", "quick_imports", "ranges", "signals", "threads", "waiting"}
 INNER |= {"__init__", "__main__", "__pycache__"}
 
 

@@ -70,7 +70,7 @@ def _rivals(choice: dict[str, Any]) -> str:
         return f"{', '.join(near[:-1])} and {near[-1]} cannot be told apart there"
     others = [name for name in scores if name != best]
     if not others:
-        return "nothing else was tried"
+        return "nothing else was tried (auto named alone tries several kinds)"
     rival = max(others, key=lambda name: scores[name])
     lead = f"{scores[best] - scores[rival]:.{digits}f}{unit}"
     return f"next is {rival}, {lead} behind (standard error {errors[rival]:.{digits}f})"
