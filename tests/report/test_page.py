@@ -7,6 +7,7 @@ import pytest
 
 from longtail.errors import InputError
 from longtail.report import render_report, write_report
+from longtail.report.class_figures import DRAWN_CLASSES
 
 VOID = {"meta", "img", "br", "wbr", "link", "hr", "input", "path", "use"}
 
@@ -482,6 +483,35 @@ def test_rare_classes_are_capped(tmp_path, build_results):
 def test_same_input_gives_the_same_page(tmp_path, build_results, save_images):
     save_images(build_results(), tmp_path)
     assert render_report(build_results(), tmp_path) == render_report(build_results(), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def species(build_results):
+    """Results of as many classes as iNaturalist 2018 has."""
+    return build_results(8142, 1000, 500, [f"Genus{c % 97:02d} of a long name {c:04d}" for c in range(8142)])
+
+
+@pytest.fixture(scope="module")
+def page_of_species(species, tmp_path_factory):
+    """Their page, without images."""
+    return render_report(species, tmp_path_factory.mktemp("none"))
+
+
+def test_a_page_of_many_classes_is_a_megabyte_at_most(page_of_species):
+    check(page_of_species)
+    assert len(page_of_species.encode()) < 1_000_000
+    for figure in ("by-class-points-joint", "by-class-points-tau", "norms-points-joint"):
+        assert page_of_species.count(f'<use href="#{figure}-shape"') == DRAWN_CLASSES, figure
+
+
+def test_of_many_classes_the_rarest_are_listed_folded_and_the_page_says_so(species, page_of_species):
+    table = page_of_species[page_of_species.index('<p class="caption" id="table-classes"') :].split("</details>")[0]
+    assert '<details class="card"><summary>The 1,000 rarest classes in numbers</summary>' in page_of_species
+    names = re.findall(r"long name (\d+)</th>", table)
+    counts = species["data"]["train_counts"]
+    assert list(map(int, names)) == sorted(range(8142), key=lambda c: (counts[c], c))[:DRAWN_CLASSES]
+    assert "results.json has the other 7,142." in table
+    assert "of 8,142 classes 1,000, evenly chosen, are drawn as points" in page_of_species
 
 
 def test_write_report_puts_one_file_beside_the_results(tmp_path, build_results):
