@@ -8,6 +8,7 @@ import pytest
 from longtail.errors import InputError
 from longtail.report import render_report, write_report
 from longtail.report.class_figures import DRAWN_CLASSES
+from longtail.report.confusion_figures import FULL
 
 VOID = {"meta", "img", "br", "wbr", "link", "hr", "input", "path", "use"}
 
@@ -531,8 +532,11 @@ def test_old_page_stays_when_the_new_one_cannot_be_made(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def luminance(color):
-    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def channels(color):
+    return [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+def luminance(channels):
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -542,11 +546,21 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_colors_are_readable(theme):
+@pytest.fixture(params=[0, 1], ids=["light", "dark"])
+def colors(request):
+    """The colours of a theme, each as its three channels."""
     css = files("longtail.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{([^}]*)\}", css)
-    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[theme]))
+    return {name: channels(value) for name, value in re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[request.param])}
+
+
+def test_numbers_in_full_cells_are_readable(colors):
+    for name in ("tau", "few"):  # right and wrong
+        cell = [FULL * own + (1 - FULL) * card for own, card in zip(colors[name], colors["card"], strict=True)]
+        assert contrast(colors["ink"], cell) >= 4.5, name
+
+
+def test_colors_are_readable(colors):
     grounds = [colors[name] for name in ("page", "card", "mark")]
     written = set(colors) - {"page", "card", "paper", "line", "mark"}
     assert {"ink", "muted", "few", "joint", "tau"} <= written
