@@ -84,7 +84,18 @@ ALLOWED = {
 }
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "stage_one": {"options", "pace", "head_options", "flags", "launch", "run_logs", "dry_run"},
-    "dry_run": {"stage_one", "balancing", "predicting", "options", "head_options", "launch", "run", "train", "balance"},
+    "dry_run": {
+        "stage_one",
+        "balancing",
+        "predicting",
+        "options",
+        "head_options",
+        "launch",
+        "run",
+        "run_checks",
+        "train",
+        "balance",
+    },
     "calibrating": set(),
     "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
     "sharding": {"stage_one", "options", "launch", "processes", "precision"},

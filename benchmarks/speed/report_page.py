@@ -1,4 +1,4 @@
-"""The report page: CPU time of its making in this checkout against an older one's, ten and 1,000 classes.
+"""The report page: CPU time of its making in this checkout against an older one's, 10 to 8,142 classes.
 
     git worktree add ../before COMMIT
     python benchmarks/speed/report_page.py --before ../before
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="ten classes, once")
     options = parser.parse_args()
     checkouts = {"before": options.before.resolve(), "now": HERE}
-    for num_classes in (10,) if options.quick else (10, 1000):
+    for num_classes in (10,) if options.quick else (10, 1000, 8142):
         seconds: dict[str, list[float]] = {name: [] for name in checkouts}
         with tempfile.TemporaryDirectory() as name:
             folder, sizes = Path(name), {}

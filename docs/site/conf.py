@@ -12,6 +12,7 @@ name_array_types()
 import longtail
 from external_names import external_link
 from highlighting import name_languages
+from reaching import make_reachable
 
 project = "longtail"
 author = "The longtail developers"
@@ -55,3 +56,4 @@ def setup(app):
     app.connect("autodoc-process-docstring", escape_types, priority=600)
     app.connect("missing-reference", external_link)
     app.connect("doctree-read", name_languages)
+    app.connect("html-page-context", make_reachable, priority=900)  # behind the theme

@@ -1,6 +1,7 @@
 """Finished runs side by side: figures counted by hand, which rows are the same, and the command as it is typed."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from longtail.cli import main
 from longtail.errors import InputError
 from longtail.evaluation import paired_metric_tests
 from longtail.identity import identify_rows, write_identities
+from longtail.report.run_comparison_page import render_run_comparison
 
 NAMES = ["ant", "bee"]
 TRUTH = [0] * 6 + [1] * 4
@@ -150,6 +152,18 @@ def test_rows_without_names_are_matched_by_their_place_where_all_labels_agree(ma
     one, other = open_run(first, "A"), open_run(odd, "B")
     assert shared_rows(one, other).apart
     assert shared_rows(one, replace(other, split="val")).apart == "it was measured on val, A on test"
+
+
+def test_of_many_classes_that_changed_the_page_has_those_that_changed_most(make_run):
+    content = longtail.compare_runs(make_run("one", FIRST), make_run("two", SECOND)).content
+    like = next(row for row in content["classes"] if row["name"] == "bee")
+    content["classes"] = [
+        {**like, "name": f"bee {c:03d}", "rows": 300, "found": {"A": 150, "B": c if c < 150 else c + 1}}
+        for c in range(299)
+    ]
+    page = render_run_comparison(content)
+    assert re.findall(r"bee (\d+)</th>", page) == [f"{c:03d}" for c in [*range(298, 248, -1), *range(49, -1, -1)]]
+    assert "The 50 that gained and lost most; comparison.json has 199 more." in page
 
 
 def test_settings_are_named_as_they_are_typed(make_run):

@@ -163,6 +163,14 @@ def test_features_have_no_views_and_networks_of_one_no_experts(run, images, tmp_
     assert load_head(run / "heads" / "crt.npz").n_features_in_ == 144
 
 
+@pytest.mark.parametrize("wanted", ["all", "experts", "joint", "joint,tau"])
+def test_a_published_model_has_nothing_to_mix(wanted, bees_and_cows, tmp_path, capsys):
+    assert main(["publish", str(bees_and_cows / "run"), "--to", str(tmp_path / "shared")]) == 0
+    for model in (tmp_path / "shared", "hf://ant/bees"):
+        assert predict(model, bees_and_cows / "photos", tmp_path / "p.csv", "--aggregate", wanted) == 2
+        assert "is a published model, which has one head" in capsys.readouterr().err
+
+
 def test_a_network_of_one(tmp_path, bees_and_cows, capsys):
     words = ["predict", bees_and_cows / "run", bees_and_cows / "photos", "--aggregate", "experts"]
     assert main([*map(str, words), "--out", str(tmp_path / "p.csv")]) == 2

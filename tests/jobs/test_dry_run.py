@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import longtail
+from longtail.backbones import create_backbone
 from longtail.cli import VERBS, main
 from longtail.command_errors import flag_names
 from longtail.errors import InputError
@@ -111,6 +112,38 @@ def test_predict_refuses_alike(wrong, here, capsys):
     told = capsys.readouterr().err
     assert main([*words, "--dry-run"]) == 2
     assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--frozen"], "--frozen: no weights are named"),
+        (["--frozen", "--weights", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
+        (["--frozen", "--pretrained", "--out", "run"], "run holds a run with other settings"),
+        (["--out", "mine"], "results.json: no earlier result wrote it"),
+        (["--out", "run", "--learning-rate", "0.3"], "run holds a run with other settings"),
+    ],
+)
+def test_run_refuses_alike(wrong, message, here, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "run"):
+        (tmp_path / name).symlink_to(here / name)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/results.json").write_text('{"mine": 1}')
+    words = ["run", "folder", "--data", "photos", *SMALL, "--warmup-epochs", "0", "--methods", "joint", *wrong]
+    assert main([*words, "--dry-run"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert message in told
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == told
+
+
+def test_the_features_of_a_dry_run_are_of_the_layers_that_were_named(here, capsys):
+    words = [*COMMANDS["run of a backbone"], "--layers", "conv2,conv3", "--dry-run"]
+    network = create_backbone("digits_cnn", num_classes=2)
+    assert main(words) == 0
+    width = sum(part.out_channels for part in (network.conv2, network.conv3))
+    assert f"rows of {width} features" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_refused_as_ever(here, capsys):

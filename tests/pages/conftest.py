@@ -1,12 +1,16 @@
-"""What the pages take for granted: arrays, folders of images, files of features, and a run."""
+"""What the pages take for granted: arrays, folders of images, files of features, and a run; and the site."""
 
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from longtail.cli import main
+from pages.written import ROOT
 
 COUNTS = {"train": (60, 30, 12), "val": (15, 15, 15), "test": (20, 20, 20)}
 CLASSES = ("ant", "bee", "cow")
@@ -88,3 +92,16 @@ def in_sandbox(sandbox, tmp_path, monkeypatch):
     folder = shutil.copytree(sandbox, tmp_path / "here", symlinks=True)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the site."""
+    missing = [name for name in ("sphinx", "furo", "myst_parser") if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)}: not installed; pip install '.[docs]' brings it")
+    out = tmp_path_factory.mktemp("docs") / "site"
+    words = [sys.executable, str(ROOT / "docs/site/build.py"), "--out", str(out)]
+    built = subprocess.run(words, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return out

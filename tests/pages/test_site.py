@@ -1,63 +1,18 @@
 """The site is built without a warning, and a browser goes through it as on a phone."""
 
-import html
-import json
 import re
-import shutil
-import subprocess
-import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
-from pages.written import ROOT
+from pages.browser import led_by
 
 pytestmark = pytest.mark.slow
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site."""
-    missing = [name for name in ("sphinx", "furo", "myst_parser") if find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{', '.join(missing)}: not installed; pip install '.[docs]' brings it")
-    out = tmp_path_factory.mktemp("docs") / "site"
-    words = [sys.executable, str(ROOT / "docs/site/build.py"), "--out", str(out)]
-    built = subprocess.run(words, capture_output=True, text=True)
-    assert built.returncode == 0, built.stdout + built.stderr
-    return out
 
 
 @pytest.fixture(scope="module")
 def walked(site):
     """What a browser of the width of a phone met, on every page."""
-    if BROWSER is None:
-        pytest.skip("there is no Chromium or Chrome here")
-    shutil.copy(Path(__file__).parent / "walk.html", site / "walk.html")
-    pages = [
-        f"/{path.relative_to(site).as_posix()}" for path in sorted(site.rglob("*.html")) if path.name != "walk.html"
-    ]
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/walk.html#{quote(json.dumps(pages))}"
-        words = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=600000", "--dump-dom", address]
-        seen = subprocess.run([BROWSER, *words], capture_output=True, text=True, timeout=900)
-        server.shutdown()
-    result = re.search(r'<pre id="result">(.*?)</pre>', seen.stdout, re.DOTALL)
-    assert result, seen.stderr[-2000:]
-    assert result[1], "the browser came to no end"
-    return json.loads(html.unescape(result[1]))
-
-
-class Silent(SimpleHTTPRequestHandler):
-    def log_message(self, *words):
-        """Say nothing of each request."""
+    return led_by("walk.html", site, [f"/{path.relative_to(site).as_posix()}" for path in sorted(site.rglob("*.html"))])
 
 
 def test_there_is_a_page_for_each_verb_method_and_room(site):

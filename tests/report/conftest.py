@@ -252,7 +252,7 @@ def _build(num_classes=10, largest=500, ratio=250, names=None, counts=None):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build_results():
     """A function that makes results of any number of classes."""
     return _build

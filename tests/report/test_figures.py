@@ -96,6 +96,17 @@ def test_one_point_a_class_at_its_accuracy(build_results, num_classes):
     assert is_affine(drawn[1][:, 0], np.log(x_positions(results["data"]["train_counts"])))
 
 
+def test_steps_of_equal_classes_are_one_and_reach_as_far(build_results):
+    counts = [200] * 100 + [30] * 100 + [3] * 100
+    corners = {
+        group: vertices(class_counts_figure(build_results(counts=counts)["data"]), f"-steps-{group}")
+        for group in ("many", "medium", "few")
+    }
+    assert [len(found) for found in corners.values()] == [4, 4, 4]
+    widths = [np.ptp(found[:, 0]) for found in corners.values()]
+    assert np.allclose(widths, widths[0], atol=0.02)
+
+
 def test_norms_are_divided_by_their_mean(build_results):
     results = build_results()
     norms = {name: results["methods"][name]["weight_norms"] for name in ("joint", "tau")}

@@ -7,6 +7,8 @@ import pytest
 
 from longtail.errors import InputError
 from longtail.report import render_report, write_report
+from longtail.report.class_figures import DRAWN_CLASSES
+from longtail.report.confusion_figures import FULL
 
 VOID = {"meta", "img", "br", "wbr", "link", "hr", "input", "path", "use"}
 
@@ -484,6 +486,35 @@ def test_same_input_gives_the_same_page(tmp_path, build_results, save_images):
     assert render_report(build_results(), tmp_path) == render_report(build_results(), tmp_path)
 
 
+@pytest.fixture(scope="module")
+def species(build_results):
+    """Results of as many classes as iNaturalist 2018 has."""
+    return build_results(8142, 1000, 500, [f"Genus{c % 97:02d} of a long name {c:04d}" for c in range(8142)])
+
+
+@pytest.fixture(scope="module")
+def page_of_species(species, tmp_path_factory):
+    """Their page, without images."""
+    return render_report(species, tmp_path_factory.mktemp("none"))
+
+
+def test_a_page_of_many_classes_is_a_megabyte_at_most(page_of_species):
+    check(page_of_species)
+    assert len(page_of_species.encode()) < 1_000_000
+    for figure in ("by-class-points-joint", "by-class-points-tau", "norms-points-joint"):
+        assert page_of_species.count(f'<use href="#{figure}-shape"') == DRAWN_CLASSES, figure
+
+
+def test_of_many_classes_the_rarest_are_listed_folded_and_the_page_says_so(species, page_of_species):
+    table = page_of_species[page_of_species.index('<p class="caption" id="table-classes"') :].split("</details>")[0]
+    assert '<details class="card"><summary>The 1,000 rarest classes in numbers</summary>' in page_of_species
+    names = re.findall(r"long name (\d+)</th>", table)
+    counts = species["data"]["train_counts"]
+    assert list(map(int, names)) == sorted(range(8142), key=lambda c: (counts[c], c))[:DRAWN_CLASSES]
+    assert "results.json has the other 7,142." in table
+    assert "of 8,142 classes 1,000, evenly chosen, are drawn as points" in page_of_species
+
+
 def test_write_report_puts_one_file_beside_the_results(tmp_path, build_results):
     (tmp_path / "results.json").write_text(json.dumps(build_results()))
     page = write_report(tmp_path)
@@ -501,8 +532,11 @@ def test_old_page_stays_when_the_new_one_cannot_be_made(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def luminance(color):
-    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def channels(color):
+    return [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+
+
+def luminance(channels):
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -512,11 +546,21 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_colors_are_readable(theme):
+@pytest.fixture(params=[0, 1], ids=["light", "dark"])
+def colors(request):
+    """The colours of a theme, each as its three channels."""
     css = files("longtail.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     blocks = re.findall(r":root \{([^}]*)\}", css)
-    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[theme]))
+    return {name: channels(value) for name, value in re.findall(r"--([\w-]+): (#[0-9a-f]{6})", blocks[request.param])}
+
+
+def test_numbers_in_full_cells_are_readable(colors):
+    for name in ("tau", "few"):  # right and wrong
+        cell = [FULL * own + (1 - FULL) * card for own, card in zip(colors[name], colors["card"], strict=True)]
+        assert contrast(colors["ink"], cell) >= 4.5, name
+
+
+def test_colors_are_readable(colors):
     grounds = [colors[name] for name in ("page", "card", "mark")]
     written = set(colors) - {"page", "card", "paper", "line", "mark"}
     assert {"ink", "muted", "few", "joint", "tau"} <= written

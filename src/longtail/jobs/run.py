@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from longtail.jobs.stage_one.trained_model import TrainedModel
     from longtail.loggers import RunLog
 
-__all__ = ["RunConfig", "data_of", "for_seed", "run", "run_folder", "run_seeds", "seed_folder"]
+__all__ = ["STAYS", "RunConfig", "data_of", "for_seed", "of_seed", "run", "run_folder", "run_seeds", "seed_folder"]
 
 # a second comparison replaces all that comes of the heads; the network stays, and what belongs to several seeds
 STAYS = (*NETWORK_FILES, "seed-*", "summary.*")
@@ -128,21 +128,25 @@ def run_seeds(
     first = config.runtime.seed
     results = []
     for seed in range(first, first + config.seeds):
-        place = seed_folder(config, folder, seed)
-        # config.json names the folder where the same words would not lead there
-        out = config.runtime.out if place == run_folder(config) else place
-        runtime = replace(config.runtime, seed=seed, out=out)
-        stage, unlabelled = config.stage, config.unlabelled
-        if stage.init is not None:
-            stage = replace(stage, init=for_seed(stage.init, seed))
-        if unlabelled.teacher is not None:
-            unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
-        # what is written with each seed repeats that seed alone
-        seed_config = replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1)
+        seed_config, place = of_seed(config, folder, seed)
         group = None if config.seeds == 1 else folder.name
         with log_of(seed_config, place, is_first=fabric.is_global_zero, group=group) as log:
             results.append(_run_one(fabric, seed_config, splits, place, log, table=table))
     return results
+
+
+def of_seed(config: RunConfig, folder: Path, seed: int) -> tuple[RunConfig, Path]:
+    """Return the run of one seed, which is what config.json repeats, and its folder."""
+    place = seed_folder(config, folder, seed)
+    # config.json names the folder where the same words would not lead there
+    out = config.runtime.out if place == run_folder(config) else place
+    runtime = replace(config.runtime, seed=seed, out=out)
+    stage, unlabelled = config.stage, config.unlabelled
+    if stage.init is not None:
+        stage = replace(stage, init=for_seed(stage.init, seed))
+    if unlabelled.teacher is not None:
+        unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
+    return replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1), place
 
 
 def seed_folder(config: RunConfig, folder: Path, seed: int) -> Path:
@@ -186,33 +190,27 @@ def _run_one(
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
-    from longtail.files.result_files import parts_of
     from longtail.jobs.extract import Extraction, extract_splits
     from longtail.jobs.head_options import protocol_of
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.launch import resolve_device
     from longtail.jobs.outcome import tell
+    from longtail.jobs.run_checks import check_begun_run
     from longtail.jobs.stage_one.frozen import take_backbone
     from longtail.jobs.stage_one.images import described
-    from longtail.jobs.stage_one.known_images import as_known, remember_images
+    from longtail.jobs.stage_one.known_images import remember_images
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
-    from longtail.jobs.stage_one.settings import check_begun, training_settings
     from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
     from longtail.jobs.stage_one.training_facts import training_facts
     from longtail.jobs.train import TrainConfig, train_stage_one
     from longtail.jobs.written_comparison import methods_on_a_line
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
-    parts_of(folder, STAYS)  # refuses what is another's before it costs a training
+    splits, settings = check_begun_run(config, splits, folder)
     placed = replace(runtime, out=folder)  # the run itself remembers no folder that was not named
-    if not stage.frozen:  # a network that does not learn looks at other images without harm
-        settings = training_settings(dataset, data, stage, config.unlabelled, runtime.seed)
-        check_begun(folder / "train.json", settings)
-        splits = as_known(splits, folder, data.changed)
     _say(fabric, runtime, "data", "; ".join([described(splits), *splits.notes]))
     if stage.frozen:
-        taken = (config.layers, config.views, runtime.seed)
-        stage_facts = take_backbone(fabric, splits, (dataset, data), stage, taken, folder)
+        stage_facts = take_backbone(fabric, splits, stage, config.layers, settings, folder)
         model = open_model(find_checkpoint(folder), fabric.device)
         if fabric.is_global_zero:
             remember_images(splits, folder)

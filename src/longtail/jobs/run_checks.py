@@ -1,11 +1,16 @@
-"""Which settings of a run go together."""
+"""Which settings of a run go together, and with what lies in its folder already."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError
-from longtail.jobs.run import RunConfig
+from longtail.jobs.run import STAYS, RunConfig, data_of
 
-__all__ = ["checked"]
+if TYPE_CHECKING:
+    from longtail.data.source import DataSplits
+
+__all__ = ["check_begun_run", "checked"]
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -65,3 +70,32 @@ def checked(config: RunConfig) -> RunConfig:
         choice = replace(config.heads.choice, select_on="test", i_know_test_is_spoiled=True)
         config = replace(config, heads=replace(config.heads, choice=choice))
     return config
+
+
+def check_begun_run(config: RunConfig, splits: "DataSplits", folder: Path) -> "tuple[DataSplits, dict[str, Any]]":
+    """Refuse what a seed's folder does not allow, before it costs a training.
+
+    Args:
+        config: checked, of one seed.
+        splits: the opened data.
+        folder: of the seed.
+
+    Returns:
+        The images as a run in the folder divided them, and the settings that its network is known by.
+
+    Raises:
+        InputError: a file of somebody else, other settings or other images than those of the run there, or a backbone
+            that cannot be taken.
+    """
+    from longtail.files.result_files import parts_of
+    from longtail.jobs.stage_one.frozen import check_backbone
+    from longtail.jobs.stage_one.known_images import as_known
+    from longtail.jobs.stage_one.settings import check_begun, training_settings
+
+    (dataset, data), stage, seed = data_of(config), config.stage, config.runtime.seed
+    parts_of(folder, STAYS)
+    if stage.frozen:  # a network that does not learn looks at other images without harm
+        return splits, check_backbone(stage, (dataset, data), (config.layers, config.views, seed), folder)
+    settings = training_settings(dataset, data, stage, config.unlabelled, seed)
+    check_begun(folder / "train.json", settings)
+    return as_known(splits, folder, data.changed), settings

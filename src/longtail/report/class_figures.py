@@ -39,6 +39,7 @@ FloatArray = NDArray[np.float64]
 
 NAMED_CLASSES = 25  # more bars than these get no names
 SINGLE_CLASSES = 60  # more points than these are also averaged
+DRAWN_CLASSES = 1000  # of more classes these are drawn: a page of any number of them stays small
 _AVERAGES = 12
 _ROW = 14.4
 _NAMES_ABOVE = 34  # room for a title and the names of groups
@@ -129,11 +130,13 @@ def accuracy_by_class(data: dict[str, Any], recalls: dict[str, list[float | None
         known = np.isfinite(recall)
         hollow = place == 0 and len(values) == 2
         look = method_look(name, radius=1.8 if many_points else 3.2, width=0.8 if many_points else 1.5)
-        shown = x[known].tolist(), recall[known].tolist()
-        drawn += points(panel, *shown, look, f"points-{name}", hollow=hollow, opacity=0.4 if many_points else 1.0)
+        places, heights, opacity = x[known], recall[known], 0.4 if many_points else 1.0
+        shown = _drawn(places)
+        shown_places, shown_heights = places[shown].tolist(), heights[shown].tolist()
+        drawn += points(panel, shown_places, shown_heights, look, f"points-{name}", hollow=hollow, opacity=opacity)
         entries.append((swatch(look, hollow=hollow), name))
         if many_points:
-            means = _averages(x[known], recall[known])
+            means = _averages(places, heights)
             lines += line(panel, *means, Look(color("paper"), width=4), f"edge-{name}")
             lines += line(panel, *means, method_look(name, marker="", width=2.2), f"line-{name}")
     drawn += lines + legend(entries, panel.left + 40, panel.bottom + 34, panel.width - 40, len(entries))
@@ -177,7 +180,8 @@ def weight_norms(data: dict[str, Any], norms: dict[str, list[float]]) -> str:
     for name, values in relative.items():
         xs, ys = x[order].tolist(), values[order].tolist()
         if many_points:
-            drawn += points(panel, xs, ys, Look(color(name), (), "circle", 0, 1.1), f"points-{name}", opacity=0.35)
+            dots, shown = Look(color(name), (), "circle", 0, 1.1), _drawn(x)
+            drawn += points(panel, x[shown].tolist(), values[shown].tolist(), dots, f"points-{name}", opacity=0.35)
             xs, ys = _averages(x[order], values[order])
         drawn += line(panel, xs, ys, method_look(name), f"line-{name}")
         ends[names[name]] = (xs[-1], ys[-1])
@@ -236,6 +240,13 @@ def _count_axis(panel: Panel, data: dict[str, Any]) -> str:
     return drawn + "".join(
         up_line(panel, edge, between) for edge in (few_below - 0.5, many_above + 0.5) if low < edge < high
     )
+
+
+def _drawn(x: FloatArray) -> NDArray[np.intp]:
+    """Return which points are drawn: all, or as many as may be, spread evenly over their order."""
+    if len(x) <= DRAWN_CLASSES:
+        return np.arange(len(x))
+    return np.argsort(x, kind="stable")[np.linspace(0, len(x) - 1, DRAWN_CLASSES).astype(np.intp)]
 
 
 def _averages(x: FloatArray, y: FloatArray) -> tuple[Sequence[float], Sequence[float]]:

@@ -11,7 +11,7 @@ from longtail.report.inline_svg import inline_svg, shorten
 __all__ = ["confusion_figure", "confusion_view"]
 
 NUMBERED = 12  # classes up to which the cells bear their numbers
-FULL = 0.7  # opacity of a cell with all images of its class, on which a number can still be read
+FULL = 0.5  # opacity of a cell with all images of its class, on which a number can still be read
 
 
 def confusion_view(results: dict[str, Any]) -> dict[str, Any] | None:

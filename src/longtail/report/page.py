@@ -10,6 +10,7 @@ from longtail.counts import GROUPS
 from longtail.files.atomic import write_text
 from longtail.report.calibration_section import calibration_view
 from longtail.report.class_figures import (
+    DRAWN_CLASSES,
     NAMED_CLASSES,
     SINGLE_CLASSES,
     accuracy_by_class,
@@ -129,6 +130,7 @@ def _view(results: dict[str, Any], folder: Path) -> dict[str, Any]:
         "compared": _compared(measured, best),
         "few_classes": len(data["class_names"]) <= NAMED_CLASSES,
         "averaged": len(data["class_names"]) > SINGLE_CLASSES,
+        "drawn_classes": DRAWN_CLASSES if len(data["class_names"]) > DRAWN_CLASSES else None,
         "many_methods": len(methods) > MOST_LINES,
     }
 
@@ -234,7 +236,7 @@ def _compared(measured: dict[str, Any], best: str | None) -> list[str]:
 
 
 def _class_rows(data: dict[str, Any], measured: dict[str, Any], compared: list[str]) -> list[dict[str, Any]]:
-    order = sorted(range(len(data["class_names"])), key=lambda c: (data["train_counts"][c], c))
+    rarest_first = sorted(range(len(data["class_names"])), key=lambda c: (data["train_counts"][c], c))
     return [
         {
             "name": data["class_names"][c],
@@ -243,7 +245,7 @@ def _class_rows(data: dict[str, Any], measured: dict[str, Any], compared: list[s
             "found": [measured[name]["per_class"][c] for name in compared],
             "precision": [(measured[name].get("per_class_precision") or {c: None})[c] for name in compared],
         }
-        for c in order
+        for c in rarest_first[:DRAWN_CLASSES]
     ]
 
 

@@ -11,6 +11,7 @@ from longtail.report.study_figures import points_figure
 __all__ = ["METRICS", "changed_classes", "render_run_comparison"]
 
 METRICS = ("balanced", *reversed(GROUPS), "all")
+MOST_CHANGES = 50  # classes that gained, and that lost, of two runs
 
 
 def render_run_comparison(content: dict[str, Any]) -> str:
@@ -31,7 +32,7 @@ def render_run_comparison(content: dict[str, Any]) -> str:
                 name: None if cell is None else {**cell, "word": decided(cell, content["level"])}
                 for name, cell in pair["metrics"].items()
             },
-            "changes": changed_classes(content["classes"], pair["baseline"], pair["method"]),
+            **_most_changed(changed_classes(content["classes"], pair["baseline"], pair["method"])),
         }
         for pair in content["differences"]
     ]
@@ -68,6 +69,12 @@ def changed_classes(classes: list[dict[str, Any]], baseline: str, letter: str) -
         if row["rows"]
     ]
     return sorted((row for row in rows if row["change"]), key=lambda row: -row["change"])
+
+
+def _most_changed(changes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the classes that changed, or of many those that changed most, and how many more there are."""
+    more = max(len(changes) - 2 * MOST_CHANGES, 0)
+    return {"changes": changes[:MOST_CHANGES] + changes[-MOST_CHANGES:] if more else changes, "more_changes": more}
 
 
 def _accuracies(content: dict[str, Any]) -> str:

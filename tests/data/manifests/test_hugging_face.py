@@ -30,14 +30,14 @@ def parquet(tmp_path_factory):
     return parquet_with_images(tmp_path_factory.mktemp("parquet"))
 
 
-def test_metadata_say_what_a_folder_holds(folder, capsys):
+def test_metadata_say_what_a_folder_holds(folder, tmp_path, capsys):
     assert format_of(folder).title.startswith("an imagefolder")
     manifest = read_manifest(folder, ManifestChoice(group_column="site"))
     assert names_of(manifest) == list(LABELS)
     assert manifest.settled.groups.number == 3
     splits = open_data(str(folder), table=ManifestChoice(group_column="none"), test_fraction=0.3)
     assert splits.class_names == ("A", "B", "C")
-    assert main(["describe", str(folder), "--group-column", "none"]) == 0
+    assert main(["describe", str(folder), "--group-column", "none", "--out", str(tmp_path / "d")]) == 0
     assert "12" in capsys.readouterr().out
 
 
@@ -95,7 +95,7 @@ def test_metadata_that_cannot_be_used(tmp_path, files, told):
         read_manifest(tmp_path, ManifestChoice(format="imagefolder"))
 
 
-def test_parquet_has_names_in_its_schema(parquet, capsys):
+def test_parquet_has_names_in_its_schema(parquet, tmp_path, capsys):
     assert format_of(parquet).title.startswith("Parquet files")
     manifest = read_manifest(parquet, ManifestChoice(group_column="site"))
     order = [*range(0, 12, 2), *range(1, 12, 2)]
@@ -108,7 +108,8 @@ def test_parquet_has_names_in_its_schema(parquet, capsys):
         assert again.encoded(row) == picture(order[row])
     assert source.identify(7).endswith("train-00001-of-00002.parquet[1]")
     assert len({source.fingerprint(row) for row in range(12)}) == 12
-    assert main(["describe", str(parquet / "data" / "train-00000-of-00002.parquet")]) == 0
+    one = str(parquet / "data" / "train-00000-of-00002.parquet")
+    assert main(["describe", one, "--out", str(tmp_path / "d")]) == 0
     assert open_data(f"{parquet}/data/train-*.parquet", test_fraction=0.3).class_names == ("A", "B", "C")
 
 

@@ -46,11 +46,12 @@ def test_a_folder_and_patterns(shards, place):
     assert source.identity(4) == "data-001.tar/0001.png"
 
 
-def test_it_is_opened_as_any_data(shards, capsys):
+def test_it_is_opened_as_any_data(shards, tmp_path, capsys):
     splits = open_data(str(shards), test_fraction=0.3, table=ManifestChoice(group_column="site"))
     assert splits.class_names == ("A", "B", "C")
-    assert main(["describe", str(shards)]) == 0
-    assert main(["describe", str(shards / "data-000.tar"), "--test-fraction", "0", "--val-fraction", "0"]) == 0
+    assert main(["describe", str(shards), "--out", str(tmp_path / "all")]) == 0
+    one = ["describe", str(shards / "data-000.tar"), "--test-fraction", "0", "--val-fraction", "0"]
+    assert main([*one, "--out", str(tmp_path / "one")]) == 0
     assert "4" in capsys.readouterr().out
 
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.errors import InputError
+from longtail.files.hub import hub_address
 from longtail.files.text import printable
 from longtail.heads import Joint, agreement_weights
 from longtail.heads.agreement import agreement
 from longtail.heads.base import Head, check_same_classes
 from longtail.jobs.predicting.inputs import Inputs
 from longtail.jobs.predicting.predictor import Predictor, check_stored_features, open_predictor
+from longtail.published import is_published
 from longtail.runs import Run
 
 __all__ = ["Mix", "aggregated", "check_aggregate", "open_members", "views_of"]
@@ -113,8 +115,13 @@ def open_members(model: Path, wanted: str) -> tuple[Predictor, dict[str, Head]]:
         What would predict by itself, with classes and network; and each head by its name, two or more.
 
     Raises:
-        InputError: no such heads, fewer than two, or a network without experts.
+        InputError: a published model, no such heads, fewer than two, or a network without experts.
     """
+    if hub_address(model) is not None or is_published(model):
+        raise InputError(
+            f"--aggregate {wanted}: {printable(model)} is a published model, which has one head and not the "
+            "classifiers of its experts. Expected the run that it was published from."
+        )
     if wanted == "experts":
         return _experts(model)
     if model.suffix in (".npz", ".pt"):
@@ -155,11 +162,6 @@ def _experts(model: Path) -> tuple[Predictor, dict[str, Head]]:
     path = model if model.suffix == ".pt" else Run(model).checkpoint()
     if not path.is_file():
         raise InputError(f"--aggregate experts: {printable(model)} has no network. Expected a run or its checkpoint.")
-    if path.suffix != ".pt":
-        raise InputError(
-            f"--aggregate experts: {printable(model)} is a published model, without the classifiers of its experts. "
-            "Expected the run that it was published from."
-        )
     network = open_model(path).model
     num_experts = getattr(network, "num_experts", 1)
     if not isinstance(num_experts, int) or num_experts < 2:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from longtail.data.transforms import Preprocessing
+    from longtail.jobs.stage_one.trained_model import TrainedModel
 
-__all__ = ["check_feature_options", "take_backbone"]
+__all__ = ["check_backbone", "check_feature_options", "take_backbone", "untrained_network"]
 
 
 def check_feature_options(layers: LayerOptions, views: ViewOptions, stage: StageOneOptions, *, crt_from: str) -> None:
@@ -47,12 +48,48 @@ def check_feature_options(layers: LayerOptions, views: ViewOptions, stage: Stage
         raise InputError("--layers: with --crt-from images, cRT sees the features before the classifier alone.")
 
 
+def check_backbone(
+    stage: StageOneOptions,
+    named: tuple[str, DataOptions],
+    features: tuple[LayerOptions, ViewOptions, int],
+    folder: Path,
+) -> dict[str, Any]:
+    """Refuse a backbone that cannot be taken, before anything is computed, or that is not the one of a folder.
+
+    Args:
+        stage: names the backbone, and where its weights come from: timm (--pretrained), Hugging Face (--backbone hf:),
+            a file of others (--weights) or a checkpoint of ours (--init).
+        named: the data's name or path, and the settings that they were opened with.
+        features: of which layers and views they are taken, and the seed of the views.
+        folder: of the run.
+
+    Returns:
+        The settings that the backbone is known by.
+
+    Raises:
+        InputError: no weights, or more than one kind; other settings than before.
+    """
+    from longtail.jobs.stage_one.settings import check_same, plain, read_about
+    from longtail.training.checkpoints import load_checkpoint
+
+    check_adapter(stage)
+    _origin(stage)
+    (dataset, data), (layers, views, seed) = named, features
+    groups = {"data": asdict(data), "stage": asdict(stage), "layers": asdict(layers), "views": asdict(views)}
+    drawn = {"view_seed": seed} if views.views > 1 else {}
+    settings: dict[str, Any] = plain({"dataset": dataset, **groups, **drawn, "classifier_is_drawn": True})
+    last = folder / "checkpoints" / "last.pt"
+    if last.is_file():
+        check_same(read_about(load_checkpoint(last), last)["settings"], settings, folder)
+    return settings
+
+
 def take_backbone(
     fabric: "Fabric",
     splits: DataSplits,
-    named: tuple[str, DataOptions],
     stage: StageOneOptions,
-    features: tuple[LayerOptions, ViewOptions, int],
+    layers: LayerOptions,
+    settings: dict[str, Any],
     folder: Path,
 ) -> dict[str, Any]:
     """Write a checkpoint of a backbone that was trained elsewhere; the one that `folder` has already stays.
@@ -60,55 +97,24 @@ def take_backbone(
     Args:
         fabric: launched.
         splits: the opened data.
-        named: their name or path, and the settings that they were opened with.
-        stage: names the backbone, and where its weights come from: timm (--pretrained), Hugging Face (--backbone hf:),
-            a file of others (--weights) or a checkpoint of ours (--init).
-        features: of which layers and views they are taken, and the seed of the views.
+        stage: names the backbone, as for `check_backbone`.
+        layers: whose features are taken.
+        settings: of `check_backbone`.
         folder: of the run.
 
     Returns:
         What results.json says of stage 1, and `sentence` for a person.
 
     Raises:
-        InputError: no weights, or more than one kind; weights of another network; other settings than before.
+        InputError: weights of another network, or no such layers.
     """
-    import torch
+    from longtail.training.checkpoints import save_checkpoint
 
-    from longtail.backbones import create_backbone
-    from longtail.backbones.layer_choice import chosen_parts
-    from longtail.jobs.stage_one.settings import about_network, check_same, plain, read_about
-    from longtail.jobs.stage_one.setup import arguments_for, backbone_for
-    from longtail.training.checkpoints import load_checkpoint, save_checkpoint
-
-    check_adapter(stage)
-    origin, (dataset, data), (layers, views, seed) = _origin(stage), named, features
-    groups = {"data": asdict(data), "stage": asdict(stage), "layers": asdict(layers), "views": asdict(views)}
-    drawn = {"view_seed": seed} if views.views > 1 else {}
-    settings = plain({"dataset": dataset, **groups, **drawn, "classifier_is_drawn": True})
-    last = folder / "checkpoints" / "last.pt"
-    if last.is_file():
-        check_same(read_about(load_checkpoint(last), last)["settings"], settings, folder)
-    elif fabric.is_global_zero:
-        channels = splits.train.load(0).shape[0]
-        torch.manual_seed(0)
-        name = backbone_for(stage, _preprocessing(splits, stage, None))
-        arguments = arguments_for(stage, name)
-        with naming_flags():
-            model: Any = create_backbone(
-                name,
-                num_classes=len(splits.class_names),
-                in_chans=channels,
-                pretrained=stage.pretrained,
-                arguments=arguments,
-            )
-        _load(model, stage, name)
-        preprocessing = _preprocessing(splits, stage, model)
-        with naming_flags():
-            parts = chosen_parts(model, layers.layers, layers.pool, (channels, preprocessing.size, preprocessing.size))
-        arguments = getattr(model, "arguments", arguments)  # of Hugging Face: all of its settings
-        about = about_network(name, splits.class_names, preprocessing, settings, arguments, parts)
-        task = {f"model.{key}": tensor for key, tensor in model.state_dict().items()}
-        save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, last)
+    origin, last = _origin(stage), folder / "checkpoints" / "last.pt"
+    if not last.is_file() and fabric.is_global_zero:
+        taken = untrained_network(splits, stage, layers, settings)
+        task = {f"model.{key}": tensor for key, tensor in taken.model.state_dict().items()}
+        save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": taken.about}, last)
     fabric.barrier()
     return {
         "sentence": f"not trained: {origin}",
@@ -120,6 +126,49 @@ def take_backbone(
         "images_per_second": None,
         "history": [],
     }
+
+
+def untrained_network(
+    splits: DataSplits, stage: StageOneOptions, layers: LayerOptions, settings: dict[str, Any]
+) -> "TrainedModel":
+    """Build a backbone with its weights.
+
+    Args:
+        splits: the opened data.
+        stage: names the backbone, as for `check_backbone`.
+        layers: whose features are wanted.
+        settings: of `check_backbone`.
+
+    Raises:
+        InputError: weights of another network, or no such layers.
+    """
+    import torch
+
+    from longtail.backbones import create_backbone
+    from longtail.backbones.layer_choice import chosen_parts
+    from longtail.jobs.stage_one.settings import about_network
+    from longtail.jobs.stage_one.setup import arguments_for, backbone_for
+    from longtail.jobs.stage_one.trained_model import TrainedModel
+
+    channels = splits.train.load(0).shape[0]
+    torch.manual_seed(0)
+    name = backbone_for(stage, _preprocessing(splits, stage, None))
+    arguments = arguments_for(stage, name)
+    with naming_flags():
+        model: Any = create_backbone(
+            name,
+            num_classes=len(splits.class_names),
+            in_chans=channels,
+            pretrained=stage.pretrained,
+            arguments=arguments,
+        )
+    _load(model, stage, name)
+    preprocessing = _preprocessing(splits, stage, model)
+    with naming_flags():
+        parts = chosen_parts(model, layers.layers, layers.pool, (channels, preprocessing.size, preprocessing.size))
+    arguments = getattr(model, "arguments", arguments)  # of Hugging Face: all of its settings
+    about = about_network(name, splits.class_names, preprocessing, settings, arguments, parts)
+    return TrainedModel(model, preprocessing, about, Path(name), parts)
 
 
 def _origin(stage: StageOneOptions) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
 
 from longtail.report.drawing.looks import Look, color, marker_path
 from longtail.report.drawing.panel import TEXT, Panel, text
@@ -68,9 +69,9 @@ def points(
 def steps(panel: Panel, heights: Values, edges: Sequence[float], style: str, name: str) -> str:
     """Draw the outline of bars that touch, from the bottom of the panel up; `edges` are one more than `heights`."""
     path = f"M{panel.across(edges[0])} {panel.bottom:.2f}"
-    for place, height in enumerate(heights):
-        y = panel.down(height)
-        path += f"L{panel.across(edges[place])} {y}L{panel.across(edges[place + 1])} {y}"
+    for y, level in groupby(zip(heights, pairwise(edges), strict=True), key=lambda step: panel.down(step[0])):
+        ends = [end for _, bar_ends in level for end in bar_ends]
+        path += f"L{panel.across(ends[0])} {y}L{panel.across(ends[-1])} {y}"
     return f'<path{_id(name)} d="{path}L{panel.across(edges[-1])} {panel.bottom:.2f}" style="{style}"/>'
 
 
