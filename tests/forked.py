@@ -59,6 +59,14 @@ class ForkServer:
         self._started.append(process)
         return process
 
+    def killed_at(self, mark, *words):
+        """Start what `python WORDS` would, and kill it as `kill -9` does once the file `mark` is there."""
+        victim, deadline = self.start(*words), time.monotonic() + 60
+        while not mark.exists() and time.monotonic() < deadline and victim.poll() is None:
+            time.sleep(0.001)
+        victim.kill()
+        assert mark.exists(), victim.told()
+
     def run(self, *words, **environment):
         """Start, and wait for the end."""
         process = self.start(*words, **environment)

@@ -25,6 +25,7 @@ def told_if_slow(doing: str, *, quiet: bool = False, after: float = SECONDS) -> 
         ...     "quick"
         'quick'
     """
+    # of several processes of a command the first one speaks, before they have found each other too
     if quiet or os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) != "0" or sys.stderr is None:
         yield
         return

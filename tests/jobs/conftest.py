@@ -135,3 +135,12 @@ def photos(tmp_path_factory):
     torch.manual_seed(3)
     torch.save(create_backbone("resnet20", num_classes=7).state_dict(), folder / "weights.pth")
     return folder
+
+
+@pytest.fixture(scope="session")
+def learnt_digits(tmp_path_factory):
+    """The checkpoint of a small network that learnt digits for an epoch."""
+    folder = tmp_path_factory.mktemp("learnt-digits")
+    words = ["--epochs", "1", "--device", "cpu", "--precision", "float32", "--quiet"]
+    assert main(["train", "digits", "--out", str(folder), *words]) == 0
+    return folder / "checkpoints" / "last.pt"

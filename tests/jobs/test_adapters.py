@@ -12,23 +12,11 @@ from longtail.training.checkpoints import load_checkpoint
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """A small network that learnt digits for an epoch."""
-    folder = tmp_path_factory.mktemp("start")
-    assert main(["train", "digits", "--out", str(folder), "--epochs", "1", *FAST]) == 0
-    return folder / "checkpoints" / "last.pt"
-
-
 @pytest.mark.parametrize("kind", ["lora", "residual"])
-def test_adapters_learn_beside_weights_that_stay_and_are_multiplied_in_after(start, tmp_path, kind):
-    assert (
-        main(
-            ["train", "digits", "--adapter", kind, "--init", str(start), "--out", str(tmp_path), "--epochs", "2", *FAST]
-        )
-        == 0
-    )
-    before = load_checkpoint(start)["task"]
+def test_adapters_learn_beside_weights_that_stay_and_are_multiplied_in_after(learnt_digits, tmp_path, kind):
+    words = ["--adapter", kind, "--init", str(learnt_digits), "--epochs", "2", *FAST]
+    assert main(["train", "digits", *words, "--out", str(tmp_path)]) == 0
+    before = load_checkpoint(learnt_digits)["task"]
     stored = load_checkpoint(tmp_path / "checkpoints" / "last.pt")["task"]
     for name, tensor in before.items():
         if not name.startswith("model.fc.") and not name.endswith("num_batches_tracked"):
@@ -48,11 +36,11 @@ def test_adapters_learn_beside_weights_that_stay_and_are_multiplied_in_after(sta
     torch.testing.assert_close(again["model.conv1.weight"], merged["conv1.weight"], rtol=0, atol=0)
 
 
-def test_a_run_goes_on_with_its_adapters(start, tmp_path, monkeypatch):
+def test_a_run_goes_on_with_its_adapters(learnt_digits, tmp_path, monkeypatch):
     """Stopped after an epoch, it ends where the whole one does, bit for bit."""
     from longtail.training import loop
 
-    words = ["--adapter", "lora", "--adapter-width", "3", "--init", str(start), "--epochs", "2", *FAST]
+    words = ["--adapter", "lora", "--adapter-width", "3", "--init", str(learnt_digits), "--epochs", "2", *FAST]
     assert main(["train", "digits", "--out", str(tmp_path / "whole"), *words]) == 0
     save, saved = loop.save_checkpoint, []
 
@@ -104,7 +92,7 @@ def test_branches_of_a_transformer_are_exported_as_programs_alone(tmp_path, caps
         (["--adapter", "lora", "--init", "START", "--adapter-width", "0"], "--adapter-width"),
     ],
 )
-def test_what_cannot_be_is_told(start, tmp_path, capsys, words, told):
-    words = [str(start) if word == "START" else word for word in words]
+def test_what_cannot_be_is_told(learnt_digits, tmp_path, capsys, words, told):
+    words = [str(learnt_digits) if word == "START" else word for word in words]
     assert main(["train", "digits", "--out", str(tmp_path / "o"), "--epochs", "1", *FAST, *words]) == 2
     assert told in " ".join(capsys.readouterr().err.split())

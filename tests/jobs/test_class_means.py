@@ -1,7 +1,6 @@
 """`--classifier cosine` and `class-means` as a user types them: where they begin, and what goes on from them."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -108,11 +107,8 @@ def test_without_power_it_stops_and_goes_on_to_the_same_bits(start, tmp_path, mo
 def test_killed_it_goes_on_to_the_same_bits(forked, start, tmp_path):
     call = ["-m", "longtail", "train", "digits", *words(start), "--epochs", "4", "--save-every", "0"]
     assert forked.run(*call, "--out", tmp_path / "whole").returncode == 0
-    victim, last = forked.start(*call, "--out", tmp_path / "cut"), tmp_path / "cut" / LAST
-    deadline = time.monotonic() + 60
-    while not last.is_file() and time.monotonic() < deadline and victim.poll() is None:
-        time.sleep(0.005)
-    victim.kill()
+    last = tmp_path / "cut" / LAST
+    forked.killed_at(last, *call, "--out", tmp_path / "cut")
     assert load_checkpoint(last)["state"]["epoch"] < 4
     assert forked.run(*call, "--out", tmp_path / "cut", "--resume").returncode == 0
     assert_same_training(tmp_path / "whole" / LAST, last)

@@ -1,7 +1,6 @@
 """`longtail train --contrast` as a user types it, killed and resumed, and what goes on from it."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -84,11 +83,8 @@ def test_stopped_and_resumed_with_the_same_bits(trained, tmp_path, monkeypatch, 
 def test_killed_like_a_process_and_resumed_with_the_same_bits(forked, tmp_path, method):
     call = ["-m", "longtail", "train", "digits", *words(method), "--epochs", "4", "--save-every", "0"]
     assert forked.run(*call, "--out", tmp_path / "whole").returncode == 0
-    victim, last = forked.start(*call, "--out", tmp_path / "cut"), tmp_path / "cut" / "checkpoints" / "last.pt"
-    deadline = time.monotonic() + 60
-    while not last.is_file() and time.monotonic() < deadline and victim.poll() is None:
-        time.sleep(0.005)
-    victim.kill()
+    last = tmp_path / "cut" / "checkpoints" / "last.pt"
+    forked.killed_at(last, *call, "--out", tmp_path / "cut")
     assert load_checkpoint(last)["state"]["epoch"] < 4
     assert forked.run(*call, "--out", tmp_path / "cut", "--resume").returncode == 0
     assert_same_training(tmp_path / "whole" / "checkpoints" / "last.pt", last)

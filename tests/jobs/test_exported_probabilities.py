@@ -14,18 +14,10 @@ pytestmark = pytest.mark.slow
 FAST = ["--device", "cpu", "--precision", "float32", "--quiet"]
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    """A small network that learnt digits for an epoch."""
-    folder = tmp_path_factory.mktemp("start")
-    assert main(["train", "digits", "--out", str(folder), "--epochs", "1", *FAST]) == 0
-    return folder / "checkpoints" / "last.pt"
-
-
 @pytest.mark.parametrize("kind", ["experts", "adapters"])
-def test_a_program_says_what_predict_says(kind, start, tmp_path):
+def test_a_program_says_what_predict_says(kind, learnt_digits, tmp_path):
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
-    words = {"experts": ["--experts", "sade"], "adapters": ["--adapter", "lora", "--init", str(start)]}[kind]
+    words = {"experts": ["--experts", "sade"], "adapters": ["--adapter", "lora", "--init", str(learnt_digits)]}[kind]
     run, images, test = tmp_path / "run", tmp_path / "new", open_data("digits").test
     methods = ["--methods", "joint,la", "--epochs", "2", "--batch-size", "64", "--warmup-epochs", "0"]
     assert main(["run", "digits", *words, *methods, "--out", str(run), *FAST]) == 0

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 
 import numpy as np
 import pytest
@@ -15,15 +14,6 @@ SMALL = ["--methods", "joint,lda", "--label-check", "none", "--device", "cpu", "
 
 def slow(mark):
     return pytest.param(mark, marks=pytest.mark.slow)
-
-
-def killed_at(forked, mark, *words):
-    """Start a command, and kill it as soon as a file is there."""
-    victim, deadline = forked.start("-m", "longtail", *words), time.monotonic() + 60
-    while not mark.exists() and time.monotonic() < deadline and victim.poll() is None:
-        time.sleep(0.001)
-    victim.kill()
-    assert mark.exists(), victim.told()
 
 
 def assert_same_run(one, other):
@@ -57,7 +47,7 @@ def test_a_run_with_a_log(mark, forked, tmp_path):
     words = ["run", "digits", "--epochs", "3", "--logger", "csv", *SMALL]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert forked.run("-m", "longtail", *words, "--out", whole).returncode == 0
-    killed_at(forked, cut / mark, *words, "--out", cut)
+    forked.killed_at(cut / mark, "-m", "longtail", *words, "--out", cut)
     assert forked.run("-m", "longtail", *words, "--out", cut).returncode == 0
     assert_same_training(whole / "checkpoints/last.pt", cut / "checkpoints/last.pt")
     assert_same_run(whole, cut)
@@ -71,6 +61,6 @@ def test_a_run_of_views_of_a_network_as_it_is(mark, forked, photos, tmp_path):
     words += ["--weights", photos / "weights.pth", "--views", "4", "--test-views", "4", "--logger", "csv", *SMALL]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert forked.run("-m", "longtail", *words, "--out", whole).returncode == 0
-    killed_at(forked, cut / mark, *words, "--out", cut)
+    forked.killed_at(cut / mark, "-m", "longtail", *words, "--out", cut)
     assert forked.run("-m", "longtail", *words, "--out", cut).returncode == 0
     assert_same_run(whole, cut)
