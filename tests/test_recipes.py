@@ -126,21 +126,30 @@ def test_published_settings_of_experts(name):
     assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
 
 
-# recipe: width of the adapters, epochs
-LIFT = {"imagenet-lt-lift": (32, 10), "places-lt-lift": (8, 10), "inat18-lift": (256, 20), "lift": (8, 10)}
+# recipe: width of the adapters, epochs, rate, augmentation
+LIFT = {
+    "imagenet-lt-lift": (32, 10, 0.01, "resized-crop"),
+    "places-lt-lift": (8, 10, 0.01, "resized-crop"),
+    "inat18-lift": (256, 20, 0.01, "resized-crop"),
+    "lift": (8, 10, 0.01, "resized-crop"),
+    "imagenet-lt-lift-plus": (32, 5, 0.02, "growing-crop"),
+    "places-lt-lift-plus": (8, 5, 0.02, "growing-crop"),
+    "inat18-lift-plus": (256, 15, 0.02, "growing-crop"),
+    "lift-plus": (8, 5, 0.02, "growing-crop"),
+}
 
 
 @pytest.mark.parametrize("name", LIFT)
 def test_published_settings_of_lift(name):
-    config, base = RECIPES[name](), RECIPES[name.rpartition("-")[0] or "folder"]()
+    config, base = RECIPES[name](), RECIPES[name.removesuffix("-plus").rpartition("-")[0] or "folder"]()
     stage = config.stage
     check_adapter(stage)
     check_switches(stage)
-    assert (stage.adapter_width, stage.epochs) == LIFT[name]
+    assert (stage.adapter_width, stage.epochs, stage.learning_rate, stage.augmentation) == LIFT[name]
     assert (stage.adapter, stage.classifier, stage.classifier_scale) == ("adaptformer", "class-means", 25)
-    assert (stage.loss, stage.loss_tau, stage.augmentation) == ("logit-adjusted", 1, "resized-crop")
-    learning = (stage.batch_size, stage.published_batch, stage.learning_rate, stage.backbone_rate, stage.weight_decay)
-    assert learning == (128, 128, 0.01, 1, 5e-4)
+    assert (stage.loss, stage.loss_tau) == ("logit-adjusted", 1)
+    learning = (stage.batch_size, stage.published_batch, stage.backbone_rate, stage.weight_decay)
+    assert learning == (128, 128, 1, 5e-4)
     assert (stage.schedule, stage.warmup_epochs, stage.momentum) == ("cosine-epoch", 0, 0.9)
     assert (stage.image_size, stage.policy, stage.representation) == (224, "none", "instance")
     assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
@@ -165,6 +174,7 @@ def test_the_plain_recipe_of_a_data_set_comes_first():
 def test_a_recipe_says_how_it_is_called(name):
     text = RECIPES[name].__doc__
     assert f"Command: longtail run {name}" in text
-    if name in PUBLISHED or name in CONTRAST or name.endswith("-lift") or (name in EXPERTS and "cifar10-" not in name):
+    on_published_data = name.endswith(("-lift", "-lift-plus")) or (name in EXPERTS and "cifar10-" not in name)
+    if name in PUBLISHED or name in CONTRAST or on_published_data:
         words = ("Source", "Published", "Hardware:")
         assert all(word in text for word in words)

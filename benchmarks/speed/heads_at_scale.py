@@ -8,7 +8,7 @@ Each head runs in a process of its own. The peak is what the kernel counts as re
 mapped file: they are given back as soon as something else needs the memory. cRT and LWS first train one epoch; where
 all epochs would take longer than the budget, they are not run, and the line says so.
 
-    python benchmarks/speed/heads_at_scale.py --folder DIR [--scale small] [--crt-epochs 10] [--budget 300]
+    python benchmarks/speed/heads_at_scale.py --folder DIR [--scale small] [--heads crt:bfloat16] [--budget 300]
 """
 
 import argparse
@@ -25,6 +25,7 @@ from longtail.heads import ClassifierRetraining, LearnableWeightScaling, Nearest
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
 BLOCK, LWS_EPOCHS = 8192, 5
+HEADS = ("ncm", "tau", "crt:float32", "crt:bfloat16", "lws:float32", "lws:bfloat16")
 
 
 def make_file(path: Path, labels: np.ndarray, dimension: int, seed: int) -> None:
@@ -94,7 +95,8 @@ def main() -> None:
     parser.add_argument("--scale", choices=["full", "small"], default="full")
     parser.add_argument("--crt-epochs", type=int, default=10)
     parser.add_argument("--budget", type=float, default=300, help="seconds for a head")
-    parser.add_argument("--only", help="METHOD or METHOD:PRECISION, fitted in this process")
+    parser.add_argument("--heads", nargs="*", choices=HEADS, default=HEADS, help="METHOD or METHOD:PRECISION")
+    parser.add_argument("--only", choices=HEADS, help="one head, fitted in this process; the files are there")
     arguments = parser.parse_args()
     if arguments.only:
         method, _, precision = arguments.only.partition(":")
@@ -111,7 +113,7 @@ def main() -> None:
     print(
         f"{len(labels):,} x {dimension} float16, {len(counts):,} classes; files {time.perf_counter() - started:.0f} s"
     )
-    for only in ("ncm", "tau", "crt:float32", "crt:bfloat16", "lws:float32", "lws:bfloat16"):
+    for only in arguments.heads:
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--only", only], check=True)
 
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from longtail.errors import InputError
-from longtail.heads import Logistic, likelihood_path
+from longtail.heads import Logistic, likelihood_path, precision
 from longtail.heads.balanced_log_loss import scaled_log_loss
 from longtail.heads.linear_solver import LinearProblem, maximise_likelihood
 from longtail.heads.logistic import PENALTIES
@@ -148,6 +148,37 @@ def test_rows_that_are_not_copied_give_the_same(tailed, monkeypatch):
     copied = Logistic(0.01, scale=1.0, tau=1.0).fit(train, labels).logits(test)
     monkeypatch.setattr(likelihood_path, "MOST_COPIED", 0)
     np.testing.assert_allclose(Logistic(0.01, scale=1.0, tau=1.0).fit(train, labels).logits(test), copied, atol=1e-3)
+
+
+@pytest.fixture
+def rounds(monkeypatch):
+    """Round products on the way as if there were many, on a processor that has units for it."""
+    monkeypatch.setattr(precision, "WORTH_IT", 0)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+
+
+@pytest.mark.parametrize("given", [{}, {"penalty": 0.01, "scale": 1.0}])
+@pytest.mark.parametrize("dimension", [24, 400])
+def test_rounded_on_the_way_it_ends_at_the_same_optimum(given, dimension, request):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), [120, 60, 30, 15])
+    features = (rng.normal(size=(225, dimension)) + rng.normal(size=(4, dimension))[labels]).astype(np.float32)
+    exact = Logistic(**given, tolerance=1e-6, random_state=0).fit(features, labels)
+    request.getfixturevalue("rounds")
+    rounded = Logistic(**given, tolerance=1e-6, random_state=0).fit(features, labels)
+    assert rounded.penalty_ == exact.penalty_
+    assert rounded.converged_
+    assert rounded.losses_[-1] == pytest.approx(exact.losses_[-1], rel=1e-5)
+    assert rounded.scale_ == pytest.approx(exact.scale_, rel=0.02)
+    found, expected = (logits_of(head, features) / head.scale_ for head in (rounded, exact))
+    assert np.abs(found - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_rows_in_double_precision_are_not_rounded(rounds):
+    features, labels = few_rows()
+    problem = LinearProblem(features, labels, *torch.ones(2, 4, dtype=torch.float64), 0.1, precision="bfloat16")
+    plain = LinearProblem(features, labels, *torch.ones(2, 4, dtype=torch.float64), 0.1)
+    assert torch.equal(maximise_likelihood(problem).weight, maximise_likelihood(plain).weight)
 
 
 def test_a_start_near_the_optimum_saves_steps(tailed):

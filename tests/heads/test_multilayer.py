@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from longtail.errors import InputError
-from longtail.heads import Joint, MultilayerPerceptron
+from longtail.heads import Joint, MultilayerPerceptron, precision
 from longtail.heads.hidden_network import HiddenNetwork, _Dropout, _Linear, scaling_of
 
 
@@ -130,6 +130,40 @@ def test_dropout_leaves_a_share_out_and_keeps_the_mean(share):
     again = _Dropout(share, np.random.default_rng(0))(rows)
     assert torch.equal(dropped, again)
     assert torch.equal(_Dropout(share, np.random.default_rng(0)).eval()(rows), rows)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_dropout_gives_the_type_that_it_gets(kind):
+    rows = torch.full((50, 40), 3.0, dtype=kind)
+    dropped = _Dropout(0.2, np.random.default_rng(0))(rows)
+    assert dropped.dtype == kind
+    # no other numbers than these, and none of another sign
+    assert dropped.unique().tolist() == [0.0, float(rows[0, 0] * torch.tensor(1.25, dtype=kind))]
+    assert not torch.signbit(dropped).any()
+
+
+def logits_at(precision, ring, dtype=np.float32):
+    train, labels, test, _ = ring
+    head = MultilayerPerceptron(epochs=20, random_state=0, unit_length=False, precision=precision)
+    return head.fit(train.astype(dtype), labels).logits(test.astype(dtype))
+
+
+def test_products_are_rounded_where_there_are_many(ring, monkeypatch):
+    few = logits_at("auto", ring)
+    np.testing.assert_array_equal(few, logits_at("float32", ring))
+    monkeypatch.setattr(precision, "WORTH_IT", 0)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+    many = logits_at("auto", ring)
+    np.testing.assert_array_equal(many, logits_at("bfloat16", ring))
+    assert 0 < np.abs(many - few).max() < 0.3 * np.abs(few).max()
+    assert (many.argmax(axis=1) == few.argmax(axis=1)).mean() > 0.95
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
+    np.testing.assert_array_equal(logits_at("auto", ring), few)
+
+
+def test_double_precision_stays_what_it_is(ring):
+    rounded, exact = (logits_at(kind, ring, np.float64) for kind in ("bfloat16", "float32"))
+    np.testing.assert_array_equal(rounded, exact)
 
 
 @pytest.mark.parametrize(("width", "rate"), [(768, 1e-3), (192, 2e-3), (2, 1e-2)])

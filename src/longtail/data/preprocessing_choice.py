@@ -72,7 +72,7 @@ def choose_preprocessing(
     if resident and chosen.startswith("resized"):
         raise InputError(
             f"`augmentation={chosen!r}` is for images of more than {RESIDENT_SIZE} pixels; "
-            "expected none, shift, crop-flip or moco."
+            "expected none, shift, crop-flip, growing-crop or moco."
         )
     published = PUBLISHED.get(splits.name)
     statistics = published.statistics if published else LARGE_INPUT.statistics

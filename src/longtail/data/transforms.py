@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from longtail.data.color_jitter import random_color_jitter, random_greyscale
+from longtail.data.growing_crop import GrowingCrop, least_share
 from longtail.data.policies.batched import apply_operations
 from longtail.data.policies.draws import draw_operations
 from longtail.data.policies.erasing import hide_parts
 from longtail.data.policies.policy import Policy
 from longtail.data.policies.single import SingleImagePolicy
-from longtail.data.resized_crop import random_resized_crop
+from longtail.data.resized_crop import crop_boxes, random_resized_crop, resize_boxes
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
@@ -29,7 +30,7 @@ __all__ = [
     "random_flip",
 ]
 
-Augmentation = Literal["none", "shift", "crop-flip", "resized-crop", "resized-crop-jitter", "moco"]
+Augmentation = Literal["none", "shift", "crop-flip", "growing-crop", "resized-crop", "resized-crop-jitter", "moco"]
 Decoding = Literal["whole", "scaled"]
 
 # areas that a random part has at least, as shares of the image; it is up to 4/3 as wide as high, or as high as wide
@@ -50,7 +51,8 @@ class Preprocessing:
         augmentation: what training adds: `shift` moves the image by up to an eighth of its size, `crop-flip` also
             mirrors it (the CIFAR literature), `resized-crop` takes a random part (8 to 100 %) and mirrors it
             (ImageNet), `resized-crop-jitter` also changes brightness, contrast and saturation (ImageNet-LT, Places-LT),
-            `moco` is that of MoCo v2, as `moco_views` says.
+            `growing-crop` takes a random square, at first of 8 to 100 %, in the end the whole (LIFT+), `moco` is that
+            of MoCo v2, as `moco_views` says.
         resident: whole data set on the device as uint8 images of `size`, augmented there in a batch; else each image is
             loaded and augmented by a worker when it is needed.
         decode: JPEGs "whole", or "scaled": at 1/2, 1/4 or 1/8 where that leaves twice the pixels, in either direction,
@@ -90,7 +92,7 @@ def enough_pixels(preprocessing: Preprocessing, *, train: bool) -> int | None:
     if preprocessing.decode == "whole":
         return None
     enough = _TIMES * max(preprocessing.resize, preprocessing.size)
-    if not train or not preprocessing.augmentation.startswith(("resized-crop", "moco")):
+    if not train or not preprocessing.augmentation.startswith(("resized-crop", "growing-crop", "moco")):
         return enough
     share = _SMALLEST_VIEW if preprocessing.augmentation == "moco" else _SMALLEST_PART
     return max(enough, math.ceil(preprocessing.size / math.sqrt(0.75 * share)))
@@ -169,9 +171,18 @@ def moco_views(images: Tensor, generator: torch.Generator) -> Tensor:
     return random_greyscale(random_color_jitter(parts, generator), generator) * 255
 
 
-def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
-    """Augment a batch of resident images, shape (B, channels, H, W), where it lies; the scale stays 0 to 255."""
-    images, policy = _cut(images, preprocessing, generator), preprocessing.policy
+def augment_batch(
+    images: Tensor, preprocessing: Preprocessing, generator: torch.Generator, progress: float = 0.0
+) -> Tensor:
+    """Augment a batch of resident images where it lies; the scale stays 0 to 255.
+
+    Args:
+        images: uint8, shape (B, channels, size, size).
+        preprocessing: says how.
+        generator: on the CPU, so that every device draws the same.
+        progress: of the training, 0 to 1, for what changes with it.
+    """
+    images, policy = _cut(images, preprocessing, generator, progress), preprocessing.policy
     if policy.name != "none":
         images = images if images.dtype == torch.uint8 else images.round().clamp(0, 255).to(torch.uint8)
         drawn = draw_operations(policy, len(images), generator)
@@ -180,22 +191,26 @@ def augment_batch(images: Tensor, preprocessing: Preprocessing, generator: torch
     return hide_parts(images, policy, preprocessing.mean, generator)
 
 
-def _cut(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator) -> Tensor:
+def _cut(images: Tensor, preprocessing: Preprocessing, generator: torch.Generator, progress: float) -> Tensor:
     """Take the random part of each image that `augmentation` says, with its colours where it changes them."""
     if preprocessing.augmentation == "none":
         return images
     if preprocessing.augmentation == "moco":
         return moco_views(images, generator)
+    if preprocessing.augmentation == "growing-crop":
+        scale, square = (least_share(progress), 1.0), (1.0, 1.0)
+        return resize_boxes(images, crop_boxes(len(images), images.shape[-1], generator, scale=scale, ratio=square))
     images = random_crop(images, max(preprocessing.size // 8, 1), generator)
     return images if preprocessing.augmentation == "shift" else random_flip(images, generator)
 
 
-def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose":
+def image_transform(preprocessing: Preprocessing, *, train: bool, progress: float = 0.0) -> "v2.Compose":
     """Return the torchvision transform of one image: uint8 (channels, H, W) of any size in, `size` x `size` out.
 
     Args:
         preprocessing: sizes and augmentation.
         train: augment; else resize and take the centre.
+        progress: of the training, 0 to 1, for what changes with it.
     """
     from torchvision.transforms import v2
 
@@ -209,6 +224,8 @@ def image_transform(preprocessing: Preprocessing, *, train: bool) -> "v2.Compose
             v2.RandomApply([v2.GaussianBlur(max(size // 10, 1) | 1, (0.1, 2.0))], p=0.5),
             v2.RandomHorizontalFlip(),
         ]
+    elif augmentation == "growing-crop":
+        steps = [GrowingCrop(size, least_share(progress))]
     elif augmentation.startswith("resized-crop"):
         steps = [v2.RandomResizedCrop(size, scale=(_SMALLEST_PART, 1.0), antialias=True), v2.RandomHorizontalFlip()]
         if augmentation == "resized-crop-jitter":

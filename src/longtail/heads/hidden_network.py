@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +16,7 @@ from longtail.heads.rows import Features, chunks
 __all__ = ["HiddenNetwork", "Scaling", "scaling_of"]
 
 LEVELS = 2**16  # of what dropout draws: small numbers are quicker to draw
+BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,13 @@ class _Dropout(nn.Dropout):
         if self.rng is None or rows.device.type != "cpu" or not self.training or self.p == 0:
             return super().forward(rows)
         draws = self.rng.integers(0, LEVELS, tuple(rows.shape), dtype=np.uint16)
-        stays = torch.from_numpy(draws >= round(LEVELS * self.p))
-        return rows * stays.to(rows).mul_(1 / (1 - self.p))
+        return rows * _where(draws >= round(LEVELS * self.p), 1 / (1 - self.p), rows.dtype)
+
+
+def _where(stays: NDArray[np.bool_], value: float, dtype: torch.dtype) -> Tensor:
+    """Return a value where something stays, and 0 elsewhere: its bits, multiplied, for torch converts bools slowly."""
+    bits = torch.tensor(value, dtype=dtype).view(BITS[dtype.itemsize]).numpy()
+    return torch.from_numpy(np.multiply(stays, bits)).view(dtype)
 
 
 class _Linear(nn.Linear):

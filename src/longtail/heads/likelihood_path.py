@@ -1,7 +1,7 @@
 """The layers of the largest penalised likelihood of some rows, each found from the one before."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longtail.heads.linear_solver import Axes, LinearProblem, LinearSolution, maximise_likelihood
+from longtail.heads.precision import Precision, settled_precision
 from longtail.heads.rows import Features
 from longtail.heads.soft_targets import SoftTargets
 from longtail.heads.standardisation import AutoOrNot, Standardisation, feature_moments
@@ -40,6 +41,7 @@ class LikelihoodPath:
         axes: of the rows, by weighting, once they were needed.
         device: where to compute.
         targets: t, in place of the labels.
+        precision: of the products that lead to an optimum.
     """
 
     rows: Features
@@ -49,6 +51,7 @@ class LikelihoodPath:
     axes: dict[Weighting, Axes]
     device: str
     targets: SoftTargets | None = None
+    precision: Precision = "float32"
 
     @classmethod
     def of(
@@ -81,6 +84,19 @@ class LikelihoodPath:
                 rows = np.ascontiguousarray(upper.T.numpy())
         return cls(rows, codes, scaling, basis, {}, device, targets)
 
+    def on_the_way(self) -> Self:
+        """Return the same path for trials, of which one is solved again: products are rounded where that saves much."""
+        products = len(self.codes) * self.rows.shape[1] * (int(self.codes.max()) + 1)
+        return replace(self, precision=settled_precision("auto", products, self.device))
+
+    def nearby(self, penalty: float, weighting: Weighting, tolerance: float) -> tuple[Tensor, Tensor] | None:
+        """Return a layer near an optimum, to go on from, where rounded products lead to it sooner."""
+        rough = self.on_the_way()
+        if rough.precision == self.precision:
+            return None
+        solution = rough.solve(penalty, weighting, tolerance=tolerance)
+        return solution.weight, solution.bias
+
     def solve(
         self,
         penalty: float,
@@ -104,7 +120,7 @@ class LikelihoodPath:
         weights = torch.ones_like(counts) if weighting == "rows" else counts.min() / counts
         # a `LinearProblem` multiplies its penalty by D / N
         relative = penalty * self.rows.shape[0] / self.rows.shape[1]
-        shared: dict[str, Any] = {"device": self.device, "targets": self.targets}
+        shared: dict[str, Any] = {"device": self.device, "targets": self.targets, "precision": self.precision}
         problem = LinearProblem(self.rows, self.codes, weights, torch.zeros_like(counts), relative, **shared)
         if weighting not in self.axes:
             self.axes[weighting] = Axes.of(problem)

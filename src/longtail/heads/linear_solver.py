@@ -206,8 +206,12 @@ def maximise_likelihood(
         >>> found.converged, (torch.from_numpy(features) @ found.weight.T + found.bias).argmax(dim=1).tolist()
         (True, [0, 0, 1])
     """
-    problem = replace(problem, features=kept_rows(problem.features))
-    coordinates = _Coordinates.of(problem, Axes.of(problem) if axes is None else axes)
+    exact = replace(problem, features=kept_rows(problem.features))
+    axes = Axes.of(exact) if axes is None else axes
+    problem = (
+        exact if problem.precision == "float32" else replace(exact, features=kept_rows(exact.features, "bfloat16"))
+    )
+    coordinates = _Coordinates.of(problem, axes)
     course = _Course(coordinates, tolerance)
     weight, bias = _knows_counts(problem) if start is None else (part.double() for part in start)
     result = minimize(

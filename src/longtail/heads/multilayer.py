@@ -21,7 +21,7 @@ from longtail.heads.hidden_network import HiddenNetwork, scaling_of
 from longtail.heads.learned_state import LOSSES, Array, Learned
 from longtail.heads.optimizers import AdamW
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, real, whole, words
-from longtail.heads.precision import Precision, computing_in
+from longtail.heads.precision import AutoPrecision, Precision, computing_in, settled_precision
 from longtail.heads.rows import TransformedRows, row_reader
 from longtail.heads.standardisation import AutoOrNot, Standardisation
 from longtail.losses.balanced_softmax import log_counts
@@ -66,7 +66,8 @@ class MultilayerPerceptron(Head):
             10 times as long, squared, as rows typically are around it.
         random_state: seed of initialisation, order, dropout and mixing.
         device: where to compute, such as "cpu" or "cuda".
-        precision: of the matrix products of training, "float32" or "bfloat16".
+        precision: of the matrix products of training, "float32" or "bfloat16"; "auto": bfloat16 where a pass over all
+            rows takes more than 2^30 multiplications and the device has units for it.
 
     Attributes:
         mean_: what t subtracts, shape (D,); 0 where it leaves features as they are.
@@ -111,7 +112,7 @@ class MultilayerPerceptron(Head):
         "standardise": ["boolean", AUTO],
         "random_state": [RANDOM_STATE],
         "device": [DEVICE],
-        "precision": [words(Precision)],
+        "precision": [words(AutoPrecision)],
     }
 
     _learned: ClassVar[Learned] = {
@@ -143,7 +144,7 @@ class MultilayerPerceptron(Head):
         standardise: AutoOrNot = "auto",
         random_state: int | np.random.RandomState | None = None,
         device: str = "cpu",
-        precision: Precision = "float32",
+        precision: AutoPrecision = "auto",
     ) -> None:
         self.hidden = hidden
         self.epochs = epochs
@@ -179,8 +180,14 @@ class MultilayerPerceptron(Head):
         inputs = outer.rows(array)
         scaling = scaling_of(inputs, self.unit_length)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.members)
-        readings = self.members * self._num_epochs(len(codes))
-        read = row_reader(TransformedRows(inputs, scaling.apply), len(codes), readings=readings, device=self.device)
+        precision = settled_precision(self.precision, len(codes) * hidden * (width + len(counts)), self.device)
+        read = row_reader(
+            TransformedRows(inputs, scaling.apply),
+            len(codes),
+            readings=self.members * self._num_epochs(len(codes)),
+            dtype=torch.bfloat16 if precision == "bfloat16" and dtype == torch.float32 else None,
+            device=self.device,
+        )
         self.losses_: list[float] = []
         folded = []
         for seed in seeds:
@@ -189,7 +196,8 @@ class MultilayerPerceptron(Head):
             with _drawing(int(seed), self.device):
                 weights = sum(parameter.numel() for parameter in network.parameters())
                 with threads_for(self._batch_size(len(codes)) * weights):
-                    self.losses_ = self._train(network, read, codes, self.tau * log_counts(counts), int(seed))
+                    shift = self.tau * log_counts(counts)
+                    self.losses_ = self._train(network, read, codes, shift, int(seed), precision)
             folded.append(network.folded(scaling))
         arrays = [torch.stack(parts).cpu().numpy() for parts in zip(*folded, strict=True)]
         self.hidden_weight_, self.hidden_bias_, self.output_weight_, self.output_bias_ = arrays
@@ -222,6 +230,7 @@ class MultilayerPerceptron(Head):
         codes: NDArray[np.int64],
         shift: Tensor,
         seed: int,
+        precision: Precision,
     ) -> list[float]:
         rng = np.random.default_rng(seed)
         targets, shift = torch.from_numpy(codes).to(self.device), shift.to(self.device)
@@ -240,7 +249,7 @@ class MultilayerPerceptron(Head):
                 labels = targets[torch.from_numpy(rows).to(self.device)]
                 share = float(rng.beta(self.mixup, self.mixup)) if self.mixup > 0 else 1.0
                 partner = torch.from_numpy(rng.permutation(len(rows))).to(self.device)
-                with computing_in(self.precision, self.device):
+                with computing_in(precision, self.device):
                     logits = network(share * inputs + (1 - share) * inputs[partner] if share < 1 else inputs)
                 logits = logits.to(shift.dtype) + shift
                 loss = share * functional.cross_entropy(logits, labels)

@@ -16,7 +16,7 @@ from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Array, L
 from longtail.heads.parameters import AUTO, DEVICE, RANDOM_STATE, Constraints, Each, real, whole, words
 from longtail.heads.random_feature_search import ChosenRidge, RandomFeatureProblem
 from longtail.heads.random_features import RandomFeatures
-from longtail.heads.rows import CHUNK_BYTES
+from longtail.heads.rows import CHUNK_BYTES, kept_rows
 from longtail.heads.standardisation import feature_moments, unlike_note
 from longtail.heads.weighted_ridge import GAMMA_GRID, PENALTY_GRID
 
@@ -154,8 +154,8 @@ class RandomFeatureRidge(Head):
         array, codes, dtype = self._begin(X, y)
         judged = self._judged(validation)
         self.input_transform_ = FeatureTransform(self.input_transform).fit(array)
-        rows = self.input_transform_.rows(array)
-        validated = None if judged is None else (self.input_transform_.rows(judged[0]), judged[1])
+        rows = kept_rows(self.input_transform_.rows(array))  # which are read for each width and gamma
+        validated = None if judged is None else (kept_rows(self.input_transform_.rows(judged[0])), judged[1])
         moments = feature_moments(rows, device=self.device)
         distance = math.sqrt(2 * float(moments.deviation.square().sum())) or 1.0
         drawn = RandomFeatures.drawn(array.shape[1], self.num_features, check_random_state(self.random_state))

@@ -9,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longtail.heads.precision import Precision
+
 __all__ = [
     "Features",
     "LazyRows",
+    "RoundedRows",
     "RowSource",
     "SomeRows",
     "TransformedRows",
@@ -140,6 +143,38 @@ class SomeRows(LazyRows):
         return torch_rows(self.features, self.chosen[rows], device)
 
 
+class RoundedRows(LazyRows):
+    """Rows that are kept in bfloat16, for products that round them anyway.
+
+    Args:
+        features: shape (N, D), memory-mapped or not.
+
+    Example:
+        >>> rows = RoundedRows(np.full((2, 1), 1.001, dtype=np.float32))
+        >>> rows.tensor(slice(1)), rows.dtype
+        (tensor([[1.]], dtype=torch.bfloat16), dtype('float32'))
+    """
+
+    def __init__(self, features: Features) -> None:
+        self.kept = torch.empty(features.shape, dtype=torch.bfloat16)
+        for rows, block in chunks(features):
+            self.kept[rows] = block
+
+    @property
+    def dtype(self) -> Any:
+        """float32: the type that what is made of them is computed in."""
+        return np.dtype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, D)."""
+        return tuple(self.kept.shape)
+
+    def tensor(self, rows: Any, device: str = "cpu") -> Tensor:
+        """Return some rows on a device, in bfloat16."""
+        return self.kept[rows].to(device)
+
+
 def compute_dtype(features: RowSource) -> torch.dtype:
     """Return the type that heads compute in: float32, or float64 where the features came so."""
     return torch.float64 if features.dtype == np.float64 else torch.float32
@@ -196,8 +231,10 @@ def row_reader(
     return lambda rows: kept.index_select(0, torch.from_numpy(rows).to(device))
 
 
-def kept_rows(features: Features) -> Features:
+def kept_rows(features: Features, precision: Precision = "float32") -> Features:
     """Return features (N, D) as an array of the type that heads compute in where they are few, else as they are.
+
+    With the precision "bfloat16" few features of float32 are kept rounded.
 
     Example:
         >>> kept_rows(TransformedRows(np.eye(2, dtype=np.float16), lambda block: 2 * block))
@@ -205,7 +242,10 @@ def kept_rows(features: Features) -> Features:
                [0., 2.]], dtype=float32)
     """
     kind = np.dtype(np.float64 if features.dtype == np.float64 else np.float32)
+    numbers = features.shape[0] * features.shape[1]
+    if precision == "bfloat16" and kind == np.float32 and numbers * 2 <= MOST_ROUNDED_BYTES:
+        return RoundedRows(features)
     is_as_needed = isinstance(features, np.ndarray) and features.dtype == kind
-    if is_as_needed or features.shape[0] * features.shape[1] * kind.itemsize > MOST_KEPT_BYTES:
+    if is_as_needed or numbers * kind.itemsize > MOST_KEPT_BYTES:
         return features
     return np.asarray(features, dtype=kind)

@@ -25,7 +25,16 @@ from longtail.recipes.experts import (
     inat18_sade,
 )
 from longtail.recipes.image_folder import folder
-from longtail.recipes.lift import imagenet_lt_lift, inat18_lift, lift, places_lt_lift
+from longtail.recipes.lift import (
+    imagenet_lt_lift,
+    imagenet_lt_lift_plus,
+    inat18_lift,
+    inat18_lift_plus,
+    lift,
+    lift_plus,
+    places_lt_lift,
+    places_lt_lift_plus,
+)
 from longtail.recipes.parametric_contrast import (
     cifar100_lt_gpaco,
     cifar100_lt_paco,
@@ -55,6 +64,7 @@ __all__ = [
     "imagenet_lt_bcl",
     "imagenet_lt_gpaco",
     "imagenet_lt_lift",
+    "imagenet_lt_lift_plus",
     "imagenet_lt_mmpretrain",
     "imagenet_lt_paco",
     "imagenet_lt_proco",
@@ -64,14 +74,17 @@ __all__ = [
     "inat18_bcl",
     "inat18_gpaco",
     "inat18_lift",
+    "inat18_lift_plus",
     "inat18_paco",
     "inat18_proco",
     "inat18_ride",
     "inat18_sade",
     "lift",
+    "lift_plus",
     "places_lt",
     "places_lt_gpaco",
     "places_lt_lift",
+    "places_lt_lift_plus",
     "places_lt_paco",
 ]
 
@@ -92,6 +105,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "imagenet-lt-bcl": imagenet_lt_bcl,
     "imagenet-lt-gpaco": imagenet_lt_gpaco,
     "imagenet-lt-lift": imagenet_lt_lift,
+    "imagenet-lt-lift-plus": imagenet_lt_lift_plus,
     "imagenet-lt-mmpretrain": imagenet_lt_mmpretrain,
     "imagenet-lt-paco": imagenet_lt_paco,
     "imagenet-lt-proco": imagenet_lt_proco,
@@ -101,13 +115,16 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "inat18-bcl": inat18_bcl,
     "inat18-gpaco": inat18_gpaco,
     "inat18-lift": inat18_lift,
+    "inat18-lift-plus": inat18_lift_plus,
     "inat18-paco": inat18_paco,
     "inat18-proco": inat18_proco,
     "inat18-ride": inat18_ride,
     "inat18-sade": inat18_sade,
     "lift": lift,
+    "lift-plus": lift_plus,
     "places-lt": places_lt,
     "places-lt-gpaco": places_lt_gpaco,
     "places-lt-lift": places_lt_lift,
+    "places-lt-lift-plus": places_lt_lift_plus,
     "places-lt-paco": places_lt_paco,
 }

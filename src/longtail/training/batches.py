@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from longtail.data.transforms import (
 from longtail.errors import InputError
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
+
+if TYPE_CHECKING:
+    from torchvision.transforms import v2
 
 __all__ = ["EpochSampler", "LoaderBatches", "ResidentBatches", "TrainingBatches", "draw_seed"]
 
@@ -76,6 +79,11 @@ def _of_each_view(
     return [preprocessing] * (views or 1) + others
 
 
+def _progress(epoch: int, num_epochs: int) -> float:
+    """Return the share of the training that is over when an epoch begins; after the last one it stays where it was."""
+    return min(epoch, num_epochs - 1) / num_epochs
+
+
 class _Plan:
     """Cut an epoch's stream of indices into steps, ranks and micro-batches.
 
@@ -124,6 +132,7 @@ class ResidentBatches:
         views: how often each image comes in a batch, augmented anew: (first, second, ...), without labels; None for
             (images, labels).
         further: augmentations of further views of the same images, each in its own way: (images, second, ..., labels).
+        num_epochs: of the training, at least 1; some augmentations change from the first to the last.
 
     Raises:
         InputError: the batch cannot be divided evenly, views is below 1, or further views are asked for without labels.
@@ -143,10 +152,11 @@ class ResidentBatches:
         num_ranks: int = 1,
         views: int | None = None,
         further: Sequence[Augmentation] = (),
+        num_epochs: int = 1,
     ) -> None:
         self._views = _of_each_view(preprocessing, views, further)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
-        self._images, self._labels, self._seed = images, labels, seed
+        self._images, self._labels, self._seed, self._num_epochs = images, labels, seed, num_epochs
         self._labelled = views is None
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size
@@ -155,7 +165,7 @@ class ResidentBatches:
     def steps(self, epoch: int, first_step: int) -> Iterator[list[tuple[Tensor, ...]]]:
         """Return the steps of an epoch from `first_step` on."""
         on_device = torch.from_numpy(self._plan.sampler.epoch_indices(epoch)).to(self._images.device)
-        generator = torch.Generator()
+        generator, progress = torch.Generator(), _progress(epoch, self._num_epochs)
         for step in range(first_step, self.steps_per_epoch):
             generator.manual_seed(draw_seed(self._seed, epoch, step, self._plan.rank))
             batches = []
@@ -163,7 +173,7 @@ class ResidentBatches:
                 indices = on_device[torch.from_numpy(positions).to(on_device.device)]
                 plain = self._images[indices]
                 views = tuple(
-                    normalize(augment_batch(plain, preprocessing, generator), preprocessing)
+                    normalize(augment_batch(plain, preprocessing, generator, progress), preprocessing)
                     for preprocessing in self._views
                 )
                 batches.append((*views, self._labels[indices]) if self._labelled else views)
@@ -173,21 +183,29 @@ class ResidentBatches:
 class _AugmentedImages:
     """Load, augment and crop one image; the randomness comes from its place in the stream alone."""
 
-    def __init__(self, source: ImageSource, views: Sequence[Preprocessing], seed: int, *, labelled: bool) -> None:
-        self.source, self.seed, self.labelled = source, seed, labelled
-        self.labels = np.asarray(source.labels)
-        self.transforms = [image_transform(preprocessing, train=True) for preprocessing in views]
+    def __init__(
+        self, source: ImageSource, views: Sequence[Preprocessing], seed: int, *, labelled: bool, num_epochs: int
+    ) -> None:
+        self.source, self.views, self.seed, self.labelled = source, views, seed, labelled
+        self.labels, self.num_epochs = np.asarray(source.labels), num_epochs
+        self._epoch, self._transforms = 0, self._transforms_of(0)
         # all views come from one decoded image: as many pixels as that which needs the most
         needed = [enough_pixels(preprocessing, train=True) for preprocessing in views]
         self.least = max((pixels for pixels in needed if pixels is not None), default=None)
 
     def __getitem__(self, key: tuple[int, int, int]) -> tuple[Tensor | int, ...]:
         index, epoch, position = key
+        if epoch != self._epoch:
+            self._epoch, self._transforms = epoch, self._transforms_of(epoch)
         image = self.source.load(index, least=self.least)
         with torch.random.fork_rng(devices=[]):  # torchvision draws from torch's global generator
             torch.manual_seed(draw_seed(self.seed, epoch, position))
-            views = tuple(transform(image) for transform in self.transforms)
+            views = tuple(transform(image) for transform in self._transforms)
         return (*views, int(self.labels[index])) if self.labelled else views
+
+    def _transforms_of(self, epoch: int) -> list["v2.Compose"]:
+        progress = _progress(epoch, self.num_epochs)
+        return [image_transform(preprocessing, train=True, progress=progress) for preprocessing in self.views]
 
     def name_of(self, key: tuple[int, int, int]) -> str:
         return self.source.identify(key[0])
@@ -206,7 +224,8 @@ class LoaderBatches:
         source: images on demand.
         device: where the batches go.
         workers: processes that load; 0 loads in this one.
-        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks, views, further: as in `ResidentBatches`.
+        sampler, preprocessing, batch_size, accumulate, seed, rank, num_ranks, views, further, num_epochs: as in
+            `ResidentBatches`.
 
     Raises:
         InputError: the batch cannot be divided evenly, views or further views are none, or an image cannot be read.
@@ -228,12 +247,13 @@ class LoaderBatches:
         num_ranks: int = 1,
         views: int | None = None,
         further: Sequence[Augmentation] = (),
+        num_epochs: int = 1,
     ) -> None:
         each = _of_each_view(preprocessing, views, further)
         Range(0).check(workers, "workers", whole=True)
         self._plan = _Plan(sampler, batch_size, accumulate, rank, num_ranks)
         self._labelled = views is None
-        self._dataset = _AugmentedImages(source, each, seed, labelled=self._labelled)
+        self._dataset = _AugmentedImages(source, each, seed, labelled=self._labelled, num_epochs=num_epochs)
         self._preprocessing, self._device, self._workers = preprocessing, device, workers
         self.steps_per_epoch = self._plan.steps_per_epoch
         self.images_per_step = self._plan.batch_size

@@ -59,7 +59,8 @@ def view_features(
     from longtail.training.batches import LoaderBatches, ResidentBatches
 
     trained = model.preprocessing
-    small: Augmentation = "shift" if trained.augmentation == "none" else trained.augmentation
+    still = trained.augmentation in ("none", "growing-crop")  # the latter has ended at the whole image
+    small: Augmentation = "shift" if still else trained.augmentation
     augmentation: Augmentation = small if trained.resident else "moco"
     preprocessing = replace(trained, augmentation=augmentation, policy=Policy())
     images, order = prepare(source, preprocessing, fabric.device), _InOrder(len(source))

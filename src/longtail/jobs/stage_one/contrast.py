@@ -102,8 +102,8 @@ def contrast_task(setup: TrainingSetup, stage: StageOneOptions) -> nn.Module:
     labels, is_small = setup.images.labels, setup.preprocessing.resident
     if is_small and stage.contrast_view.startswith("resized"):
         raise InputError(
-            f"--contrast-view {stage.contrast_view} is for images of more than 64 pixels. Expected shift, crop-flip or "
-            "moco."
+            f"--contrast-view {stage.contrast_view} is for images of more than 64 pixels. Expected shift, crop-flip, "
+            "growing-crop or moco."
         )
     settings = contrast_settings(stage, is_small=is_small, num_images=len(labels))
     counts = torch.from_numpy(class_counts(labels, setup.num_classes)).float()

@@ -32,7 +32,7 @@ def with_foregrounds(
         fabric: launched.
         images: to train on.
         preprocessing: with the augmentation, which both get.
-        stage: batch size, accumulation, workers, and how backgrounds are sampled.
+        stage: epochs, batch size, accumulation, workers, and how backgrounds are sampled.
         seed: of both streams.
     """
     backgrounds = training_batches(fabric, images, preprocessing, stage, seed)
@@ -45,6 +45,7 @@ def with_foregrounds(
         "seed": other,
         "rank": fabric.global_rank,
         "num_ranks": fabric.world_size,
+        "num_epochs": stage.epochs,
     }
     if images.pixels is None:
         foregrounds: LoaderBatches | ResidentBatches = LoaderBatches(

@@ -32,7 +32,7 @@ def training_batches(
         fabric: launched.
         images: to train on.
         preprocessing: with the augmentation.
-        stage: batch size, accumulation, workers, how the sampler draws (`representation`) and its settings.
+        stage: epochs, batch size, accumulation, workers, how the sampler draws (`representation`) and its settings.
         seed: of the sampler and of the augmentation.
         views: None for batches with labels; else so many views of each image, without labels.
         further: augmentations of further views beside images with labels.
@@ -46,6 +46,7 @@ def training_batches(
         "num_ranks": fabric.world_size,
         "views": views,
         "further": further,
+        "num_epochs": stage.epochs,
     }
     if images.pixels is None:
         return LoaderBatches(
