@@ -155,6 +155,14 @@ def test_published_settings_of_lift(name):
     assert (config.dataset, config.data, config.heads) == (base.dataset, base.data, base.heads)
 
 
+def test_fast_trains_no_network_and_strong_trains_little():
+    fast, strong, lift = (RECIPES[name]() for name in ("fast", "strong", "lift-plus"))
+    assert (fast.stage.frozen, fast.stage.pretrained, fast.layers.layers) == (True, True, "last4")
+    assert fast.heads.methods == strong.heads.methods == "auto"
+    assert strong.stage == lift.stage
+    assert fast.dataset == strong.dataset == "folder"
+
+
 def test_the_plain_recipe_of_a_data_set_comes_first():
     first = {}
     for name, build in RECIPES.items():

@@ -42,6 +42,21 @@ def test_as_many_images_as_there_is_time_for(monkeypatch):
     assert quick_splits(splits, stage, "cpu").train.labels.tolist() == few.train.labels.tolist()
 
 
+def test_no_more_images_than_heads_have_time_for(monkeypatch):
+    """A small network sees many images in a minute, but heads are fitted to all of them."""
+    monkeypatch.setitem(quick_splits.__globals__, "MOST_ROWS", 200)
+    splits = longtail.open_data("digits", profile="exp", ratio=40)
+    few = quick_splits(splits, quick_stage(RECIPES["digits"]().stage), "cpu")
+    assert all(180 <= len(part) <= 200 for part in (few.train, few.test))
+
+
+def test_a_frozen_network_has_no_epochs(quick_run, tmp_path):
+    words = ["run", "digits", "--quick", "--init", str(quick_run), "--frozen", "--methods", "joint"]
+    assert main([*words, "--out", str(tmp_path / "run"), *FAST, "--quiet"]) == 0
+    said = json.loads((tmp_path / "run" / "results.json").read_text())["verdict"]["quick"]
+    assert "everything works (343 training images)" in said
+
+
 @pytest.fixture(scope="module")
 def quick_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quick")

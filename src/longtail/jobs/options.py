@@ -171,7 +171,7 @@ class StageOneOptions:
     pretrained: bool = False
     """Start from timm's weights for the backbone."""
     init: Path | None = None
-    """Checkpoint of ours whose backbone to start from; {seed} in it stands for the seed."""
+    """Checkpoint or run of ours whose backbone to start from; {seed} in it stands for the seed."""
     frozen: bool = False
     """Train no backbone; fit heads on its features."""
     weights: Path | None = None

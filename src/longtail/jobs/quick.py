@@ -18,7 +18,7 @@ EPOCHS = 3
 # multiply-adds of a training: a minute or so of a processor of few cores, or of a GPU
 WORK = {"cpu": 1.5e12}
 WORK_OF_A_GPU = 1e14
-MOST_ROWS = 2000  # of features
+MOST_ROWS = 2000  # that heads are fitted to
 LEAST = 4  # images of a class, where it has them
 
 
@@ -29,7 +29,7 @@ def quick_stage(stage: StageOneOptions) -> StageOneOptions:
 
 
 def quick_splits(splits: DataSplits, stage: StageOneOptions, device: str) -> DataSplits:
-    """Take as many images of each class as a short training has time for; rare classes keep all they have.
+    """Take as many images of each class as a short training, and heads, have time for; rare classes keep all they have.
 
     How many depends on the network and the kind of device, not on how fast it is now: the same words take the same.
 
@@ -49,7 +49,8 @@ def quick_splits(splits: DataSplits, stage: StageOneOptions, device: str) -> Dat
     model: Any = create_backbone(name, num_classes=len(splits.class_names), in_chans=kept.channels, arguments=arguments)
     cost = network_cost(model, (kept.channels, kept.size, kept.size)).multiply_adds
     passes = WORK.get(device, WORK_OF_A_GPU) / max(cost, 1)
-    number = int(passes / (1 if stage.frozen else 3 * stage.epochs))  # forward and backward: three times forward
+    # forward and backward: three times forward
+    number = min(int(passes / (1 if stage.frozen else 3 * stage.epochs)), MOST_ROWS)
 
     def few(source: ImageSource | None) -> ImageSource | None:
         return None if source is None else _few_images(source, number)

@@ -288,7 +288,8 @@ def _written(
     results["stage1"] = stage_facts
     if config.quick:
         results["title"] += " (quick run)"
-        results["quick"] = quick_sentence(f"{config.stage.epochs} epochs, {len(splits.train):,} training images")
+        trained = "" if config.stage.frozen else f"{config.stage.epochs} epochs, "
+        results["quick"] = quick_sentence(f"{trained}{len(splits.train):,} training images")
     results["label_problems"] = quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
     add_examples(results, splits, folder)
     return finish(results, folder, config, verb="run")

@@ -11,6 +11,7 @@ from longtail.recipes.balanced_contrast import (
     inat18_bcl,
     inat18_proco,
 )
+from longtail.recipes.by_hardware import fast, strong
 from longtail.recipes.cifar_lt import cifar10_lt, cifar100_lt
 from longtail.recipes.decoupling import imagenet_lt, imagenet_lt_mmpretrain, inat18, places_lt
 from longtail.recipes.digits_lt import digits
@@ -59,6 +60,7 @@ __all__ = [
     "cifar100_lt_ride",
     "cifar100_lt_sade",
     "digits",
+    "fast",
     "folder",
     "imagenet_lt",
     "imagenet_lt_bcl",
@@ -86,6 +88,7 @@ __all__ = [
     "places_lt_lift",
     "places_lt_lift_plus",
     "places_lt_paco",
+    "strong",
 ]
 
 RECIPES: dict[str, Callable[[], RunConfig]] = {
@@ -101,6 +104,7 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "cifar100-lt-sade": cifar100_lt_sade,
     "digits": digits,
     "folder": folder,
+    "fast": fast,
     "imagenet-lt": imagenet_lt,
     "imagenet-lt-bcl": imagenet_lt_bcl,
     "imagenet-lt-gpaco": imagenet_lt_gpaco,
@@ -127,4 +131,5 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     "places-lt-lift": places_lt_lift,
     "places-lt-lift-plus": places_lt_lift_plus,
     "places-lt-paco": places_lt_paco,
+    "strong": strong,
 }

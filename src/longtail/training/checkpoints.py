@@ -129,7 +129,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint of ours onto the CPU.
 
     Args:
-        path: file that `save_checkpoint` wrote.
+        path: file that `save_checkpoint` wrote, or the folder of a run: its last one.
 
     Returns:
         Its parts; the kinds of what is in `about` and `state` are left to those who use them (`about_of`).
@@ -139,6 +139,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             tensors, or a pickle that would run code (never run).
     """
     path = Path(path)
+    path = path / "checkpoints" / "last.pt" if path.is_dir() else path
     content = read_torch_file(path, expected=EXPECTED)
     stored = content.get("longtail_checkpoint") if isinstance(content, dict) else None
     if type(stored) is not int or stored != FORMAT:

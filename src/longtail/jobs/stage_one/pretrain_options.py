@@ -29,7 +29,7 @@ class PretrainOptions:
     pretrained: bool = False
     """Start from timm's weights for the backbone."""
     init: Path | None = None
-    """Checkpoint of ours whose backbone to start from."""
+    """Checkpoint or run of ours whose backbone to start from."""
     epochs: Count = 200
     """Passes over the training images."""
     batch_size: Annotated[int, Range(2)] | None = None
