@@ -76,7 +76,7 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     from longtail.jobs.dry_run.whole_run import forecast_run
     from longtail.jobs.launch import launch, resolve_device
     from longtail.jobs.quick import quick_splits, quick_stage
-    from longtail.jobs.run_checks import checked
+    from longtail.jobs.run_checks import check_seeds, checked
     from longtail.jobs.seeds import summarize
     from longtail.jobs.stage_one.images import open_splits, with_signs
 
@@ -86,6 +86,8 @@ def run(config: RunConfig, *, table: bool = True) -> Path:
     if config.quick:
         config = replace(config, stage=quick_stage(config.stage))
         splits = quick_splits(splits, config.stage, resolve_device(config.runtime.device))
+    if config.seeds > 1:
+        check_seeds(config, splits, folder)
     fabric = launch(config.runtime)
     if config.dry_run:
         forecast = forecast_run(fabric, config, splits, folder)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtail.errors import InputError
-from longtail.jobs.run import STAYS, RunConfig, data_of
+from longtail.jobs.run import STAYS, RunConfig, data_of, of_seed
 
 if TYPE_CHECKING:
     from longtail.data.source import DataSplits
 
-__all__ = ["check_begun_run", "checked"]
+__all__ = ["check_begun_run", "check_seeds", "checked"]
 
 
 def checked(config: RunConfig) -> RunConfig:
@@ -99,3 +99,25 @@ def check_begun_run(config: RunConfig, splits: "DataSplits", folder: Path) -> "t
     settings = training_settings(dataset, data, stage, config.unlabelled, seed)
     check_begun(folder / "train.json", settings)
     return as_known(splits, folder, data.changed), settings
+
+
+def check_seeds(config: RunConfig, splits: "DataSplits", folder: Path) -> None:
+    """Refuse what the folder of any seed does not allow, or a checkpoint that it lacks, before the first one trains.
+
+    Args:
+        config: checked, of all seeds.
+        splits: the opened data.
+        folder: of all seeds.
+
+    Raises:
+        InputError: as `check_begun_run`, or a checkpoint to start from that cannot be read.
+    """
+    from longtail.training.checkpoints import load_checkpoint
+
+    first = config.runtime.seed
+    seeds = [of_seed(config, folder, seed) for seed in range(first, first + config.seeds)]
+    for path in {of_one.stage.init for of_one, _ in seeds}:
+        if path is not None:
+            load_checkpoint(path)
+    for of_one, place in seeds:
+        check_begun_run(of_one, splits, place)
