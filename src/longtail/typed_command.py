@@ -1,11 +1,12 @@
 """What was typed to start the work, for results that say how they came about and what can be typed next."""
 
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["command_of", "program", "typed_command"]
+__all__ = ["command_of", "next_commands", "program", "say_next", "typed_command"]
 
 _command: ContextVar[str | None] = ContextVar("command", default=None)
 _program: ContextVar[str] = ContextVar("program", default="longtail")
@@ -50,3 +51,21 @@ def program() -> str:
         'longtail'
     """
     return _program.get()
+
+
+def next_commands(*commands: Sequence[str]) -> str:
+    """Return what can be typed next, in a line.
+
+    Args:
+        commands: words behind `longtail`, of one command or several in their order.
+
+    Example:
+        >>> next_commands(["extract", "my run"], ["fit", "my run/features"])
+        "Next: longtail extract 'my run', then longtail fit 'my run/features'"
+    """
+    return "Next: " + ", then ".join(f"{program()} {shlex.join(words)}" for words in commands)
+
+
+def say_next(*commands: Sequence[str]) -> None:
+    """Say what can be typed next, beside the path that a verb prints for scripts."""
+    print(next_commands(*commands), file=sys.stderr)

@@ -103,8 +103,9 @@ def create_backbone(
         if not pretrained or not isinstance(error, RuntimeError | OSError):
             raise
         raise InputError(
-            f"the pretrained weights of {name!r} cannot be had: {error} "
-            "Train without --pretrained, or connect to where timm keeps them."
+            f"the pretrained weights of {name!r} cannot be had: {error} Connect once, and they stay in the cache of "
+            "the Hugging Face hub; or take weights that lie here: --backbone hf:FOLDER, --init RUN, --weights FILE "
+            "with --frozen. Without any, a network is trained from the start."
         ) from error
     _check_features(model, name, in_chans)
     return model

@@ -62,7 +62,7 @@ def signed_root(features: Tensor) -> Tensor:
         >>> signed_root(torch.tensor([[4.0, -9.0]])).tolist()
         [[2.0, -3.0]]
     """
-    return features.abs().sqrt_().copysign_(features)
+    return features.abs().sqrt_().mul_(features.sign())
 
 
 class FeatureTransform(TransformerMixin, BaseEstimator):  # type: ignore[misc]

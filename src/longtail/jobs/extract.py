@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from longtail.data.source import DataSplits, events_of, groups_of, weights_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
+from longtail.files.text import printable
 from longtail.jobs.options import DataOptions, RuntimeOptions, TestViews, TrainViews, Workers
 from longtail.ranges import Range
+from longtail.typed_command import say_next
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -101,6 +103,7 @@ def run(config: ExtractConfig) -> Path:
     extract_splits(fabric, model, splits, folder, _extraction(config, model))
     if fabric.is_global_zero and not config.runtime.quiet:
         print(folder)
+        say_next(["fit", printable(folder), "--methods", "auto"])
     return folder
 
 

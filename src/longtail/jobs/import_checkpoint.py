@@ -13,6 +13,7 @@ from longtail.errors import InputError
 from longtail.files.text import printable
 from longtail.jobs.options import PixelSize
 from longtail.ranges import Count
+from longtail.typed_command import say_next
 
 if TYPE_CHECKING:
     from longtail.backbones.foreign import ForeignWeights
@@ -92,6 +93,7 @@ def run(config: ImportConfig) -> Path:
     save_checkpoint({"task": task, "optimizer": {}, "precision": {}, "state": {}, "about": about}, out)
     _tell(result, f"{origin}: {result.layout}, {backbone}, {num_classes} classes")
     print(printable(out))
+    say_next(["extract", printable(out), "DATA"])
     return out
 
 

@@ -1,6 +1,5 @@
 """End a job: complete its results, write them, make the report, print the table."""
 
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from longtail.comparison.method_table import measured_split, table_rows, table_t
 from longtail.comparison.verdict import verdict, verdict_lines
 from longtail.environment import provenance
 from longtail.files.text import printable
-from longtail.typed_command import program
+from longtail.typed_command import next_commands
 
 __all__ = ["finish", "print_table", "tell"]
 
@@ -51,9 +50,9 @@ def tell(results: dict[str, Any], folder: Path, *, quiet: bool, new: str | None 
         page = printable(folder / "report.html")
         print("", *verdict_lines(results["verdict"]), f"Open {page}", sep="\n")
         if new is not None:
-            where = shlex.quote(printable(folder))
-            verbs = (f"calibrate {where}", f"predict {where} {new}")["val" not in results["data"]["splits"] :]
-            print("Next: " + ", then ".join(f"{program()} {words}" for words in verbs))
+            where = printable(folder)
+            verbs = (["calibrate", where], ["predict", where, new])["val" not in results["data"]["splits"] :]
+            print(next_commands(*verbs))
 
 
 def print_table(results: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from longtail.class_names import AlikeNames
 from longtail.data.folder_layout import FolderLayout
 from longtail.errors import InputError
 from longtail.files.text import printable
+from longtail.typed_command import say_next
 
 __all__ = ["PackConfig", "run"]
 
@@ -63,4 +64,5 @@ def run(config: PackConfig) -> Path:
         for note in notes:
             print(note)
         print(f"{number:,} images of {len(class_names)} classes in {printable(config.out)}")
+        say_next(["describe", printable(config.out)])
     return config.out

@@ -9,6 +9,7 @@ import tyro
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
+from longtail.files.text import printable
 from longtail.jobs.options import DataOptions, RuntimeOptions, UnlabelledOptions
 from longtail.jobs.run_logs import Loggers
 from longtail.jobs.stage_one.pretrain_options import PretrainOptions, resolve, stage_of
@@ -60,9 +61,14 @@ class PretrainConfig:
 
 def run(config: PretrainConfig) -> Path:
     """Train, and write checkpoints, metrics and splits to the run's folder."""
+    from longtail.data.open import DATA_NAMES
     from longtail.jobs.stage_one.training_call import call_training
 
-    return call_training(config, config.settings_of_data, divide_for_pretraining, pretrain)
+    init = ["--init", printable(config.record.parent)]
+    is_named = config.dataset in DATA_NAMES
+    where = ["--data", printable(config.data.data)] if is_named and config.data.data is not None else []
+    following = ["train", config.dataset, *where] if is_named else ["run", "folder", "--data", config.dataset]
+    return call_training(config, config.settings_of_data, divide_for_pretraining, pretrain, [[*following, *init]])
 
 
 def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSplits:

@@ -9,6 +9,7 @@ import tyro
 
 from longtail.data.source import DataSplits
 from longtail.errors import InputError
+from longtail.files.text import printable
 from longtail.jobs.options import DataOptions, RuntimeOptions, StageOneOptions, UnlabelledOptions
 from longtail.jobs.run_logs import Loggers
 
@@ -72,7 +73,9 @@ def run(config: TrainConfig) -> Path:
         )
     if config.quick:
         config = replace(config, stage=quick_stage(config.stage))
-    return call_training(config, config.settings, _divide, train_stage_one)
+    folder = printable(config.record.parent)
+    following = ["extract", folder], ["fit", f"{folder}/features", "--methods", "auto"]
+    return call_training(config, config.settings, _divide, train_stage_one, following)
 
 
 def _divide(splits: DataSplits, config: TrainConfig) -> DataSplits:

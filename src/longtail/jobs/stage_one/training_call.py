@@ -1,6 +1,6 @@
 """What `longtail train` and `pretrain` do alike around their training: folder, images, processes, and its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from longtail.jobs.dry_run.forecast import Forecast
 from longtail.jobs.options import DataOptions, RuntimeOptions
 from longtail.jobs.run_logs import Loggers, log_of
 from longtail.loggers import RunLog, check_loggers
+from longtail.typed_command import say_next
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -64,14 +65,16 @@ def call_training(
     settings: dict[str, Any],
     divide: Callable[[DataSplits, Config], DataSplits],
     learn: Callable[["Fabric", DataSplits, Config, RunLog | None, Forecast | None], object],
+    following: Sequence[Sequence[str]],
 ) -> Path:
-    """Train in the folder that a call names, and print where the last checkpoint is.
+    """Train in the folder that a call names, and print where the last checkpoint is, and what can be typed next.
 
     Args:
         config: of the call.
         settings: of the training, or those groups of them that are known before the images are.
         divide: takes the opened data; returns them divided as the run in the folder has them.
         learn: trains.
+        following: commands that go on from the folder.
 
     Returns:
         The folder.
@@ -102,4 +105,5 @@ def call_training(
         learn(fabric, splits, config, log, None)
     if fabric.is_global_zero and not config.runtime.quiet:
         print(f"{last}")
+        say_next(*following)
     return folder
