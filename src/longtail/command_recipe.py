@@ -47,11 +47,11 @@ def chosen_recipe(arguments: list[str], program: str, file: "ConfigFile | None" 
     if name == "--data" or (name not in RECIPES and Path(name).exists()):
         # a folder where the recipe should stand: that of folders is meant
         name, rest = "folder", arguments if name == "--data" else ["--data", *arguments]
-    elif name == "folder" and rest and not rest[0].startswith("-"):
-        rest = ["--data", *rest]
     if name not in RECIPES:
         raise InputError(_no_recipe(name))
     default = _settings_of(name)
+    if default.dataset == "folder" and rest and not rest[0].startswith("-"):
+        rest = ["--data", *rest]
     if file is not None and named is not None and named != name:
         is_certain = _word(file, "recipe") is not None  # else known by its data set, which two recipes may share
         if is_certain or RECIPES[named]().dataset != default.dataset:

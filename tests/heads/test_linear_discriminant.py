@@ -22,16 +22,16 @@ def differences(logits):
     return logits - logits.mean(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("shrinkage", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize(("shrinkage", "dimension"), [(0.0, 5), (0.2, 5), (1.0, 5), (0.2, 90), (1.0, 90)])
 @pytest.mark.parametrize(("weighting", "prior"), [("rows", "train"), ("classes", "uniform")])
-def test_discriminants_are_those_of_scikit_learn(shrinkage, weighting, prior):
+def test_discriminants_are_those_of_scikit_learn(shrinkage, dimension, weighting, prior):
     """There the prior is also the weight of each class in the covariance."""
-    features, labels = few_rows()
+    features, labels = few_rows(dimension=dimension)
     shares = np.bincount(labels) / len(labels) if prior == "train" else np.full(4, 0.25)
     slow = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=shares).fit(features, labels)
     head = LinearDiscriminant(shrinkage, weighting=weighting, prior=prior, corrected=False, calibrated=False)
     head.fit(features, labels)
-    new = np.random.default_rng(1).normal(size=(50, 5)) * 3
+    new = np.random.default_rng(1).normal(size=(50, dimension)) * 3
     np.testing.assert_allclose(
         differences(head.logits(new)), differences(slow.decision_function(new)), rtol=1e-7, atol=1e-7
     )
@@ -44,7 +44,9 @@ def estimated(features, labels, weights, log_prior, corrected):
     counts = torch.bincount(torch.from_numpy(labels))
     means = class_means(features, labels, len(counts))
     (within,) = within_class_scatter(features, labels, means, weights[None])
-    return DiscriminantSolutions.of(means, counts, weights, within, log_prior, corrected=corrected)
+    return DiscriminantSolutions.of(
+        means, counts, weights, within, log_prior, dimension=means.shape[1], corrected=corrected
+    )
 
 
 @pytest.mark.parametrize("shrinkage", [0.01, 0.4])

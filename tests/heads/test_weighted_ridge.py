@@ -30,12 +30,13 @@ def solved(features, labels, gamma):
     row_weights = row_weights * counts.sum() / (row_weights @ counts.double())
     means = class_means(features, labels, len(counts))
     (within,) = within_class_scatter(features, labels, means, row_weights[None])
-    return RidgeSolutions.of(means, counts, row_weights, within)
+    return RidgeSolutions.of(means, counts, row_weights, within, means.shape[1])
 
 
+@pytest.mark.parametrize("dimension", [5, 90])
 @pytest.mark.parametrize(("gamma", "penalty"), [(0.0, 0.01), (1.0, 0.5), (0.5, 10.0)])
-def test_the_solution_is_that_of_scikit_learn(gamma, penalty):
-    features, labels = few_rows()
+def test_the_solution_is_that_of_scikit_learn(gamma, penalty, dimension):
+    features, labels = few_rows(dimension=dimension)
     head = WeightedRidge(penalty, gamma).fit(features, labels)
     weights = weights_of(labels, gamma)
     centred = features - np.average(features, axis=0, weights=weights)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from longtail.heads.choice import choose_from_hits
 from longtail.heads.left_out import fitted_scale, hits_of, rows_to_leave_out
-from longtail.heads.rows import chunks
+from longtail.heads.rows import Features, chunks
 
 __all__ = ["ScoredRows", "Solutions", "Winner", "search"]
 
@@ -53,16 +53,17 @@ class ScoredRows:
 
     def __init__(
         self,
-        features: NDArray[Any],
+        features: Features,
         codes: NDArray[np.int64],
-        validation: tuple[NDArray[Any], NDArray[np.int64]] | None,
+        validation: tuple[Features, NDArray[np.int64]] | None,
         device: str,
     ) -> None:
         self._device = device
         self._left_out = validation is None
         if validation is None:
             rows = rows_to_leave_out(codes)
-            self._features, self.codes = np.asarray(features[rows]), codes[rows]
+            self._features: Features = np.asarray(features[rows])
+            self.codes = codes[rows]
         else:
             self._features, self.codes = validation
         self.totals = np.bincount(self.codes, minlength=int(codes.max()) + 1)

@@ -17,6 +17,7 @@ from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, POSITIVE, Array, Learned, Plain
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, SHARES, Constraints, Each, real, words
+from longtail.heads.row_span import in_span
 from longtail.heads.standardisation import scale_note
 from longtail.priors import prior_of_counts, uniform_prior
 
@@ -154,20 +155,23 @@ class LinearDiscriminant(LinearHead):
         corrections = (True, False) if self.corrected == "auto" else (bool(self.corrected),)
         counts = torch.from_numpy(self.class_counts_).to(self.device)
         self.prior_ = self._shares()
-        evidence = ScoredRows(array, codes, self._judged(validation), self.device)
+        rows, judged, span = in_span(array, self._judged(validation), self.device)
+        evidence = ScoredRows(rows, codes, judged, self.device)
         several = len(shrinkages) * len(weightings) * len(corrections) > 1
         self.selected_on_ = evidence.name if several else "given"
         if self.selected_on_ == "not selected":
             shrinkages, weightings, corrections = (WITHOUT_EVIDENCE,), weightings[:1], corrections[-1:]
-        means = class_means(array, codes, len(counts), device=self.device)
+        means = class_means(rows, codes, len(counts), device=self.device)
         weights = {name: _row_weights(counts, name) for name in weightings}
         stacked = torch.stack(list(weights.values()))
         within = dict(
-            zip(weightings, within_class_scatter(array, codes, means, stacked, device=self.device), strict=True)
+            zip(weightings, within_class_scatter(rows, codes, means, stacked, device=self.device), strict=True)
         )
         log_prior = torch.from_numpy(np.log(self.prior_)).to(self.device)
         solutions = {
-            name: DiscriminantSolutions.of(means, counts, weights[name], within[name], log_prior, corrected=True)
+            name: DiscriminantSolutions.of(
+                means, counts, weights[name], within[name], log_prior, dimension=array.shape[1], corrected=True
+            )
             for name in weightings
         }
         result = search(
@@ -183,6 +187,7 @@ class LinearDiscriminant(LinearHead):
         world = torch.from_numpy(self.prior_).to(self.device) / counts
         self.scale_ = evidence.scale(result.solutions, self.shrinkage_, world) if self.calibrated else 1.0
         weight, bias = result.solutions.at(self.shrinkage_)
+        weight = weight if span is None else span.outward(weight)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         self.notes_ = scale_note(array, device=self.device)
         return self
@@ -208,6 +213,9 @@ def _row_weights(counts: Tensor, weighting: Weighting) -> Tensor:
 class DiscriminantSolutions:
     """The discriminants for every shrinkage, from one eigendecomposition S_0 = U diag(s) U'.
 
+    Of fewer rows than features D stands for the directions that rows have a part in (`RowSpan`); there are `dimension`
+    features all the same.
+
     Attributes:
         origin: what is subtracted first, the mean of the class means, shape (D,); it shifts the scores of all classes
             alike.
@@ -218,6 +226,7 @@ class DiscriminantSolutions:
         row_weights: of a row of each class in S_0, shape (C,).
         log_prior: shape (C,).
         spread: what t is divided by n_c / spread with, 1 over the expected share of the covariance in S_0; 0 for none.
+        dimension: features over which the mean variance is taken.
     """
 
     origin: Tensor
@@ -228,10 +237,19 @@ class DiscriminantSolutions:
     row_weights: Tensor
     log_prior: Tensor
     spread: float
+    dimension: int
 
     @classmethod
     def of(
-        cls, means: Tensor, counts: Tensor, row_weights: Tensor, within: Tensor, log_prior: Tensor, *, corrected: bool
+        cls,
+        means: Tensor,
+        counts: Tensor,
+        row_weights: Tensor,
+        within: Tensor,
+        log_prior: Tensor,
+        *,
+        dimension: int,
+        corrected: bool,
     ) -> Self:
         """Decompose the covariance within the classes.
 
@@ -241,6 +259,7 @@ class DiscriminantSolutions:
             row_weights: of a row of each class, shape (C,), of sum 1 over the rows.
             within: S_0, shape (D, D).
             log_prior: shape (C,).
+            dimension: features, where `within` is of fewer directions.
             corrected: take off what few rows add to the length of a mean.
         """
         origin = means.mean(dim=0)
@@ -249,11 +268,11 @@ class DiscriminantSolutions:
         shown = float(row_weights @ (counts - 1).double())
         spread = 1 / shown if corrected and shown > 0 else 0.0
         rotated = (means - origin) @ vectors
-        return cls(origin, values.clamp(min=0), vectors, rotated, counts, row_weights, log_prior, spread)
+        return cls(origin, values.clamp(min=0), vectors, rotated, counts, row_weights, log_prior, spread, dimension)
 
     def inverse(self, shrinkage: float) -> Tensor:
         """Return the inverse of the shrunk covariance's eigenvalues, shape (D,)."""
-        level = float(self.values.mean())
+        level = float(self.values.sum()) / self.dimension
         if level == 0:  # rows equal their means: nothing is known but distances
             return torch.ones_like(self.values)
         shrunk = (1 - shrinkage) * self.values + shrinkage * level

@@ -27,6 +27,7 @@ class RidgeSolutions:
         moments: U' F' D Y, shape (D, C).
         row_weights: of a row of each class, shape (C,); their sum over the rows is N.
         num_rows: N.
+        dimension: over which the mean eigenvalue is taken; more than D where directions without rows are left out.
     """
 
     mean: Tensor
@@ -36,9 +37,10 @@ class RidgeSolutions:
     moments: Tensor
     row_weights: Tensor
     num_rows: int
+    dimension: int
 
     @classmethod
-    def of(cls, means: Tensor, counts: Tensor, row_weights: Tensor, within: Tensor) -> Self:
+    def of(cls, means: Tensor, counts: Tensor, row_weights: Tensor, within: Tensor, dimension: int) -> Self:
         """Decompose the scatter of all rows.
 
         Args:
@@ -46,6 +48,7 @@ class RidgeSolutions:
             counts: rows of each class, shape (C,).
             row_weights: of a row of each class, shape (C,), of sum N over the rows.
             within: weighted scatter within the classes, shape (D, D).
+            dimension: features, where `within` is of fewer directions.
         """
         class_weights = row_weights * counts
         mean = class_weights @ means / class_weights.sum()
@@ -54,7 +57,8 @@ class RidgeSolutions:
         # less their mean, features are of mean 0: the targets need not be centred in F' D Y
         moments = vectors.T @ weighted.T
         num_rows = int(counts.sum())
-        return cls(mean, class_weights / num_rows, values.clamp(min=0), vectors, moments, row_weights, num_rows)
+        shares = class_weights / num_rows
+        return cls(mean, shares, values.clamp(min=0), vectors, moments, row_weights, num_rows, dimension)
 
     @classmethod
     def in_span(cls, rows: Tensor, codes: Tensor, counts: Tensor, row_weights: Tensor) -> Self:
@@ -77,11 +81,12 @@ class RidgeSolutions:
         targets = torch.zeros(len(rows), len(counts), dtype=rows.dtype, device=rows.device)
         moments = values.sqrt()[:, None] * (vectors.T @ targets.scatter_(1, codes[:, None], roots))
         directions = weighted.T @ (vectors * torch.where(values > 0, values.rsqrt(), 0))
-        return cls(mean, row_weights * counts / len(rows), values, directions, moments, row_weights, len(rows))
+        shares = row_weights * counts / len(rows)
+        return cls(mean, shares, values, directions, moments, row_weights, len(rows), len(rows))
 
     def level(self, penalty: float) -> float:
         """Return l for a penalty that is relative to the mean eigenvalue."""
-        return penalty * float(self.values.mean()) or 1.0
+        return penalty * float(self.values.sum()) / self.dimension or 1.0
 
     def at(self, penalty: float) -> tuple[Tensor, Tensor]:
         """Return weight (C, D) and bias (C,) for a penalty."""
@@ -129,7 +134,12 @@ def class_size_weights(counts: Tensor, gamma: float) -> Tensor:
 
 
 def ridge_by_gamma(
-    features: Features, codes: NDArray[np.int64], gammas: Sequence[float], *, device: str = "cpu"
+    features: Features,
+    codes: NDArray[np.int64],
+    gammas: Sequence[float],
+    *,
+    dimension: int | None = None,
+    device: str = "cpu",
 ) -> Callable[[float], RidgeSolutions]:
     """Sum up features for several weights of the classes in two passes, and give what decomposes them.
 
@@ -137,6 +147,7 @@ def ridge_by_gamma(
         features: shape (N, D), memory-mapped or not.
         codes: class indices, shape (N,); every class occurs.
         gammas: rows are weighed by the size of their class to the power of minus gamma.
+        dimension: features, where those that are given are coordinates in a `RowSpan`; default: D.
         device: where to compute.
 
     Returns:
@@ -153,4 +164,5 @@ def ridge_by_gamma(
     weights = {gamma: class_size_weights(counts, gamma) for gamma in gammas}
     stacked = torch.stack(list(weights.values()))
     scatters = dict(zip(gammas, within_class_scatter(features, codes, means, stacked, device=device), strict=True))
-    return lambda gamma: RidgeSolutions.of(means, counts, weights[gamma], scatters[gamma])
+    wide = features.shape[1] if dimension is None else dimension
+    return lambda gamma: RidgeSolutions.of(means, counts, weights[gamma], scatters[gamma], wide)

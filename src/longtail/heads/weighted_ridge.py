@@ -12,6 +12,7 @@ from longtail.heads.learned_state import CURVE, NOT_NEGATIVE, POSITIVE, Learned
 from longtail.heads.linear import LinearHead
 from longtail.heads.parameters import AUTO, DEVICE, Constraints, Each, real
 from longtail.heads.ridge_solutions import RidgeSolutions, ridge_by_gamma
+from longtail.heads.row_span import in_span
 from longtail.heads.standardisation import scale_note
 
 __all__ = ["GAMMA_GRID", "PENALTY_GRID", "RidgeSolutions", "WeightedRidge"]
@@ -126,11 +127,12 @@ class WeightedRidge(LinearHead):
         """
         array, codes, dtype = self._begin(X, y)
         penalties, gammas = tried_values(self.penalty, self.penalties), tried_values(self.gamma, self.gammas)
-        evidence = ScoredRows(array, codes, self._judged(validation), self.device)
+        rows, judged, span = in_span(array, self._judged(validation), self.device)
+        evidence = ScoredRows(rows, codes, judged, self.device)
         self.selected_on_ = evidence.name if len(penalties) * len(gammas) > 1 else "given"
         if self.selected_on_ == "not selected":
             gammas, penalties = (WITHOUT_EVIDENCE[0],), (WITHOUT_EVIDENCE[1],)
-        solve = ridge_by_gamma(array, codes, gammas, device=self.device)
+        solve = ridge_by_gamma(rows, codes, gammas, dimension=array.shape[1], device=self.device)
         result = search(gammas, penalties, solve, evidence)
         self.gamma_, self.penalty_ = result.key, result.value
         self.curve_: dict[str, Any] | None = None
@@ -142,6 +144,7 @@ class WeightedRidge(LinearHead):
         world = 1 / counts if self.implied_prior == "uniform" else torch.ones(len(counts), device=self.device)
         self.scale_ = evidence.scale(result.solutions, self.penalty_, world)
         weight, bias = result.solutions.at(self.penalty_)
+        weight = weight if span is None else span.outward(weight)
         self._set_linear((self.scale_ * weight).to(dtype), (self.scale_ * bias).to(dtype))
         self.notes_ = scale_note(array, device=self.device)
         return self
