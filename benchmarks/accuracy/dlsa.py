@@ -16,10 +16,9 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from longtail.comparison.problem import FeatureProblem, check_problem
@@ -27,31 +26,23 @@ from longtail.counts import exponential_counts, group_of_class
 from longtail.evaluation import accuracy_report
 from longtail.features import open_feature_folder, write_features
 from longtail.heads import DLSA
-from longtail.heads.dlsa.block_model import BlockModel, arrays_of
-from longtail.heads.rows import chunks
 from longtail.jobs.seeds import METRICS, cell_text, difference_text, mean_and_interval
 
 
 class Measured(DLSA):
-    """DLSA that keeps all depths, to measure each."""
+    """DLSA that keeps all that it built, to measure each depth."""
 
-    def _choose_depth(self, built: Any) -> None:
-        super()._choose_depth(built)
-        self.built = built
+    def _take(self, built: Any, scaling: Any) -> Self:
+        self.built, self.scaling = built, scaling
+        return super()._take(built, scaling)
 
     def predict_with(self, depth: int, features: NDArray[Any]) -> NDArray[np.int64]:
         """Predict with a number of blocks."""
-        used = self.built.blocks[:depth]
-        rest = used[-1].rest if used else self.built.plain
-        model = BlockModel.from_arrays(
-            arrays_of(used, rest, self.clusters),
-            clusters=self.clusters,
-            flow_blocks=self.flow_blocks,
-            cosine=False,
-            dtype=torch.float32,
-            device=self.device,
-        )
-        return torch.cat([model.logits(rows).argmax(dim=1) for _, rows in chunks(features)]).numpy()
+        chosen, self.depth_ = self.depth_, depth
+        predicted: NDArray[np.int64] = super()._take(self.built, self.scaling).predict(features)
+        self.depth_ = chosen
+        super()._take(self.built, self.scaling)
+        return predicted
 
 
 def measure(
@@ -68,6 +59,7 @@ def measure(
         problem.head, random_state=seed, **settings | {"epochs": 2 * head.epochs, "flow_epochs": 1, "depth": 1}
     )
     longer.fit(train.features, train.labels, validation=(val.features, val.labels))
+    problem.unseal_test()  # all is chosen
     twice = accuracy_report(test.labels, longer.predict_with(0, test.features), problem.train_counts, **bounds)
     found = {
         depth: accuracy_report(test.labels, head.predict_with(depth, test.features), problem.train_counts, **bounds)
