@@ -1,10 +1,12 @@
 """SIGTERM and Ctrl-C: told alike, nothing half-written, and the same words go on."""
 
+import io
 import os
 import signal
 import time
 
 import pytest
+import torch
 
 from longtail.cli import main
 from longtail.signals import Terminated, stop_signals
@@ -27,6 +29,37 @@ def test_the_command_says_how_it_was_stopped(number, kind, status, monkeypatch, 
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith("longtail: stopped. What was written is whole;")
     assert signal.getsignal(number) is before
+
+
+def test_a_library_that_fails_to_end_when_it_is_stopped_was_stopped(monkeypatch, capsys):
+    """torch.save cannot close a file that was broken off, and says so in place of what broke it off."""
+
+    class Disk(io.BytesIO):
+        def write(self, block):
+            if self.tell() > 500:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+            return super().write(block)
+
+    def work(config):
+        torch.save({str(number): torch.ones(1000) for number in range(9)}, Disk())
+
+    monkeypatch.setattr("longtail.jobs.report.run", work)
+    assert main(["report", "x"]) == 143
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("longtail: stopped. What was written is whole;")
+
+
+def test_a_fault_without_a_stop_is_a_fault(monkeypatch, capsys):
+    def work(config):
+        try:
+            raise ValueError
+        finally:
+            raise RuntimeError("ours")
+
+    monkeypatch.setattr("longtail.jobs.report.run", work)
+    assert main(["report", "x"]) == 70
+    assert "stopped by a fault of longtail" in capsys.readouterr().err
 
 
 def test_who_asks_twice_does_not_wait():

@@ -14,7 +14,7 @@ from longtail.command_errors import flag_names, named_as_flags, sentence_for, us
 from longtail.command_recipe import chosen_recipe
 from longtail.errors import InputError, did_you_mean
 from longtail.quick_imports import quick_imports
-from longtail.signals import stop_signals
+from longtail.signals import stop_behind, stop_signals
 from longtail.typed_command import command_of
 from longtail.waiting import told_if_slow
 
@@ -98,19 +98,25 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt as stop:
-        _tell(
-            "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
-            "goes on from there."
-        )
-        return getattr(stop, "status", 130)
+        return _stopped(stop)
     except BrokenPipeError:
         # the reader of our output, `head` for example, has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if (behind := stop_behind(error)) is not None:
+            return _stopped(behind)
         sentence, status = sentence_for(error)
         _tell(named_as_flags(sentence, command.settings))
         return status
+
+
+def _stopped(stop: KeyboardInterrupt) -> int:
+    _tell(
+        "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
+        "goes on from there."
+    )
+    return getattr(stop, "status", 130)
 
 
 class _Command:

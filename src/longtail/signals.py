@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Terminated", "ignore_stops", "stop_signals"]
+__all__ = ["Terminated", "ignore_stops", "stop_behind", "stop_signals"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -50,3 +50,21 @@ def ignore_stops() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the stop that an error came up on: a library that was stopped in its midst may fail to end.
+
+    Example:
+        >>> try:
+        ...     try:
+        ...         raise KeyboardInterrupt
+        ...     finally:
+        ...         raise RuntimeError("the file has no end")
+        ... except RuntimeError as error:
+        ...     stop_behind(error)
+        KeyboardInterrupt()
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error

@@ -301,6 +301,7 @@ def test_what_cannot_be_read(tmp_path, capsys):
     assert "shortcuts with weights" in refused(tmp_path / "projected.pth", capsys)
     assert "another architecture" in refused(good, capsys, "--backbone", "resnet32")
     assert main(["import", str(good), "--out", str(tmp_path / "ours.pt")]) == 0
+    assert capsys.readouterr().err.endswith(f"longtail extract {tmp_path / 'ours.pt'} DATA\n")
     assert "longtail already" in refused(tmp_path / "ours.pt", capsys)
 
 
