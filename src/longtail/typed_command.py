@@ -67,5 +67,6 @@ def next_commands(*commands: Sequence[str]) -> str:
 
 
 def say_next(*commands: Sequence[str]) -> None:
-    """Say what can be typed next, beside the path that a verb prints for scripts."""
-    print(next_commands(*commands), file=sys.stderr)
+    """Say what can be typed next, where anything is known, beside the path that a verb prints for scripts."""
+    if commands:
+        print(next_commands(*commands), file=sys.stderr)

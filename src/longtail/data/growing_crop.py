@@ -8,9 +8,9 @@ from torch import Tensor
 
 from longtail.ranges import Range
 
-__all__ = ["GrowingCrop", "least_share"]
+__all__ = ["FIRST_SHARE", "GrowingCrop", "least_share"]
 
-FIRST_SHARE = 0.08
+FIRST_SHARE = 0.08  # of the area, that a part has at least when training begins
 
 
 def least_share(progress: float) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from longtail.data.color_jitter import random_color_jitter, random_greyscale
-from longtail.data.growing_crop import GrowingCrop, least_share
+from longtail.data.growing_crop import FIRST_SHARE, GrowingCrop, least_share
 from longtail.data.policies.batched import apply_operations
 from longtail.data.policies.draws import draw_operations
 from longtail.data.policies.erasing import hide_parts
@@ -35,6 +35,12 @@ Decoding = Literal["whole", "scaled"]
 
 # areas that a random part has at least, as shares of the image; it is up to 4/3 as wide as high, or as high as wide
 _SMALLEST_PART, _SMALLEST_VIEW = 0.08, 0.2
+_SMALLEST_PARTS = {
+    "growing-crop": FIRST_SHARE,
+    "resized-crop": _SMALLEST_PART,
+    "resized-crop-jitter": _SMALLEST_PART,
+    "moco": _SMALLEST_VIEW,
+}
 _TIMES = 2  # a JPEG that is decoded smaller keeps so many pixels for each that it is resized to, in either direction
 
 
@@ -92,9 +98,9 @@ def enough_pixels(preprocessing: Preprocessing, *, train: bool) -> int | None:
     if preprocessing.decode == "whole":
         return None
     enough = _TIMES * max(preprocessing.resize, preprocessing.size)
-    if not train or not preprocessing.augmentation.startswith(("resized-crop", "growing-crop", "moco")):
+    share = _SMALLEST_PARTS.get(preprocessing.augmentation)
+    if not train or share is None:
         return enough
-    share = _SMALLEST_VIEW if preprocessing.augmentation == "moco" else _SMALLEST_PART
     return max(enough, math.ceil(preprocessing.size / math.sqrt(0.75 * share)))
 
 

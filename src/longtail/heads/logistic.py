@@ -168,8 +168,8 @@ class Logistic(LinearHead):
         judged, seed = self._judged(validation), int(check_random_state(self.random_state).randint(2**31 - 1))
         path = self._path(array, codes, judged, seed)
         notes = self.notes_
-        choice, tolerance = self._chosen(path, array, judged, seed), max(ON_THE_WAY, self.tolerance)
-        start = path.nearby(self.penalty_, self.weighting_, tolerance) if choice is None else choice.layer
+        choice = self._chosen(path, array, judged, seed)
+        start = path.nearby(self.penalty_, self.weighting_, self._on_the_way) if choice is None else choice.layer
         self.scale_ = float(1.0 if choice is None else choice.scale) if self.scale == "auto" else float(self.scale)
         solution = path.solve(self.penalty_, self.weighting_, start=start, tolerance=self.tolerance)
         self.losses_, self.converged_ = solution.losses, solution.converged
@@ -192,6 +192,11 @@ class Logistic(LinearHead):
         del judged, seed
         self.notes_ = ()
         return LikelihoodPath.of(features, codes, standardise=self.standardise, device=self.device)
+
+    @property
+    def _on_the_way(self) -> float:
+        """Tolerance of solutions that others go on from."""
+        return max(ON_THE_WAY, self.tolerance)
 
     @property
     def _grid(self) -> Grid:
@@ -219,7 +224,7 @@ class Logistic(LinearHead):
         if judged is None:
             path = self._path(evidence.features, evidence.codes, None, seed)
         rows = JudgedRows(evidence, self.class_counts_, self.device)
-        choice = search(path.on_the_way(), grid, rows, max(ON_THE_WAY, self.tolerance))
+        choice = search(path.on_the_way(), grid, rows, self._on_the_way)
         self.penalty_, self.weighting_, self.tau_ = choice.penalty, choice.weighting, choice.tau
         if grid.is_open:
             self.selected_on_, self.curve_ = evidence.selected_on, choice.curve

@@ -91,7 +91,7 @@ def _calibration(predictor: "Predictor") -> "StoredCalibration | None":
 def _opened(config: ExportConfig) -> "tuple[Path, Predictor | None]":
     """Return the checkpoint, and the head that comes with it; None: its own classifier."""
     from longtail.jobs.predicting.predictor import open_predictor
-    from longtail.jobs.stage_one.trained_model import find_checkpoint
+    from longtail.training.checkpoints import find_checkpoint
 
     if config.head is not None:
         return find_checkpoint(config.checkpoint), open_predictor(config.head)

@@ -66,7 +66,8 @@ def run(config: ExtractConfig) -> Path:
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
     from longtail.jobs.stage_one.known_images import as_known
-    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.trained_model import open_model
+    from longtail.training.checkpoints import find_checkpoint
 
     if config.shards:
         return _extract_shards(config)
@@ -155,7 +156,8 @@ def _folder_name(config: ExtractConfig) -> str:
 def _extract_shards(config: ExtractConfig) -> Path:
     from longtail.jobs.sharding.extraction import ShardedExtraction, extract_shards
     from longtail.jobs.sharding.network import pretrained_network
-    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.trained_model import open_model
+    from longtail.training.checkpoints import find_checkpoint
 
     if config.dry_run:
         raise InputError("--dry-run: what lies in --shards is only known when it is read. Leave one of them out.")

@@ -64,11 +64,14 @@ def run(config: PretrainConfig) -> Path:
     from longtail.data.open import DATA_NAMES
     from longtail.jobs.stage_one.training_call import call_training
 
-    init = ["--init", printable(config.record.parent)]
     is_named = config.dataset in DATA_NAMES
-    where = ["--data", printable(config.data.data)] if is_named and config.data.data is not None else []
-    following = ["train", config.dataset, *where] if is_named else ["run", "folder", "--data", config.dataset]
-    return call_training(config, config.settings_of_data, divide_for_pretraining, pretrain, [[*following, *init]])
+    words = ["train", config.dataset] if is_named else ["run", "folder", "--data", config.dataset]
+    following = [*words, "--init", printable(config.record.parent)]
+    # of data that was read by other settings, these words would take other images
+    is_plain = config.data == DataOptions()
+    return call_training(
+        config, config.settings_of_data, divide_for_pretraining, pretrain, [following] if is_plain else []
+    )
 
 
 def divide_for_pretraining(splits: DataSplits, config: PretrainConfig) -> DataSplits:

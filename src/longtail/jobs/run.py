@@ -202,10 +202,11 @@ def _run_one(
     from longtail.jobs.stage_one.images import described
     from longtail.jobs.stage_one.known_images import remember_images
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
-    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.trained_model import open_model
     from longtail.jobs.stage_one.training_facts import training_facts
     from longtail.jobs.train import TrainConfig, train_stage_one
     from longtail.jobs.written_comparison import methods_on_a_line
+    from longtail.training.checkpoints import find_checkpoint
 
     runtime, stage, (dataset, data) = config.runtime, config.stage, data_of(config)
     splits, settings = check_begun_run(config, splits, folder)

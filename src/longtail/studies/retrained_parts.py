@@ -31,9 +31,10 @@ def run(config: RetrainedPartsConfig) -> dict[str, Any]:
     from longtail.evaluation import accuracy_report
     from longtail.jobs.run import run_seeds
     from longtail.jobs.stage_one.retrain import RetrainingOptions, retrain_from_images
-    from longtail.jobs.stage_one.trained_model import find_checkpoint, open_model
+    from longtail.jobs.stage_one.trained_model import open_model
     from longtail.studies.opening import open_study
     from longtail.studies.study_outcome import finish_study
+    from longtail.training.checkpoints import find_checkpoint
 
     parts = _parts(config.parts)
     _refuse_what_the_study_sets(config.run)

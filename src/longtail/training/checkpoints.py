@@ -125,6 +125,11 @@ def save_checkpoint(state: Mapping[str, Any], path: Path) -> None:
         torch.save({"longtail_checkpoint": FORMAT, **state}, file)
 
 
+def find_checkpoint(path: Path, which: str = "last") -> Path:
+    """Return the checkpoint file of a run folder, or the file itself."""
+    return path / "checkpoints" / f"{which}.pt" if path.is_dir() else path
+
+
 def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint of ours onto the CPU.
 
@@ -138,8 +143,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         InputError: no such file, truncated, not a checkpoint of ours, parts that are missing or of another kind, sparse
             tensors, or a pickle that would run code (never run).
     """
-    path = Path(path)
-    path = path / "checkpoints" / "last.pt" if path.is_dir() else path
+    path = find_checkpoint(Path(path))
     content = read_torch_file(path, expected=EXPECTED)
     stored = content.get("longtail_checkpoint") if isinstance(content, dict) else None
     if type(stored) is not int or stored != FORMAT:

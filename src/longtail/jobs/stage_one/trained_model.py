@@ -23,7 +23,7 @@ from longtail.jobs.stage_one.settings import read_about, stored_views, trained_s
 from longtail.published import MODEL_WEIGHTS, is_published
 from longtail.training.checkpoints import About, load_checkpoint, load_weights
 
-__all__ = ["TrainedModel", "find_checkpoint", "open_model", "write_joint_head"]
+__all__ = ["TrainedModel", "open_model", "write_joint_head"]
 
 
 @dataclass
@@ -75,11 +75,6 @@ class TrainedModel:
         with naming_flags():
             parts = chosen_parts(self.model, layers, pool, self.image_shape)
         return replace(self, layers=parts)
-
-
-def find_checkpoint(path: Path, which: str = "last") -> Path:
-    """Return the checkpoint file of a run folder, or the file itself."""
-    return path / "checkpoints" / f"{which}.pt" if path.is_dir() else path
 
 
 def open_model(path: Path, device: Any = "cpu") -> TrainedModel:
