@@ -86,6 +86,7 @@ BENCHMARKS = {
     "start_up": Benchmark(
         "verbs that load a network", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)
     ),
+    "shorter_ways": Benchmark("bfloat16 in mlp and logistic, few rows in lda and ridge", "ratio", ("--quick",)),
     "small_fit": Benchmark("a small fit", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
 }
 

@@ -143,3 +143,14 @@ def test_training_is_not_frozen(photos, tmp_path, capsys):
     words = ["run", "digits", "--weights", str(photos / "weights.pth"), "--out", str(tmp_path / "r"), *FAST]
     assert main(words) == 2
     assert "is for --frozen" in capsys.readouterr().err
+
+
+def test_weights_that_a_recipe_asks_for_are_taken_back(tmp_path, capsys):
+    """`fast` asks for timm's; a run to start from stands in their place."""
+    words = ["--epochs", "1", "--methods", "joint", "--device", "cpu", "--quiet"]
+    assert main(["run", "digits", *words, "--out", str(tmp_path / "run")]) == 0
+    again = ["run", "fast", "--data", "digits", "--init", str(tmp_path / "run"), "--dry-run", "--device", "cpu"]
+    capsys.readouterr()
+    assert main(again) == 2
+    assert "--no-pretrained takes back what a recipe asks for" in capsys.readouterr().err
+    assert main([*again, "--no-pretrained", "--backbone", "auto", "--layers", "last"]) == 0

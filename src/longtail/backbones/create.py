@@ -104,8 +104,8 @@ def create_backbone(
             raise
         raise InputError(
             f"the pretrained weights of {name!r} cannot be had: {error} Connect once, and they stay in the cache of "
-            "the Hugging Face hub; or take weights that lie here: --backbone hf:FOLDER, --init RUN, --weights FILE "
-            "with --frozen. Without any, a network is trained from the start."
+            "the Hugging Face hub; or take weights that lie here: --backbone hf:FOLDER, or with --no-pretrained "
+            "--init RUN, --weights FILE with --frozen, or none to train from the start."
         ) from error
     _check_features(model, name, in_chans)
     return model

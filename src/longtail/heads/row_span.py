@@ -1,6 +1,7 @@
 """The directions in which few rows lie: what is decomposed where there are fewer rows than features."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,14 @@ from longtail.heads.rows import Features, TransformedRows, kept_rows
 __all__ = ["RowSpan", "in_span"]
 
 Judged = tuple[Features, NDArray[np.int64]]
+
+
+class _Inward(TransformedRows):
+    """Coordinates in double precision: of few rows they cost little, and leaving one out takes differences of them."""
+
+    @property
+    def dtype(self) -> Any:
+        return np.dtype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,10 @@ class RowSpan:
 
     def rows(self, features: Features) -> Features:
         """Return any rows (n, D) in the coordinates of the basis, shape (n, N)."""
-        inward = TransformedRows(features, lambda block: block @ self.basis.to(block), width=self.basis.shape[1])
-        return kept_rows(inward)
+        return kept_rows(_Inward(features, self._inward, width=self.basis.shape[1]))
+
+    def _inward(self, block: Tensor) -> Tensor:
+        return block.double() @ self.basis.to(block.device)
 
     def outward(self, weight: Tensor) -> Tensor:
         """Return weights (C, N) in the coordinates of the basis as weights of the features, shape (C, D)."""

@@ -182,10 +182,15 @@ def _origin(stage: StageOneOptions) -> str:
         f"weights of {stage.init}": stage.init is not None,
     }
     given = [words for words, is_given in named.items() if is_given]
-    if len(given) != 1:
+    if not given:
         raise InputError(
-            f"--frozen: {'no weights are named' if not given else ' and '.join(given)}. Expected one of --pretrained, "
-            "--backbone hf:FOLDER, --weights FILE and --init CHECKPOINT: a network that nobody trained has no features."
+            "--frozen: no weights are named. Expected one of --pretrained, --backbone hf:FOLDER, --weights FILE and "
+            "--init CHECKPOINT: a network that nobody trained has no features."
+        )
+    if len(given) > 1:
+        raise InputError(
+            f"--frozen: {' and '.join(given)}. Expected those of one place: leave the others out. --no-pretrained "
+            "takes back what a recipe asks for."
         )
     return given[0]
 
