@@ -62,6 +62,18 @@ def test_a_fault_without_a_stop_is_a_fault(monkeypatch, capsys):
     assert "stopped by a fault of longtail" in capsys.readouterr().err
 
 
+def test_errors_that_lead_in_a_circle(monkeypatch, capsys):
+    """Python does not mind an error that is raised from itself."""
+
+    def work(config):
+        error = RuntimeError("ours")
+        raise error from error
+
+    monkeypatch.setattr("longtail.jobs.report.run", work)
+    assert main(["report", "x"]) == 70
+    assert "stopped by a fault of longtail" in capsys.readouterr().err
+
+
 def test_who_asks_twice_does_not_wait():
     with stop_signals():
         with pytest.raises(Terminated):

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-__all__ = ["InputError", "LongtailError", "did_you_mean", "with_arguments", "with_flags"]
+__all__ = ["InputError", "LongtailError", "did_you_mean", "errors_behind", "with_arguments", "with_flags"]
 
 
 class LongtailError(Exception):
@@ -47,6 +47,27 @@ def did_you_mean(word: Any, words: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(word, list(words), n=1) if isinstance(word, str) else []
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def errors_behind(error: BaseException, contexts: bool = False) -> list[BaseException]:
+    """Return an error and those it was raised from, each once: they may lead round in a circle.
+
+    Args:
+        error: the last that was raised.
+        contexts: an error raised while another was dealt with, without `from`, was raised from it too.
+
+    Example:
+        >>> first, second = ValueError("first"), ValueError("second")
+        >>> first.__cause__, second.__cause__ = second, first
+        >>> errors_behind(first)
+        [ValueError('first'), ValueError('second')]
+    """
+    behind: list[BaseException] = []
+    next_one: BaseException | None = error
+    while next_one is not None and all(next_one is not known for known in behind):
+        behind.append(next_one)
+        next_one = next_one.__cause__ or (next_one.__context__ if contexts else None)
+    return behind
 
 
 def with_arguments(message: str, names: Collection[str]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from longtail.errors import errors_behind
+
 __all__ = ["Terminated", "ignore_stops", "stop_behind", "stop_signals"]
 
 
@@ -52,7 +54,7 @@ def ignore_stops() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+def stop_behind(error: BaseException) -> KeyboardInterrupt | None:
     """Return the stop that an error came up on: a library that was stopped in its midst may fail to end.
 
     Example:
@@ -65,6 +67,5 @@ def stop_behind(error: BaseException | None) -> KeyboardInterrupt | None:
         ...     stop_behind(error)
         KeyboardInterrupt()
     """
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error
+    behind = errors_behind(error, contexts=True)
+    return next((cause for cause in behind if isinstance(cause, KeyboardInterrupt)), None)

@@ -11,7 +11,7 @@ from longtail.backbones.foreign_layouts import ForeignWeights, classifier_balanc
 from longtail.backbones.inert import foreign_object
 from longtail.backbones.torch_file import could_run_code, read_torch_file
 from longtail.errors import InputError
-from longtail.files.text import printable
+from longtail.files.text import names_file, printable
 
 __all__ = ["ForeignWeights", "read_foreign"]
 
@@ -36,10 +36,8 @@ def read_foreign(path: Path) -> ForeignWeights:
         raise InputError(f"{printable(path)}: holds a {type(content).__name__}. Expected {EXPECTED}.")
     if "longtail_checkpoint" in content:
         raise InputError(f"{printable(path)}: is a checkpoint of longtail already. Use it as it is.")
-    try:
+    with names_file(path):
         result = _arrange(content, path)
-    except InputError as error:
-        raise error if printable(path) in str(error) else InputError(f"{printable(path)}: {error}") from error
     if not result.backbone:
         raise InputError(f"{printable(path)}: no backbone in it. Expected {EXPECTED}.")
     tensors = result.backbone | dict(zip(("fc.weight", "fc.bias"), result.classifier or (), strict=False))

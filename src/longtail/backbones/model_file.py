@@ -19,7 +19,7 @@ from longtail.backbones.model_formats import EXPECTED, StoredWeights, read_weigh
 from longtail.backbones.stored_names import class_names_in
 from longtail.errors import InputError
 from longtail.files.atomic import atomic_file, make_folder
-from longtail.files.text import printable
+from longtail.files.text import names_file, printable
 
 __all__ = ["ModelFile", "open_model_file"]
 
@@ -166,7 +166,5 @@ def open_model_file(path: Path, layer: str | None = None) -> ModelFile:
 
 
 def _read(file: Path, layer: str | None) -> StoredWeights:
-    try:
+    with names_file(file):
         return read_weights(file, layer)
-    except InputError as error:
-        raise error if printable(file) in str(error) else InputError(f"{printable(file)}: {error}") from error

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from longtail.deploy.program_file import captured
 from longtail.deploy.self_contained import Deployed
-from longtail.errors import InputError, LongtailError
+from longtail.errors import InputError, LongtailError, errors_behind
 
 __all__ = ["require_onnx", "run_onnx", "save_onnx"]
 
@@ -65,9 +65,8 @@ def run_onnx(path: Path, images: Tensor) -> tuple[Tensor, Tensor]:
 
 def _reason(error: Exception) -> str:
     """Return what went wrong at the root: torch wraps it in its own report of several screens."""
-    while error.__cause__ is not None:
-        error = error.__cause__  # type: ignore[assignment]
-    return (str(error).strip().split("\n")[0] or type(error).__name__)[:160]
+    root = errors_behind(error)[-1]
+    return (str(root).strip().split("\n")[0] or type(root).__name__)[:160]
 
 
 def require_onnx() -> None:

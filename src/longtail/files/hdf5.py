@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from longtail.errors import InputError
 from longtail.files.arrays import plain_array
 from longtail.files.output import OutputFile
-from longtail.files.text import printable
+from longtail.files.text import names_file, printable
 
 __all__ = ["check_dataset", "create_hdf5", "open_hdf5", "read_dataset"]
 
@@ -33,11 +33,9 @@ def open_hdf5(path: Path, *, expected: str) -> Iterator[h5py.File]:
     if not path.is_file():
         raise InputError(f"{printable(path)}: no such file. Expected {expected}.")
     try:
-        with h5py.File(path, "r") as file:
+        with names_file(path), h5py.File(path, "r") as file:
             yield file
-    except InputError as error:
-        raise error if printable(path) in str(error) else InputError(f"{printable(path)}: {error}") from error
-    except MemoryError:
+    except (InputError, MemoryError):
         raise
     # in a damaged file h5py stumbles in every way there is
     except Exception as error:

@@ -3,11 +3,13 @@
 import codecs
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from longtail.errors import InputError
 
-__all__ = ["checksum_of", "counted", "encoding_of", "printable", "read_bytes", "read_text"]
+__all__ = ["checksum_of", "counted", "encoding_of", "names_file", "printable", "read_bytes", "read_text"]
 
 # programs of Windows and spreadsheets put such a mark in front
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -88,6 +90,24 @@ def printable(path: Path | str) -> str:
         'a/\\xe4hre.png'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def names_file(path: Path) -> Iterator[None]:
+    """Put the file that is at work in front of what is wrong, where that does not name it already.
+
+    Example:
+        >>> with names_file(Path("a.pt")):
+        ...     raise InputError("no weights in it.")
+        Traceback (most recent call last):
+        longtail.errors.InputError: a.pt: no weights in it.
+    """
+    try:
+        yield
+    except InputError as error:
+        if printable(path) in str(error):
+            raise
+        raise InputError(f"{printable(path)}: {error}") from error
 
 
 def counted(number: int, thing: str) -> str:
