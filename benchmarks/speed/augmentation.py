@@ -42,10 +42,10 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "plain": {},
     "randaugment": {"policy": Policy("randaugment")},
     "autoaugment + cutout": {"policy": Policy("autoaugment", cutout=16)},
-    "mixup": {"mixing": Mixing("mixup")},
-    "cutmix": {"mixing": Mixing("cutmix")},
-    "remix": {"mixing": Mixing("remix")},
-    "cmo": {"mixing": Mixing("cmo")},
+    "mixup": {"mixing": "mixup"},
+    "cutmix": {"mixing": "cutmix"},
+    "remix": {"mixing": "remix"},
+    "cmo": {"mixing": "cmo"},
     "ema": {"plan": {"ema": 0.999}},
     "sam": {"plan": {"sam": 0.05}},
 }
@@ -132,8 +132,8 @@ def bare_seconds(fabric: Any, batch: tuple[torch.Tensor, torch.Tensor], steps: i
 def our_seconds(fabric: Any, images: torch.Tensor, labels: torch.Tensor, batch_size: int, switch: str) -> float:
     """Give seconds of a step of the training loop, in its second epoch."""
     how = SWITCHES[switch]
-    counts = torch.bincount(labels)
-    task = Classification(network(fabric.device), mixing=how.get("mixing"), class_counts=counts)
+    mixing = Mixing(how["mixing"], class_counts=torch.bincount(labels)) if "mixing" in how else None
+    task = Classification(network(fabric.device), mixing=mixing)
     optimizer = torch.optim.SGD(task.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     batches = batches_of(images, labels, how.get("policy", Policy()), batch_size, seed=0)
     if switch == "cmo":

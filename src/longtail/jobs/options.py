@@ -199,7 +199,7 @@ class StageOneOptions:
     loss_tau: Factor = 1.0
     """Tau of --loss logit-adjusted; 1: balanced softmax."""
     ldam_margin: Factor = 0.5
-    """Margin of the rarest class in --loss ldam, --experts ride."""
+    """Margin of the rarest class, for ldam and ride."""
     ldam_scale: Annotated[float, Range(above=0)] = 30.0
     """Scale of the cosines in --loss ldam."""
     loss_smoothing: Share = 0.98
@@ -237,9 +237,15 @@ class StageOneOptions:
     experts_temperature: Share | None = None
     """Share of the class sizes in ride's temperatures; default: 0.02, up to 64 pixels 0.05."""
     experts_from: Share = 0.8
-    """Share of epochs before ride weighs classes, by --beta."""
+    """Share of epochs before ride weighs classes."""
     experts_tau: Factor = 2.0
-    """How far the third expert of sade favours rare classes."""
+    """How far sade's third expert favours rare classes."""
+    distill_from: Path | None = None
+    """Run whose network's answers are learnt, too."""
+    distill_weight: Factor = 1.0
+    """Weight of these answers in the loss."""
+    distill_temperature: Annotated[float, Range(above=0)] = 1.5
+    """Temperature at which they are compared."""
     reweight: bool = False
     """Weigh classes in the loss by 1 / effective number."""
     beta: Share = 0.9999

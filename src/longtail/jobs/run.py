@@ -146,6 +146,8 @@ def of_seed(config: RunConfig, folder: Path, seed: int) -> tuple[RunConfig, Path
     stage, unlabelled = config.stage, config.unlabelled
     if stage.init is not None:
         stage = replace(stage, init=for_seed(stage.init, seed))
+    if stage.distill_from is not None:
+        stage = replace(stage, distill_from=for_seed(stage.distill_from, seed))
     if unlabelled.teacher is not None:
         unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
     return replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1), place

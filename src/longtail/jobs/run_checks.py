@@ -110,8 +110,9 @@ def check_seeds(config: RunConfig, splits: "DataSplits", folder: Path) -> None:
         folder: of all seeds.
 
     Raises:
-        InputError: as `check_begun_run`, or a checkpoint to start from that cannot be read.
+        InputError: as `check_begun_run`, or a checkpoint to start from, or to learn from, that cannot be read.
     """
+    from longtail.jobs.stage_one.teacher import about_teacher
     from longtail.training.checkpoints import load_checkpoint
 
     first = config.runtime.seed
@@ -120,4 +121,5 @@ def check_seeds(config: RunConfig, splits: "DataSplits", folder: Path) -> None:
         if path is not None:
             load_checkpoint(path)
     for of_one, place in seeds:
+        about_teacher(of_one.stage)
         check_begun_run(of_one, splits, place)

@@ -153,6 +153,7 @@ def _supervised(
     from longtail.jobs.stage_one.cosines import cosine_scale
     from longtail.jobs.stage_one.optimisation import groups_beside, parameter_groups, synchronised
     from longtail.jobs.stage_one.switches import cap_classifier
+    from longtail.jobs.stage_one.teacher import about_teacher
     from longtail.jobs.stage_one.training_run import TrainingParts
     from longtail.schedules import scaled_learning_rate
     from longtail.training.inference import validation_accuracy
@@ -174,7 +175,7 @@ def _supervised(
         model = synchronised(model, fabric)
     if stage.compile:
         model.compile()  # in place: the names of its weights stay
-    task, before_epoch = _task(stage, setup, frozen if hold_statistics else ())
+    task, before_epoch = _task(fabric, stage, setup, frozen if hold_statistics else ())
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     optimizer = torch.optim.SGD(
         [*parameter_groups(model, rate, stage.backbone_rate), *groups_beside(task, rate)],
@@ -195,11 +196,12 @@ def _supervised(
         before_epoch=before_epoch,
         validate=validate,
         after_step=None if stage.classifier_radius is None else partial(cap_classifier, model, stage.classifier_radius),
+        about=about_teacher(stage),
     )
 
 
 def _task(
-    stage: StageOneOptions, setup: "TrainingSetup", frozen: "Sequence[nn.Module]"
+    fabric: "Fabric", stage: StageOneOptions, setup: "TrainingSetup", frozen: "Sequence[nn.Module]"
 ) -> tuple["Task", "Callable[[int], None] | None"]:
     """Return what a training with labels learns by, and what tells it which epoch it is."""
     import torch
@@ -209,6 +211,7 @@ def _task(
     from longtail.jobs.stage_one.experts import experts_objective
     from longtail.jobs.stage_one.objective import objective_of
     from longtail.jobs.stage_one.switches import mixing_of
+    from longtail.jobs.stage_one.teacher import open_teacher
     from longtail.training.classification import Classification
 
     if stage.contrast == "none":
@@ -222,9 +225,9 @@ def _task(
             setup.model,
             objective.loss,
             frozen=frozen,
-            mixing=mixing_of(stage),
-            class_counts=counts,
+            mixing=mixing_of(stage, counts),
             each_expert=has_experts,
+            teacher=open_teacher(fabric, stage, setup),
         )
         return task, objective.before_epoch
     contrast = contrast_task(setup, stage)

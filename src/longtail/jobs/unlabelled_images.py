@@ -139,15 +139,11 @@ def _labelled_by(
     fabric: "Fabric", teacher: Path, unlabelled: ImageSource, splits: DataSplits, workers: int
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     from longtail.jobs.predicting.predictor import image_features, open_predictor
+    from longtail.jobs.stage_one.teacher import check_same_classes
     from longtail.jobs.stage_one.trained_model import open_model
 
     predictor = open_predictor(teacher)
-    if predictor.class_names != splits.class_names:
-        raise InputError(
-            f"--teacher {teacher} knows the classes {', '.join(predictor.class_names[:3])}, ... "
-            f"({len(predictor.class_names)}); the data have {', '.join(splits.class_names[:3])}, ... "
-            f"({len(splits.class_names)}). Expected the same ones in the same order."
-        )
+    check_same_classes("--teacher", teacher, predictor.class_names, splits.class_names)
     model = open_model(predictor.checkpoint, fabric.device)
     blocks = image_features(fabric, model, unlabelled, workers)
     probabilities = np.concatenate([predictor.head.predict_proba(features) for _, features in blocks])

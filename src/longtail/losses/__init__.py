@@ -7,6 +7,7 @@ from longtail.losses.cluster_balance import ClusterBalance
 from longtail.losses.cluster_separation import cluster_separation
 from longtail.losses.deferred import Deferred
 from longtail.losses.directional_contrast import concentrations_of, directional_logits
+from longtail.losses.distillation import distillation
 from longtail.losses.effective_number import effective_number_weights
 from longtail.losses.focal import Focal
 from longtail.losses.generalized_weights import generalized_weights
@@ -41,6 +42,7 @@ __all__ = [
     "concentrations_of",
     "cross_entropy_gradient",
     "directional_logits",
+    "distillation",
     "effective_number_weights",
     "expert_diversity",
     "generalized_weights",

@@ -38,9 +38,9 @@ def cifar100_lt_ride() -> RunConfig:
     """CIFAR-100, exponential profile of ratio 100, ResNet-32 with three experts, RIDE for 200 epochs.
 
     Source: Wang, Lian, Miao, Liu, Yu, "Long-tailed Recognition by Routing Diverse Distribution-Aware Experts", ICLR
-    2021, arXiv 2010.01809; released configuration imbalance_cifar100_ride, without its routing and distillation. Its
-    learning rate falls to a hundredth at 160 epochs and again at 180. The released files differ in the weight of the
-    diversity, 0.45 or 0.2.
+    2021, arXiv 2010.01809; released configuration imbalance_cifar100_ride, without its routing; its
+    distillation is in docs/methods/ride.md. Its learning rate falls to a hundredth at 160 epochs and again at 180. The
+    released files differ in the weight of the diversity, 0.45 or 0.2.
 
     Published, many / medium / few / all, with routing: 67.0 / 49.9 / 25.7 / 48.6 (distilled from six experts 67.6 /
     50.9 / 25.2 / 49.0), for the best epoch on the test set. Theirs trains on all of train; here a tenth is for
@@ -67,7 +67,7 @@ def imagenet_lt_ride() -> RunConfig:
     """ImageNet-LT, ResNeXt-50 with three experts, RIDE for 100 epochs.
 
     Source: Wang et al., ICLR 2021, arXiv 2010.01809; released configuration imagenet_lt_resnext50_ride, without its
-    routing and distillation.
+    routing; `--distill-from` is its distillation.
 
     Published, many / medium / few / all, with routing: 67.0 / 52.2 / 36.0 / 55.7 (four experts, distilled from six:
     68.3 / 53.5 / 35.9 / 56.8). The epoch is the best on the validation list.
@@ -84,7 +84,7 @@ def inat18_ride() -> RunConfig:
     """iNaturalist 2018, ResNet-50 with three experts, RIDE for 100 epochs.
 
     Source: Wang et al., ICLR 2021, arXiv 2010.01809; released configuration iNaturalist_resnet50_ride, without its
-    routing and distillation.
+    routing; `--distill-from` is its distillation.
 
     Published, many / medium / few / all, with routing: 70.2 / 71.2 / 71.6 / 71.2 (four experts, distilled from six:
     70.9 / 72.5 / 73.1 / 72.6), for the best epoch on the validation list, which is the test set of these numbers. Here

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from longtail.training.mixing import Mixed, Mixing
 from longtail.training.task import Measured
+from longtail.training.teacher import Teacher
 
 __all__ = ["Classification"]
 
@@ -21,8 +22,8 @@ class Classification(nn.Module):
         loss: maps logits (B, C) and labels (B,) to a scalar; with `each_expert` logits (B, E, C).
         frozen: modules of the model that stay in evaluation mode, so that their batch-norm statistics do not change.
         mixing: how images are mixed in training; None: not at all.
-        class_counts: n_c of training, for remix, shape (C,).
         each_expert: the model is an `ExpertNetwork`, and the loss looks at the logits of each expert.
+        teacher: another network, whose answers are learnt beside the labels.
 
     Example:
         >>> import torch
@@ -32,8 +33,6 @@ class Classification(nn.Module):
         (torch.Size([]), ['accuracy'])
     """
 
-    _class_counts: Tensor | None
-
     def __init__(
         self,
         model: nn.Module,
@@ -41,8 +40,8 @@ class Classification(nn.Module):
         *,
         frozen: Sequence[nn.Module] = (),
         mixing: Mixing | None = None,
-        class_counts: Tensor | None = None,
         each_expert: bool = False,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -50,7 +49,7 @@ class Classification(nn.Module):
         self._frozen = tuple(frozen)  # a tuple is no submodule: the state dict holds each weight once
         self._mixing = mixing
         self._each_expert = each_expert
-        self.register_buffer("_class_counts", class_counts, persistent=False)
+        self._teacher = teacher  # no submodule: it learns nothing, stays in evaluation mode, and is in no checkpoint
 
     def train(self, mode: bool = True) -> "Classification":
         """Switch to training; the frozen modules do not follow."""
@@ -75,6 +74,8 @@ class Classification(nn.Module):
             second_loss, second_hits = self._of_labels(logits, mixed.second)
             loss = mixed.share * loss + (1 - mixed.share) * second_loss
             hits = mixed.share * hits + (1 - mixed.share) * second_hits
+        if self._teacher is not None:
+            loss = loss + self._teacher.loss(mixed.images, self._scores(logits))
         return loss, {"accuracy": hits * 100}
 
     def _mixed(self, images: Tensor, labels: Tensor, others: tuple[Tensor, ...]) -> Mixed:
@@ -83,9 +84,11 @@ class Classification(nn.Module):
         # of torch's own generator, which the training loop seeds for each step
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         second = (others[0], others[1]) if others else None
-        return self._mixing.mix(images, labels, rng, class_counts=self._class_counts, others=second)
+        return self._mixing.mix(images, labels, rng, second)
 
     def _of_labels(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        scores = logits.mean(dim=1) if self._each_expert else logits
-        hits = (scores.argmax(dim=1) == labels).float().mean()
+        hits = (self._scores(logits).argmax(dim=1) == labels).float().mean()
         return self.loss(logits, labels), hits
+
+    def _scores(self, logits: Tensor) -> Tensor:
+        return logits.mean(dim=1) if self._each_expert else logits

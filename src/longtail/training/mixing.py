@@ -1,6 +1,6 @@
 """Mixtures of two images and of their labels: mixup, CutMix, Remix, CMO."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -56,9 +56,10 @@ class Mixing:
         probability: that a batch is mixed at all.
         ratio: kappa of remix, at least 1.
         threshold: tau of remix, 0 to 1.
+        class_counts: n_c of training, for remix, shape (C,).
 
     Raises:
-        InputError: a number out of its range.
+        InputError: a number out of its range, or no counts for remix.
 
     Reference:
         Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, arXiv 1710.09412; Yun
@@ -79,6 +80,7 @@ class Mixing:
     probability: float = 1.0
     ratio: float = 3.0
     threshold: float = 0.5
+    class_counts: Tensor | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.name not in ("mixup", "cutmix", "remix", "cmo"):
@@ -87,14 +89,14 @@ class Mixing:
         Range(0, most=1).check(self.probability, "probability")
         Range(1).check(self.ratio, "ratio")
         Range(0, most=1).check(self.threshold, "threshold")
+        if self.name == "remix" and self.class_counts is None:
+            raise InputError("remix goes by the class counts; expected `class_counts`, shape (C,).")
 
     def mix(
         self,
         images: Tensor,
         labels: Tensor,
         rng: np.random.Generator,
-        *,
-        class_counts: Tensor | None = None,
         others: tuple[Tensor, Tensor] | None = None,
     ) -> Mixed:
         """Mix a batch.
@@ -103,14 +105,11 @@ class Mixing:
             images: normalised, shape (B, channels, H, W).
             labels: shape (B,).
             rng: source of randomness.
-            class_counts: n_c of training, for remix, shape (C,).
             others: images and labels of a second batch of as many, for cmo.
 
         Raises:
-            InputError: no counts for remix, or no second batch for cmo.
+            InputError: no second batch for cmo.
         """
-        if self.name == "remix" and class_counts is None:
-            raise InputError("remix goes by the class counts; expected `class_counts`, shape (C,).")
         if self.name == "cmo" and others is None:
             raise InputError("cmo pastes images of a second batch; expected `others`: its images and labels.")
         if rng.random() >= self.probability:
@@ -123,9 +122,9 @@ class Mixing:
             second_images, second = images[order], labels[order]
         if self.name in ("mixup", "remix"):
             mixed = blend_images(images, second_images, share)
-            if self.name == "remix" and class_counts is not None:
+            if self.name == "remix" and self.class_counts is not None:
                 labels, second = remixed_labels(
-                    labels, second, share, class_counts, ratio=self.ratio, threshold=self.threshold
+                    labels, second, share, self.class_counts, ratio=self.ratio, threshold=self.threshold
                 )
             return Mixed(mixed, labels, second, share)
         mixed, share = paste_box(images, second_images, share, rng)

@@ -1,22 +1,26 @@
 """What a training is made of besides network, loss and sampler: its switches, as they are typed."""
 
-from typing import Any
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from longtail.backbones import classifier_of
 from longtail.data.policies.policy import Policy
 from longtail.errors import InputError
+from longtail.files.text import printable
 from longtail.heads.max_norm import project
 from longtail.jobs.options import StageOneOptions
 from longtail.jobs.stage_one.experts import check_experts
-from longtail.jobs.stage_one.refusals import changed_settings, flag, refuse_beside
+from longtail.jobs.stage_one.refusals import changed_settings, flag, refuse_alone, refuse_beside
 from longtail.training.mixing import Mixing
 
-__all__ = ["cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
+__all__ = ["COSINES", "cap_classifier", "check_switches", "mixing_of", "policy_of", "switched_on"]
 
-SWITCHES = ("experts", "classifier", "policy", "erasing", "cutout", "mix", "ema", "sam", "classifier_radius")
+SWITCHES = (
+    *("experts", "distill_from", "classifier", "policy", "erasing", "cutout"),
+    *("mix", "ema", "sam", "classifier_radius"),
+)
 # settings, and what each belongs to
 _BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("policy_operations", "policy_magnitude", "policy_spread"), ("policy", ("randaugment",))),
@@ -26,6 +30,7 @@ _BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     **dict.fromkeys(("head_smoothing", "tail_smoothing"), ("loss", ("label-aware",))),
 }
 _LENGTHS = "compares directions, and the lengths of its weights mean nothing"
+COSINES = "whose logits are cosines and say next to nothing as probabilities"
 _USUAL_PROBABILITY = {"mixup": 1.0, "cutmix": 0.5, "remix": 1.0, "cmo": 0.5}
 
 
@@ -49,6 +54,10 @@ def check_switches(stage: StageOneOptions) -> None:
         refuse_beside(stage, f"--classifier {stage.classifier}", {"classifier_radius": _LENGTHS})
     if stage.nesterov and stage.momentum == 0:
         raise InputError("--nesterov: there is no momentum to look ahead by. Leave it out, or --momentum 0.")
+    if stage.distill_from is None:
+        refuse_alone([name for name in ("distill_weight", "distill_temperature") if name in changed], "distill_from")
+    elif stage.loss == "ldam":
+        raise InputError(f"--distill-from: not with --loss ldam, {COSINES}. Leave one of them out.")
     if stage.contrast != "none":
         _check_beside_contrast(stage)
     if stage.tail_smoothing > stage.head_smoothing:
@@ -60,6 +69,8 @@ def check_switches(stage: StageOneOptions) -> None:
 
 def _check_beside_contrast(stage: StageOneOptions) -> None:
     contrast = f"--contrast {stage.contrast}"
+    if stage.distill_from is not None:
+        raise InputError(f"--distill-from: {contrast} learns by more than its logits. Leave one of them out.")
     if stage.mix != "none":
         raise InputError(f"--mix {stage.mix}: {contrast} compares images that have one label. Leave one of them out.")
     if stage.sam > 0:
@@ -75,7 +86,7 @@ def _check_beside_contrast(stage: StageOneOptions) -> None:
         )
 
 
-def switched_on(stage: StageOneOptions) -> dict[str, Any]:
+def switched_on(stage: StageOneOptions) -> dict[str, str | float]:
     """Return the switches that are on, and how.
 
     Example:
@@ -83,7 +94,8 @@ def switched_on(stage: StageOneOptions) -> dict[str, Any]:
         {'mix': 'cmo', 'ema': 0.999}
     """
     changed = changed_settings(stage)
-    return {name: getattr(stage, name) for name in SWITCHES if name in changed}
+    values = {name: getattr(stage, name) for name in SWITCHES if name in changed}
+    return {name: printable(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def policy_of(stage: StageOneOptions, size: int) -> Policy:
@@ -108,11 +120,16 @@ def policy_of(stage: StageOneOptions, size: int) -> Policy:
     )
 
 
-def mixing_of(stage: StageOneOptions) -> Mixing | None:
+def mixing_of(stage: StageOneOptions, class_counts: Tensor) -> Mixing | None:
     """Return how images are mixed, with the published probability where none is given; None: not at all.
 
+    Args:
+        stage: of the options.
+        class_counts: n_c of training, shape (C,).
+
     Example:
-        >>> mixing_of(StageOneOptions(mix="cmo")).probability, mixing_of(StageOneOptions())
+        >>> counts = torch.tensor([3, 1])
+        >>> mixing_of(StageOneOptions(mix="cmo"), counts).probability, mixing_of(StageOneOptions(), counts)
         (0.5, None)
     """
     if stage.mix == "none":
@@ -124,6 +141,7 @@ def mixing_of(stage: StageOneOptions) -> Mixing | None:
         _USUAL_PROBABILITY[stage.mix] if given is None else given,
         ratio=stage.remix_ratio,
         threshold=stage.remix_threshold,
+        class_counts=class_counts,
     )
 
 

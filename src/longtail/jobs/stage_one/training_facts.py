@@ -18,10 +18,11 @@ def training_facts(stage: StageOneOptions, state: "TrainingState", splits: "Data
     from longtail.schedules import scaled_learning_rate
 
     on = switched_on(stage)
+    switches = "".join(f"{name.replace('_', ' ')} {value}, " for name, value in on.items())
     rate = scaled_learning_rate(stage.learning_rate, stage.batch_size, stage.published_batch)
     return {
         "sentence": f"{stage.representation} sampling, {counted(stage.epochs, 'epoch')} at learning rate {rate:g}, "
-        f"{''.join(f'{name} {value}, ' for name, value in on.items())}{state.seconds:.0f} s",
+        f"{switches}{state.seconds:.0f} s",
         "sampling": stage.representation,
         "epochs": stage.epochs,
         "learning_rate": rate,

@@ -3,9 +3,9 @@
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +75,7 @@ class TrainingParts:
         before_epoch: as in `TrainingPlan`.
         validate: as in `TrainingPlan`.
         after_step: as in `TrainingPlan`.
+        about: what its checkpoints note down beside network and settings.
     """
 
     task: Task
@@ -84,6 +85,7 @@ class TrainingParts:
     before_epoch: Callable[[int], None] | None = None
     validate: Callable[[], dict[str, float]] | None = None
     after_step: Callable[[], None] | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def run_training(
     with _settled_threads(fabric, setup, stage, quiet=runtime.quiet) as threads:
         record = TrainingRecord(
             folder / "checkpoints",
-            {**about, "threads": threads},
+            {**about, **ready.parts.about, "threads": threads},
             resume=checkpoint,
             after_epoch=partial(_after_epoch, folder / "metrics.csv", run.log),
             quiet=runtime.quiet,
