@@ -99,6 +99,14 @@ def test_any_unit_of_the_features(arithmetic, scale):
     np.testing.assert_array_equal(tau_sweep(features, codes, weight), expected)
 
 
+def test_lengths_to_a_power_that_single_precision_does_not_hold(arithmetic):
+    features, codes, weight = problem(0.2)
+    weight *= 10 / np.linalg.norm(weight, axis=1, keepdims=True) * np.geomspace(1, 1.3, CLASSES)[:, None]
+    grid = (0.0, 30.0, 38.0, 44.0, 46.0, 60.0, 100.0)
+    expected = by_arg_max(features, codes, tau_scores(weight, grid))
+    np.testing.assert_array_equal(tau_sweep(features, codes, weight, grid), expected)
+
+
 def test_products_that_are_all_negative(arithmetic):
     features, codes, weight = problem(0.2)
     features, weight = np.abs(features), -np.abs(weight)

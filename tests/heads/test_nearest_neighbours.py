@@ -98,6 +98,28 @@ def test_rounded_products_find_the_same_neighbours(kind, metric, monkeypatch):
             assert (fast[1] == slow[1]).float().mean() > 0.999
 
 
+@pytest.mark.parametrize("offset", [0, 1000, 10000])
+def test_far_from_0_distances_are_those_of_float64(offset):
+    """Squares of the rows are 10^8 times those of their differences there."""
+    known = spread_out("plain") + np.float32(offset)
+    features = torch.from_numpy(known[::15] + np.float32(0.25))
+    slow = nearest_rows(features.double(), [(slice(0, 3000), torch.from_numpy(known).double())], 3, metric="l2")
+    plain = nearest_rows(features, chunks(known), 3, metric="l2")
+    for fast in (plain, rounded_nearest(features, known, 3, metric="l2")):
+        np.testing.assert_array_equal(fast[1], slow[1])
+        np.testing.assert_allclose(fast[0], slow[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_of_equal_rows_the_first_ones_are_taken(metric):
+    known = np.repeat(spread_out("plain", rows=1000), 3, axis=0)[np.random.default_rng(1).permutation(3000)]
+    features = torch.from_numpy(known[:200])
+    rows = rounded_nearest(features, known, 3, metric=metric)[1]
+    assert (rows.sort(dim=1).values == rows).all()
+    first = [int(np.flatnonzero((known == row).all(axis=1))[0]) for row in known[:200]]
+    assert rounded_nearest(features, known, 1, metric=metric)[1][:, 0].tolist() == first
+
+
 def test_a_head_predicts_the_same_by_rounded_products(tailed, monkeypatch):
     (train, labels), (test, _) = tailed
     head = NearestNeighbours(10, temperature=0.1, gamma=0.5).fit(train, labels)

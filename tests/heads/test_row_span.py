@@ -52,3 +52,26 @@ def test_single_precision_and_one_row_a_class():
         head = kind().fit(features, labels)
         assert head.weight_.dtype == np.float32
         assert head.predict(features).tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dimension", [9, 70])
+@pytest.mark.parametrize("copies", [3, 5, 7])
+def test_rows_that_equal_the_mean_of_their_class(copies, dimension, dtype):
+    """Nothing scatters but by rounding, which is nothing to divide by."""
+    for seed in range(4):
+        features, labels = rows(seed, counts=(1, 1, 1), dimension=dimension, dtype=dtype)
+        features, labels = np.repeat(features, copies, axis=0), np.repeat(labels, copies)
+        for kind in (LinearDiscriminant, WeightedRidge):
+            head = kind().fit(features, labels)
+            assert head.predict(features).tolist() == labels.tolist()
+            assert np.abs(head.logits(features)).max() < 1e5
+
+
+@pytest.mark.parametrize("dimension", [9, 70])
+def test_rows_that_are_all_the_same_are_as_rows_of_zeros(dimension):
+    labels = np.repeat(np.arange(3), (20, 7, 3))
+    same = np.tile(np.random.default_rng(0).normal(size=dimension), (30, 1))
+    for kind in (LinearDiscriminant, WeightedRidge):
+        zeros = kind().fit(np.zeros_like(same), labels).predict_proba(np.zeros_like(same))
+        np.testing.assert_allclose(kind().fit(same, labels).predict_proba(same), zeros, atol=1e-3)

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from longtail.heads.rows import Features, chunks
 
-__all__ = ["class_means", "within_class_scatter"]
+__all__ = ["class_means", "within_class_scatter", "without_noise"]
 
+NOISE = 2.0**-96  # of squares in double precision: some bits more than rounding moves a row by
 PANEL = 128  # columns of a product whose lower half is left out
 
 
@@ -77,3 +78,22 @@ def within_class_scatter(
     for total in scatter:
         total.copy_(total.triu() + total.triu(1).T)
     return scatter
+
+
+def without_noise(values: Tensor, size: Tensor) -> Tensor:
+    """Return the eigenvalues of a scatter, all 0 where rows are equal but for rounding.
+
+    Args:
+        values: eigenvalues, float64, some perhaps a little below 0, shape (D,).
+        size: what they would add up to, at most, if rows were as far from each other as they are from 0.
+
+    Returns:
+        At least 0, shape (D,).
+
+    Example:
+        >>> without_noise(torch.tensor([-1e-40, 1e-33]), torch.tensor(1.0)).tolist()
+        [0.0, 0.0]
+        >>> without_noise(torch.tensor([-1e-40, 2.0]), torch.tensor(1.0)).tolist()
+        [0.0, 2.0]
+    """
+    return values.clamp(min=0) if values.sum() > NOISE * size else torch.zeros_like(values)

@@ -12,7 +12,7 @@ from torch import Tensor
 from longtail.errors import InputError
 from longtail.heads.base import ImpliedPrior
 from longtail.heads.choice import tried_values
-from longtail.heads.class_scatter import class_means, within_class_scatter
+from longtail.heads.class_scatter import class_means, within_class_scatter, without_noise
 from longtail.heads.closed_form import ScoredRows, search
 from longtail.heads.learned_state import CURVE, POSITIVE, Array, Learned, Plain
 from longtail.heads.linear import LinearHead
@@ -264,11 +264,12 @@ class DiscriminantSolutions:
         """
         origin = means.mean(dim=0)
         values, vectors = torch.linalg.eigh(within)
+        values = without_noise(values, means.square().sum(dim=1).max())
         # rows around their own mean show (n - 1) / n of the covariance
         shown = float(row_weights @ (counts - 1).double())
         spread = 1 / shown if corrected and shown > 0 else 0.0
         rotated = (means - origin) @ vectors
-        return cls(origin, values.clamp(min=0), vectors, rotated, counts, row_weights, log_prior, spread, dimension)
+        return cls(origin, values, vectors, rotated, counts, row_weights, log_prior, spread, dimension)
 
     def inverse(self, shrinkage: float) -> Tensor:
         """Return the inverse of the shrunk covariance's eigenvalues, shape (D,)."""

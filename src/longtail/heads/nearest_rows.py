@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Similarity", "class_votes", "keep_largest", "leave_out", "nearest_rows", "similarity_of"]
+__all__ = ["Similarity", "center_of", "class_votes", "keep_largest", "leave_out", "nearest_rows", "similarity_of"]
 
 GROUP = 8  # columns, which are looked at one by one only where their maximum is among the largest
 
@@ -64,12 +64,26 @@ def nearest_rows(
         [[0, 2]]
     """
     best: tuple[Tensor, Tensor] | None = None
+    center: Tensor | None = None
     for rows, block in blocks:
+        if metric == "l2":
+            if center is None:
+                center = center_of(block)
+                features = features - center
+            block = block - center
         similarity = similarity_of(features, block, metric)
         leave_out(similarity, rows, left_out)
         best = keep_largest(best, similarity, rows.start, k)
     assert best is not None
     return best
+
+
+def center_of(rows: Tensor) -> Tensor:
+    """Return the mean of rows, shape (D,), less which distances are computed: far from 0 they are lost in rounding.
+
+    Squared distances come from products, ||x||^2 - 2 x . z + ||z||^2, whose terms are large where all rows are.
+    """
+    return rows.mean(dim=0)
 
 
 def leave_out(scores: Tensor, rows: slice, left_out: Tensor | None) -> None:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longtail.heads.class_scatter import class_means, within_class_scatter
+from longtail.heads.class_scatter import class_means, within_class_scatter, without_noise
 from longtail.heads.rows import Features
 
 __all__ = ["RidgeSolutions", "class_size_weights", "ridge_by_gamma"]
@@ -54,11 +54,12 @@ class RidgeSolutions:
         mean = class_weights @ means / class_weights.sum()
         weighted = class_weights[:, None] * (means - mean)
         values, vectors = torch.linalg.eigh(within + weighted.T @ (means - mean))
+        values = without_noise(values, class_weights.sum() * mean.square().sum())
         # less their mean, features are of mean 0: the targets need not be centred in F' D Y
         moments = vectors.T @ weighted.T
         num_rows = int(counts.sum())
         shares = class_weights / num_rows
-        return cls(mean, shares, values.clamp(min=0), vectors, moments, row_weights, num_rows, dimension)
+        return cls(mean, shares, values, vectors, moments, row_weights, num_rows, dimension)
 
     @classmethod
     def in_span(cls, rows: Tensor, codes: Tensor, counts: Tensor, row_weights: Tensor) -> Self:
@@ -77,6 +78,7 @@ class RidgeSolutions:
         mean = (roots.square() * rows).mean(dim=0)
         weighted = roots * (rows - mean)
         values, vectors = torch.linalg.eigh(weighted @ weighted.T)
+        values = without_noise(values, (roots * rows).square().sum())
         values = torch.where(values > len(rows) * torch.finfo(values.dtype).eps * values.max(), values, 0)
         targets = torch.zeros(len(rows), len(counts), dtype=rows.dtype, device=rows.device)
         moments = values.sqrt()[:, None] * (vectors.T @ targets.scatter_(1, codes[:, None], roots))

@@ -43,8 +43,12 @@ class RoughJudge:
         unit[self._column[:num_classes]] = weight / lengths[:, None]
         self._matrix = torch.from_numpy(unit).to(device, dtype).T
         self._groups = groups
-        self._factors = self._placed(scores.factors * lengths).to(device, torch.float32)
-        self._shifts = None if scores.shifts is None else self._placed(scores.shifts).to(device, torch.float32)
+        # a common factor of a setting's scores changes no winner: its largest is about 1, and none that counts vanishes
+        factors = scores.factors * lengths
+        unit_of_setting = _powers_of_two(factors.max(axis=1, keepdims=True))
+        self._factors = self._placed(factors / unit_of_setting).to(device, torch.float32)
+        shifts = scores.shifts
+        self._shifts = None if shifts is None else self._placed(shifts / unit_of_setting).to(device, torch.float32)
         self._column_of = torch.from_numpy(self._column[:num_classes]).to(device)
         # by Cauchy and Schwarz: x, w and sums are rounded; sums of bfloat16 are counted with twice their last bit
         self._depth = dimension if dtype == torch.bfloat16 else DEPTH
@@ -131,6 +135,13 @@ class RoughJudge:
                 scores += shifts[number]
             largest.append(scores.amax(dim=1))
         return torch.stack(largest)
+
+
+def _powers_of_two(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power of two below each value, by which is divided without rounding; 1 where there is none."""
+    usual = np.isfinite(values) & (values > 0)
+    powers: NDArray[np.float64] = np.exp2(np.floor(np.log2(np.where(usual, values, 1.0))).clip(-1000, 1000))
+    return powers
 
 
 def _rounding(dtype: torch.dtype) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from longtail import processor
-from longtail.heads.nearest_rows import Similarity, keep_largest, leave_out, nearest_rows, similarity_of
+from longtail.heads.nearest_rows import Similarity, center_of, keep_largest, leave_out, nearest_rows
 from longtail.heads.rows import chunks, torch_rows
 
 __all__ = ["pays_to_round", "rounded_nearest"]
@@ -44,8 +44,9 @@ def rounded_nearest(
 ) -> tuple[Tensor, Tensor]:
     """Find what `nearest_rows` finds: candidates by rounded products, and the best of them by float32.
 
-    A row that is no candidate has at most the score of the last one, plus what rounding can change. Where that is not
-    below the score of the k-th best, all rows are compared in float32.
+    Of equally similar rows those with the lowest numbers come first. A row that is no candidate has at most the score
+    of the last one, plus what rounding can change. Where that is not below the score of the k-th best, all rows are
+    compared in float32.
 
     Args:
         features: as of `nearest_rows`, as are `k`, `metric` and `left_out`; float32.
@@ -64,22 +65,24 @@ def rounded_nearest(
         [[0, 2]]
     """
     k = min(k, len(known))
-    scaled = _scaled(features, metric)
+    center = center_of(next(block for _, block in chunks(known)).to(features)) if metric == "l2" else None
+    scaled = _scaled(features, center)
     rounded, rounding = _rounded(scaled)
     if metric == "l2":
         rounded = functional.pad(rounded, (0, 3), value=1.0)
-    scores, candidates, longest = _candidates(rounded, known, _wanted(k), metric, left_out)
-    similarity = _exactly(scaled, known, candidates, metric)
+    scores, candidates, longest = _candidates(rounded, known, _wanted(k), center, left_out)
+    least, candidates = scores[:, -1], candidates.sort(dim=1).values
+    similarity = _exactly(scaled, known, candidates, center)
     if left_out is not None:
         similarity[candidates == left_out[:, None]] = -torch.inf
-    best, order = similarity.topk(k, dim=1)
+    best, order = (part[:, :k] for part in similarity.sort(dim=1, descending=True, stable=True))
     rows = candidates.gather(1, order)
     if candidates.shape[1] < len(known):
         lengths = scaled.norm(dim=1)
         # of a product: by rounding either factor, the sum in float32, and what comes out
-        error = longest * (rounding + (UNIT * (1 + UNIT) + SUM) * lengths) + UNIT * scores[:, -1].abs()
+        error = longest * (rounding + (UNIT * (1 + UNIT) + SUM) * lengths) + UNIT * least.abs()
         kth = best[:, -1] if metric == "cosine" else (lengths.square() + best[:, -1]) / 2
-        unsure = torch.nonzero(kth <= scores[:, -1] + error)[:, 0]
+        unsure = torch.nonzero(kth <= least + error)[:, 0]
         if len(unsure):
             own = None if left_out is None else left_out[unsure]
             blocks = ((part, block.to(features)) for part, block in chunks(known))
@@ -87,11 +90,11 @@ def rounded_nearest(
     return best, rows
 
 
-def _scaled(features: Tensor, metric: Similarity) -> Tensor:
-    """Return what products are scores of: directions, or the rows themselves."""
-    return (
-        functional.normalize(features, dim=1, eps=torch.finfo(features.dtype).tiny) if metric == "cosine" else features
-    )
+def _scaled(features: Tensor, center: Tensor | None) -> Tensor:
+    """Return what products are scores of: directions or, for l2, the rows less a center."""
+    if center is not None:
+        return features - center
+    return functional.normalize(features, dim=1, eps=torch.finfo(features.dtype).tiny)
 
 
 def _rounded(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,15 +104,16 @@ def _rounded(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _candidates(
-    rounded: Tensor, known: NDArray[Any], count: int, metric: Similarity, left_out: Tensor | None
+    rounded: Tensor, known: NDArray[Any], count: int, center: Tensor | None, left_out: Tensor | None
 ) -> tuple[Tensor, Tensor, float]:
     """Return scores x . z, or x . z - ||z||^2 / 2 for l2, falling, their row numbers, and the largest ||z||."""
     found: tuple[Tensor, Tensor] | None = None
-    longest = 1.0 if metric == "cosine" else 0.0
+    longest = 1.0 if center is None else 0.0
     for rows, block in chunks(known):
-        factors = _scaled(block, metric).bfloat16()
-        if metric == "l2":
-            squares = block.square().sum(dim=1, keepdim=True)
+        scaled = _scaled(block, center)
+        factors = scaled.bfloat16()
+        if center is not None:
+            squares = scaled.square().sum(dim=1, keepdim=True)
             longest = max(longest, float(squares.max()) ** 0.5)
             factors = torch.cat([factors, *_parts(-squares / 2)], dim=1)
         scores = rounded @ factors.T
@@ -128,17 +132,17 @@ def _parts(values: Tensor) -> list[Tensor]:
     return parts
 
 
-def _exactly(features: Tensor, known: NDArray[Any], candidates: Tensor, metric: Similarity) -> Tensor:
-    """Compare each row, a direction for cosine, with its own candidates, shape (M, count)."""
+def _exactly(features: Tensor, known: NDArray[Any], candidates: Tensor, center: Tensor | None) -> Tensor:
+    """Compare each row, as `_scaled` gives it, with its own candidates, shape (M, count)."""
     result = torch.empty(candidates.shape)
     size = max(GATHERED // (candidates.shape[1] * features.shape[1]), 1)
     for start in range(0, len(features), size):
         numbers, part = candidates[start : start + size], features[start : start + size, None]
-        others = torch_rows(known, numbers.flatten().numpy()).to(features)
-        if metric == "cosine":  # the lengths of few rows are divided out of products, not of rows
-            lengths = others.norm(dim=1).clamp(min=torch.finfo(features.dtype).tiny).view(numbers.shape)
-            products = part @ others.view(*numbers.shape, -1).mT
-            result[start : start + size] = products[:, 0] / lengths
+        others = torch_rows(known, numbers.flatten().numpy()).to(features).view(*numbers.shape, -1)
+        # number by number: a matrix product gives equal rows unlike last bits, by their places in it
+        if center is None:
+            lengths = others.norm(dim=2).clamp(min=torch.finfo(features.dtype).tiny)
+            result[start : start + size] = (others * part).sum(dim=2) / lengths
         else:
-            result[start : start + size] = similarity_of(part, others.view(*numbers.shape, -1), metric)[:, 0]
+            result[start : start + size] = -(others - center - part).square().sum(dim=2)
     return result

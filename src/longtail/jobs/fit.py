@@ -136,6 +136,8 @@ def _runs(
             if runs
             else quick_label_problems(problem, config.heads.evidence.label_check, config.runtime.seed)
         )
+        if opened.kind != "features":
+            results["data"]["values"] = opened.kind
         if config.quick:
             results["title"] += " (quick run)"
             results["quick"] = quick_sentence(f"{len(problem.splits['train'].labels):,} training rows")

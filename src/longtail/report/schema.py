@@ -48,6 +48,7 @@ class Data(TypedDict):
     together: NotRequired[Together]
     split_by: NotRequired[Literal["images"]]
     boxes: NotRequired[bool]
+    values: NotRequired[Literal["logits", "probabilities"]]
 
 
 class Epoch(TypedDict):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Inputs", "inputs_of_features", "some_rows"]
 
+ROUNDING = 1e-3  # by which a probability may be above 1
 ENOUGH = 2**26  # numbers of features that the shares of classes are estimated from: 256 MiB
 
 
@@ -133,6 +134,8 @@ def inputs_of_features(
     as_logits = kind == "logits" or predictor.run.reading.logits
 
     def blocks() -> Iterator[FeatureBlock]:
+        # else as the first rows look
+        of_probabilities: bool | None = True if predictor.run.takes_probabilities else None
         for block in feature_blocks(path, columns, features=names)[1]:
             if block.values.shape[1] != dimension:
                 raise InputError(
@@ -141,13 +144,30 @@ def inputs_of_features(
                 )
             check_finite(block.values, printable(path), name_row=block.names.__getitem__)
             values = block.values
-            if as_logits and are_probabilities(values):
-                values = log_probabilities(values)  # as `fit` took them
+            if as_logits and of_probabilities is None:
+                of_probabilities = are_probabilities(values)
+            if as_logits and of_probabilities:
+                values = _logs_of(values, block, path)
             yield FeatureBlock(np.asarray(values), block.names)
 
     typed = {"group_column": group_column, "event_column": event_column}
     groups, events = _belonging(path, columns, typed)
     return Inputs(blocks, event_by=event_by, groups=groups, events=events)
+
+
+def _logs_of(values: NDArray[Any], block: FeatureBlock, path: Path) -> NDArray[np.float32]:
+    """Return the logarithm of probabilities, as `fit` took them.
+
+    Raises:
+        InputError: a number that is none.
+    """
+    wrong = np.flatnonzero(((values < 0) | (values > 1 + ROUNDING)).any(axis=1))
+    if len(wrong):
+        raise InputError(
+            f"{printable(path)}, {block.names[wrong[0]]}: holds a number below 0 or above 1. Expected probabilities in "
+            "every row, as the head was fitted to."
+        )
+    return log_probabilities(values)
 
 
 def _belonging(
