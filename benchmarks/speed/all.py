@@ -2,8 +2,10 @@
 
     python benchmarks/speed/all.py [--quick] [--only tau_sweep,sampling] [--out FILE.json]
 
---quick takes small sizes, which end in seconds each: whether everything runs, not how fast. What is compared with an
-older checkout takes part where --before names one.
+--quick takes small sizes: whether everything runs, in some 20 minutes of a busy machine. What it prints says nothing of
+speed, as what is fixed counts most. Without it each script runs at its own usual sizes, for hours; rows of the README
+that took other flags name them in its notes. What is compared with an older checkout takes part where --before names
+one. Which script is at work, and how long it took, is told on stderr.
 """
 
 import argparse
@@ -15,6 +17,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from checkouts import checked
 
 HERE = Path(__file__).resolve().parent
 FOLDER, BEFORE = "{folder}", "{before}"
@@ -28,7 +32,7 @@ class Benchmark:
         question: that it answers.
         says: pattern of the lines that are quoted.
         quick: arguments for small sizes.
-        full: arguments for the sizes of the README.
+        full: arguments for the usual sizes.
     """
 
     question: str
@@ -46,7 +50,7 @@ BENCHMARKS = {
     "linear_head": Benchmark("cRT against its products", "times", ("--quick",)),
     "heads_at_scale": Benchmark(
         "heads at iNaturalist 2018 size",
-        ".",
+        "peak",
         ("--folder", FOLDER, "--scale", "small", "--crt-epochs", "1", "--budget", "20"),
         ("--folder", FOLDER),
     ),
@@ -77,7 +81,7 @@ BENCHMARKS = {
     ),
     "grouped_split": Benchmark("a split by group against scikit-learn", "ours|scikit|peak|ratio", ("--quick",)),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
-    "predict_rows": Benchmark("predict against the bare product", "share|times|rows", ("--quick",)),
+    "predict_rows": Benchmark("predict against the bare product", "of the bare product", ("--quick",)),
     "photographs": Benchmark("JPEGs of photographs against a plain loop", "times|ours", ("--quick",)),
     "forward_passes": Benchmark("forward passes on a CPU", "times", ("--quick",)),
     "manifest": Benchmark("a table of a million rows to its first image", "image|Reader", ("--quick",)),
@@ -102,7 +106,11 @@ def main() -> None:
     names = options.only.split(",") if options.only else list(BENCHMARKS)
     if unknown := [name for name in names if name not in BENCHMARKS]:
         raise SystemExit(f"--only: no benchmark {unknown[0]!r}. Benchmarks: {', '.join(BENCHMARKS)}.")
+    if options.before is not None:
+        checked(options.before)
     found: dict[str, dict[str, object]] = {}
+    if options.quick:
+        print("Small sizes: these numbers say that everything runs, and nothing of speed.\n", flush=True)
     print("| question | command | found |\n|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
@@ -111,8 +119,11 @@ def main() -> None:
                 print(f"| {BENCHMARKS[name].question} | `{name}.py` | left out: it needs --before |", flush=True)
                 continue
             known = {FOLDER: folder, BEFORE: str(options.before)}
+            print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
             found[name] = _run(name, [known.get(word, word) for word in words])
-            print(_row(name, words, str(found[name]["said"])), flush=True)
+            print(f"{found[name]['seconds']} s", file=sys.stderr, flush=True)
+            shown = ["FOLDER" if word == FOLDER else known.get(word, word) for word in words]
+            print(_row(name, shown, str(found[name]["said"])), flush=True)
             if options.out:
                 options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if failed := [name for name, one in found.items() if one["exit_code"]]:
@@ -126,7 +137,7 @@ def _run(name: str, words: list[str]) -> dict[str, object]:
     return {"said": said, "exit_code": done.returncode, "seconds": round(time.perf_counter() - started, 1)}
 
 
-def _row(name: str, words: tuple[str, ...], said: str) -> str:
+def _row(name: str, words: list[str], said: str) -> str:
     lines = said.strip().splitlines()
     told = [line for line in lines if re.search(BENCHMARKS[name].says, line)] or lines[-1:]
     command = " ".join([f"{name}.py", *words])

@@ -22,7 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parents[2]
+from checkouts import HELP, HERE, checked
+
 QUICK_ROWS = 2000
 DATA = ("plankton", "places", "fixture")
 
@@ -49,6 +50,10 @@ def training_rows(name: str, folder: Path) -> tuple[Any, Any]:
         path = made_up(folder, 3) / "feature_train.h5"
     else:
         place = {"plankton": "data/features_plankton121", "fixture": "reference/dlsa_fixture"}[name]
+        if "LONGTAIL_SHARED" not in os.environ:
+            raise SystemExit(
+                f"--data {name}: set LONGTAIL_SHARED to the folder that holds {place}; `places` needs none."
+            )
         path = Path(os.environ["LONGTAIL_SHARED"]) / place / "feature_train.h5"
     file = open_feature_file(path)
     return file.features, file.labels
@@ -79,8 +84,9 @@ def fit(name: str, seed: int, quick: bool) -> dict[str, Any]:
 def fit_by(checkout: Path, name: str, seed: int, quick: bool) -> dict[str, Any]:
     """Fit in a process of its own, by a checkout."""
     command = [sys.executable, __file__, "--one", name, "--seeds", str(seed), *(["--quick"] if quick else [])]
-    environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(checkout / "src")}, check=True, capture_output=True, text=True
+    )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -88,7 +94,7 @@ def fit_by(checkout: Path, name: str, seed: int, quick: bool) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, help="older checkout, the folder that holds src/")
+    parser.add_argument("--before", type=Path, help=HELP)
     parser.add_argument("--data", nargs="+", choices=DATA, default=["plankton"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--quick", action="store_true", help="2,000 rows, one epoch of the flow")
@@ -97,7 +103,7 @@ def main() -> None:
     if options.one:
         print(json.dumps(fit(options.one, options.seeds[0], options.quick)))
         return
-    checkouts = ({"before": options.before.resolve()} if options.before else {}) | {"now": HERE}
+    checkouts = ({"before": checked(options.before)} if options.before else {}) | {"now": HERE}
     for name in options.data:
         for seed in options.seeds:
             found = {}

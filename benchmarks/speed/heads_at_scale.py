@@ -98,18 +98,19 @@ def main() -> None:
     parser.add_argument("--heads", nargs="*", choices=HEADS, default=HEADS, help="METHOD or METHOD:PRECISION")
     parser.add_argument("--only", choices=HEADS, help="one head, fitted in this process; the files are there")
     arguments = parser.parse_args()
+    folder = arguments.folder / arguments.scale
     if arguments.only:
         method, _, precision = arguments.only.partition(":")
         epochs = arguments.crt_epochs if method == "crt" else LWS_EPOCHS
-        fit(method, arguments.folder, epochs, precision or "float32", arguments.budget)
+        fit(method, folder, epochs, precision or "float32", arguments.budget)
         return
     counts = published_counts("inat18")
     counts, dimension = (counts, 2048) if arguments.scale == "full" else (counts[::16], 256)
     labels = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts))
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    make_file(arguments.folder / "feature_train.h5", labels, dimension, seed=3)
-    make_file(arguments.folder / "feature_val.h5", np.repeat(np.arange(len(counts)), 3), dimension, seed=4)
+    make_file(folder / "feature_train.h5", labels, dimension, seed=3)
+    make_file(folder / "feature_val.h5", np.repeat(np.arange(len(counts)), 3), dimension, seed=4)
     print(
         f"{len(labels):,} x {dimension} float16, {len(counts):,} classes; files {time.perf_counter() - started:.0f} s"
     )

@@ -118,7 +118,8 @@ def main() -> None:
         return
     if options.quick:
         options.rows, options.classes, options.held_out = 20_000, 200, 600
-    options.folder /= "two_million"  # beside files of other sizes
+    sizes = options.rows, options.classes, options.dimension, options.held_out
+    options.folder /= "x".join(map(str, sizes))  # beside files of other sizes
     options.folder.mkdir(parents=True, exist_ok=True)
     shape = exponential_counts(options.classes, 1000, 100)
     counts = np.maximum(shape * (options.rows / shape.sum()), 2).astype(np.int64)

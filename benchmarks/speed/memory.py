@@ -1,15 +1,14 @@
 """How much memory do heads take on memory-mapped features of iNaturalist size?
 
 Claim: NCM and a tau sweep on 437,513 x 2048 float16 features (1.8 GB) with 8142 classes stay below 3 GiB resident: no
-second copy of the features is made. Made-up features on the true class counts where $LONGTAIL_SHARED has them.
+second copy of the features is made. Made-up features on the true class counts.
 
 The peak counts everything that the process holds, mapped pages of the file included.
 
-    python benchmarks/speed/memory.py [--rows 437513] [--keep FILE]
+    python benchmarks/speed/memory.py [--rows 437513]
 """
 
 import argparse
-import os
 import resource
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from longtail.counts import exponential_counts
+from longtail.data.published import published_counts
 from longtail.features import FeatureRows, create_feature_file, open_feature_file
 from longtail.heads import NearestClassMean
 from longtail.heads.tau_normalized import tau_sweep
@@ -43,8 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=437_513)
     arguments = parser.parse_args()
-    listed = Path(os.environ.get("LONGTAIL_SHARED", "../shared")) / "reference/counts/inat18.txt"
-    counts = np.loadtxt(listed, dtype=np.int64) if listed.is_file() else exponential_counts(8142, 1000, 500)
+    counts = published_counts("inat18")
     labels = np.repeat(np.arange(len(counts)), counts)
     labels = np.random.default_rng(1).permutation(labels)[: arguments.rows]
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,6 @@ imported before. Prints the medians and their ratio, and the sizes of the pages.
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from checkouts import HELP, HERE, checked, environment_of
 
-HERE = Path(__file__).parents[2]
 METHODS = ("joint", "ncm", "crt", "tau", "la", "lws", "mlp")
 GROUPS = ("many", "medium", "few")
 CHILD = """
@@ -100,20 +99,22 @@ def _method(rng: np.random.Generator, name: str, counts: Any, groups: Any) -> di
 
 def cpu_seconds(checkout: Path, folder: Path, bytecode: Path) -> float:
     """Make the page in a process of its own; return the CPU time that it took."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(bytecode)}
     command = [sys.executable, "-c", CHILD, str(folder)]
-    return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    return float(
+        subprocess.run(
+            command, env=environment_of(checkout, bytecode), check=True, capture_output=True, text=True
+        ).stdout
+    )
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--before", type=Path, required=True, help="older checkout, the folder that holds src/")
+    parser.add_argument("--before", type=Path, required=True, help=HELP)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="ten classes, once")
     options = parser.parse_args()
-    checkouts = {"before": options.before.resolve(), "now": HERE}
+    checkouts = {"before": checked(options.before), "now": HERE}
     for num_classes in (10,) if options.quick else (10, 1000, 8142):
         seconds: dict[str, list[float]] = {name: [] for name in checkouts}
         with tempfile.TemporaryDirectory() as name:

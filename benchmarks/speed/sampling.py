@@ -5,8 +5,8 @@ way makes about one million. That way: a cycling iterator over the classes and o
 which each visit takes the next `run_length` by a zip. Torch's WeightedRandomSampler (independent draws) is shown
 beside them.
 
-All sides run in turn in one process; medians count. Class counts are the published ones where $LONGTAIL_SHARED has
-them. A third thread at work on the same cores costs ours a third and more of its rate: measure on an idle machine.
+All sides run in turn in one process; medians count. Class counts are the published
+ones. A third thread at work on the same cores costs ours a third and more of its rate: measure on an idle machine.
 
     python benchmarks/speed/sampling.py [--repeat 45] [--run-length 4] [--json FILE]
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from longtail.counts import exponential_counts
+from longtail.data.published import published_counts
 from longtail.sampling import Sampler
 
 
@@ -63,8 +63,7 @@ def main() -> None:
     parser.add_argument("--run-length", type=int, default=1, help="consecutive images of a class")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    listed = Path(os.environ.get("LONGTAIL_SHARED", "../shared")) / "reference/counts/inat18.txt"
-    counts = np.loadtxt(listed, dtype=np.int64) if listed.is_file() else exponential_counts(8142, 1000, 500)
+    counts = published_counts("inat18")
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
     started = time.perf_counter()
     sampler = Sampler(labels, strategy="class", run_length=arguments.run_length)

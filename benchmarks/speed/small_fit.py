@@ -10,7 +10,6 @@ not do. `--methods auto` fits what auto does, `--features FOLDER` fits other fea
 """
 
 import argparse
-import os
 import resource
 import statistics
 import subprocess
@@ -19,8 +18,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from checkouts import HELP, HERE, checked, environment_of
 
-HERE = Path(__file__).parents[2]
 COUNTS = (200, 80, 40, 20, 10)
 FEATURES = 8
 
@@ -38,11 +37,9 @@ def write_table(path: Path) -> None:
 
 def cpu_seconds(checkout: Path, words: list[str], bytecode: Path) -> float:
     """Fit in a process of its own; return its CPU time."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(bytecode)}
     command = [sys.executable, "-m", "longtail", "fit", *words, "--quiet"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    subprocess.run(command, env=environment_of(checkout, bytecode), check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -56,13 +53,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--before", type=Path, required=True, help="older checkout, the folder that holds src/")
+    parser.add_argument("--before", type=Path, required=True, help=HELP)
     parser.add_argument("--features", type=Path, help="feature files or a table, in place of the made-up one")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--methods", help="of the fit; those that it takes by itself if not given")
     parser.add_argument("--quick", action="store_true", help="once")
     options = parser.parse_args()
-    checkouts = {"before": options.before.resolve(), "now": HERE}
+    checkouts = {"before": checked(options.before), "now": HERE}
     seconds: dict[str, list[float]] = {name: [] for name in checkouts}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

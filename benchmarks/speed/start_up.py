@@ -9,7 +9,6 @@ system) of either, and their ratio. `import torch` is what none can do without.
 """
 
 import argparse
-import os
 import resource
 import statistics
 import subprocess
@@ -17,7 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).parents[2]
+from checkouts import HELP, HERE, checked, environment_of
+
 SIZE = 32
 ARCH = ["--arch", "torchvision:shufflenet_v2_x0_5", "--image-size", str(SIZE)]
 SMALL = ["--image-size", str(SIZE), "--batch-size", "16", "--epochs", "1", "--workers", "0", "--augmentation", "none"]
@@ -76,10 +76,10 @@ def verbs(made: Path, out: Path, run: Path) -> dict[str, list[str]]:
 
 def cpu_seconds(checkout: Path, words: list[str], bytecode: Path) -> float:
     """Run Python in a process of its own; return its CPU time."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(bytecode)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *words], env=environment_of(checkout, bytecode), capture_output=True, text=True
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} of {checkout}:\n{done.stderr}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -89,11 +89,11 @@ def cpu_seconds(checkout: Path, words: list[str], bytecode: Path) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--before", type=Path, required=True, help="older checkout, the folder that holds src/")
+    parser.add_argument("--before", type=Path, required=True, help=HELP)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", help="verbs, with commas between; those that they need run too")
     options = parser.parse_args()
-    checkouts = {"before": options.before.resolve(), "now": HERE}
+    checkouts = {"before": checked(options.before), "now": HERE}
     wanted = options.only.split(",") if options.only else None
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)

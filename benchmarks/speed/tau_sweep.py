@@ -3,7 +3,7 @@
 Claim: the 21-point sweep with accuracies by group on 50,000 x 2048 features and 1000 classes is at least 40 times
 faster than doing it as the decoupling paper's released code does: for each tau a matrix product of the normalised
 weights, predictions collected in a Python list, and one pass over the test and training labels for every class. The
-training counts are those of ImageNet-LT where $LONGTAIL_SHARED has them.
+training counts are those of ImageNet-LT.
 
 Both sides run in turn in one process on the same made-up features; medians of the repetitions are compared, and so are
 the 21 printed rows, of two decimals each. How much rough arithmetic can decide depends on how clearly classes win:
@@ -13,14 +13,13 @@ the 21 printed rows, of two decimals each. How much rough arithmetic can decide 
 """
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from longtail.counts import exponential_counts, group_of_class
+from longtail.counts import group_of_class
+from longtail.data.published import published_counts
 from longtail.evaluation import group_means
 from longtail.heads.tau_normalized import TAU_GRID, tau_sweep
 
@@ -65,8 +64,7 @@ def main() -> None:
     arguments.rows = 2000 if arguments.quick else arguments.rows
     num_classes, dimension = 1000, 2048
     rng = np.random.default_rng(0)
-    listed = Path(os.environ.get("LONGTAIL_SHARED", "../shared")) / "reference/counts/imagenet_lt.txt"
-    counts = np.loadtxt(listed, dtype=np.int64) if listed.is_file() else exponential_counts(num_classes, 1280, 256)
+    counts = published_counts("imagenet-lt")
     train_labels = np.repeat(np.arange(num_classes), counts)
     labels = np.arange(arguments.rows) % num_classes
     weight = (rng.normal(size=(num_classes, dimension)) * counts[:, None] ** 0.25).astype(np.float32)
