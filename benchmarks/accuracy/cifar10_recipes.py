@@ -35,6 +35,7 @@ RECIPES: dict[str, Recipe] = {
     "decay 2e-3": Recipe("--weight-decay 2e-3"),
     "decay 5e-3": Recipe("--weight-decay 5e-3"),
     "decay 2e-3, logit-adjusted": Recipe("--weight-decay 2e-3 --loss logit-adjusted"),
+    "decay 2e-3, logit-adjusted, ema": Recipe("--weight-decay 2e-3 --loss logit-adjusted --ema 0.999", 1.06),
     "decay 2e-3, mixup": Recipe("--weight-decay 2e-3 --mix mixup", 1.04),
     "decay 2e-3, ema": Recipe("--weight-decay 2e-3 --ema 0.999", 1.06),
     "decay 2e-3, autoaugment, cutout": Recipe(f"--weight-decay 2e-3 {_POLICY}", 1.10),
