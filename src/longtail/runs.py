@@ -277,11 +277,6 @@ class Run:
             columns=_column_choice(columns, f"{origin}: columns"),
         )
 
-    @property
-    def takes_probabilities(self) -> bool:
-        """Whether heads were fitted to probabilities in place of logits, by their logarithm."""
-        return self.is_measured and self.results["data"].get("values") == "probabilities"
-
     @cached_property
     def rows(self) -> dict[str, RowIdentity] | None:
         """The rows of each split that the heads were fitted on; None for features that lie in the run's own folder.

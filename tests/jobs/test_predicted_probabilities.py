@@ -33,7 +33,6 @@ def predicted(run, folder, features):
 
 def test_the_run_says_that_they_are(run):
     assert json.loads((run / "results.json").read_text())["data"]["values"] == "probabilities"
-    assert longtail.Run(run).takes_probabilities
 
 
 def test_a_row_that_sums_to_less_changes_no_other(run, tmp_path):

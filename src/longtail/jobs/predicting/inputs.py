@@ -134,8 +134,7 @@ def inputs_of_features(
     as_logits = kind == "logits" or predictor.run.reading.logits
 
     def blocks() -> Iterator[FeatureBlock]:
-        # else as the first rows look
-        of_probabilities: bool | None = True if predictor.run.takes_probabilities else None
+        of_probabilities = _fitted_to_probabilities(predictor)
         for block in feature_blocks(path, columns, features=names)[1]:
             if block.values.shape[1] != dimension:
                 raise InputError(
@@ -153,6 +152,12 @@ def inputs_of_features(
     typed = {"group_column": group_column, "event_column": event_column}
     groups, events = _belonging(path, columns, typed)
     return Inputs(blocks, event_by=event_by, groups=groups, events=events)
+
+
+def _fitted_to_probabilities(predictor: "Predictor") -> bool | None:
+    """Return True where `fit` took the logarithm of probabilities; None: that is to be seen from the first rows."""
+    run = predictor.run
+    return True if run.is_measured and run.results["data"].get("values") == "probabilities" else None
 
 
 def _logs_of(values: NDArray[Any], block: FeatureBlock, path: Path) -> NDArray[np.float32]:
