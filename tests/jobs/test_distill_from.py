@@ -131,13 +131,20 @@ def test_what_cannot_be_taught_is_told(teacher, tmp_path, capsys, words, told):
     assert not (tmp_path / "out" / LAST).exists()
 
 
-def test_of_other_classes_or_by_ldam(teacher, tmp_path, capsys):
+def test_of_other_classes_or_none_or_by_ldam(teacher, tmp_path, capsys):
     def rename(checkpoint):
         checkpoint["about"]["class_names"][3] = "drei"
 
     other = changed_teacher(teacher, tmp_path / "other", rename)
     assert train(tmp_path / "out", "--distill-from", other) == 2
     assert "knows the classes 0, 1, 2, ... (10); the data have" in capsys.readouterr().err
+
+    def draw(checkpoint):
+        checkpoint["about"]["settings"]["classifier_is_drawn"] = True
+
+    drawn = changed_teacher(teacher, tmp_path / "drawn", draw)
+    assert train(tmp_path / "out", "--distill-from", drawn) == 2
+    assert "has no trained classifier" in capsys.readouterr().err
     assert train(tmp_path / "ldam", "--loss", "ldam", epochs=1) == 0
     assert train(tmp_path / "out", "--distill-from", tmp_path / "ldam") == 2
     assert "was trained by --loss ldam" in capsys.readouterr().err

@@ -17,7 +17,6 @@ from longtail.jobs.stage_one.settings import trained_stage
 from longtail.jobs.stage_one.setup import TrainingSetup
 from longtail.jobs.stage_one.switches import COSINES
 from longtail.jobs.stage_one.trained_model import TrainedModel, open_model
-from longtail.published import MODEL_WEIGHTS, is_published
 from longtail.training.checkpoints import find_checkpoint
 from longtail.training.teacher import Teacher
 
@@ -55,13 +54,18 @@ def open_teacher(fabric: "Fabric", stage: StageOneOptions, setup: TrainingSetup)
         setup: of the training that learns from it.
 
     Raises:
-        InputError: unreadable, other classes or images than those of the training, another prior, or another file than
-            the one that the training began with.
+        InputError: unreadable, without a trained classifier, other classes or images than those of the training,
+            another prior, or another file than the one that the training began with.
     """
     if stage.distill_from is None:
         return None
-    path = _file_of(stage.distill_from)
+    path = find_checkpoint(stage.distill_from)
     model = open_model(path, fabric.device)
+    if model.about["settings"].get("classifier_is_drawn"):
+        raise InputError(
+            f"--distill-from {printable(path)}: its network has no trained classifier, as after --frozen and `pretrain`. "
+            "Expected a network that was trained on labels."
+        )
     given, wanted = setup.preprocessing, model.preprocessing
     check_same_classes("--distill-from", path, model.about["class_names"], setup.splits.class_names)
     if model.image_shape != (given.channels, given.size, given.size):
@@ -87,7 +91,7 @@ def about_teacher(stage: StageOneOptions) -> dict[str, Any]:
     """Return what a checkpoint notes down of a teacher: the checksum of its file; nothing where there is none."""
     if stage.distill_from is None:
         return {}
-    return {"teacher": checksum_of(_file_of(stage.distill_from), expected="the network to learn from")}
+    return {"teacher": checksum_of(find_checkpoint(stage.distill_from), expected="the network to learn from")}
 
 
 def check_same_classes(flag: str, path: Path, known: Sequence[str], wanted: Sequence[str]) -> None:
@@ -107,10 +111,6 @@ def check_same_classes(flag: str, path: Path, known: Sequence[str], wanted: Sequ
             f"{flag} {printable(path)} knows the classes {', '.join(known[:3])}, ... ({len(known)}); the data have "
             f"{', '.join(wanted[:3])}, ... ({len(wanted)}). Expected the same ones in the same order."
         )
-
-
-def _file_of(path: Path) -> Path:
-    return path / MODEL_WEIGHTS if is_published(path) else find_checkpoint(path)
 
 
 def _check_same_world(model: TrainedModel, stage: StageOneOptions, path: Path) -> None:
