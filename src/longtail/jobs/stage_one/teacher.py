@@ -63,7 +63,7 @@ def open_teacher(fabric: "Fabric", stage: StageOneOptions, setup: TrainingSetup)
     model = open_model(path, fabric.device)
     if model.about["settings"].get("classifier_is_drawn"):
         raise InputError(
-            f"--distill-from {printable(path)}: its network has no trained classifier, as after --frozen and `pretrain`. "
+            f"--distill-from {printable(path)}: its network has no trained classifier, as after --frozen. "
             "Expected a network that was trained on labels."
         )
     given, wanted = setup.preprocessing, model.preprocessing
