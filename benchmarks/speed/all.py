@@ -3,9 +3,9 @@
     python benchmarks/speed/all.py [--quick] [--only tau_sweep,sampling] [--out FILE.json]
 
 --quick takes small sizes: whether everything runs, in some 20 minutes of a busy machine. What it prints says nothing of
-speed, as what is fixed counts most. Without it each script runs at its own usual sizes, for hours; rows of the README
-that took other flags name them in its notes. What is compared with an older checkout takes part where --before names
-one. Which script is at work, and how long it took, is told on stderr.
+speed, as what is fixed counts most. Without it each script runs at the sizes of the README's table, for hours; what the
+notes there say besides (other formats, methods and data) took the flags that they name. What is compared with an older
+checkout takes part where --before names one. Which script is at work, and how long it took, is told on stderr.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class Benchmark:
         question: that it answers.
         says: pattern of the lines that are quoted.
         quick: arguments for small sizes.
-        full: arguments for the usual sizes.
+        full: arguments for the sizes of the README.
     """
 
     question: str
@@ -47,14 +47,16 @@ BENCHMARKS = {
     "training": Benchmark("stage 1 against a plain loop", "ratio", ("--steps", "2", "--repeat", "1")),
     "extraction": Benchmark("extraction against the forward pass", "share", ("--images", "256", "--repeat", "1")),
     "memory": Benchmark("memory of heads on mapped features", "peak", ("--rows", "20000")),
-    "linear_head": Benchmark("cRT against its products", "times", ("--quick",)),
+    "linear_head": Benchmark("cRT against its products", "times", ("--quick",), ("--steps",)),
     "heads_at_scale": Benchmark(
         "heads at iNaturalist 2018 size",
         "peak",
         ("--folder", FOLDER, "--scale", "small", "--crt-epochs", "1", "--budget", "20"),
-        ("--folder", FOLDER),
+        ("--folder", FOLDER, "--budget", "2000"),
     ),
-    "closed_forms": Benchmark("knn, ridge and lda against scikit-learn", "ratio|peak", ("--quick",)),
+    "closed_forms": Benchmark(
+        "knn, ridge and lda against scikit-learn", "ratio|peak", ("--quick",), ("--queries", "4096", "--repeat", "1")
+    ),
     "heads_at_two_million": Benchmark(
         "heads on 2,000,000 rows of 5,000 classes",
         "fit",
@@ -81,8 +83,12 @@ BENCHMARKS = {
     ),
     "grouped_split": Benchmark("a split by group against scikit-learn", "ours|scikit|peak|ratio", ("--quick",)),
     "prior_estimate": Benchmark("estimate of a prior", "fast", ("--rows", "2000", "--resamples", "5")),
-    "predict_rows": Benchmark("predict against the bare product", "of the bare product", ("--quick",)),
-    "photographs": Benchmark("JPEGs of photographs against a plain loop", "times|ours", ("--quick",)),
+    "predict_rows": Benchmark(
+        "predict against the bare product", "of the bare product", ("--quick",), ("--rows", "100000")
+    ),
+    "photographs": Benchmark(
+        "JPEGs of photographs against a plain loop", "times|ours", ("--quick",), ("--images", "120")
+    ),
     "forward_passes": Benchmark("forward passes on a CPU", "times", ("--quick",)),
     "manifest": Benchmark("a table of a million rows to its first image", "image|Reader", ("--quick",)),
     "report_page": Benchmark("the report page", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),
