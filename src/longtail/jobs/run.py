@@ -143,14 +143,15 @@ def of_seed(config: RunConfig, folder: Path, seed: int) -> tuple[RunConfig, Path
     # config.json names the folder where the same words would not lead there
     out = config.runtime.out if place == run_folder(config) else place
     runtime = replace(config.runtime, seed=seed, out=out)
-    stage, unlabelled = config.stage, config.unlabelled
-    if stage.init is not None:
-        stage = replace(stage, init=for_seed(stage.init, seed))
-    if stage.distill_from is not None:
-        stage = replace(stage, distill_from=for_seed(stage.distill_from, seed))
-    if unlabelled.teacher is not None:
-        unlabelled = replace(unlabelled, teacher=for_seed(unlabelled.teacher, seed))
+    stage = _paths_of_seed(config.stage, ("init", "distill_from"), seed)
+    unlabelled = _paths_of_seed(config.unlabelled, ("teacher",), seed)
     return replace(config, runtime=runtime, stage=stage, unlabelled=unlabelled, seeds=1), place
+
+
+def _paths_of_seed(options: Any, names: tuple[str, ...], seed: int) -> Any:
+    """Put the seed into those of the named paths that are given."""
+    given = {name: path for name in names if (path := getattr(options, name)) is not None}
+    return replace(options, **{name: for_seed(path, seed) for name, path in given.items()})
 
 
 def seed_folder(config: RunConfig, folder: Path, seed: int) -> Path:
