@@ -184,7 +184,7 @@ def maximise_likelihood(
     each divided by the root of its curvature 0.1 sqrt(q_c) s_d + penalty D / N, q_c the part of class c in the loss.
     It ends where half the squared gradient there, about what is left to be won, is below `tolerance` times f. Where
     classes are separable and the penalty is weak, f curves less than is reckoned with and some percent of its value may
-    be left, which has hardly any effect on the probabilities of the rows (2e-4 where we looked): f is nearly 0 there.
+    be left, which has hardly any effect on the probabilities of the rows: f is nearly 0 there.
 
     Args:
         problem: what is minimised.
