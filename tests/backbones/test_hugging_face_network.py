@@ -1,9 +1,7 @@
 """`hf:FOLDER`: networks that transformers wrote, under timm's protocol."""
 
 import json
-import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,22 +148,18 @@ def test_without_the_extra(monkeypatch):
         create_backbone("hf:somewhere", num_classes=3)
 
 
-def test_the_given_network_gives_the_given_features(transformers):
+def test_the_given_network_gives_the_given_features(transformers, shared):
     """At 96 pixels, the features of the plankton images that lie beside it; those here are squeezed as there."""
-    shared = os.environ.get("LONGTAIL_SHARED")
-    if not shared:
-        pytest.skip("LONGTAIL_SHARED names no folder with the given network and images")
     from io import BytesIO
 
     import h5py
     from PIL import Image
 
-    root = Path(shared)
-    model = create_backbone(f"hf:{root / 'models' / 'mobilenet_v1_0.75_imagenet'}", num_classes=2).eval()
-    with h5py.File(root / "data" / "plankton121.h5") as pack, torch.no_grad():
+    model = create_backbone(f"hf:{shared / 'models' / 'mobilenet_v1_0.75_imagenet'}", num_classes=2).eval()
+    with h5py.File(shared / "data" / "plankton121.h5") as pack, torch.no_grad():
         rows = np.flatnonzero(pack["split"][:] == 1)[:4]
         ends = pack["offset"][:]
-        with h5py.File(root / "data" / "features_plankton121" / "feature_test.h5") as given:
+        with h5py.File(shared / "data" / "features_plankton121" / "feature_test.h5") as given:
             stored = given["features"][:].astype(np.float32)
         for number, row in enumerate(rows):
             image = Image.open(BytesIO(pack["bytes"][ends[row] : ends[row + 1]].tobytes())).convert("RGB")
