@@ -89,6 +89,7 @@ BENCHMARKS = {
     "photographs": Benchmark(
         "JPEGs of photographs against a plain loop", "times|ours", ("--quick",), ("--images", "120")
     ),
+    "passes": Benchmark("few images a pass, and a compiled network", "times", ("--quick",)),
     "forward_passes": Benchmark("forward passes on a CPU", "times", ("--quick",)),
     "manifest": Benchmark("a table of a million rows to its first image", "image|Reader", ("--quick",)),
     "report_page": Benchmark("the report page", "ratio", ("--before", BEFORE, "--repeat", "1"), ("--before", BEFORE)),

@@ -21,6 +21,7 @@ from longtail.jobs.launch import launch, resolve_precision
 from longtail.jobs.options import RuntimeOptions
 from longtail.training.extraction import FeatureLayout, extract_features
 from longtail.training.inference import EvaluationBatches
+from longtail.training.passes import in_passes
 
 BATCH = 256
 
@@ -44,7 +45,7 @@ def main() -> None:
             started = time.perf_counter()
             with torch.inference_mode(), fabric.autocast():
                 for batch in ready:
-                    features_of(model, batch)
+                    in_passes(lambda images: features_of(model, images), batch)
             bare = time.perf_counter() - started
             started = time.perf_counter()
             extract_features(

@@ -299,6 +299,18 @@ def test_other_settings_than_the_folder_was_begun_with(copy, network, shards, ca
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_all_workers_compile_the_network_or_none(done, network, shards, tmp_path, capsys):
+    words = [network, tmp_path, shards, "--group-column", "site"]
+    assert extract(*words, "--compile", "always") == 0
+    compiled = bytes_of(tmp_path)
+    (tmp_path / "shards" / "data-001.tar.h5").unlink()
+    assert extract(*words) == 2
+    assert "was begun with another --compile: true, not false" in capsys.readouterr().err
+    assert extract(*words, "--compile", "always") == 0
+    assert bytes_of(tmp_path) == compiled != bytes_of(done)
+
+
 def test_another_network_or_other_shards(copy, shards, tmp_path, network, capsys):
     other = write_checkpoint(tmp_path / "other.pt", seed=2)
     assert extract(other, copy, shards, "--group-column", "site") == 2

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
-__all__ = ["TOLERANCE", "rounding_error", "settle_precision"]
+__all__ = ["TOLERANCE", "made_up_images", "rounding_error", "settle_precision"]
 
 TOLERANCE = 0.02  # of a row of features, as a share of its length
 _IMAGES, _PATCHES = 8, 6
@@ -64,7 +64,7 @@ def rounding_error(fabric: "Fabric", model: "TrainedModel") -> float:
     """
     import torch
 
-    images = _made_up(model).to(fabric.device)
+    images = made_up_images(model, _IMAGES).to(fabric.device)
     with torch.inference_mode():
         expected = model.features(images).double()
         with fabric.autocast():
@@ -73,13 +73,13 @@ def rounding_error(fabric: "Fabric", model: "TrainedModel") -> float:
     return float(((rounded - expected).norm(dim=1) / lengths).mean())
 
 
-def _made_up(model: "TrainedModel") -> "torch.Tensor":
-    """Return normalised images of smooth noise, the same ones each time."""
+def made_up_images(model: "TrainedModel", number: int) -> "torch.Tensor":
+    """Return normalised images of smooth noise, the same ones each time, shape (number, channels, size, size)."""
     import torch
 
     from longtail.data.transforms import normalize
 
     kept = model.preprocessing
-    patches = torch.rand(_IMAGES, kept.channels, _PATCHES, _PATCHES, generator=torch.Generator().manual_seed(0))
+    patches = torch.rand(number, kept.channels, _PATCHES, _PATCHES, generator=torch.Generator().manual_seed(0))
     smooth = torch.nn.functional.interpolate(255 * patches, size=(kept.size, kept.size), mode="bilinear")
     return normalize(smooth, kept)

@@ -195,7 +195,7 @@ def _run_one(
     from longtail.comparison.problem import check_problem
     from longtail.features import open_feature_folder
     from longtail.files.replacement import replacing
-    from longtail.jobs.extract import Extraction, extract_splits
+    from longtail.jobs.extraction import Extraction, extract_splits
     from longtail.jobs.head_options import protocol_of
     from longtail.jobs.idle_notes import with_idle_settings
     from longtail.jobs.launch import resolve_device

@@ -13,6 +13,7 @@ from torch import Tensor
 from longtail.errors import LongtailError
 from longtail.features.views import VIEW_OF
 from longtail.training.inference import EvaluationBatches
+from longtail.training.passes import in_passes
 from longtail.training.progress import progress_bar
 from longtail.training.unfinished import UnfinishedFeatures
 
@@ -104,7 +105,7 @@ def extract_features(
         ):
             bar.skip(min(unfinished.done * batches.batch_size * fabric.world_size, num_rows))
             for rows, images in batches:
-                features = features_of(images).float().cpu().numpy()
+                features = in_passes(features_of, images).float().cpu().numpy()
                 rows_of_file.write(rows.start, features)
                 unfinished.advance()
                 bar.advance(len(rows) * fabric.world_size)

@@ -15,6 +15,7 @@ from longtail.data.views import ViewRows
 from longtail.evaluation import accuracy_of_hits, group_means
 from longtail.ranges import Range
 from longtail.training.loading import load_batches
+from longtail.training.passes import in_passes
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -145,7 +146,7 @@ def validation_accuracy(
     with fabric.autocast():
         for rows, images in batches:
             truth = torch.from_numpy(labels[rows.start : rows.stop])
-            hit = logits_of(images).argmax(dim=1).cpu() == truth
+            hit = in_passes(logits_of, images).argmax(dim=1).cpu() == truth
             correct += torch.bincount(truth[hit], minlength=num_classes)
     correct = fabric.all_reduce(correct.to(fabric.device), reduce_op="sum").cpu()  # type: ignore[union-attr]
     hits, totals = correct.numpy(), class_counts(labels, num_classes)
@@ -177,7 +178,7 @@ def features_in_memory(
     features = torch.zeros(num_rows, dimension, device=fabric.device)
     with fabric.autocast():
         for rows, images in batches:
-            features[rows.start : rows.stop] = features_of(images).float()
+            features[rows.start : rows.stop] = in_passes(features_of, images).float()
     # every row was computed by one process, all others hold 0 there
     return fabric.all_reduce(features, reduce_op="sum")  # type: ignore[return-value]
 
@@ -207,5 +208,5 @@ def feature_blocks(
         return
     for rows, images in batches:
         with fabric.autocast():
-            features = features_of(images).float().cpu().numpy()
+            features = in_passes(features_of, images).float().cpu().numpy()
         yield rows, features

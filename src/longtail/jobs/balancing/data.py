@@ -87,7 +87,7 @@ def extracted_features(
     """
     from longtail.features import open_feature_folder
     from longtail.jobs.balancing.network import split_model
-    from longtail.jobs.extract import Extraction, extract_splits
+    from longtail.jobs.extraction import Extraction, extract_splits
     from longtail.jobs.launch import launch
     from longtail.jobs.stage_one.images import open_splits
 

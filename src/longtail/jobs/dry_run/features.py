@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longtail.jobs.compiled import Compile, is_compiled
 from longtail.jobs.dry_run.forecast import Forecast, duration
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def forecast_extraction(
     compute: Callable[[Any], Any],
     splits: "DataSplits",
     how: "tuple[Preprocessing, int, int, Path]",
+    compile: Compile = "auto",
 ) -> None:
     """Say how long the features of all splits take.
 
@@ -67,6 +69,7 @@ def forecast_extraction(
         compute: maps images to features.
         splits: the data.
         how: preprocessing, processes that load, bytes of the features of an image, and the folder for them.
+        compile: whether the network is going to be, which is not tried here.
     """
     from longtail.jobs.dry_run.inference import seconds_of_images
 
@@ -75,10 +78,11 @@ def forecast_extraction(
     sizes = {name: len(part) for name, part in parts.items() if part is not None and len(part)}
     one = seconds_of_images(fabric, compute, splits.train, preprocessing, workers=workers)
     number = sum(sizes.values())
+    less = ", less as it compiles" if is_compiled(fabric.device.type, compile, number, preprocessing.size) else ""
     forecast.say(
         "extracts",
         f"features of {number:,} images at {preprocessing.size} pixels: {1 / one:,.0f} images/s, about "
-        f"{duration(one * number)}",
+        f"{duration(one * number)}{less}",
         one * number,
     )
     forecast.writes(folder, {f"feature_{name}.h5": float(size * width) for name, size in sizes.items()})

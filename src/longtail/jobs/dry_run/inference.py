@@ -40,6 +40,7 @@ def seconds_of_images(
 
     from longtail.data.source import Subset
     from longtail.jobs.stage_one.images import prepare
+    from longtail.training.passes import in_passes
 
     rows = np.unique(np.linspace(0, len(source) - 1, min(len(source), MOST_IMAGES)).astype(np.int64))
     begun = time.perf_counter()
@@ -50,7 +51,7 @@ def seconds_of_images(
         for number, (part, batch) in enumerate(
             images.batches(fabric, preprocessing, workers=workers, batch_size=BATCH)
         ):
-            compute(batch).float().cpu()
+            in_passes(compute, batch).float().cpu()
             if number == 0 and len(rows) > BATCH:
                 started = time.perf_counter()
                 continue

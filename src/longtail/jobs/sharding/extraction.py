@@ -34,6 +34,7 @@ class ShardedExtraction:
         dtype: of the stored features.
         workers: processes that load images.
         patience: seconds after which a shard whose worker gives no sign of life is done by another.
+        is_compiled: compile the network.
     """
 
     shards: tuple[str, ...]
@@ -43,6 +44,7 @@ class ShardedExtraction:
     dtype: str
     workers: int
     patience: float
+    is_compiled: bool = False
 
 
 def extract_shards(wanted: ShardedExtraction) -> Path:
@@ -123,7 +125,7 @@ def _plan(
     threads = asked_threads(os.environ) or max(torch.get_num_threads() // local, 1)
     about, first = model.about, shards[0]
     place = first.address[: -len(first.name)].rstrip("/")
-    return Plan(
+    facts = Plan(
         shards=[one.name for one in shards],
         place=place,
         weights=weights_fingerprint(model.model.state_dict()),
@@ -136,6 +138,8 @@ def _plan(
         precision=precision,
         threads=threads if fabric.device.type == "cpu" else 0,
     )
+    # plans without a compiled network are those of earlier versions
+    return {**facts, "compiled": True} if wanted.is_compiled else facts
 
 
 # what of the settings of data means anything where shards are read

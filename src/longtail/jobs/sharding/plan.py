@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from longtail.errors import InputError
 from longtail.files.claims import write_once
@@ -31,6 +31,7 @@ class Plan(TypedDict):
         device: kind of device that computes: others round otherwise.
         precision: of the network's arithmetic.
         threads: of each worker on a CPU: other numbers round otherwise; 0 elsewhere.
+        compiled: there, and true, where the network is compiled.
     """
 
     shards: list[str]
@@ -44,6 +45,7 @@ class Plan(TypedDict):
     device: str
     precision: str
     threads: int
+    compiled: NotRequired[bool]
 
 
 _WORDS = {
@@ -55,6 +57,7 @@ _WORDS = {
     "device": "another kind of device",
     "precision": "another --precision",
     "threads": "another number of --threads",
+    "compiled": "another --compile",
 }
 
 
@@ -90,11 +93,12 @@ def agreed_plan(folder: Path, plan: Plan, given: Sequence[str] = ()) -> Plan:
             f"{len(plan['shards']):,} ({what}). Choose another --out, or name the same shards."
         )
     taken_over = {"precision", "threads"} - set(given)
-    values: dict[str, Any] = dict(plan)
-    other = [name for name in _WORDS if name not in taken_over and values[name] != dict(begun)[name]]
+    before: dict[str, Any] = {"compiled": False, **begun}
+    values: dict[str, Any] = {"compiled": False, **plan}
+    other = [name for name in _WORDS if name not in taken_over and values[name] != before[name]]
     if other:
         raise InputError(
-            f"{printable(folder)} was begun with {_WORDS[other[0]]}: {_shown(dict(begun)[other[0]])}, not "
+            f"{printable(folder)} was begun with {_WORDS[other[0]]}: {_shown(before[other[0]])}, not "
             f"{_shown(values[other[0]])}. Choose another --out, or the same settings."
         )
     return begun

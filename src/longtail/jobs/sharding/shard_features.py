@@ -75,6 +75,7 @@ def _write(shard: Shard, manifest: "Manifest", path: Path, work: ShardWork, size
     from longtail.features.shard_file import create_shard_file
     from longtail.files.atomic import atomic_path
     from longtail.jobs.stage_one.images import prepare
+    from longtail.training.passes import in_passes
 
     rows = _rows(manifest, skip_bad=work.data.skip_bad)
     source = manifest.source(rows)
@@ -102,7 +103,7 @@ def _write(shard: Shard, manifest: "Manifest", path: Path, work: ShardWork, size
             batches = images.batches(work.fabric, work.model.preprocessing, workers=work.workers)
             with torch.inference_mode(), work.fabric.autocast():
                 for batch, pixels in batches:
-                    rows_of_file.write(batch.start, work.features_of(pixels).float().cpu().numpy())
+                    rows_of_file.write(batch.start, in_passes(work.features_of, pixels).float().cpu().numpy())
     return len(rows)
 
 

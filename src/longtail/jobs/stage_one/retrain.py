@@ -26,6 +26,7 @@ from longtail.schedules import Schedule
 from longtail.training.checkpoints import load_checkpoint, load_weights
 from longtail.training.classification import Classification
 from longtail.training.loop import train
+from longtail.training.passes import in_passes
 from longtail.training.plan import TrainingPlan, TrainingRecord
 from longtail.training.state import TrainingState
 
@@ -156,6 +157,6 @@ def _predict(
     predicted = torch.zeros(len(images.source), dtype=torch.int64, device=fabric.device)
     with fabric.autocast():
         for rows, batch in images.batches(fabric, trained.preprocessing, workers=stage.workers):
-            predicted[rows.start : rows.stop] = model(batch).argmax(dim=1)
+            predicted[rows.start : rows.stop] = in_passes(model, batch).argmax(dim=1)
     # every row was predicted by one process, all others hold 0 there
     return fabric.all_reduce(predicted, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]

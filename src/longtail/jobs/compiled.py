@@ -1,0 +1,133 @@
+"""Features by a compiled network, where so many images come that compiling it pays."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from longtail.errors import InputError
+from longtail.jobs.precision import TOLERANCE, made_up_images
+from longtail.waiting import told_if_slow
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch import Tensor
+
+    from longtail.jobs.stage_one.trained_model import TrainedModel
+
+__all__ = ["Compile", "compiling_pays", "is_compiled", "settle_program"]
+
+Compile = Literal["auto", "always", "never"]
+Features = Callable[["Tensor"], "Tensor"]
+
+_ENOUGH_PIXELS = 2**28  # 5,350 images of 224 pixels; benchmarks/speed/passes.py has both sides
+
+
+def compiling_pays(images: int, size: int) -> bool:
+    """Return whether so many images come that compiling a network takes less than it saves.
+
+    It hangs on nothing that is measured, so that equal calls give equal features.
+
+    Args:
+        images: that are computed.
+        size: of an image, in pixels.
+
+    Example:
+        >>> compiling_pays(1_000, 224), compiling_pays(50_000, 224), compiling_pays(50_000, 32)
+        (False, True, False)
+    """
+    return images * size**2 >= _ENOUGH_PIXELS
+
+
+def is_compiled(device: str, compile: Compile, images: int, size: int) -> bool:
+    """Return whether a network is compiled for so many images of a size in pixels, if that is possible.
+
+    Example:
+        >>> is_compiled("cpu", "auto", 50_000, 224), is_compiled("cuda", "auto", 50_000, 224)
+        (True, False)
+    """
+    return device == "cpu" and (compile == "always" or (compile == "auto" and compiling_pays(images, size)))
+
+
+def settle_program(
+    fabric: "Fabric",
+    model: "TrainedModel",
+    features_of: Features,
+    images: int,
+    *,
+    compile: Compile = "auto",
+    quiet: bool = False,
+) -> Features:
+    """Return what computes features: a compiled network on a processor where that pays, else what was given.
+
+    Weights become constants of the program, batch norms part of the convolutions before them. It is tried on made-up
+    images first; where it cannot be compiled, or gives others than the network, the network stays as it is.
+
+    Args:
+        fabric: launched.
+        model: in evaluation mode.
+        features_of: maps images (B, channels, H, W) to features (B, D), in the precision that was settled.
+        images: that are computed, in all.
+        compile: "auto": where it pays; "always" also for few.
+        quiet: say nothing.
+
+    Returns:
+        A function for batches of any size; it computes `images_a_pass` images at a time.
+
+    Raises:
+        InputError: "always", but not on a processor, or it cannot be compiled.
+    """
+    from longtail.training.passes import images_a_pass, padded_to
+
+    size = model.preprocessing.size
+    device = fabric.device.type
+    if compile == "always" and device != "cpu":
+        raise InputError(f"--compile always: on {device} the network computes as it is. Leave it out.")
+    if not is_compiled(device, compile, images, size):
+        return features_of
+    speaks = fabric.is_global_zero and not quiet
+    with told_if_slow("compiling the network: half a minute, and each image takes less", quiet=not speaks):
+        program, reason = _program(fabric, model, features_of, images_a_pass(size, size))
+    # no two processes may disagree
+    reasons = (
+        [reason] if fabric.world_size == 1 else [fabric.broadcast(reason, src) for src in range(fabric.world_size)]
+    )
+    reason = next((one for one in reasons if one), "")
+    if not reason:
+        return padded_to(images_a_pass(size, size), program)
+    if compile == "always":
+        raise InputError(f"--compile always: {reason}. Leave it out, and the network computes as it is.")
+    if speaks:
+        print(f"the network computes as it is: {reason}. --compile never does not try.", file=sys.stderr, flush=True)
+    return features_of
+
+
+def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, number: int) -> tuple[Features, str]:
+    """Return the program for so many images, and why it is of no use: "" where it is."""
+    import torch
+    from torch._inductor import config
+
+    torch.compiler.reset()  # of the same code, eight networks are compiled and the ninth, without a word, is not
+    compiled = torch.compile(features_of, dynamic=False)
+
+    def program(images: "Tensor") -> "Tensor":
+        # given to torch.compile as an option it does nothing (torch 2.14): findings/frozen_by_option.sh
+        with config.patch(freezing=True):
+            return compiled(images)
+
+    with torch.inference_mode(), fabric.autocast():
+        # as `padded_to` hands images over: of another layout, or from outside inference mode, it is compiled again
+        images = made_up_images(model, number).clone(memory_format=torch.channels_last)
+        expected = features_of(images).double()
+        try:
+            found = program(images).double()
+        # compilers fail in every way there is
+        except Exception as error:
+            return features_of, f"it cannot be compiled ({_first_line(error)})"
+    lengths = expected.norm(dim=1).clamp(min=1e-30)
+    moved = float(((found - expected).norm(dim=1) / lengths).mean())
+    return program, "" if moved <= TOLERANCE else f"compiled, its features move by {100 * moved:.0f} % of their length"
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
