@@ -53,8 +53,8 @@ def in_passes(compute: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 def padded_to(number: int, compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """Return a function for batches of any size, by one that takes so many images and no others.
 
-    What is missing is made up of the last image, and what comes of that is left out. The images are copies, whose channels
-    lie innermost in memory: a program that is compiled for such ones is compiled again for any other.
+    What is missing is made up of the last image, and what comes of that is left out. The images are copies whose
+    channels lie innermost in memory: a program that is compiled for such ones is compiled again for any other.
 
     Args:
         number: of images that `compute` takes, at least 1.
