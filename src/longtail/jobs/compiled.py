@@ -97,7 +97,7 @@ def settle_program(
     if compile == "always":
         raise InputError(f"--compile always: {reason}. Leave it out, and the network computes as it is.")
     if speaks:
-        print(f"the network computes as it is: {reason}. --compile never does not try.", file=sys.stderr, flush=True)
+        print(f"the network computes as it is: {reason}.", file=sys.stderr, flush=True)
     return features_of
 
 
@@ -119,12 +119,12 @@ def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, num
         images = made_up_images(model, number).clone(memory_format=torch.channels_last)
         expected = features_of(images).double()
         try:
-            found = program(images).double()
+            result = program(images).double()
         # compilers fail in every way there is
         except Exception as error:
             return features_of, f"it cannot be compiled ({_first_line(error)})"
     lengths = expected.norm(dim=1).clamp(min=1e-30)
-    moved = float(((found - expected).norm(dim=1) / lengths).mean())
+    moved = float(((result - expected).norm(dim=1) / lengths).mean())
     return program, "" if moved <= TOLERANCE else f"compiled, its features move by {100 * moved:.0f} % of their length"
 
 
