@@ -85,6 +85,7 @@ ALLOWED = {
 JOBS = {  # what the rooms of `jobs` may import of `jobs`
     "stage_one": {"options", "pace", "head_options", "flags", "launch", "run_logs", "dry_run"},
     "dry_run": {
+        "compiled",
         "stage_one",
         "balancing",
         "predicting",
@@ -97,10 +98,10 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
         "balance",
     },
     "calibrating": set(),
-    "predicting": {"calibrating", "stage_one", "pace", "precision", "run_features", "seeds"},
-    "sharding": {"stage_one", "options", "launch", "processes", "precision"},
+    "predicting": {"calibrating", "stage_one", "pace", "precision", "compiled", "run_features", "seeds"},
+    "sharding": {"stage_one", "options", "launch", "processes", "precision", "compiled"},
     "publishing": {"balancing", "calibrating", "predicting", "stage_one"},
-    "balancing": {"stage_one", "options", "launch", "extract", "flags"},
+    "balancing": {"stage_one", "options", "launch", "extraction", "flags"},
 }
 MATHS = ("counts", "priors", "sampling", "losses", "flows", "heads", "evaluation", "schedules")
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ALLOWED)

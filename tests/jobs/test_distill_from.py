@@ -159,3 +159,8 @@ def test_seeds_have_their_own_and_are_looked_at_first(teacher, tmp_path, capsys)
     assert not (tmp_path / "run" / "seed-0").exists()
     shutil.copytree(teacher / "checkpoints", tmp_path / "seed-1" / "checkpoints")
     assert main(call) == 0
+
+
+def test_a_dry_run_names_the_teacher_among_what_is_read(teacher, tmp_path, capsys):
+    assert train(tmp_path / "out", "--distill-from", teacher, "--dry-run") == 0
+    assert f"reads     {teacher}" in capsys.readouterr().out

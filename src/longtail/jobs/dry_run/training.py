@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from longtail.files.text import counted
+from longtail.files.text import counted, printable
 from longtail.jobs.dry_run.forecast import Forecast, duration
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def forecast_training(fabric: "Fabric", forecast: Forecast, run: "StageOneRun", 
     from longtail.training.plan import TrainingRecord
 
     setup, batches, stage = ready.setup, ready.batches, run.stage
+    for beginning in (stage.init, stage.distill_from):
+        if beginning is not None:
+            forecast.say("reads", printable(beginning))
     size = setup.preprocessing.size
     parameters = network_cost(setup.model, (setup.preprocessing.channels, size, size)).parameters
     clock = _Clock(batches.steps_per_epoch, ready.plan.after_step)
