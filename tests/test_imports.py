@@ -98,7 +98,7 @@ JOBS = {  # what the rooms of `jobs` may import of `jobs`
         "balance",
     },
     "calibrating": set(),
-    "predicting": {"calibrating", "stage_one", "pace", "precision", "compiled", "run_features", "seeds"},
+    "predicting": {"calibrating", "stage_one", "pace", "compiled", "run_features", "seeds"},
     "sharding": {"stage_one", "options", "launch", "processes", "precision", "compiled"},
     "publishing": {"balancing", "calibrating", "predicting", "stage_one"},
     "balancing": {"stage_one", "options", "launch", "extraction", "flags"},

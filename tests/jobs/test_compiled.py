@@ -68,6 +68,15 @@ def test_what_cannot_be_compiled_computes_as_it_is_and_says_so(fabric, model, no
         settle_program(fabric, model, model.features, 1, compile="always")
 
 
+def test_where_there_is_no_compiler_at_all_it_computes_as_it_is(fabric, model, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise RuntimeError("not supported on this Python")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    assert settle_program(fabric, model, model.features, 10**9) == model.features
+    assert "it cannot be compiled (not supported on this Python)." in capsys.readouterr().err
+
+
 def test_a_program_that_gives_other_features_is_not_taken(fabric, model, monkeypatch, capsys):
     compiled_as(monkeypatch, lambda features: 1.1 * features)
     assert settle_program(fabric, model, model.features, 10**9) == model.features

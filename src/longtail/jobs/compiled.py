@@ -1,11 +1,11 @@
-"""Features by a compiled network, where so many images come that compiling it pays."""
+"""What computes features of images: the network, compiled where so many come that it pays."""
 
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from longtail.errors import InputError
-from longtail.jobs.precision import TOLERANCE, made_up_images
+from longtail.jobs.precision import TOLERANCE, made_up_images, settle_precision
 from longtail.waiting import told_if_slow
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
-__all__ = ["Compile", "compiling_pays", "is_compiled", "settle_program"]
+__all__ = ["Compile", "compiling_pays", "is_compiled", "settle_features", "settle_program"]
 
 Compile = Literal["auto", "always", "never"]
 Features = Callable[["Tensor"], "Tensor"]
@@ -46,6 +46,28 @@ def is_compiled(device: str, compile: Compile, images: int, size: int) -> bool:
         (True, False)
     """
     return device == "cpu" and (compile == "always" or (compile == "auto" and compiling_pays(images, size)))
+
+
+def settle_features(
+    fabric: "Fabric", model: "TrainedModel", images: int, *, compile: Compile = "auto", quiet: bool = False
+) -> Features:
+    """Return what computes the features of a network: see `settle_precision` and `settle_program`.
+
+    Args:
+        fabric: launched.
+        model: in evaluation mode.
+        images: that come, each of which may be seen in several views.
+        compile: whether the network is.
+        quiet: say nothing.
+
+    Returns:
+        Maps images (B, channels, H, W) to features (B, D).
+
+    Raises:
+        InputError: as `settle_program`.
+    """
+    features_of = settle_precision(fabric, model, quiet=quiet)
+    return settle_program(fabric, model, features_of, images * model.test_views, compile=compile, quiet=quiet)
 
 
 def settle_program(
@@ -104,6 +126,25 @@ def settle_program(
 def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, number: int) -> tuple[Features, str]:
     """Return the program for so many images, and why it is of no use: "" where it is."""
     import torch
+
+    with torch.inference_mode(), fabric.autocast():
+        # as `padded_to` hands images over: of another layout, or from outside inference mode, it is compiled again
+        images = made_up_images(model, number).clone(memory_format=torch.channels_last)
+        expected = features_of(images).double()
+        try:
+            program = _frozen(features_of)
+            result = program(images).double()
+        # compilers fail in every way there is
+        except Exception as error:
+            return features_of, f"it cannot be compiled ({_first_line(error)})"
+    lengths = expected.norm(dim=1).clamp(min=1e-30)
+    moved = float(((result - expected).norm(dim=1) / lengths).mean())
+    return program, "" if moved <= TOLERANCE else f"compiled, its features move by {100 * moved:.0f} % of their length"
+
+
+def _frozen(features_of: Features) -> Features:
+    """Return the program, which is compiled when it is called first."""
+    import torch
     from torch._inductor import config
 
     torch.compiler.reset()  # of the same code, eight networks are compiled and the ninth, without a word, is not
@@ -114,18 +155,7 @@ def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, num
         with config.patch(freezing=True):
             return compiled(images)
 
-    with torch.inference_mode(), fabric.autocast():
-        # as `padded_to` hands images over: of another layout, or from outside inference mode, it is compiled again
-        images = made_up_images(model, number).clone(memory_format=torch.channels_last)
-        expected = features_of(images).double()
-        try:
-            result = program(images).double()
-        # compilers fail in every way there is
-        except Exception as error:
-            return features_of, f"it cannot be compiled ({_first_line(error)})"
-    lengths = expected.norm(dim=1).clamp(min=1e-30)
-    moved = float(((result - expected).norm(dim=1) / lengths).mean())
-    return program, "" if moved <= TOLERANCE else f"compiled, its features move by {100 * moved:.0f} % of their length"
+    return program
 
 
 def _first_line(error: Exception) -> str:

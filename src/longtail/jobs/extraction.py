@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from longtail.data.source import DataSplits, events_of, groups_of, weights_of
 from longtail.errors import InputError
 from longtail.features import SPLITS
-from longtail.jobs.compiled import Compile, settle_program
+from longtail.jobs.compiled import Compile, settle_features
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -66,12 +66,10 @@ def extract_splits(
     from longtail.data.fingerprint import identities
     from longtail.features.feature_parts import written_parts
     from longtail.jobs.pace import Work, settle_threads
-    from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
     from longtail.jobs.stage_one.trained_model import write_joint_head
     from longtail.training.checkpoints import weights_fingerprint
     from longtail.training.extraction import FeatureLayout, extract_features
-    from longtail.training.passes import images_a_pass
     from longtail.training.unfinished import threads_begun_with
 
     dtype, workers, quiet = extraction.dtype, extraction.workers, extraction.quiet
@@ -97,13 +95,9 @@ def extract_splits(
             continue
         is_new = True
         images = prepare(source, model.preprocessing, fabric.device)
-        at_once = images_a_pass(model.preprocessing.size, model.preprocessing.size)
-        work = Work(model.model, model.preprocessing, images_at_once=at_once, images=num_images)
-        settle_threads(fabric, work, began_with=threads_begun_with(path), quiet=quiet)
+        settle_threads(fabric, Work.of_features(model, num_images), began_with=threads_begun_with(path), quiet=quiet)
         if features_of is None:
-            features_of = settle_precision(fabric, model, quiet=quiet)
-            many = num_images * model.test_views
-            features_of = settle_program(fabric, model, features_of, many, compile=extraction.compile, quiet=quiet)
+            features_of = settle_features(fabric, model, num_images, compile=extraction.compile, quiet=quiet)
         rows = extraction.rows(split, images.labels, model.preprocessing.size)
         layout = FeatureLayout(
             path, images.labels, model.dimension, dtype, attributes, identities(source), beside_labels(source)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from longtail.data.transforms import Preprocessing
+    from longtail.jobs.stage_one.trained_model import TrainedModel
 
 __all__ = ["Work", "ask_for_threads", "go_on_with", "settle_threads", "settle_threads_of_heads"]
 
@@ -70,6 +71,14 @@ class Work:
     images_at_once: int
     images: int
     learns: bool = False
+
+    @classmethod
+    def of_features(cls, model: "TrainedModel", images: int) -> "Work":
+        """Return the work of computing the features of so many images."""
+        from longtail.training.passes import images_a_pass
+
+        size = model.preprocessing.size
+        return cls(model.model, model.preprocessing, images_a_pass(size, size), images)
 
 
 def settle_threads(fabric: "Fabric", work: Work, *, began_with: int | None = None, quiet: bool = False) -> int:

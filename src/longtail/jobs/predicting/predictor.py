@@ -147,19 +147,14 @@ def image_features(
     Yields:
         Rows, and their features, float32, shape (rows, D).
     """
-    from longtail.jobs.compiled import settle_program
+    from longtail.jobs.compiled import settle_features
     from longtail.jobs.pace import Work, settle_threads
-    from longtail.jobs.precision import settle_precision
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.inference import feature_blocks
-    from longtail.training.passes import images_a_pass
 
-    at_once = images_a_pass(model.preprocessing.size, model.preprocessing.size)
-    work = Work(model.model, model.preprocessing, images_at_once=at_once, images=len(source))
-    settle_threads(fabric, work, quiet=True)
+    settle_threads(fabric, Work.of_features(model, len(source)), quiet=True)
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
-    features_of = settle_precision(fabric, model, quiet=True)
-    features_of = settle_program(fabric, model, features_of, len(source) * model.test_views, quiet=True)
+    features_of = settle_features(fabric, model, len(source), quiet=True)
     return feature_blocks(fabric, features_of, batches, len(source), model.dimension)
 
 

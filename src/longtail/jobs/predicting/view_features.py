@@ -54,8 +54,7 @@ def view_features(
     Yields:
         float32, shape (2, rows, D), rows in order.
     """
-    from longtail.jobs.compiled import settle_program
-    from longtail.jobs.precision import settle_precision
+    from longtail.jobs.compiled import settle_features
     from longtail.jobs.stage_one.images import prepare
     from longtail.training.batches import LoaderBatches, ResidentBatches
     from longtail.training.passes import in_passes
@@ -73,8 +72,7 @@ def view_features(
     else:
         none = torch.zeros(len(source), device=fabric.device)
         batches = ResidentBatches(images.pixels, none, order, preprocessing, **shared)
-    features_of, left = settle_precision(fabric, model, quiet=True), len(source)
-    features_of = settle_program(fabric, model, features_of, 2 * left * model.test_views, quiet=True)
+    features_of, left = settle_features(fabric, model, 2 * len(source), quiet=True), len(source)
     for ((first, second),) in batches.steps(0, 0):
         with torch.inference_mode(), fabric.autocast():
             pair = [in_passes(features_of, view).float().cpu().numpy()[:left] for view in (first, second)]

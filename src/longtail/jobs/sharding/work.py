@@ -75,8 +75,7 @@ def shard_work(
     fabric: "Fabric", model: "TrainedModel", data: DataOptions, plan: Plan, *, workers: int, quiet: bool
 ) -> ShardWork:
     """Return what is done with each shard, by a network that computes as a plan says."""
-    from longtail.jobs.compiled import Compile, settle_program
-    from longtail.jobs.precision import settle_precision
+    from longtail.jobs.compiled import Compile, settle_features
 
     attributes = {
         "data": PurePosixPath(plan["place"]).name,
@@ -85,7 +84,6 @@ def shard_work(
         "preprocessing": plan["preprocessing"],
         "plan": plan_key(plan),
     }
-    features_of = settle_precision(fabric, model, quiet=quiet)
-    wish: Compile = "always" if plan.get("compiled") else "never"  # how many images there are is not known
-    features_of = settle_program(fabric, model, features_of, 0, compile=wish, quiet=quiet)
+    wish: Compile = "always" if plan.get("compiled") else "never"
+    features_of = settle_features(fabric, model, 0, compile=wish, quiet=quiet)  # how many images come is not known
     return ShardWork(fabric, model, features_of, data, attributes, plan["dtype"], workers)
