@@ -40,6 +40,7 @@ RECIPES: dict[str, Recipe] = {
     "decay 1e-3, logit-adjusted, batch 64": Recipe("--weight-decay 1e-3 --loss logit-adjusted --batch-size 64"),
     "decay 2e-3, logit-adjusted, batch 64": Recipe("--weight-decay 2e-3 --loss logit-adjusted --batch-size 64"),
     "decay 5e-4, logit-adjusted, batch 32": Recipe("--weight-decay 5e-4 --loss logit-adjusted --batch-size 32", 1.03),
+    "decay 5e-4, batch 32": Recipe("--weight-decay 5e-4 --batch-size 32", 1.03),
     "decay 1e-3, logit-adjusted": Recipe("--weight-decay 1e-3 --loss logit-adjusted"),
     "decay 2e-3, logit-adjusted, ema": Recipe("--weight-decay 2e-3 --loss logit-adjusted --ema 0.999", 1.06),
     "decay 2e-3, mixup": Recipe("--weight-decay 2e-3 --mix mixup", 1.04),

@@ -41,6 +41,7 @@ VERBS = {
     "convert": ("longtail.jobs.convert", "ConvertConfig", "a table of images, or a pack, out of any data that is read"),
     "pretrain": ("longtail.jobs.pretrain", "PretrainConfig", "stage 1 without labels: rotation, MoCo v2, SimSiam"),
     "train": ("longtail.jobs.train", "TrainConfig", "stage 1: learn a representation"),
+    "route": ("longtail.jobs.route", "RouteConfig", "a network of experts that asks of each image as many as it needs"),
     "import": ("longtail.jobs.import_checkpoint", "ImportConfig", "others' checkpoints in"),
     "export": ("longtail.jobs.export", "ExportConfig", "a network, with any linear head, in others' layouts, ONNX too"),
     "publish": (

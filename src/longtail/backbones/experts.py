@@ -15,7 +15,7 @@ from longtail.backbones.digits_cnn import DigitsCNN
 from longtail.backbones.normalized_linear import NormalizedLinear
 from longtail.errors import InputError
 
-__all__ = ["ExpertClassifier", "ExpertNetwork", "check_experts", "expert_network"]
+__all__ = ["ExpertClassifier", "ExpertNetwork", "check_experts", "expert_features", "expert_network", "weights_of_each"]
 
 SCALE = 30.0  # of the cosines, as published
 # own stages have three quarters of the channels that a network of one has there
@@ -64,8 +64,8 @@ class ExpertClassifier(NormalizedLinear):
 
     def of_each(self, features: Tensor) -> Tensor:
         """Map the features of all experts (B, E D) to the logits of each (B, E, C)."""
-        weight = self.num_experts * _by_expert(self.linear_weight, self.num_experts)
-        return torch.einsum("bed,ced->bec", _by_expert(features, self.num_experts), weight)
+        weights = weights_of_each(self.linear_weight, self.num_experts)
+        return torch.einsum("bed,ecd->bec", _by_expert(features, self.num_experts), weights)
 
 
 class ExpertNetwork(AveragingNetwork):
@@ -118,6 +118,27 @@ class ExpertNetwork(AveragingNetwork):
         classifier: Any = self.fc
         each: Tensor = classifier.of_each(self.forward_head(self.forward_features(x), pre_logits=True))
         return each
+
+
+def weights_of_each(weight: Tensor, num_experts: int) -> Tensor:
+    """Return the weights of each expert in a linear layer on the features of all, which gives the mean of their logits.
+
+    z_e = V_e x_e,   V_e = E W_e:   (1 / E) sum_e z_e = W x
+
+    Args:
+        weight: W, shape (C, E D).
+        num_experts: E.
+
+    Returns:
+        V, shape (E, C, D).
+    """
+    return num_experts * _by_expert(weight, num_experts).transpose(0, 1)
+
+
+def expert_features(maps: Tensor) -> Tensor:
+    """Average feature maps of one expert (B, D, h, w) to features (B, D) of length sqrt(D)."""
+    means = maps.float().mean(dim=(2, 3))
+    return math.sqrt(means.shape[1]) * functional.normalize(means, dim=1)
 
 
 def check_experts(name: str, num_experts: object, *, pretrained: bool) -> None:

@@ -104,7 +104,9 @@ def settle_program(
     device = fabric.device.type
     if compile == "always" and device != "cpu":
         raise InputError(f"--compile always: on {device} the network computes as it is. Leave it out.")
-    if not is_compiled(device, compile, images, size):
+    if compile == "always" and model.is_routed:
+        raise InputError("--compile always: a network that asks some of its experts computes as it is. Leave it out.")
+    if model.is_routed or not is_compiled(device, compile, images, size):
         return features_of
     speaks = fabric.is_global_zero and not quiet
     with told_if_slow("compiling the network: half a minute, and each image takes less", quiet=not speaks):

@@ -63,6 +63,11 @@ def run(config: ExportConfig) -> Path:
         raise InputError(f"--out {printable(out)}: is the checkpoint that is read. Expected another file.")
     with traceable(config.format):
         opened = open_model(path)
+    if opened.is_routed:
+        raise InputError(
+            f"{printable(path)}: asks of each image some of its experts, which no exported program can. Export the "
+            "checkpoint that it was made of, beside it; `longtail predict` takes this one."
+        )
     if head is None and config.format != "weights" and opened.about["settings"].get("classifier_is_drawn"):
         raise InputError(f"{printable(path)}: its classifier is untrained. Give a fitted head with --head.")
     if head is not None and head.n_features_in_ != opened.dimension:

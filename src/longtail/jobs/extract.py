@@ -1,8 +1,7 @@
 """`longtail extract`: images to feature files, with the network's own classifier beside them."""
 
 import re
-import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,8 +62,7 @@ class ExtractConfig:
 def run(config: ExtractConfig) -> Path:
     """Write feature_{train,val,test}.h5 and joint_head.npz; or, of shards, a file for each."""
     from longtail.jobs.launch import launch
-    from longtail.jobs.stage_one.images import open_splits
-    from longtail.jobs.stage_one.known_images import as_known
+    from longtail.jobs.stage_one.trained_data import folder_of, open_trained_data
     from longtail.jobs.stage_one.trained_model import open_model
     from longtail.training.checkpoints import find_checkpoint
 
@@ -75,28 +73,9 @@ def run(config: ExtractConfig) -> Path:
     path = find_checkpoint(config.checkpoint)
     fabric = launch(config.runtime)
     model = _as_wanted(open_model(path, fabric.device), config)
-    settings = model.about["settings"]
-    dataset = config.dataset or settings["dataset"]
-    if dataset is None:
-        raise InputError(f"{path} was imported: its data is not known. Name it: longtail extract {path} DATA.")
-    same = dataset == settings["dataset"]
-    splits = open_splits(
-        dataset, _as_trained(config.data, settings["data"]) if same else config.data, quiet=config.runtime.quiet
-    )
-    known = tuple(model.about["class_names"])
-    numbered = "imported" in settings and known == tuple(str(c) for c in range(len(splits.class_names)))
-    if known != tuple(splits.class_names) and not numbered:
-        raise InputError(
-            f"{path} knows {len(known)} classes, {dataset} has {len(splits.class_names)}, or "
-            "their names differ. Expected the classes that the network was trained on, in the same order."
-        )
-    # a checkpoint of a run lies in its folder checkpoints; one that was imported lies anywhere
-    beside = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    if same and path.parent.name == "checkpoints":
-        splits = as_known(splits, beside, config.data.changed)
-        if fabric.is_global_zero and not config.runtime.quiet:
-            print("; ".join(splits.notes), file=sys.stderr)
-    folder = config.runtime.out or beside / _folder_name(config)
+    quiet = config.runtime.quiet or not fabric.is_global_zero
+    splits = open_trained_data(path, model.about, config.dataset, config.data, quiet=quiet)
+    folder = config.runtime.out or folder_of(path) / _folder_name(config, model)
     if config.dry_run:
         _forecast(fabric, model, splits, folder, config)
         return folder
@@ -142,9 +121,10 @@ def _extraction(config: ExtractConfig, model: "TrainedModel") -> Extraction:
     return Extraction(config.workers, config.dtype, runtime.quiet, views, seed, config.compile)
 
 
-def _folder_name(config: ExtractConfig) -> str:
+def _folder_name(config: ExtractConfig, model: "TrainedModel") -> str:
     """Return the usual name of the folder: the features that a run's heads are of stay where they are."""
-    words = [] if config.layers is None and config.pool == "auto" else [config.layers or "last"]
+    words = ["routed"] if model.is_routed else []
+    words += [] if config.layers is None and config.pool == "auto" else [config.layers or "last"]
     words += [] if config.pool == "auto" else [config.pool]
     words += [] if config.views is None else [f"views{config.views}"]
     words += [] if config.test_views is None else [f"test{config.test_views}"]
@@ -187,17 +167,3 @@ def _extract_shards(config: ExtractConfig) -> Path:
             config.compile == "always",
         )
     )
-
-
-def _as_trained(given: DataOptions, trained: dict[str, Any]) -> DataOptions:
-    """Take the checkpoint's data settings, but for those that were given now."""
-    default = DataOptions()
-    chosen = {
-        f.name: getattr(given, f.name)
-        if getattr(given, f.name) != getattr(default, f.name)
-        else trained.get(f.name, getattr(default, f.name))
-        for f in fields(DataOptions)
-    }
-    if isinstance(chosen["data"], str):
-        chosen["data"] = Path(chosen["data"])
-    return DataOptions(**chosen)

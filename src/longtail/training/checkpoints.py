@@ -74,6 +74,13 @@ class LayerFacts(TypedDict):
     width: Annotated[int, Meta(ge=1, le=2**20)]
 
 
+class RouterFacts(TypedDict):
+    """How experts are asked; `longtail.backbones.expert_router` says what it means."""
+
+    choices: Annotated[int, Meta(ge=1, le=2**20)]
+    threshold: _Bounded
+
+
 class About(TypedDict):
     """What a checkpoint says of its network, in plain values: enough to build it and to feed it.
 
@@ -81,6 +88,7 @@ class About(TypedDict):
         backbone: name of the network.
         arguments: that it is built with besides; of a network of Hugging Face all of its settings.
         layers: whose features it gives, where these are not those before its classifier alone.
+        router: of experts that are asked one after the other.
         class_names: in the order of its outputs.
         preprocessing: from decoded images to its input.
         settings: of its training.
@@ -89,6 +97,7 @@ class About(TypedDict):
     backbone: str
     arguments: NotRequired[dict[str, Any]]
     layers: NotRequired[Annotated[list[LayerFacts], Meta(min_length=1)]]
+    router: NotRequired[RouterFacts]
     class_names: Annotated[list[str], Meta(min_length=1)]
     preprocessing: PreprocessingFacts
     settings: dict[str, Any]

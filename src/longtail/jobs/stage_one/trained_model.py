@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from longtail.backbones import classifier_of, create_backbone, features_of, normalize_classifier
 from longtail.backbones.adapters import merge_adapters
+from longtail.backbones.expert_router import RoutedExperts, routed_experts
+from longtail.backbones.experts import ExpertNetwork
 from longtail.backbones.layer_choice import chosen_parts
 from longtail.backbones.layer_parts import LAST, LayerPart, features_of_layers
 from longtail.data.preprocessing_choice import stored_preprocessing
@@ -21,7 +23,7 @@ from longtail.jobs.stage_one.cosines import cosine_scale
 from longtail.jobs.stage_one.published_network import published_network
 from longtail.jobs.stage_one.settings import read_about, stored_views, trained_stage
 from longtail.published import MODEL_WEIGHTS, is_published
-from longtail.training.checkpoints import About, load_checkpoint, load_weights
+from longtail.training.checkpoints import About, RouterFacts, load_checkpoint, load_weights
 
 __all__ = ["TrainedModel", "open_model", "write_joint_head"]
 
@@ -50,6 +52,11 @@ class TrainedModel:
     def dimension(self) -> int:
         """D, the length of a feature vector."""
         return sum(part.width for part in self.layers) or classifier_of(self.model).in_features
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether its experts are asked one after the other, of each image as many as it needs."""
+        return isinstance(self.model, RoutedExperts)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -114,8 +121,16 @@ def _network(path: Path) -> tuple[About, nn.Module]:
     if scale is not None:
         normalize_classifier(model, scale)
     with_stored_adapters(model, about["settings"])
+    if "router" in about:
+        model = _routed(model, about["router"], path)
     load_weights(model, weights, str(path))
     return about, model
+
+
+def _routed(model: nn.Module, facts: RouterFacts, path: Path) -> RoutedExperts:
+    if not isinstance(model, ExpertNetwork) or model.num_experts < 2 or facts["choices"] > model.num_classes:
+        raise InputError(f"{path}, about: a router of experts that its network does not have. Make it anew.")
+    return routed_experts(model, facts["choices"], facts["threshold"])
 
 
 def _check_layers(model: nn.Module, layers: Sequence[LayerPart], path: Path) -> None:
