@@ -67,7 +67,7 @@ def measure(words: str, images: int, repeat: int) -> None:
     fabric, model = launch(RuntimeOptions(device="cpu")), network_of(words)
     size = model.preprocessing.size
     batch = torch.randn(images, 3, size, size).to(memory_format=torch.channels_last)
-    features_of = settle_precision(fabric, model, quiet=True)
+    features_of, _ = settle_precision(fabric, model, quiet=True)
     begun = cpu_seconds()
     program = settle_program(fabric, model, features_of, images, compile="always", quiet=True)
     compiling = cpu_seconds() - begun
@@ -92,7 +92,7 @@ def measure_numbers(words: str, numbers: list[int], images: int, repeat: int) ->
     fabric, model = launch(RuntimeOptions(device="cpu")), network_of(words)
     size = model.preprocessing.size
     batch = torch.randn(images, 3, size, size).to(memory_format=torch.channels_last)
-    features_of = settle_precision(fabric, model, quiet=True)
+    features_of, _ = settle_precision(fabric, model, quiet=True)
 
     def side(number: int) -> Callable[[], Tensor]:
         return lambda: torch.cat([features_of(part) for part in torch.split(batch, number)])

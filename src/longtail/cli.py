@@ -114,8 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _stopped(stop: KeyboardInterrupt) -> int:
     _tell(
-        "stopped. What was written is whole; `run` with the same words, `pretrain --resume` or `train --resume`, "
-        "goes on from there."
+        "stopped. What was written is whole; `run` or `extract` with the same words, `pretrain --resume` or "
+        "`train --resume`, goes on from there."
     )
     return getattr(stop, "status", 130)
 

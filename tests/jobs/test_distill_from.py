@@ -164,3 +164,15 @@ def test_seeds_have_their_own_and_are_looked_at_first(teacher, tmp_path, capsys)
 def test_a_dry_run_names_the_teacher_among_what_is_read(teacher, tmp_path, capsys):
     assert train(tmp_path / "out", "--distill-from", teacher, "--dry-run") == 0
     assert f"reads     {teacher}" in capsys.readouterr().out
+
+
+def test_a_teacher_that_is_not_there_and_a_folder_of_several(tmp_path, capsys):
+    assert train(tmp_path / "out", "--distill-from", tmp_path / "nowhere") == 2
+    told = capsys.readouterr().err
+    assert f"--distill-from {tmp_path}/nowhere: no such checkpoint. Expected a run that was trained on labels" in told
+    assert "seed-{seed}" not in told
+    for seed in (0, 1):
+        (tmp_path / f"several/seed-{seed}/checkpoints").mkdir(parents=True)
+        (tmp_path / f"several/seed-{seed}" / LAST).touch()
+    assert train(tmp_path / "out", "--distill-from", tmp_path / "several") == 2
+    assert f"--distill-from {tmp_path}/several/seed-{{seed}}" in capsys.readouterr().err

@@ -129,6 +129,7 @@ def test_a_killed_extraction_goes_on_where_it_was(photos, tmp_path, monkeypatch)
         (["--pretrained", "--weights", "x.pth"], "timm's weights and weights of x.pth"),
         (["--weights", "missing.pth"], "missing.pth"),
         (["--init", "x.pt", "--unlabelled", "held-back"], "nothing is trained with --frozen"),
+        (["--init", "x.pt", "--compile"], "--compile: compiles a training, and with --frozen there is none"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(photos, tmp_path, capsys, words, told):

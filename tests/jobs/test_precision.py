@@ -50,7 +50,7 @@ def test_a_network_that_bears_it_computes_in_bfloat16(in_bfloat16, capsys):
     fabric, model = launch(RuntimeOptions(device="cpu")), network(sensitive=False)
     assert 0 < rounding_error(fabric, model) < TOLERANCE
     images = torch.rand(4, 3, 8, 8)
-    assert computed(fabric, settle_precision(fabric, model), images).dtype == torch.bfloat16
+    assert computed(fabric, settle_precision(fabric, model)[0], images).dtype == torch.bfloat16
     assert capsys.readouterr().err == ""
 
 
@@ -58,7 +58,7 @@ def test_one_that_does_not_computes_in_float32_and_says_so(in_bfloat16, capsys):
     fabric, model = launch(RuntimeOptions(device="cpu")), network(sensitive=True)
     assert rounding_error(fabric, model) > TOLERANCE
     images = torch.rand(4, 3, 8, 8)
-    found = computed(fabric, settle_precision(fabric, model), images)
+    found = computed(fabric, settle_precision(fabric, model)[0], images)
     assert torch.equal(found, model.features(images))
     assert "computing features in float32" in capsys.readouterr().err
     settle_precision(fabric, model, quiet=True)
@@ -68,11 +68,11 @@ def test_one_that_does_not_computes_in_float32_and_says_so(in_bfloat16, capsys):
 @pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.bfloat16), ("float32", torch.float32)])
 def test_what_a_person_names_is_taken(precision, dtype):
     fabric, model = launch(RuntimeOptions(device="cpu", precision=precision)), network(sensitive=True)
-    assert computed(fabric, settle_precision(fabric, model), torch.rand(4, 3, 8, 8)).dtype == dtype
+    assert computed(fabric, settle_precision(fabric, model)[0], torch.rand(4, 3, 8, 8)).dtype == dtype
 
 
 def test_where_auto_is_float32_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(launching, "cpu_has_bfloat16", lambda: False)
     fabric, model = launch(RuntimeOptions(device="cpu")), network(sensitive=True)
-    assert settle_precision(fabric, model) == model.features
+    assert settle_precision(fabric, model) == (model.features, "float32")
     assert rounding_error(fabric, model) == 0

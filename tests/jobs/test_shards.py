@@ -306,9 +306,20 @@ def test_all_workers_compile_the_network_or_none(done, network, shards, tmp_path
     compiled = bytes_of(tmp_path)
     (tmp_path / "shards" / "data-001.tar.h5").unlink()
     assert extract(*words) == 2
-    assert "was begun with another --compile: true, not false" in capsys.readouterr().err
+    assert "was begun with another --compile: always, not never" in capsys.readouterr().err
     assert extract(*words, "--compile", "always") == 0
     assert bytes_of(tmp_path) == compiled != bytes_of(done)
+
+
+def test_where_a_network_cannot_be_compiled_nobody_is_bound_to_it(network, shards, tmp_path, monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise RuntimeError("no C++ compiler here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "compile", refuse)
+        assert extract(network, tmp_path, shards, "--compile", "always") == 2
+    assert "Leave it out, and the network computes as it is" in capsys.readouterr().err
+    assert extract(network, tmp_path, shards) == 0  # as it was told
 
 
 def test_another_network_or_other_shards(copy, shards, tmp_path, network, capsys):

@@ -1,7 +1,12 @@
 """What computes features of images: the network, compiled where so many come that it pays."""
 
+import logging
+import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from longtail.errors import InputError
@@ -14,11 +19,20 @@ if TYPE_CHECKING:
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
-__all__ = ["Compile", "compiling_pays", "is_compiled", "settle_features", "settle_program"]
+__all__ = [
+    "Compile",
+    "SettledFeatures",
+    "compiling_pays",
+    "is_compiled",
+    "settle_features",
+    "settle_program",
+    "will_compile",
+]
 
 Compile = Literal["auto", "always", "never"]
 Features = Callable[["Tensor"], "Tensor"]
 
+_COMPILERS = {"darwin": "clang++", "win32": "cl"}
 _ENOUGH_PIXELS = 2**28  # 5,350 images of 224 pixels; benchmarks/speed/passes.py has both sides
 
 
@@ -48,9 +62,38 @@ def is_compiled(device: str, compile: Compile, images: int, size: int) -> bool:
     return device == "cpu" and (compile == "always" or (compile == "auto" and compiling_pays(images, size)))
 
 
+def will_compile(fabric: "Fabric", model: "TrainedModel", images: int, compile: Compile = "auto") -> bool:
+    """Return whether a network is compiled for so many images, each in its test views, if that is possible."""
+    wanted = is_compiled(fabric.device.type, compile, images * model.test_views, model.preprocessing.size)
+    return wanted and not model.is_routed
+
+
+@dataclass(frozen=True)
+class SettledFeatures:
+    """What computes the features of a network: maps images (B, channels, H, W) to features (B, D).
+
+    Attributes:
+        features_of: does it.
+        precision: of the arithmetic: "float32", "bfloat16" or "float16".
+        is_compiled: whether the network is.
+    """
+
+    features_of: Features
+    precision: str
+    is_compiled: bool
+
+    def __call__(self, images: "Tensor") -> "Tensor":
+        return self.features_of(images)
+
+    @property
+    def how(self) -> str:
+        """How they are computed, as a feature file says it."""
+        return f"{self.precision}, compiled" if self.is_compiled else self.precision
+
+
 def settle_features(
     fabric: "Fabric", model: "TrainedModel", images: int, *, compile: Compile = "auto", quiet: bool = False
-) -> Features:
+) -> SettledFeatures:
     """Return what computes the features of a network: see `settle_precision` and `settle_program`.
 
     Args:
@@ -60,14 +103,12 @@ def settle_features(
         compile: whether the network is.
         quiet: say nothing.
 
-    Returns:
-        Maps images (B, channels, H, W) to features (B, D).
-
     Raises:
         InputError: as `settle_program`.
     """
-    features_of = settle_precision(fabric, model, quiet=quiet)
-    return settle_program(fabric, model, features_of, images * model.test_views, compile=compile, quiet=quiet)
+    rounded, precision = settle_precision(fabric, model, quiet=quiet)
+    program = settle_program(fabric, model, rounded, images * model.test_views, compile=compile, quiet=quiet)
+    return SettledFeatures(program, precision, program is not rounded)
 
 
 def settle_program(
@@ -128,11 +169,19 @@ def settle_program(
 def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, number: int) -> tuple[Features, str]:
     """Return the program for so many images, and why it is of no use: "" where it is."""
     import torch
+    from torch._dynamo import config
 
-    with torch.inference_mode(), fabric.autocast():
+    if config.disable:  # torch.compile would hand back what it is given
+        return features_of, "TORCHDYNAMO_DISABLE turns compiling off"
+    compiler = os.environ.get("CXX", _COMPILERS.get(sys.platform, "g++"))
+    if shutil.which(compiler) is None:  # found out by the compiler itself after half a minute
+        return features_of, f"there is no C++ compiler {compiler}, which CXX names"
+    with torch.inference_mode(), fabric.autocast(), _quiet_compiler():
         # as `padded_to` hands images over: of another layout, or from outside inference mode, it is compiled again
         images = made_up_images(model, number).clone(memory_format=torch.channels_last)
         expected = features_of(images).double()
+        if not expected.isfinite().all():
+            return features_of, "its features of made-up images are no finite numbers"
         try:
             program = _frozen(features_of)
             result = program(images).double()
@@ -142,6 +191,18 @@ def _program(fabric: "Fabric", model: "TrainedModel", features_of: Features, num
     lengths = expected.norm(dim=1).clamp(min=1e-30)
     moved = float(((result - expected).norm(dim=1) / lengths).mean())
     return program, "" if moved <= TOLERANCE else f"compiled, its features move by {100 * moved:.0f} % of their length"
+
+
+@contextmanager
+def _quiet_compiler() -> Iterator[None]:
+    """Keep back what the compiler logs of its own accord, of CUDA on a machine without one, say; TORCH_LOGS asks."""
+    before = logging.root.manager.disable
+    if "TORCH_LOGS" not in os.environ:
+        logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _frozen(features_of: Features) -> Features:

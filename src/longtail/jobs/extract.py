@@ -96,7 +96,7 @@ def _forecast(fabric: "Fabric", model: "TrainedModel", splits: DataSplits, folde
     forecast.say("reads", described(splits))
     width = model.dimension * np.dtype(config.dtype).itemsize
     how = model.preprocessing, config.workers, width, folder
-    forecast_extraction(fabric, forecast, model.features, splits, how, config.compile)
+    forecast_extraction(fabric, forecast, model.features, splits, how, (config.compile, model.test_views))
     if config.views is not None or config.test_views is not None:
         forecast.untimed.append("further views of an image")
     if fabric.is_global_zero:

@@ -241,7 +241,7 @@ class StageOneOptions:
     experts_tau: Factor = 2.0
     """How far sade's third expert favours rare classes."""
     distill_from: Path | None = None
-    """Run whose network's answers are learnt, too."""
+    """Run whose answers are learnt, too; {seed}: the seed."""
     distill_weight: Factor = 1.0
     """Weight of these answers in the loss."""
     distill_temperature: Annotated[float, Range(above=0)] = 1.5

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
     from longtail.jobs.stage_one.trained_model import TrainedModel
 
-__all__ = ["TOLERANCE", "made_up_images", "rounding_error", "settle_precision"]
+__all__ = ["TOLERANCE", "made_up_images", "precision_of", "rounding_error", "settle_precision"]
 
 TOLERANCE = 0.02  # of a row of features, as a share of its length
 _IMAGES, _PATCHES = 8, 6
 
 
-def settle_precision(fabric: "Fabric", model: "TrainedModel", *, quiet: bool = False) -> "Callable[[Tensor], Tensor]":
+def settle_precision(
+    fabric: "Fabric", model: "TrainedModel", *, quiet: bool = False
+) -> "tuple[Callable[[Tensor], Tensor], str]":
     """Return what computes a network's features: in float32 where "auto" chose fewer bits and they would move much.
 
     It is the same for the same network and machine, so that new images are treated as those that a head was fitted to.
@@ -28,17 +30,18 @@ def settle_precision(fabric: "Fabric", model: "TrainedModel", *, quiet: bool = F
         fabric: launched; a precision that a person named is kept.
         model: in evaluation mode.
         quiet: do not say that it is float32.
+
+    Returns:
+        It, and its precision: "float32", "bfloat16" or "float16".
     """
     import torch
 
-    if not has_chosen_precision(fabric):
-        return model.features
-    with fabric.autocast():
-        if not torch.is_autocast_enabled(fabric.device.type):
-            return model.features
+    precision = precision_of(fabric)
+    if precision == "float32" or not has_chosen_precision(fabric):
+        return model.features, precision
     error = fabric.broadcast(rounding_error(fabric, model))  # no two processes may disagree
     if error <= TOLERANCE:
-        return model.features
+        return model.features, precision
     if fabric.is_global_zero and not quiet:
         print(
             f"computing features in float32: in fewer bits, those of this network would move by {100 * error:.0f} % of "
@@ -50,7 +53,17 @@ def settle_precision(fabric: "Fabric", model: "TrainedModel", *, quiet: bool = F
         with torch.autocast(fabric.device.type, enabled=False):
             return model.features(images)
 
-    return in_float32
+    return in_float32, "float32"
+
+
+def precision_of(fabric: "Fabric") -> str:
+    """Return the precision of a launch: "float32", "bfloat16" or "float16"."""
+    import torch
+
+    device = fabric.device.type
+    with fabric.autocast():
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+    return str(dtype).removeprefix("torch.")
 
 
 def rounding_error(fabric: "Fabric", model: "TrainedModel") -> float:

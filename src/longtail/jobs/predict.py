@@ -278,6 +278,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     from longtail.features import FeatureBlock
     from longtail.files.text import printable
     from longtail.jobs.balancing.opened import open_balanced
+    from longtail.jobs.compiled import will_compile
     from longtail.jobs.dry_run.inference import seconds_of_images
     from longtail.jobs.flags import as_typed, naming_flags
     from longtail.jobs.launch import launch
@@ -314,7 +315,7 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
 
     def blocks() -> Iterator[FeatureBlock]:
         with progress_bar("predict", len(source), quiet=quiet) as bar:
-            for rows, features in image_features(fabric, model, source, config.workers):
+            for rows, features in image_features(fabric, model, source, config.workers, quiet=quiet):
                 yield FeatureBlock(features, [source.identify(row) for row in rows])
                 bar.advance(len(rows))
 
@@ -330,8 +331,9 @@ def _inputs_of_images(config: PredictConfig, predictor: "Predictor") -> "Inputs"
     if config.prior in ESTIMATED:  # they are needed twice
         all_blocks = list(blocks())
         return Inputs(lambda: iter(all_blocks), notes, fabric.is_global_zero, source, table.event_by)
-    small = model.preprocessing.resident
-    return Inputs(blocks, notes, fabric.is_global_zero, source, table.event_by, views=views, is_small=small, pace=pace)
+    small, compiles = model.preprocessing.resident, will_compile(fabric, model, len(source))
+    first, events = fabric.is_global_zero, table.event_by
+    return Inputs(blocks, notes, first, source, events, views=views, is_small=small, pace=pace, is_compiled=compiles)
 
 
 def _boxes_missing(predictor: "Predictor", source: "ImageSource") -> tuple[str, ...]:

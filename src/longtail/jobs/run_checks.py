@@ -58,6 +58,11 @@ def checked(config: RunConfig) -> RunConfig:
         raise InputError("`data`: digits are scikit-learn's own images. Leave it out, or take the recipe folder.")
     if config.stage.frozen and config.unlabelled.unlabelled is not None:
         raise InputError("--unlabelled: nothing is trained with --frozen. Leave one of them out.")
+    if config.stage.frozen and config.stage.compile:
+        raise InputError(
+            "--compile: compiles a training, and with --frozen there is none. Leave it out; where many images come on "
+            "a CPU, the network is compiled by itself."
+        )
     if config.images.crt_part != "classifier" and config.images.crt_from != "images":
         raise InputError(f"--crt-part {config.images.crt_part} needs --crt-from images: stored features cannot learn.")
     loss = settings.get("crt", {}).get("loss", "cross-entropy")

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from longtail.data.transforms import Preprocessing
     from longtail.jobs.options import StageOneOptions
 
-__all__ = ["forecast_extraction", "forecast_features"]
+__all__ = ["COMPILING", "forecast_extraction", "forecast_features"]
+
+COMPILING = "compiling the network, about half a minute, after which each image takes less"
 
 
 def forecast_features(
@@ -59,7 +61,7 @@ def forecast_extraction(
     compute: Callable[[Any], Any],
     splits: "DataSplits",
     how: "tuple[Preprocessing, int, int, Path]",
-    compile: Compile = "auto",
+    compiled: "tuple[Compile, int]" = ("auto", 1),
 ) -> None:
     """Say how long the features of all splits take.
 
@@ -69,20 +71,21 @@ def forecast_extraction(
         compute: maps images to features.
         splits: the data.
         how: preprocessing, processes that load, bytes of the features of an image, and the folder for them.
-        compile: whether the network is going to be, which is not tried here.
+        compiled: whether the network is going to be, which is not tried here, and views of an image.
     """
     from longtail.jobs.dry_run.inference import seconds_of_images
 
-    preprocessing, workers, width, folder = how
+    (preprocessing, workers, width, folder), (compile, views) = how, compiled
     parts = {"train": splits.train, "val": splits.val, "test": splits.test}
     sizes = {name: len(part) for name, part in parts.items() if part is not None and len(part)}
     one = seconds_of_images(fabric, compute, splits.train, preprocessing, workers=workers)
     number = sum(sizes.values())
-    less = ", less as it compiles" if is_compiled(fabric.device.type, compile, number, preprocessing.size) else ""
     forecast.say(
         "extracts",
         f"features of {number:,} images at {preprocessing.size} pixels: {1 / one:,.0f} images/s, about "
-        f"{duration(one * number)}{less}",
+        f"{duration(one * number)}",
         one * number,
     )
+    if is_compiled(fabric.device.type, compile, number * views, preprocessing.size):
+        forecast.untimed.append(COMPILING)
     forecast.writes(folder, {f"feature_{name}.h5": float(size * width) for name, size in sizes.items()})

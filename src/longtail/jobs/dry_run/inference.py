@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from longtail.waiting import told_if_slow
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -36,6 +38,17 @@ def seconds_of_images(
         preprocessing: of these images.
         workers: processes that load.
     """
+    with told_if_slow("timing some of the images", quiet=not fabric.is_global_zero):
+        return _seconds_of_images(fabric, compute, source, preprocessing, workers)
+
+
+def _seconds_of_images(
+    fabric: "Fabric",
+    compute: Callable[[Any], Any],
+    source: "ImageSource",
+    preprocessing: "Preprocessing",
+    workers: int,
+) -> float:
     import torch
 
     from longtail.data.source import Subset

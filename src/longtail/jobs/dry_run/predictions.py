@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtail.files.text import printable
+from longtail.jobs.dry_run.features import COMPILING
 from longtail.jobs.dry_run.forecast import Forecast, duration
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def forecast_predictions(predictor: "Predictor", inputs: "Inputs", path: Path) -
         one, number = inputs.pace(), len(inputs.source)
         told = f"{number:,} images: {1 / one:,.0f} images/s, about {duration(one * number)}"
         forecast.say("predicts", told, one * number)
+        if inputs.is_compiled:
+            forecast.untimed.append(COMPILING)
     else:
         started = time.perf_counter()
         number = sum(len(predictor.head.logits(block.values)) for block in inputs.blocks())

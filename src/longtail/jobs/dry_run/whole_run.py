@@ -46,7 +46,7 @@ def forecast_run(fabric: "Fabric", config: "RunConfig", splits: "DataSplits", fo
         network = replace(network, model=network.model.to(fabric.device).eval(), test_views=config.views.test_views)
         dimension = network.dimension
         how = network.preprocessing, stage.workers, 4 * dimension, place / "features"
-        forecast_extraction(fabric, forecast, network.features, splits, how)
+        forecast_extraction(fabric, forecast, network.features, splits, how, ("auto", network.test_views))
     else:
         dataset, data = data_of(config)
         training = TrainConfig(dataset, data, config.stage, config.unlabelled, runtime)

@@ -48,6 +48,7 @@ class Inputs:
         views: of images: walks over the features of two random views of every so many-th of them, (2, rows, D).
         is_small: whether they are images of up to 64 pixels.
         pace: measures the seconds of an image, from some of them; None of features.
+        is_compiled: whether so many images come that the network is going to be.
     """
 
     blocks: Callable[[], Iterator[FeatureBlock]]
@@ -60,6 +61,7 @@ class Inputs:
     views: Callable[[int], Iterator[NDArray[np.float32]]] | None = None
     is_small: bool = False
     pace: Callable[[], float] | None = None
+    is_compiled: bool = False
 
     @property
     def together(self) -> Grouping | None:

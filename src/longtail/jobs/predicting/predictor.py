@@ -140,7 +140,7 @@ def check_stored_features(head_path: Path) -> None:
 
 
 def image_features(
-    fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int
+    fabric: "Fabric", model: "TrainedModel", source: "ImageSource", workers: int, *, quiet: bool = True
 ) -> "Iterator[tuple[range, NDArray[np.float32]]]":
     """Walk over the features of the images of a source; every process gets all of them.
 
@@ -154,7 +154,7 @@ def image_features(
 
     settle_threads(fabric, Work.of_features(model, len(source)), quiet=True)
     batches = prepare(source, model.preprocessing, fabric.device).batches(fabric, model.preprocessing, workers=workers)
-    features_of = settle_features(fabric, model, len(source), quiet=True)
+    features_of = settle_features(fabric, model, len(source), quiet=quiet)
     return feature_blocks(fabric, features_of, batches, len(source), model.dimension)
 
 

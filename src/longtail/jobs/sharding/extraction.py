@@ -76,6 +76,7 @@ def extract_shards(wanted: ShardedExtraction) -> Path:
 def _work(wanted: ShardedExtraction, shards: tuple[Shard, ...], folder: Path, local: int) -> None:
     import torch
 
+    from longtail.jobs.compiled import settle_features
     from longtail.jobs.launch import launch_alone
     from longtail.jobs.stage_one.trained_model import write_joint_head
 
@@ -89,6 +90,8 @@ def _work(wanted: ShardedExtraction, shards: tuple[Shard, ...], folder: Path, lo
         for name, is_given in (("precision", runtime.precision != "auto"), ("threads", runtime.threads))
         if is_given
     ]
+    if wanted.is_compiled:  # before anybody else is bound to it
+        settle_features(fabric, model, 0, compile="always", quiet=runtime.quiet)
     plan = agreed_plan(folder, plan, given)
     if plan["threads"]:
         torch.set_num_threads(plan["threads"])

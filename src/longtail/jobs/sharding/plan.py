@@ -105,6 +105,8 @@ def agreed_plan(folder: Path, plan: Plan, given: Sequence[str] = ()) -> Plan:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "always" if value else "never"
     text = value if isinstance(value, str) else json.dumps(value)
     return printable(text if len(text) <= 300 else f"{text[:300]} ...")
 

@@ -59,7 +59,7 @@ def open_teacher(fabric: "Fabric", stage: StageOneOptions, setup: TrainingSetup)
     """
     if stage.distill_from is None:
         return None
-    path = find_checkpoint(stage.distill_from)
+    path = _checkpoint(stage.distill_from)
     model = open_model(path, fabric.device)
     if model.about["settings"].get("classifier_is_drawn"):
         raise InputError(
@@ -91,7 +91,19 @@ def about_teacher(stage: StageOneOptions) -> dict[str, Any]:
     """Return what a checkpoint notes down of a teacher: the checksum of its file; nothing where there is none."""
     if stage.distill_from is None:
         return {}
-    return {"teacher": checksum_of(find_checkpoint(stage.distill_from), expected="the network to learn from")}
+    return {"teacher": checksum_of(_checkpoint(stage.distill_from), expected="the network to learn from")}
+
+
+def _checkpoint(teacher: Path) -> Path:
+    path = find_checkpoint(teacher)
+    if path.is_file():
+        return path
+    seeds = any(teacher.glob("seed-*/checkpoints/last.pt"))
+    several = f" It holds a run for each seed: --distill-from {printable(teacher)}/seed-{{seed}}." if seeds else ""
+    raise InputError(
+        f"--distill-from {printable(teacher)}: no such checkpoint. Expected a run that was trained on labels, or its "
+        f"checkpoints/last.pt.{several}"
+    )
 
 
 def check_same_classes(flag: str, path: Path, known: Sequence[str], wanted: Sequence[str]) -> None:
