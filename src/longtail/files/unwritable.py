@@ -1,6 +1,7 @@
 """What the system says of a file that cannot be written, as a sentence for a person."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,11 @@ def system_sentence(error: OSError) -> str | None:
         return None
     reason = error.strerror[:1].lower() + error.strerror[1:]
     what = f"{_path(error)}: {reason}" if error.filename else f"the system says: {reason}"
+    if error.filename and _is_of_torch(_path(error)):
+        return (
+            f"{what}. There torch keeps what it compiles, and does not train without such a folder: let "
+            "TORCHINDUCTOR_CACHE_DIR name one that can be written."
+        )
     return f"{what}. Choose another path, or change its permissions."
 
 
@@ -64,6 +70,12 @@ def telling_why() -> Iterator[None]:
         unwritable = UnwritableError(sentence)
         unwritable.errno, unwritable.filename = error.errno, error.filename
         raise unwritable from error
+
+
+def _is_of_torch(path: str) -> bool:
+    named = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    of_named = bool(named) and (path == named or Path(path) in Path(str(named)).parents)
+    return of_named or "torchinductor_" in path
 
 
 def _path(error: OSError) -> str:
