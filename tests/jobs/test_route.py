@@ -1,6 +1,7 @@
 """`longtail route` as a user types it: what it writes and prints, and what takes its checkpoint."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -92,6 +93,15 @@ def test_a_threshold_that_is_given_is_kept_and_nothing_is_chosen(run, capsys, tm
         torch.testing.assert_close(open_model(out).model(images), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(run, capsys, tmp_path):
+    assert route(run, "--dry-run", "--out", str(tmp_path / "x.pt")) == 0
+    printed = capsys.readouterr().out
+    assert "dry run: nothing was written" in printed
+    assert "learns    686 images seen by all experts" in printed  # twice 343
+    assert "measures  550 images" in printed
+    assert not (tmp_path / "x.pt").exists()
+
+
 def test_killed_and_begun_again_it_ends_with_the_same_router(run, monkeypatch, tmp_path):
     """The power goes in the second epoch."""
     words = ["--seed", "3"]
@@ -105,6 +115,21 @@ def test_killed_and_begun_again_it_ends_with_the_same_router(run, monkeypatch, t
     assert whole["about"] == cut["about"]
     for name, tensor in whole["task"].items():
         assert torch.equal(tensor, cut["task"][name]), name
+
+
+def test_a_router_of_other_weights_or_images_is_learnt_anew(run, tmp_path):
+    """In the folder of a run whose network was trained again: what the router learnt of the old one is of no use."""
+    shutil.copytree(run, tmp_path / "run")
+    whole = torch.load(tmp_path / "run/checkpoints/last.pt", weights_only=True)
+    for name, tensor in whole["task"].items():
+        if name.endswith("fc.weight"):
+            tensor.copy_(tensor.roll(1, dims=0))  # classes change their places
+    torch.save(whole, tmp_path / "run/checkpoints/last.pt")
+    assert route(tmp_path / "run", "--quiet") == 0
+    old, new = (load_checkpoint(folder / ROUTED)["task"] for folder in (run, tmp_path / "run"))
+    assert torch.equal(new["model.fc.weight"], whole["task"]["model.fc.weight"])
+    assert not torch.equal(new["model.fc.weight"], old["model.fc.weight"])
+    assert not torch.equal(new["model.router.ask.weight"], old["model.router.ask.weight"])
 
 
 def test_what_has_no_experts_is_refused(run, tmp_path, capsys):

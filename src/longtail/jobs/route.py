@@ -37,6 +37,8 @@ class RouteConfig:
     """Score of the router above which the next expert is asked, published 0; default: chosen on val."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
+    dry_run: bool = False
+    """What would be done and how long; nothing is written."""
     data: DataOptions = field(default_factory=DataOptions)
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
@@ -44,8 +46,9 @@ class RouteConfig:
 def run(config: RouteConfig) -> Path:
     """Write the checkpoint; print what fewer experts save, and what they cost."""
     from longtail.heads.routing import chosen_point, routing_curve
+    from longtail.jobs.dry_run.routing import forecast_routing
     from longtail.jobs.launch import launch
-    from longtail.jobs.stage_one.routing import RouterSettings, fit_router, measure_routing
+    from longtail.jobs.stage_one.routing import RouterSettings, check_experts, fit_router, measure_routing
     from longtail.jobs.stage_one.trained_data import folder_of, open_trained_data
     from longtail.jobs.stage_one.trained_model import open_model
     from longtail.runs import Run
@@ -61,6 +64,13 @@ def run(config: RouteConfig) -> Path:
     batch_size = min(512, max(32, len(splits.train) // 20))  # published 512, of 10,847 images or more
     settings = RouterSettings(config.runtime.seed, config.workers, config.epochs, batch_size)
     folder = folder_of(path)
+    out = config.runtime.out or folder / "checkpoints" / "routed.pt"
+    check_experts(trained)
+    if config.dry_run:
+        forecast = forecast_routing(fabric, trained, splits, settings, out)
+        if fabric.is_global_zero:
+            print(forecast.text())
+        return out
     model, about = fit_router(
         fabric, trained, splits.train, settings, folder / "checkpoints" / "router", quiet=config.runtime.quiet
     )
@@ -75,7 +85,6 @@ def run(config: RouteConfig) -> Path:
         val = measured["val"]
         threshold = chosen_point(routing_curve(val.scores, val.right, val.labels), config.most_loss).threshold
     model.threshold = about["router"]["threshold"] = threshold
-    out = config.runtime.out or folder / "checkpoints" / "routed.pt"
     if fabric.is_global_zero:
         save_checkpoint(_checkpoint(model, about), out)
         print(*_table(model, trained, measured, threshold, chosen=config.threshold is None), sep="\n")

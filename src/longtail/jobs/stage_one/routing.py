@@ -1,5 +1,6 @@
 """The router of a trained network of experts, learnt from its training images; stopped and resumed like trainings."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from longtail.backbones.expert_router import RoutedExperts, routed_experts
 from longtail.backbones.experts import ExpertNetwork
+from longtail.data.fingerprint import identities
 from longtail.errors import InputError
 from longtail.files.text import printable
 from longtail.heads.routing import right_after
@@ -19,7 +21,7 @@ from longtail.jobs.stage_one.images import prepare
 from longtail.jobs.stage_one.settings import read_about
 from longtail.jobs.stage_one.trained_model import TrainedModel
 from longtail.schedules import Schedule
-from longtail.training.checkpoints import load_checkpoint, load_weights
+from longtail.training.checkpoints import load_checkpoint, load_weights, weights_fingerprint
 from longtail.training.inference import features_in_memory
 from longtail.training.loop import train
 from longtail.training.plan import TrainingPlan, TrainingRecord
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from longtail.data.source import ImageSource
 
-__all__ = ["RouterSettings", "Routing", "fit_router", "measure_routing"]
+__all__ = ["RouterSettings", "Routing", "check_experts", "fit_router", "measure_routing"]
 
 _BLOCK = 4096
 _CHOICES = 50, 30  # as released: of large images, and of those up to 64 pixels
@@ -75,6 +77,19 @@ class Routing:
     labels: NDArray[np.int64]
 
 
+def check_experts(trained: TrainedModel) -> ExpertNetwork:
+    """Return a network of two experts or more, which are all asked so far.
+
+    Raises:
+        InputError: it has none to choose from, or is routed already.
+    """
+    network = trained.model
+    if not trained.is_routed and isinstance(network, ExpertNetwork) and network.num_experts > 1:
+        return network
+    has = "asks some of its experts already" if trained.is_routed else "has no experts"
+    raise InputError(f"{printable(trained.path)}: its network {has}. Expected a run of --experts ride or sade.")
+
+
 def fit_router(
     fabric: "Fabric",
     trained: TrainedModel,
@@ -98,12 +113,9 @@ def fit_router(
         The network, whose threshold is the published one; and what a checkpoint says of it.
 
     Raises:
-        InputError: the network has no experts to choose from, or is routed already.
+        InputError: as `check_experts`.
     """
-    network = trained.model
-    if trained.is_routed or not isinstance(network, ExpertNetwork) or network.num_experts < 2:
-        has = "asks some of its experts already" if trained.is_routed else "has no experts"
-        raise InputError(f"{printable(trained.path)}: its network {has}. Expected a run of --experts ride or sade.")
+    network = check_experts(trained)
     torch.manual_seed(settings.seed)
     choices = min(_CHOICES[trained.preprocessing.resident], network.num_classes)
     model = routed_experts(network, choices).to(fabric.device)
@@ -111,7 +123,7 @@ def fit_router(
     facts = {"choices": choices, "threshold": 0.0}
     about: dict[str, Any] = {**trained.about, "router": facts}
     # views of an image would be routed each by itself, and are not
-    about["settings"] = {**about["settings"], "views": {}, "routing": _plain_settings(settings)}
+    about["settings"] = {**about["settings"], "views": {}, "routing": _learnt_from(settings, network, source)}
     last = folder / "last.pt"
     resume = load_checkpoint(last) if last.is_file() else None
     if resume is not None and read_about(resume, last) != about:
@@ -142,8 +154,13 @@ def fit_router(
     return model, about
 
 
-def _plain_settings(settings: RouterSettings) -> dict[str, Any]:
-    return {name: value for name, value in vars(settings).items() if name != "workers"}
+def _learnt_from(settings: RouterSettings, network: ExpertNetwork, source: "ImageSource") -> dict[str, Any]:
+    """Return what a router is known by: a stopped one goes on with the same settings, network and images alone."""
+    images = hashlib.sha256(np.asarray(source.labels, dtype=np.int64).tobytes())
+    for name in identities(source) or ():
+        images.update(f"{name}\n".encode("utf-8", "surrogateescape"))
+    plain = {name: value for name, value in vars(settings).items() if name != "workers"}
+    return {**plain, "weights": weights_fingerprint(network.state_dict()), "images": images.hexdigest()}
 
 
 def measure_routing(
