@@ -69,6 +69,14 @@ def test_the_fewest_experts_within_the_loss_are_chosen_and_the_better_of_two():
     assert chosen_point(curve, 20.0).asked == 1
 
 
+def test_no_threshold_above_the_highest_is_taken_and_all_are_asked_where_none_is_enough():
+    curve = [RoutingPoint(-1.0, 3.0, 60.0), RoutingPoint(0.0, 2.0, 59.6), RoutingPoint(1.0, 1.0, 61.0)]
+    assert chosen_point(curve, 0.5).asked == 1
+    assert chosen_point(curve, 0.5, highest=0.0).asked == 2
+    assert chosen_point(curve, 0.1, highest=0.0).asked == 3
+    assert chosen_point(curve, 0.1, highest=-5.0).asked == 3
+
+
 def test_fewer_experts_may_be_better():
     curve = [RoutingPoint(-1.0, 3.0, 60.0), RoutingPoint(0.0, 1.0, 62.0)]
     assert chosen_point(curve, 0.0).asked == 1

@@ -1,5 +1,6 @@
 """How many of several experts are asked about each image, one after the other, and what the fewer cost in accuracy."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ def right_after(logits: Tensor, labels: Tensor) -> Tensor:
         Booleans, shape (N, E).
 
     Example:
+        >>> import torch
         >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 3.0]]])
         >>> right_after(logits, torch.tensor([1])).tolist()
         [[False, True]]
@@ -46,6 +48,7 @@ def help_wanted(right: Tensor) -> Tensor:
         arXiv 2010.01809, and its released code.
 
     Example:
+        >>> import torch
         >>> help_wanted(torch.tensor([[False, False, True], [True, False, True], [False, False, False]])).tolist()
         [[True, True], [False, True], [False, False]]
     """
@@ -126,21 +129,26 @@ def routing_curve(
     return points
 
 
-def chosen_point(curve: list[RoutingPoint], most_loss: float) -> RoutingPoint:
+def chosen_point(curve: list[RoutingPoint], most_loss: float, highest: float = math.inf) -> RoutingPoint:
     """Return the point where the fewest experts are asked and balanced accuracy is that of all, or little less.
+
+    Few images of rare classes are easily satisfied by chance, and the fewest experts that satisfy them too few:
+    `highest` is the threshold that a router was trained for, 0, and the images can only ask for more experts than that.
 
     Args:
         curve: of `routing_curve`, on images that the router was not fitted to.
         most_loss: points of balanced accuracy that may be lost against the one where most are asked, at least 0.
+        highest: threshold above which no point is taken.
 
     Raises:
         InputError: `most_loss` below 0.
 
     Example:
-        >>> curve = [RoutingPoint(-9.0, 3.0, 60.0), RoutingPoint(0.0, 1.5, 59.8), RoutingPoint(9.0, 1.0, 55.0)]
-        >>> chosen_point(curve, 0.5).asked, chosen_point(curve, 0.1).asked
-        (1.5, 3.0)
+        >>> curve = [RoutingPoint(-9.0, 3.0, 60.0), RoutingPoint(0.0, 1.5, 59.8), RoutingPoint(9.0, 1.0, 61.0)]
+        >>> chosen_point(curve, 0.5).asked, chosen_point(curve, 0.5, highest=0).asked, chosen_point(curve, 0.1, 0).asked
+        (1.0, 1.5, 3.0)
     """
     Range(0).check(most_loss, "most_loss")
-    least = max(curve, key=lambda point: point.asked).balanced - most_loss
-    return min((point for point in curve if point.balanced >= least), key=lambda point: (point.asked, -point.balanced))
+    every = max(curve, key=lambda point: point.asked)
+    enough = [point for point in curve if point.threshold <= highest and point.balanced >= every.balanced - most_loss]
+    return min(enough, key=lambda point: (point.asked, -point.balanced), default=every)

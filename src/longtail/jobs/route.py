@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RouteConfig", "run"]
 
+PUBLISHED = 0.0  # threshold of the scores: a probability of one half
+
 
 @dataclass(frozen=True)
 class RouteConfig:
@@ -34,7 +36,7 @@ class RouteConfig:
     most_loss: Annotated[float, Range(0, most=100)] = 0.5
     """Points of balanced accuracy on val that fewer experts may cost."""
     threshold: Annotated[float, Range(-1e6, most=1e6)] | None = None
-    """Score of the router above which the next expert is asked, published 0; default: chosen on val."""
+    """Score of the router above which the next expert is asked; default: 0, as published, or lower as val asks."""
     workers: Workers = 2
     """Processes that load images of more than 64 pixels."""
     dry_run: bool = False
@@ -60,7 +62,7 @@ def run(config: RouteConfig) -> Path:
     trained = open_model(path, fabric.device)
     splits = open_trained_data(path, trained.about, config.dataset, config.data, quiet=quiet)
     if config.threshold is None and (splits.val is None or not len(splits.val)):
-        raise InputError("how many experts are enough is chosen on val, and there is none. Say --threshold 0.")
+        raise InputError("whether fewer experts are enough is checked on val, and there is none. Say --threshold 0.")
     batch_size = min(512, max(32, len(splits.train) // 20))  # published 512, of 10,847 images or more
     settings = RouterSettings(config.runtime.seed, config.workers, config.epochs, batch_size)
     folder = folder_of(path)
@@ -83,7 +85,9 @@ def run(config: RouteConfig) -> Path:
     threshold = config.threshold
     if threshold is None:
         val = measured["val"]
-        threshold = chosen_point(routing_curve(val.scores, val.right, val.labels), config.most_loss).threshold
+        of_val = val.scores, val.right, val.labels
+        curve = [*routing_curve(*of_val), *routing_curve(*of_val, [PUBLISHED])]
+        threshold = chosen_point(curve, config.most_loss, PUBLISHED).threshold
     model.threshold = about["router"]["threshold"] = threshold
     if fabric.is_global_zero:
         save_checkpoint(_checkpoint(model, about), out)
@@ -115,8 +119,8 @@ def _table(
     thresholds = {
         "all experts": -everywhere,
         "the first alone": everywhere,
-        "as published": 0.0,
-        ("as chosen on val" if chosen else "as asked for"): threshold,
+        "as published": PUBLISHED,
+        ("as val allows" if chosen else "as asked for"): threshold,
     }
     points: dict[str, list[RoutingPoint]] = {
         split: routing_curve(one.scores, one.right, one.labels, list(thresholds.values()))

@@ -157,7 +157,7 @@ def fit_router(
 def _learnt_from(settings: RouterSettings, network: ExpertNetwork, source: "ImageSource") -> dict[str, Any]:
     """Return what a router is known by: a stopped one goes on with the same settings, network and images alone."""
     images = hashlib.sha256(np.asarray(source.labels, dtype=np.int64).tobytes())
-    for name in identities(source) or ():
+    for name in identities(source):
         images.update(f"{name}\n".encode("utf-8", "surrogateescape"))
     plain = {name: value for name, value in vars(settings).items() if name != "workers"}
     return {**plain, "weights": weights_fingerprint(network.state_dict()), "images": images.hexdigest()}
