@@ -94,6 +94,11 @@ def test_a_threshold_that_is_given_is_kept_and_nothing_is_chosen(run, capsys, tm
         torch.testing.assert_close(open_model(out).model(images), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_loss_beside_a_threshold_is_refused(run, capsys):
+    assert route(run, "--threshold", "0", "--most-loss", "2") == 2
+    assert "--most-loss does nothing beside --threshold" in capsys.readouterr().err
+
+
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(run, capsys, tmp_path):
     assert route(run, "--dry-run", "--out", str(tmp_path / "x.pt")) == 0
     printed = capsys.readouterr().out
@@ -159,6 +164,11 @@ def test_without_val_a_threshold_has_to_be_said(tmp_path, capsys):
     assert "Say --threshold 0" in capsys.readouterr().err
     assert route(tmp_path / "run", "--threshold", "0") == 0
     assert "balanced, test" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "photos/test")
+    call[call.index("--val-fraction") + 1 : call.index("--val-fraction") + 2] = ["0", "--test-fraction", "0"]
+    assert main([*call, "--out", str(tmp_path / "other")]) == 0
+    assert route(tmp_path / "other", "--threshold", "0") == 0
+    assert "nothing was measured" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", ["weights", "onnx", "torch-export"])

@@ -56,6 +56,8 @@ def run(config: RouteConfig) -> Path:
     from longtail.runs import Run
     from longtail.training.checkpoints import save_checkpoint
 
+    if config.threshold is not None and config.most_loss != RouteConfig.most_loss:
+        raise InputError("--most-loss does nothing beside --threshold, which says it. Leave one of them out.")
     path = Run(config.model).checkpoint() if config.model.is_dir() else config.model
     fabric = launch(config.runtime)
     quiet = config.runtime.quiet or not fabric.is_global_zero
@@ -115,6 +117,8 @@ def _table(
     from longtail.backbones.costs import network_cost
     from longtail.heads.routing import routing_curve
 
+    if not measured:
+        return ["there is no val or test: nothing was measured."]
     everywhere = 1e6  # no score reaches it
     thresholds = {
         "all experts": -everywhere,
