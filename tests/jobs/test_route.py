@@ -100,7 +100,9 @@ def test_a_loss_beside_a_threshold_is_refused(run, capsys):
 
 
 def test_a_dry_run_says_what_it_takes_and_writes_nothing(run, capsys, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     assert route(run, "--dry-run", "--out", str(tmp_path / "x.pt")) == 0
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
     printed = capsys.readouterr().out
     assert "dry run: nothing was written" in printed
     assert "learns    686 images seen by all experts" in printed  # twice 343
