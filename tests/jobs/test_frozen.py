@@ -151,6 +151,7 @@ def test_weights_that_a_recipe_asks_for_are_taken_back(tmp_path, capsys):
     words = ["--epochs", "1", "--methods", "joint", "--device", "cpu", "--quiet"]
     assert main(["run", "digits", *words, "--out", str(tmp_path / "run")]) == 0
     again = ["run", "fast", "--data", "digits", "--init", str(tmp_path / "run"), "--dry-run", "--device", "cpu"]
+    again += ["--out", str(tmp_path / "again")]  # whatever lies in runs/ here
     capsys.readouterr()
     assert main(again) == 2
     assert "--no-pretrained takes back what a recipe asks for" in capsys.readouterr().err
